@@ -1,0 +1,29 @@
+"""The errors that a user sees: one message that says what is wrong, where, and how to fix it."""
+
+from __future__ import annotations
+
+
+class TiernasError(Exception):
+    """Base of all errors that tiernas raises on purpose; the command line prints it and exits with 1."""
+
+    exit_code = 1
+
+
+class UsageError(TiernasError, ValueError):
+    """Input, configuration or environment that the user can mend; the command line exits with 2."""
+
+    exit_code = 2
+
+
+class NothingFoundError(TiernasError, LookupError):
+    """A query that no entry meets; the command line exits with 3."""
+
+    exit_code = 3
+
+
+class NotInstalledError(UsageError):
+    """An optional dependency is missing; the message holds the command that installs it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} is not installed. Install it with: pip install 'tiernas[{extra}]'")
+        self.extra = extra

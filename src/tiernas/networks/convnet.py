@@ -1,0 +1,123 @@
+"""`Architecture` to `torch.nn.Module`."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from tiernas.networks import blocks
+from tiernas.spaces.architecture import Architecture
+from tiernas.spaces.layer import Layer
+
+
+class ConvNet(nn.Module):
+    """A classifier: `(n, 3, resolution, resolution)` images to `(n, num_classes)` logits.
+
+    Attributes:
+        architecture: What it was built from.
+        blocks: One module per layer of the architecture, in the order they run.
+    """
+
+    def __init__(self, architecture: Architecture, num_classes: int, dropout: float, drop_path_rate: float) -> None:
+        super().__init__()
+        self.architecture = architecture
+        *body, head = architecture.layers
+        self.blocks = _blocks(architecture, drop_path_rate)
+        self.blocks.add_module(str(len(body)), blocks.head(head, architecture.bn_eps, num_classes, dropout))
+        _initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.blocks(x)
+        return logits
+
+
+class FeatureNet(nn.Module):
+    """A backbone: images to the last feature map of every stride, finest first.
+
+    Attributes:
+        architecture: What it was built from.
+        channels: Channels of each feature map.
+        strides: Input pixels per pixel of each feature map.
+    """
+
+    def __init__(self, architecture: Architecture, drop_path_rate: float) -> None:
+        super().__init__()
+        self.architecture = architecture
+        body = architecture.layers[:-1]
+        self.blocks = _blocks(architecture, drop_path_rate)
+        self._taps = [i for i in range(len(body)) if i + 1 == len(body) or body[i + 1].stride > 1]
+        self.channels = tuple(body[i].out_channels for i in self._taps)
+        self.strides = tuple(math.prod(layer.stride for layer in body[: i + 1]) for i in self._taps)
+        _initialise(self)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        features = []
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if i in self._taps:
+                features.append(x)
+        return features
+
+
+def build(
+    architecture: Architecture,
+    num_classes: int = 1000,
+    *,
+    features_only: bool = False,
+    dropout: float = 0.0,
+    drop_path_rate: float = 0.0,
+) -> nn.Module:
+    """Builds the network of an architecture, with fresh weights.
+
+    Args:
+        architecture: The network.
+        num_classes: Number of classes.
+        features_only: Build a backbone that returns a list of feature maps instead of logits.
+        dropout: Dropout before the classifier (the released networks were trained with 0.2).
+        drop_path_rate: Stochastic depth of the head; block `i` of `n` has `(i + 1) / n` of it (released: 0.2,
+            GPUNet-D1 and -D2: 0).
+
+    Returns:
+        A `ConvNet`, or a `FeatureNet` if `features_only`.
+    """
+    if features_only:
+        return FeatureNet(architecture, drop_path_rate)
+    return ConvNet(architecture, num_classes, dropout, drop_path_rate)
+
+
+def _blocks(architecture: Architecture, drop_path_rate: float) -> nn.Sequential:
+    layers = architecture.layers
+    return nn.Sequential(
+        *(
+            _block(layer, architecture.bn_eps, drop_path_rate * (i + 1) / len(layers))
+            for i, layer in enumerate(layers[:-1])
+        )
+    )
+
+
+def _block(layer: Layer, bn_eps: float, drop_path_rate: float) -> nn.Module:
+    match layer.block:
+        case "stem":
+            return blocks.stem(layer, bn_eps)
+        case "conv":
+            return blocks.conv(layer, bn_eps)
+        case "irb":
+            return blocks.inverted_residual(layer, bn_eps, drop_path_rate)
+        case "fused_irb":
+            return blocks.fused_inverted_residual(layer, bn_eps, drop_path_rate)
+        case other:
+            raise ValueError(f"no block {other!r}")
+
+
+def _initialise(network: nn.Module) -> None:
+    """Normal weights with variance 2 / fan-out, fan-out counted per group (EfficientNet, arXiv 1905.11946)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            fan_out = math.prod(module.kernel_size) * module.out_channels // module.groups
+            nn.init.normal_(module.weight, std=math.sqrt(2.0 / fan_out))
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            nn.init.uniform_(module.weight, -1 / math.sqrt(module.out_features), 1 / math.sqrt(module.out_features))
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,101 @@
+"""Networks to ONNX, checked against torch."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+
+from tiernas.errors import TiernasError
+from tiernas.networks.convnet import ConvNet
+
+OPSET = 17
+"""ONNX operator set: what every supported engine reads."""
+
+_TOLERANCE = 1e-3
+"""Largest difference of a logit, relative to the largest logit, that rounding explains in fp32."""
+
+
+def export_onnx(network: ConvNet, path: Path, *, batch: int = 1) -> None:
+    """Writes a network in evaluation mode as ONNX, input `images` and output `logits`, fixed shapes.
+
+    A node's name begins with the path of its module, `/blocks/blocks.3/...` for layer 3, by which latency profiles
+    are split into layers.
+
+    Args:
+        network: The network; its mode is restored.
+        path: The file to write.
+        batch: Images per inference.
+    """
+    resolution = network.architecture.resolution
+    images = torch.zeros(batch, 3, resolution, resolution)
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            # The newer exporter takes 10 to 15 times as long (2.6 to 4.9 s for a network of gpunet-small, which a
+            # latency table pays hundreds of times) and names nodes without their module.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            torch.onnx.export(
+                network,
+                (images,),
+                path,
+                input_names=["images"],
+                output_names=["logits"],
+                opset_version=OPSET,
+                dynamo=False,
+            )
+    finally:
+        network.train(training)
+
+
+def check_onnx(path: Path, network: ConvNet, *, seed: int = 0) -> float:
+    """Runs an exported file on random images and compares with torch.
+
+    Runs on ONNX Runtime where it is installed, else on ONNX's own (slow) reference implementation.
+
+    Args:
+        path: The exported file.
+        network: What it was exported from.
+        seed: Seed of the random images.
+
+    Returns:
+        The largest difference of a logit, relative to the largest logit.
+
+    Raises:
+        TiernasError: The difference is larger than rounding explains.
+    """
+    model = onnx.load(path)
+    onnx.checker.check_model(model)
+    shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
+    images = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    training = network.training
+    network.eval()
+    with torch.no_grad():
+        expected = network(images).numpy()
+    network.train(training)
+    found = _run(path, model, images.numpy())
+    difference = float(np.abs(found - expected).max() / np.abs(expected).max())
+    if not difference <= _TOLERANCE:
+        raise TiernasError(
+            f"{path}: the ONNX file and the torch network differ by {difference:.2e} of the largest logit "
+            f"(allowed: {_TOLERANCE:.0e})"
+        )
+    return difference
+
+
+def _run(path: Path, model: onnx.ModelProto, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    try:
+        import onnxruntime
+    except ImportError:
+        from onnx.reference import ReferenceEvaluator
+
+        evaluator: Any = ReferenceEvaluator(model)
+        return np.asarray(evaluator.run(None, {"images": images})[0])
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {"images": images})[0])

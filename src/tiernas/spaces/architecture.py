@@ -1,0 +1,198 @@
+"""`Architecture`: a network as a frozen value, with JSON both ways and a stable digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any
+
+from tiernas.errors import UsageError
+from tiernas.spaces.layer import ACTIVATIONS, PADDINGS, Layer
+
+SE_RATIO = 0.25
+"""Squeeze-and-excitation channels per input channel of a block (EfficientNet, arXiv 1905.11946)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stem:
+    """The first convolutions: 3 image channels to `filters`, the first with stride 2, the others with 1."""
+
+    filters: int
+    kernel: int = 3
+    activation: str = "swish"
+    layers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A run of `layers` equal blocks; only the first has the stride.
+
+    Attributes:
+        block: "conv", "fused_irb" or "irb".
+        filters: Output channels.
+        kernel: Size of the spatial convolution.
+        stride: Stride of the first block.
+        layers: Number of blocks, at least 1.
+        activation: One of `tiernas.spaces.layer.ACTIVATIONS`.
+        expansion: Channels after the expansion per input channel (IRB and fused IRB).
+        squeeze_excite: Whether the blocks have squeeze-and-excitation.
+        padding: Padding of the first block; "valid" is what the released stride-2 fused blocks have.
+    """
+
+    block: str
+    filters: int
+    kernel: int
+    stride: int
+    layers: int
+    activation: str
+    expansion: float = 1
+    squeeze_excite: bool = False
+    padding: str = "same"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "expansion", float(self.expansion))  # 5 and 5.0 must give one digest
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """1x1 convolution, pooling, an optional second 1x1 convolution (`hidden` channels), classifier."""
+
+    filters: int
+    activation: str = "relu"
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A network: input resolution, stem, stages and head. Frozen, hashable, JSON both ways.
+
+    Attributes:
+        resolution: Height and width of the input image, in pixels.
+        stem: The first convolutions.
+        stages: The stages in the order they run.
+        head: The classifier.
+        bn_eps: Epsilon of every batch normalisation.
+        channel_divisor: Expanded channels are rounded to a multiple of this (1: not rounded).
+    """
+
+    resolution: int
+    stem: Stem
+    stages: tuple[Stage, ...]
+    head: Head
+    bn_eps: float = 1e-3
+    channel_divisor: int = 8
+
+    def __post_init__(self) -> None:
+        for name, activation in [("stem", self.stem.activation), ("head", self.head.activation)]:
+            _one_of(f"{name}.activation", activation, ACTIVATIONS)
+        _at_least("resolution", self.resolution, 1)
+        for i, stage in enumerate(self.stages):
+            where = f"stages[{i}]"
+            _one_of(f"{where}.block", stage.block, ("conv", "fused_irb", "irb"))
+            _one_of(f"{where}.activation", stage.activation, ACTIVATIONS)
+            _one_of(f"{where}.padding", stage.padding, PADDINGS)
+            for name in ("filters", "kernel", "stride", "layers"):
+                _at_least(f"{where}.{name}", getattr(stage, name), 1)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """All blocks with their input shapes, in the order they run: stem, stages, head."""
+        stem, head = self.stem, self.head
+        found = [
+            Layer("stem", 3, stem.filters, stem.kernel, 2, stem.layers, 0, stem.activation, "same", self.resolution)
+        ]
+        for stage in self.stages:
+            for i in range(stage.layers):
+                found.append(self._block(stage, found[-1], first=i == 0))
+        last = found[-1]
+        found.append(
+            Layer("head", last.out_channels, head.filters, 1, 1, head.hidden, 0, head.activation, "same", last.out_size)
+        )
+        return tuple(found)
+
+    def _block(self, stage: Stage, before: Layer, *, first: bool) -> Layer:
+        channels = before.out_channels
+        mid = se = 0
+        if stage.block != "conv":
+            mid = round_channels(channels * stage.expansion, self.channel_divisor)
+            se = round(mid * SE_RATIO / stage.expansion) if stage.squeeze_excite else 0
+        return Layer(
+            stage.block,
+            channels,
+            stage.filters,
+            stage.kernel,
+            stage.stride if first else 1,
+            mid,
+            se,
+            stage.activation,
+            stage.padding if first else "same",
+            before.out_size,
+        )
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits that are the same for equal architectures in every process and version."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """The architecture as one line of JSON, keys sorted."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Architecture:
+        """The architecture of a JSON text.
+
+        Raises:
+            UsageError: The text is no JSON, or a key is missing, unknown or out of range.
+        """
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise UsageError(f"architecture: not JSON ({error}); it is written by Architecture.to_json()") from error
+        top = _known(cls, data, "architecture")
+        stages = top.get("stages", ())
+        if not isinstance(stages, list | tuple):
+            raise UsageError("architecture.stages: must be a list")
+        return cls(
+            **{
+                **top,
+                "stem": Stem(**_known(Stem, top.get("stem"), "stem")),
+                "stages": tuple(Stage(**_known(Stage, s, f"stages[{i}]")) for i, s in enumerate(stages)),
+                "head": Head(**_known(Head, top.get("head"), "head")),
+            }
+        )
+
+
+def round_channels(channels: float, divisor: int) -> int:
+    """The multiple of `divisor` nearest to `channels`, never more than a tenth below it.
+
+    The rule of MobileNet (arXiv 1905.02244) and of the released networks.
+    """
+    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * channels else rounded
+
+
+def _known(cls: type, data: object, where: str) -> dict[str, Any]:
+    if not isinstance(data, Mapping):
+        raise UsageError(f"{where}: must be an object, not {type(data).__name__}")
+    names = [f.name for f in fields(cls)]
+    for key in data:
+        if key not in names:
+            raise UsageError(f"{where}: unknown key {key!r}; known: {', '.join(names)}")
+    required = [f.name for f in fields(cls) if f.default is MISSING]
+    for name in required:
+        if name not in data:
+            raise UsageError(f"{where}: key {name!r} is missing")
+    return dict(data)
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UsageError(f"{name} = {value!r}: must be one of {', '.join(allowed)}")
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise UsageError(f"{name} = {value}: must be at least {least}")

@@ -1,0 +1,247 @@
+"""The convolutional spaces of GPUNet: 41 integers (Wang et al., CVPR 2022, arXiv 2205.00841, Tables 1 and 2).
+
+Stage 0 (stem) and stage 1 are convolutions and share their filters; stages 2 and 3 are fused IRBs; stages 4 to 7
+are IRBs; the head is a 1x1 convolution, pooling and a classifier. The order of the integers is resolution, stem
+filters, (kernel, activation, layers) of stage 1, then (filters, kernel, expansion, squeeze-excitation, activation,
+layers) of each of stages 2 to 7.
+
+The vector has no place for kernel and activation of the stem: they are 3 and swish, as in the released networks
+GPUNet-0, -1 and -2. Stage 4 has 1 to 10 layers (the paper's Table 1; its text says 3 to 10).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from tiernas.errors import UsageError
+from tiernas.spaces.architecture import SE_RATIO, Architecture, Head, Stage, Stem
+from tiernas.spaces.layer import ACTIVATIONS, BLOCKS, IntArray, LayerTable
+from tiernas.spaces.space import Dimension, SearchSpace
+
+_STAGE_FIELDS = ("filters", "kernel", "expansion", "se", "act", "layers")
+_STAGES = {2: ("fused_irb", 2), 3: ("fused_irb", 2), 4: ("irb", 2), 5: ("irb", 1), 6: ("irb", 2), 7: ("irb", 1)}
+_FIRST_COLUMN = 5
+"""Where stage 2 begins in a vector."""
+_CHANNEL_DIVISOR = 8
+"""Filters are multiples of it, so that expanded channels need no rounding."""
+_SE_DIVISOR = round(1 / SE_RATIO)
+_SLICES = [slice(i, i + len(_STAGE_FIELDS)) for i in range(_FIRST_COLUMN, 41, len(_STAGE_FIELDS))]
+"""The part of a vector that belongs to each of stages 2 to 7."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageRange:
+    """What a stage may have, as `(minimum, maximum, step)` or `(minimum, maximum)`."""
+
+    filters: tuple[int, int, int]
+    layers: tuple[int, int]
+    kernel: tuple[int, ...] = (3, 5)
+    expansion: tuple[int, int] = (2, 6)
+
+
+class ConvNetSpace(SearchSpace):
+    """Networks of 41 integers with the stage plan of GPUNet; the presets differ in their ranges.
+
+    Args:
+        name: Name of the space.
+        resolution: Allowed heights of the input, in pixels.
+        stem_filters: Allowed filters of stages 0 and 1.
+        stem_layers: Smallest and largest number of convolutions in stage 1.
+        stages: The ranges of stages 2 to 7, in order.
+        head_filters: Channels of the head's 1x1 convolution.
+        num_classes: Number of classes that latency tables are built with by default.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        resolution: tuple[int, ...],
+        stem_filters: tuple[int, ...],
+        stem_layers: tuple[int, int],
+        stages: tuple[StageRange, ...],
+        head_filters: int,
+        num_classes: int,
+    ) -> None:
+        dimensions = [
+            Dimension("resolution", resolution),
+            Dimension("stage0.filters", stem_filters),
+            Dimension("stage1.kernel", (3, 5)),
+            Dimension("stage1.act", (0, 1), categorical=True),
+            Dimension("stage1.layers", _span(*stem_layers)),
+        ]
+        for index, stage in zip(_STAGES, stages, strict=True):
+            values = (
+                _span(*stage.filters),
+                stage.kernel,
+                _span(*stage.expansion),
+                (0, 1),
+                (0, 1),
+                _span(*stage.layers),
+            )
+            dimensions += [
+                Dimension(f"stage{index}.{field}", v, categorical=field == "act")
+                for field, v in zip(_STAGE_FIELDS, values, strict=True)
+            ]
+        super().__init__(name, tuple(dimensions), num_classes)
+        self.head = Head(head_filters)
+
+    def decode(self, vector: npt.ArrayLike) -> Architecture:
+        row = self.validate(np.atleast_2d(vector))[0]
+        resolution, filters, kernel, activation, layers = (int(v) for v in row[:_FIRST_COLUMN])
+        stages = [Stage("conv", filters, kernel, 1, layers, ACTIVATIONS[activation])]
+        for (block, stride), part in zip(_STAGES.values(), _SLICES, strict=True):
+            filters, kernel, expansion, se, activation, layers = (int(v) for v in row[part])
+            if layers:
+                stages.append(
+                    Stage(block, filters, kernel, stride, layers, ACTIVATIONS[activation], expansion, bool(se))
+                )
+        return Architecture(
+            resolution, Stem(stages[0].filters), tuple(stages), self.head, channel_divisor=_CHANNEL_DIVISOR
+        )
+
+    def encode(self, architecture: Architecture) -> IntArray:
+        """The canonical vector (length 41) of an architecture.
+
+        The padding of stride-2 fused blocks is no dimension of the space: it is dropped, so the released GPUNet-0,
+        -1 and -2 become the vectors of the same networks with "same" padding.
+
+        Raises:
+            UsageError: The space has no such network.
+        """
+        padded = replace(architecture, stages=tuple(replace(s, padding="same") for s in architecture.stages))
+        first, *rest = padded.stages
+        vector = [
+            padded.resolution,
+            padded.stem.filters,
+            first.kernel,
+            ACTIVATIONS.index(first.activation),
+            first.layers,
+        ]
+        for plan, part in zip(_STAGES.values(), _SLICES, strict=True):
+            if rest and (rest[0].block, rest[0].stride) == plan:
+                stage = rest.pop(0)
+                activation = ACTIVATIONS.index(stage.activation)
+                vector += [stage.filters, stage.kernel, int(stage.expansion)]
+                vector += [int(stage.squeeze_excite), activation, stage.layers]
+            else:
+                vector += [d.values[0] for d in self.dimensions[part][:-1]] + [0]
+        encoded = self.validate([vector])[0]
+        decoded = self.decode(encoded)
+        if decoded != padded:
+            differing = [f.name for f in fields(padded) if getattr(padded, f.name) != getattr(decoded, f.name)]
+            raise UsageError(
+                f"the architecture is not in space {self.name!r}: its {' and '.join(differing)} cannot be written as "
+                f"a vector; the nearest network of the space has "
+                + "; ".join(f"{name} = {getattr(decoded, name)}" for name in differing)
+            )
+        return encoded
+
+    def canonical(self, vectors: IntArray) -> IntArray:
+        result: IntArray = vectors.copy()
+        for part in _SLICES:
+            absent = vectors[:, part.stop - 1] == 0
+            for i in range(part.start, part.stop - 1):
+                result[absent, i] = self.dimensions[i].values[0]
+        return result
+
+    @property
+    def num_architectures(self) -> int:
+        """How many different networks there are: a stage without layers counts once."""
+        total = math.prod(self.levels[:_FIRST_COLUMN])
+        for part in _SLICES:
+            others = math.prod(self.levels[part][:-1])
+            total *= sum(1 if layers == 0 else others for layers in self.dimensions[part][-1].values)
+        return total
+
+    def layer_table(self, vectors: IntArray) -> LayerTable:
+        n = len(vectors)
+        index, one, zero = np.arange(n), np.ones(n, np.int64), np.zeros(n, np.int64)
+        parts: list[tuple[IntArray, IntArray, IntArray]] = []
+
+        def add(count: IntArray, block: str, *columns: IntArray | int) -> None:
+            rows = np.stack([np.broadcast_to(c, n) for c in (BLOCKS.index(block), *columns)], axis=1)
+            present = count > 0
+            parts.append((rows[present], index[present], count[present]))
+
+        size, channels, kernel, act, layers = vectors[:, :_FIRST_COLUMN].T
+        stem, head = Stem(0), self.head
+        stem_act, head_act = ACTIVATIONS.index(stem.activation), ACTIVATIONS.index(head.activation)
+        add(one, "stem", 3, channels, stem.kernel, 2, stem.layers, 0, stem_act, 0, size)
+        size = (size + 1) // 2
+        add(layers, "conv", channels, channels, kernel, 1, 0, 0, act, 0, size)
+        for (block, stride), part in zip(_STAGES.values(), _SLICES, strict=True):
+            filters, kernel, expansion, se, act, layers = vectors[:, part].T
+            present = layers > 0
+            mid, squeezed = channels * expansion, se * channels // _SE_DIVISOR
+            add(np.where(present, one, zero), block, channels, filters, kernel, stride, mid, squeezed, act, 0, size)
+            channels = np.where(present, filters, channels)
+            size = np.where(present, (size + stride - 1) // stride, size)
+            mid, squeezed = channels * expansion, se * channels // _SE_DIVISOR
+            add(np.maximum(layers - 1, 0), block, channels, filters, kernel, 1, mid, squeezed, act, 0, size)
+        add(one, "head", channels, head.filters, 1, 1, head.hidden, 0, head_act, 0, size)
+        rows, network, count = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return LayerTable(rows, network, count, n)
+
+
+def _span(low: int, high: int, step: int = 1) -> tuple[int, ...]:
+    return tuple(range(low, high + 1, step))
+
+
+GPUNET = ConvNetSpace(
+    "gpunet",
+    resolution=_span(224, 512, 32),
+    stem_filters=_span(24, 32, 8),
+    stem_layers=(1, 4),
+    stages=(
+        StageRange(filters=(32, 80, 16), layers=(1, 8)),
+        StageRange(filters=(48, 112, 16), layers=(1, 8)),
+        StageRange(filters=(96, 192, 16), layers=(1, 10)),
+        StageRange(filters=(112, 224, 16), layers=(0, 15)),
+        StageRange(filters=(128, 416, 32), layers=(1, 15)),
+        StageRange(filters=(256, 832, 64), layers=(0, 15)),
+    ),
+    head_filters=1792,
+    num_classes=1000,
+)
+"""The paper's Table 1."""
+
+GPUNET_WIDE = ConvNetSpace(
+    "gpunet-wide",
+    resolution=_span(224, 512, 32),
+    stem_filters=_span(24, 32, 8),
+    stem_layers=(1, 4),
+    stages=(
+        StageRange(filters=(32, 80, 16), layers=(1, 8)),
+        StageRange(filters=(48, 112, 16), layers=(1, 8)),
+        StageRange(filters=(96, 256, 16), layers=(1, 10)),
+        StageRange(filters=(112, 288, 16), layers=(0, 15)),
+        StageRange(filters=(128, 704, 32), layers=(1, 15)),
+        StageRange(filters=(256, 832, 64), layers=(0, 15)),
+    ),
+    head_filters=1280,
+    num_classes=1000,
+)
+"""`gpunet` with the wider stages 4 to 6 and the head of the released GPUNet-0, -1 and -2."""
+
+GPUNET_SMALL = ConvNetSpace(
+    "gpunet-small",
+    resolution=(32, 48, 64, 80, 96, 112, 128),
+    stem_filters=_span(8, 24, 8),
+    stem_layers=(1, 2),
+    stages=(
+        StageRange(filters=(16, 32, 8), layers=(1, 3)),
+        StageRange(filters=(24, 48, 8), layers=(1, 3)),
+        StageRange(filters=(32, 80, 16), layers=(1, 4)),
+        StageRange(filters=(48, 96, 16), layers=(0, 4)),
+        StageRange(filters=(64, 160, 32), layers=(1, 4)),
+        StageRange(filters=(96, 256, 32), layers=(0, 3)),
+    ),
+    head_filters=320,
+    num_classes=10,
+)
+"""Small networks for small images: everything can be tried on a laptop."""

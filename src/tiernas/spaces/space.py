@@ -1,0 +1,130 @@
+"""`SearchSpace`: what every search space offers, and how its vectors are sampled, checked and levelled."""
+
+from __future__ import annotations
+
+import abc
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import qmc
+
+from tiernas.errors import UsageError
+from tiernas.spaces.architecture import Architecture
+from tiernas.spaces.layer import IntArray, LayerTable
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One integer of a vector.
+
+    Attributes:
+        name: What the integer says, such as "stage2.filters".
+        values: The allowed values, increasing.
+        categorical: Whether the order of the values means nothing (activations).
+    """
+
+    name: str
+    values: tuple[int, ...]
+    categorical: bool = field(default=False)
+
+
+class SearchSpace(abc.ABC):
+    """A set of networks, each written as a vector of hyper-parameter values.
+
+    A vector holds the values themselves (32 filters is 32); a row of levels holds their indices, which is what
+    optimisers work on.
+
+    Attributes:
+        name: Name by which `tiernas.get_space` finds the space.
+        dimensions: The `d` integers of a vector.
+        num_classes: Number of classes that latency tables of this space are built with by default.
+    """
+
+    def __init__(self, name: str, dimensions: tuple[Dimension, ...], num_classes: int) -> None:
+        self.name = name
+        self.dimensions = dimensions
+        self.num_classes = num_classes
+
+    @abc.abstractmethod
+    def decode(self, vector: npt.ArrayLike) -> Architecture:
+        """The architecture of one vector of length `d`.
+
+        Raises:
+            UsageError: The vector has another length or a value outside the space.
+        """
+
+    @abc.abstractmethod
+    def encode(self, architecture: Architecture) -> IntArray:
+        """The canonical vector (length `d`) of an architecture.
+
+        Raises:
+            UsageError: The space has no such network.
+        """
+
+    @abc.abstractmethod
+    def canonical(self, vectors: IntArray) -> IntArray:
+        """The vectors (`n x d`) with every value that does not matter set to the first allowed one.
+
+        Two vectors decode to the same architecture exactly when their canonical vectors are equal.
+        """
+
+    @abc.abstractmethod
+    def layer_table(self, vectors: IntArray) -> LayerTable:
+        """The layers of many networks (`n x d`) at once; the same as `decode(v).layers` one by one."""
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """How many values each dimension has."""
+        return tuple(len(d.values) for d in self.dimensions)
+
+    @property
+    def size(self) -> int:
+        """How many vectors there are; canonical or not."""
+        return math.prod(self.levels)
+
+    def sample(self, n: int, seed: int = 0) -> IntArray:
+        """The first `n` points of a scrambled Sobol sequence, as canonical vectors (`n x d`)."""
+        if n < 1:
+            raise UsageError(f"n = {n}: at least 1 network must be sampled")
+        sobol = qmc.Sobol(len(self.dimensions), scramble=True, rng=np.random.default_rng(seed))
+        unit = sobol.random_base2(math.ceil(math.log2(n)))[:n]
+        rows = np.minimum((unit * self.levels).astype(np.int64), np.array(self.levels) - 1)
+        return self.canonical(self.from_levels(rows))
+
+    def from_levels(self, rows: IntArray) -> IntArray:
+        """Vectors (`n x d`) of rows of levels (`n x d`)."""
+        columns = [np.array(d.values)[rows[:, i]] for i, d in enumerate(self.dimensions)]
+        return np.stack(columns, axis=1).astype(np.int64)
+
+    def to_levels(self, vectors: npt.ArrayLike) -> IntArray:
+        """Rows of levels (`n x d`) of vectors (`n x d`), which are validated."""
+        checked = self.validate(vectors)
+        columns = [np.searchsorted(d.values, checked[:, i]) for i, d in enumerate(self.dimensions)]
+        return np.stack(columns, axis=1).astype(np.int64)
+
+    def validate(self, vectors: npt.ArrayLike) -> IntArray:
+        """The vectors as an `n x d` array of integers.
+
+        Raises:
+            UsageError: Names the first vector and dimension that are wrong, the value, and what is allowed.
+        """
+        array = np.asarray(vectors)
+        if array.ndim != 2 or array.shape[1] != len(self.dimensions):
+            shape = "x".join(map(str, array.shape))
+            raise UsageError(
+                f"vectors of space {self.name!r} have {len(self.dimensions)} integers; got an array of shape {shape}"
+            )
+        if not np.issubdtype(array.dtype, np.integer) and not np.array_equal(array, np.round(array)):
+            raise UsageError(f"vectors of space {self.name!r} hold integers; got {array.dtype}")
+        array = array.astype(np.int64)
+        for i, dimension in enumerate(self.dimensions):
+            wrong = np.flatnonzero(~np.isin(array[:, i], dimension.values))
+            if wrong.size:
+                row = int(wrong[0])
+                raise UsageError(
+                    f"vector {row}: {dimension.name} (position {i}) = {array[row, i]} is not in space "
+                    f"{self.name!r}; allowed: {', '.join(map(str, dimension.values))}"
+                )
+        return array
