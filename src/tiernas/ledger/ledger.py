@@ -63,6 +63,12 @@ class Ledger:
         """Closes the database."""
         self._engine.dispose()
 
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
         with Session(self._engine, expire_on_commit=False) as session, session.begin():
@@ -128,6 +134,11 @@ class Ledger:
             )
             session.add(candidate)
         return candidate
+
+    def record_measurement(self, candidate: Candidate, measurement: Mapping[str, Any]) -> None:
+        """Records the measured latency of a candidate that may become a finalist."""
+        with self._transaction() as session:
+            session.get_one(Candidate, candidate.id).measurement = dict(measurement)
 
     def start(self, candidate: Candidate, worker: str) -> None:
         """Records that a worker trains a candidate: pending to running."""

@@ -130,7 +130,7 @@ class ConvNetSpace(SearchSpace):
                 vector += [int(stage.squeeze_excite), activation, stage.layers]
             else:
                 vector += [d.values[0] for d in self.dimensions[part][:-1]] + [0]
-        encoded = self.validate([vector])[0]
+        encoded: IntArray = self.validate([vector])[0]
         decoded = self.decode(encoded)
         if decoded != padded:
             differing = [f.name for f in fields(padded) if getattr(padded, f.name) != getattr(decoded, f.name)]

@@ -1,0 +1,45 @@
+"""The command line: one module per command group, no logic."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from tiernas.cli import latency, search, table, tiers
+from tiernas.errors import TiernasError
+
+app = typer.Typer(
+    name="tiernas",
+    help="Finds convolutional networks that are fast on the device they will be deployed on.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("search")(search.search)
+app.command("status")(search.status)
+app.command("report")(search.report)
+app.command("tiers")(tiers.tiers)
+app.add_typer(latency.app, name="latency")
+app.add_typer(table.app, name="table")
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(installed("tiernas"))
+        raise typer.Exit
+
+
+def main() -> None:
+    """Runs the command line; errors of tiernas are one message on stderr and an exit code."""
+    try:
+        app()
+    except TiernasError as error:
+        sys.stderr.write(f"tiernas: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("tiernas: stopped; the same command continues\n")
+        sys.exit(1)

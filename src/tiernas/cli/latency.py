@@ -1,0 +1,174 @@
+"""`tiernas latency build | check | show`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
+
+if TYPE_CHECKING:
+    from tiernas.latency import CheckedNetwork, Record
+
+app = typer.Typer(help="The latency table of this device.", no_args_is_help=True)
+
+SpaceOption = Annotated[str, typer.Option("--space", help="Search space.")]
+EngineOption = Annotated[str, typer.Option("--engine", help="Deployment engine.")]
+PrecisionOption = Annotated[str, typer.Option("--precision", help="Precision that the engine runs.")]
+BatchOption = Annotated[int, typer.Option("--batch", help="Images per inference.")]
+ThreadsOption = Annotated[int, typer.Option("--threads", help="Threads of one inference.")]
+TableOption = Annotated[
+    Path | None, typer.Option("--table", help="The table's file [default: latency/SPACE-ENGINE-PRECISION.jsonl].")
+]
+
+_log = logging.getLogger("tiernas.latency")
+
+
+@app.command()
+def build(
+    space: SpaceOption = "gpunet-small",
+    engine: EngineOption = "openvino",
+    precision: PrecisionOption = "fp32",
+    batch: BatchOption = 1,
+    threads: ThreadsOption = 1,
+    table: TableOption = None,
+    networks: Annotated[int | None, typer.Option("--networks", help="Networks to measure [default: 64].")] = None,
+    minutes: Annotated[float | None, typer.Option("--minutes", help="Stop after so long.")] = None,
+    num_classes: Annotated[int | None, typer.Option("--classes", help="Classes [default: the space's].")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measures random networks and fits the table; continues a table that is there already."""
+    from tiernas.engines import get_engine
+    from tiernas.latency import build_table, default_path
+    from tiernas.spaces import get_space
+
+    log_to_stderr()
+    begin = time.monotonic()
+    path = table or default_path(space, engine, precision)
+    built = build_table(
+        get_space(space),
+        get_engine(engine, precision=precision, batch=batch, threads=threads),
+        path,
+        networks=networks,
+        minutes=minutes,
+        num_classes=num_classes,
+        progress=_show_record,
+    )
+    summary = {"table": str(path), "build_s": time.monotonic() - begin, **built.summary()}
+    if as_json:
+        print_json(summary)
+    else:
+        print_table([summary], _SUMMARY, title=str(path))
+
+
+@app.command()
+def check(
+    space: SpaceOption = "gpunet-small",
+    engine: EngineOption = "openvino",
+    precision: PrecisionOption = "fp32",
+    batch: BatchOption = 1,
+    threads: ThreadsOption = 1,
+    table: TableOption = None,
+    networks: Annotated[int, typer.Option("--networks", help="Fresh networks to measure.")] = 30,
+    seed: Annotated[int, typer.Option("--seed", help="Which networks.")] = 1,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Write a scatter plot (.png, .svg or .pdf).")] = None,
+    other_device: Annotated[
+        bool, typer.Option("--other-device", help="Accept a table that was built on another device.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measures fresh random networks and compares with what the table says."""
+    from tiernas.engines import get_engine
+    from tiernas.latency import LatencyTable, check_table, default_path, plot_check
+    from tiernas.spaces import get_space
+
+    log_to_stderr()
+    loaded = LatencyTable.load(table or default_path(space, engine, precision))
+    loaded.require_space(get_space(space))
+    runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
+    loaded.require_device(runtime.fingerprint(), allow_other=other_device)
+    result = check_table(loaded, runtime, networks=networks, seed=seed, progress=_show_checked)
+    if plot:
+        plot_check(result, loaded.header, plot)
+        _log.info("wrote %s", plot)
+    if as_json:
+        print_json({"seed": seed, "fingerprint": runtime.fingerprint().to_dict(), **result.to_dict()})
+    else:
+        print_table([result.to_dict()], _FIGURES, title=f"{space} on {engine} {precision}: {networks} fresh networks")
+
+
+@app.command()
+def show(
+    space: SpaceOption = "gpunet-small",
+    engine: EngineOption = "openvino",
+    precision: PrecisionOption = "fp32",
+    table: TableOption = None,
+    layers: Annotated[int, typer.Option("--layers", help="How many of the dearest layers to list.")] = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """What a table was measured on, how well it fits, and its dearest layers."""
+    from tiernas.latency import LatencyTable, default_path
+
+    log_to_stderr()
+    path = table or default_path(space, engine, precision)
+    loaded = LatencyTable.load(path)
+    summary, dearest = loaded.summary(), [cost.to_dict() for cost in loaded.dearest_layers(layers)]
+    if as_json:
+        print_json({"table": str(path), **summary, "layers": dearest})
+    else:
+        print_table([{"key": key, "value": value} for key, value in summary.items()], {"key": "", "value": str(path)})
+        print_table(dearest, _LAYERS, title="dearest measured layers")
+
+
+_SUMMARY = {
+    "networks": "networks",
+    "unstable": "unstable",
+    "layers_measured": "layers",
+    "cv_mape": "cross-validated error %",
+    "build_s": "seconds",
+}
+_FIGURES = {
+    "n": "networks",
+    "mape": "mean error %",
+    "within_5pct": "within 5 %",
+    "within_10pct": "within 10 %",
+    "kendall_tau": "Kendall's tau",
+    "unstable": "unstable",
+}
+_LAYERS = {
+    "latency_ms": "ms",
+    "networks": "networks",
+    "block": "block",
+    "in_channels": "in",
+    "mid_channels": "mid",
+    "out_channels": "out",
+    "kernel": "kernel",
+    "stride": "stride",
+    "se_channels": "SE",
+    "activation": "activation",
+    "in_size": "size",
+}
+
+
+def _show_record(done: int, wanted: int | None, record: Record) -> None:
+    measured = record.observation.measurement
+    unstable = "  unstable" if measured.unstable else ""
+    _log.info("%d/%s  %.3f ms%s", done, wanted or "as time allows", measured.latency_ms, unstable)
+
+
+def _show_checked(done: int, wanted: int, network: CheckedNetwork) -> None:
+    measured = network.measurement
+    unstable = "  unstable" if measured.unstable else ""
+    _log.info(
+        "%d/%d  measured %.3f ms  estimated %.3f ms  %+.1f %%%s",
+        done,
+        wanted,
+        measured.latency_ms,
+        network.estimated_ms,
+        100 * network.error,
+        unstable,
+    )

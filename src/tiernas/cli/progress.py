@@ -1,0 +1,109 @@
+"""Live progress of a search: drawn by rich on a terminal, plain lines elsewhere; and Ctrl-C."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from tiernas.cli.output import err
+from tiernas.ledger import Candidate, Purpose, State, Study
+
+if TYPE_CHECKING:
+    from tiernas.config import SearchConfig
+
+_log = logging.getLogger("tiernas.search")
+
+
+@contextmanager
+def watching(config: SearchConfig) -> Iterator[tuple[Callable[[], bool], Callable[..., None]]]:
+    """Shows progress and turns the first Ctrl-C into a request to stop; the second stops at once.
+
+    Yields:
+        Whether the user asked to stop, and what is called with the candidates of a study.
+    """
+    asked = False
+
+    def interrupt(_: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        _log.warning("stopping when the running trainings are done; Ctrl-C again stops at once (nothing is lost)")
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        if err.is_terminal:
+            with _Bars(config) as bars:
+                yield (lambda: asked), bars.watch
+        else:
+            yield (lambda: asked), _Lines(config).watch
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Lines:
+    """One line for each candidate that ended."""
+
+    def __init__(self, config: SearchConfig) -> None:
+        self._wanted = {Purpose.SEARCH: config.search.trainings, Purpose.FINAL: config.finalists.per_tier}
+        self._shown: dict[tuple[str, Purpose], set[int]] = {}
+
+    def watch(self, study: Study, purpose: Purpose, candidates: Sequence[Candidate]) -> None:
+        ended = [c for c in candidates if c.state in (State.DONE, State.FAILED)]
+        # what had ended before this command began is not news
+        shown = self._shown.setdefault((study.name, purpose), {c.id for c in ended})
+        for candidate in ended:
+            if candidate.id not in shown:
+                _log.info("%s", _line(study, purpose, candidate, ended, self._wanted[purpose]))
+                shown.add(candidate.id)
+
+
+class _Bars:
+    """A bar for each study, and a line for each candidate that ended."""
+
+    def __init__(self, config: SearchConfig) -> None:
+        self._lines = _Lines(config)
+        self._wanted = self._lines._wanted
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[best]}"),
+            console=err,
+        )
+        self._tasks: dict[tuple[str, Purpose], TaskID] = {}
+
+    def watch(self, study: Study, purpose: Purpose, candidates: Sequence[Candidate]) -> None:
+        self._lines.watch(study, purpose, candidates)
+        key = (study.name, purpose)
+        if key not in self._tasks:
+            what = "finalists" if purpose is Purpose.FINAL else "search"
+            total = len(candidates) if purpose is Purpose.FINAL else self._wanted[purpose]
+            self._tasks[key] = self._bars.add_task(f"{what} {study.name} ms", total=total, best="")
+        ended = [c for c in candidates if c.state in (State.DONE, State.FAILED)]
+        best = max((c.accuracy or 0.0 for c in ended), default=0.0)
+        self._bars.update(self._tasks[key], completed=len(ended), best=f"best {best:.4f}" if ended else "")
+
+    def __enter__(self) -> _Bars:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+
+def _line(study: Study, purpose: Purpose, candidate: Candidate, ended: Sequence[Candidate], wanted: int) -> str:
+    what = "finalist" if purpose is Purpose.FINAL else "candidate"
+    where = f"tier {study.name} ms  {len(ended)}/{wanted}  {what} {candidate.number}"
+    if candidate.state is State.FAILED:
+        return f"{where}  failed: {candidate.reason}"
+    best = max(c.accuracy or 0.0 for c in ended)
+    seconds = (candidate.result or {}).get("duration_s", 0.0)
+    return f"{where}  {candidate.estimated_latency_ms:.3f} ms  accuracy {candidate.accuracy:.4f}  best {best:.4f}  ({seconds:.1f} s)"

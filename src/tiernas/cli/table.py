@@ -1,0 +1,93 @@
+"""`tiernas table list | query | export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tiernas.cli.output import JsonOption, print_json, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tiernas.table import Entry
+
+app = typer.Typer(help="The model table: which network to deploy.", no_args_is_help=True)
+
+TableOption = Annotated[Path, typer.Option("--table", help="Folder of the model table.")]
+DEFAULT_TABLE = Path("model-table")
+
+
+def show_entries(entries: Sequence[Entry]) -> None:
+    """Prints entries as a table."""
+    columns = {"name": "name", "latency": "latency (ms)", "accuracy": "accuracy", "data": "data"}
+    columns |= {"engine": "engine", "precision": "precision", "batch": "batch", "resolution": "px"}
+    columns |= {"params": "parameters", "macs": "MACs", "device": "device"}
+    rows = [
+        {
+            **entry.to_dict(),
+            "latency": f"{entry.latency_ms:.3f}" + ("?" if entry.latency_unstable else ""),
+            "accuracy": f"{entry.accuracy:.2%}",
+            "params": f"{entry.params:,}",
+            "macs": f"{entry.macs:,}",
+        }
+        for entry in entries
+    ]
+    print_table(rows, columns)
+
+
+@app.command("list")
+def list_(table: TableOption = DEFAULT_TABLE, json: JsonOption = False) -> None:
+    """List every entry, fastest first."""
+    from tiernas.table import ModelTable
+
+    entries = ModelTable(table).entries()
+    if json:
+        print_json([entry.to_dict() for entry in entries])
+    else:
+        show_entries(entries)
+
+
+@app.command()
+def query(
+    max_latency_ms: Annotated[float | None, typer.Option(help="Largest median latency.")] = None,
+    min_accuracy: Annotated[float | None, typer.Option(help="Smallest accuracy, 0 to 1.")] = None,
+    device: Annotated[str | None, typer.Option(help="Part of the device's name.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Deployment engine, such as openvino.")] = None,
+    precision: Annotated[str | None, typer.Option(help="Precision, such as fp32.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images per inference.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data set of the accuracy.")] = None,
+    table: TableOption = DEFAULT_TABLE,
+    json: JsonOption = False,
+) -> None:
+    """Print the most accurate entry within a budget; exits with 3 where nothing meets it."""
+    from tiernas.table import ModelTable, Query
+
+    asked = Query(max_latency_ms, min_accuracy, device, engine, precision, batch, data)
+    entry = ModelTable(table).query(asked)
+    if json:
+        print_json(entry.to_dict())
+    else:
+        show_entries([entry])
+        typer.echo(f"\nDeploy it:  tiernas table export {entry.name} --output deploy")
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(help="Name of an entry.")],
+    output: Annotated[Path, typer.Option(help="Folder to write to.")],
+    table: TableOption = DEFAULT_TABLE,
+    json: JsonOption = False,
+) -> None:
+    """Write an entry as ONNX, OpenVINO IR, safetensors, architecture and card."""
+    from tiernas.table import ModelTable
+    from tiernas.table import export as export_entry
+
+    model_table = ModelTable(table)
+    files = [str(file) for file in export_entry(model_table, model_table.get(name), output)]
+    if json:
+        print_json({"files": files})
+    else:
+        typer.echo("\n".join(files))

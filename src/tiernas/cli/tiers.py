@@ -1,0 +1,43 @@
+"""`tiernas tiers`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
+
+
+def tiers(
+    edges: Annotated[str, typer.Option("--edges", help="Edges of the tiers in ms, such as 0.2,0.4,0.8.")],
+    space: Annotated[str, typer.Option("--space", help="Search space.")] = "gpunet-small",
+    engine: Annotated[str, typer.Option("--engine", help="Engine of the default table.")] = "openvino",
+    precision: Annotated[str, typer.Option("--precision", help="Precision of the default table.")] = "fp32",
+    table: Annotated[
+        Path | None, typer.Option("--table", help="Latency table [default: latency/SPACE-ENGINE-PRECISION.jsonl].")
+    ] = None,
+    networks: Annotated[int, typer.Option("--networks", help="Networks to sample.")] = 65_536,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the Sobol sequence.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Samples a space and sorts its networks into latency tiers."""
+    from tiernas.latency import LatencyTable, default_path
+    from tiernas.spaces import get_space
+    from tiernas.tiers import parse_edges, sample_pools
+
+    log_to_stderr()
+    wanted = parse_edges(edges)
+    loaded = LatencyTable.load(table or default_path(space, engine, precision))
+    pools = sample_pools(get_space(space), loaded, wanted, networks, seed)
+    rows = [pool.summary() for pool in pools.values()]
+    if as_json:
+        fingerprint = loaded.header.fingerprint.to_dict()
+        print_json({"space": space, "seed": seed, "sampled": networks, "fingerprint": fingerprint, "tiers": rows})
+    else:
+        print_table(
+            rows,
+            {"tier": "tier, ms", "networks": "networks", "fastest_ms": "fastest, ms", "slowest_ms": "slowest, ms"},
+            title=f"{networks} networks of {space} on {loaded.header.fingerprint.device}",
+        )

@@ -1,0 +1,59 @@
+"""Finalists to entries of the model table."""
+
+from __future__ import annotations
+
+from tiernas import __version__
+from tiernas.config import SearchConfig
+from tiernas.engines import Fingerprint
+from tiernas.ledger import Candidate, Study
+from tiernas.networks import cost
+from tiernas.spaces import Architecture
+from tiernas.table import Entry
+from tiernas.training import IMAGE_MEAN, IMAGE_STD, Splits
+
+
+def make_entry(
+    config: SearchConfig,
+    study: Study,
+    finalist: Candidate,
+    architecture: Architecture,
+    fingerprint: Fingerprint,
+    splits: Splits,
+) -> Entry:
+    """The entry of a finalist that is done, with everything that its figures came about by."""
+    measured, result = finalist.measurement, finalist.result
+    if measured is None or result is None or finalist.accuracy is None or finalist.finished_at is None:
+        raise ValueError(f"finalist {finalist.number} of tier {study.name} is not measured and trained")
+    size = cost(architecture, len(splits.classes))
+    recipe = config.recipe.model_dump(mode="json") | {"epochs": config.finalists.epochs}
+    return Entry(
+        name=f"{config.study.name}-{study.name}-{finalist.number + 1}",
+        device=fingerprint.device,
+        engine=fingerprint.engine,
+        engine_version=fingerprint.engine_version,
+        precision=fingerprint.precision,
+        batch=fingerprint.batch,
+        threads=fingerprint.threads,
+        latency_ms=measured["latency_ms"],
+        latency_interval_ms=(measured["low_ms"], measured["high_ms"]),
+        latency_unstable=measured["unstable"],
+        accuracy=result["test_accuracy"],
+        validation_accuracy=finalist.accuracy,
+        data=config.data.path.name if config.data.path else config.data.kind,
+        data_digest=splits.digest,
+        classes=splits.classes,
+        resolution=architecture.resolution,
+        input_mean=IMAGE_MEAN,
+        input_std=IMAGE_STD,
+        space=config.study.space,
+        vector=tuple(finalist.vector),
+        architecture_digest=finalist.digest,
+        params=size.params,
+        macs=size.macs,
+        recipe=recipe,
+        seed=config.study.seed,
+        source="measured",
+        study=f"{config.study.name}, tier {study.name} ms",
+        tiernas_version=__version__,
+        created_at=finalist.finished_at.isoformat(timespec="seconds"),
+    )

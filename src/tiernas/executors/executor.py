@@ -1,0 +1,108 @@
+"""What every executor offers: jobs in, events out."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One training, as plain values that go over a wire.
+
+    Attributes:
+        id: Names the job in events.
+        architecture: `Architecture.to_json()`.
+        data: `DataConfig` as plain values.
+        recipe: `RecipeConfig` as plain values.
+        seed: Seed of weights, order of images and augmentation.
+        checkpoint_dir: Folder of the checkpoints; a training that has some continues from them.
+        cache_dir: Folder where decoded images are kept for other workers.
+        test: Whether the accuracy on the test part is computed at the end.
+    """
+
+    id: int
+    architecture: str
+    data: dict[str, Any]
+    recipe: dict[str, Any]
+    seed: int
+    checkpoint_dir: str
+    cache_dir: str
+    test: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EpochDone:
+    """A training completed an epoch and wrote its checkpoint."""
+
+    job_id: int
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A training is complete.
+
+    Attributes:
+        job_id: The job.
+        accuracy: Top-1 accuracy on the validation part, 0 to 1.
+        result: Everything else that the training reported, as plain values.
+    """
+
+    job_id: int
+    accuracy: float
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A training ended without a result.
+
+    Attributes:
+        job_id: The job.
+        reason: What happened, in one line.
+        retry: Whether another attempt may succeed.
+    """
+
+    job_id: int
+    reason: str
+    retry: bool
+
+
+Event = EpochDone | Finished | Failed
+
+
+class Executor(abc.ABC):
+    """Runs trainings somewhere. Used as a context manager; leaving it stops every worker at once."""
+
+    @property
+    @abc.abstractmethod
+    def free(self) -> int:
+        """How many jobs would start at once if they were submitted now."""
+
+    @abc.abstractmethod
+    def submit(self, job: Job) -> str:
+        """Starts a job; called only while `free` is positive.
+
+        Returns:
+            Name of the worker that got it.
+        """
+
+    @abc.abstractmethod
+    def poll(self, timeout_s: float) -> Sequence[Event]:
+        """Waits up to `timeout_s` for events and returns them; empty where nothing happened.
+
+        A worker that dies is reported as `Failed` with `retry`, and replaced.
+        """
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Stops every worker at once; running trainings keep their last checkpoint."""
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,89 @@
+"""The process that trains candidates: jobs come as lines of JSON on stdin, events go as lines of JSON to stdout.
+
+When stdin closes, the server is gone: the process ends at once, and the training goes on from its last checkpoint
+when the server is started again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+
+from tiernas.errors import UsageError
+from tiernas.executors.executor import EpochDone, Failed, Finished, Job
+from tiernas.spaces import Architecture
+from tiernas.training import DataConfig, RecipeConfig, Splits, TrainingDiverged, evaluate, load_data, load_trained, train
+
+
+def main() -> None:
+    """Runs jobs until stdin closes."""
+    torch.set_num_threads(1)
+    events, sys.stdout = sys.stdout, sys.stderr  # a stray print must not look like an event
+    jobs: queue.Queue[Job] = queue.Queue()
+    threading.Thread(target=_read_jobs, args=(sys.stdin, jobs), daemon=True).start()
+
+    def send(kind: str, event: EpochDone | Finished | Failed) -> None:
+        events.write(json.dumps([kind, asdict(event)]) + "\n")
+        events.flush()
+
+    while True:
+        run(jobs.get(), send)
+
+
+def run(job: Job, send: Callable[[str, EpochDone | Finished | Failed], None]) -> None:
+    """Trains one candidate and sends its events."""
+    try:
+        accuracy, result = _train(job, lambda epochs: send("epoch", EpochDone(job.id, epochs)))
+    except (TrainingDiverged, UsageError) as error:
+        send("failed", Failed(job.id, str(error), retry=False))
+    except Exception as error:  # whatever it is, it must fail this attempt only, with its reason
+        traceback.print_exc()
+        send("failed", Failed(job.id, f"{type(error).__name__}: {error}", retry=True))
+    else:
+        send("finished", Finished(job.id, accuracy, result))
+
+
+def _train(job: Job, on_epoch: Callable[[int], None]) -> tuple[float, dict[str, Any]]:
+    splits = _splits(json.dumps(job.data), job.cache_dir)
+    architecture = Architecture.from_json(job.architecture)
+    recipe = RecipeConfig.model_validate(job.recipe)
+    folder = Path(job.checkpoint_dir)
+    trained = train(
+        architecture,
+        splits,
+        recipe,
+        seed=job.seed,
+        checkpoint_dir=folder,
+        on_epoch=lambda report: on_epoch(report.epoch),
+    )
+    result = asdict(trained)
+    if job.test:
+        network = load_trained(folder)
+        result["test_accuracy"] = evaluate(network, splits.test, architecture.resolution)
+    return trained.accuracy, result
+
+
+@cache
+def _splits(data: str, cache_dir: str) -> Splits:
+    return load_data(DataConfig.model_validate_json(data), cache_dir=Path(cache_dir))
+
+
+def _read_jobs(stdin: TextIO, jobs: queue.Queue[Job]) -> None:
+    for line in stdin:
+        jobs.put(Job(**json.loads(line)))
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The best networks of a tier: measured whole, so that the measurement decides the tier, then trained longer."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+
+from tiernas.engines import Engine
+from tiernas.latency import measure_architecture
+from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
+from tiernas.spaces import SearchSpace
+from tiernas.tiers import Tier
+
+_log = logging.getLogger(__name__)
+
+_MEASURED_PER_FINALIST = 4
+"""How many candidates are measured at most for each finalist that a tier is to have."""
+
+
+def choose_finalists(
+    ledger: Ledger, study: Study, tier: Tier, space: SearchSpace, num_classes: int, engine: Engine, per_tier: int
+) -> None:
+    """Measures the most accurate candidates until enough of them are in the tier, and records these as finalists.
+
+    What was measured already is in the ledger and is not measured again. A tier may end with fewer than `per_tier`
+    finalists, even none, where its best networks measure outside it.
+    """
+    chosen = {f.digest for f in ledger.candidates(study, Purpose.FINAL)}
+    done = [c for c in ledger.candidates(study) if c.state is State.DONE]
+    done.sort(key=lambda c: (-(c.accuracy or 0.0), c.number))
+    for candidate in done[: per_tier * _MEASURED_PER_FINALIST]:
+        if len(chosen) >= per_tier:
+            break
+        if candidate.digest in chosen:
+            continue
+        record = candidate.measurement
+        if record is None:
+            record = asdict(measure_architecture(space.decode(candidate.vector), num_classes, engine))
+            ledger.record_measurement(candidate, record)
+            _report(study, candidate, record["latency_ms"], inside=tier.contains(record["latency_ms"]))
+        if tier.contains(record["latency_ms"]):
+            chosen.add(candidate.digest)
+            ledger.propose(
+                study,
+                candidate.vector,
+                candidate.digest,
+                candidate.estimated_latency_ms,
+                purpose=Purpose.FINAL,
+                measurement=record,
+            )
+
+
+def _report(study: Study, candidate: Candidate, latency_ms: float, *, inside: bool) -> None:
+    _log.info(
+        "tier %s ms: candidate %d, accuracy %.4f, takes %.3f ms (estimated %.3f)%s",
+        study.name,
+        candidate.number,
+        candidate.accuracy,
+        latency_ms,
+        candidate.estimated_latency_ms,
+        ": a finalist" if inside else ": outside the tier, no finalist",
+    )

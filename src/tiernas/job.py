@@ -1,0 +1,229 @@
+"""The whole job of `tiernas search`: latency table, tiers, a study per tier, finalists, model table.
+
+Every step is skipped where its result is there already, so the same call continues where an earlier one stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock, Timeout
+
+from tiernas.config import SearchConfig
+from tiernas.engines import Engine, get_engine
+from tiernas.entries import make_entry
+from tiernas.errors import UsageError
+from tiernas.executors import Executor, LocalExecutor
+from tiernas.finalists import choose_finalists
+from tiernas.latency import LatencyTable, build_table
+from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
+from tiernas.search import LaMctsOptimizer, Optimizer, RandomSearch, RegularizedEvolution
+from tiernas.spaces import SearchSpace, get_space
+from tiernas.spaces.layer import IntArray
+from tiernas.study import Proposals, Trainings, checkpoint_dir
+from tiernas.table import Entry, ModelTable
+from tiernas.tiers import Pool, Tier, sample_pools
+from tiernas.training import Splits, load_data, load_trained
+
+_log = logging.getLogger(__name__)
+
+Watch = Callable[[Study, Purpose, Sequence[Candidate]], None]
+
+_OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "lamcts": LaMctsOptimizer,
+    "evolution": RegularizedEvolution,
+    "random": RandomSearch,
+}
+
+
+def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) -> Sequence[Entry]:
+    """Does the whole job, or what is left of it.
+
+    Args:
+        config: What to search.
+        stop: Whether the user asked to stop.
+        watch: Called with the candidates of a study whenever one of them changed.
+
+    Returns:
+        The entries of the model table that come of this configuration, tier by tier, best first.
+
+    Raises:
+        UsageError: Something in the configuration, the data or the environment must be mended first.
+        Interrupted: The user asked to stop; everything is saved.
+    """
+    output = config.study.output
+    space = get_space(config.study.space)
+    wanted = config.engine
+    engine = get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
+    with ExitStack() as stack:
+        stack.enter_context(_sole_server(output))
+        splits = load_data(config.data, cache_dir=output / "cache")
+        _log.info("data: %s images", ", ".join(f"{n} {part}" for part, n in splits.counts.items()))
+        ledger = stack.enter_context(Ledger(config.ledger_path))
+        if taken_back := ledger.reclaim("the server ended"):
+            _log.info("%d trainings were cut off; they continue from their last checkpoint", taken_back)
+        table = _latency_table(config, space, engine, len(splits.classes))
+        settings = _settings(config, splits, engine, table)
+        studies = {tier: ledger.open_study(tier.name, settings) for tier in config.tier_list()}
+        executor = stack.enter_context(LocalExecutor(config.workers.count, output / "logs"))
+        trainings = _trainings(config, ledger, executor, space, stop, watch)
+        _search_tiers(config, ledger, studies, space, table, trainings)
+        for tier, study in studies.items():  # the workers are idle: nothing trains while networks are measured
+            choose_finalists(ledger, study, tier, space, len(splits.classes), engine, config.finalists.per_tier)
+        for study in studies.values():
+            trainings.run(study, Purpose.FINAL)
+        return _enter(config, ledger, list(studies.values()), space, engine, splits)
+
+
+def _latency_table(config: SearchConfig, space: SearchSpace, engine: Engine, num_classes: int) -> LatencyTable:
+    path = config.latency_table_path
+    if config.latency.table is None:
+
+        def progress(done: int, wanted: int | None, _: object) -> None:
+            if done % 10 == 0 or done == wanted:
+                _log.info("latency table: %d of %s networks measured", done, wanted)
+
+        return build_table(
+            space, engine, path, networks=config.latency.networks, num_classes=num_classes, progress=progress
+        )
+    table = LatencyTable.load(path)
+    table.require_space(space)
+    table.require_device(engine.fingerprint(), allow_other=config.latency.other_device)
+    return table
+
+
+def _settings(config: SearchConfig, splits: Splits, engine: Engine, table: LatencyTable) -> dict[str, object]:
+    """Everything that proposals and accuracies of a study depend on; the number of trainings may grow."""
+    return {
+        "study.space": config.study.space,
+        "study.seed": config.study.seed,
+        "data": splits.digest,
+        **{f"recipe.{key}": value for key, value in config.recipe.model_dump(mode="json").items()},
+        **{f"engine.{key}": value for key, value in config.engine.model_dump(mode="json").items()},
+        "device": engine.fingerprint().device,
+        "latency table": table.digest,
+        "tiers.pool": config.tiers.pool,
+        "search.optimizer": config.search.optimizer,
+        "search.pending": config.search.pending,
+        "finalists.epochs": config.finalists.epochs,
+    }
+
+
+def _trainings(
+    config: SearchConfig,
+    ledger: Ledger,
+    executor: Executor,
+    space: SearchSpace,
+    stop: Callable[[], bool],
+    watch: Watch,
+) -> Trainings:
+    longer = config.recipe.model_copy(update={"epochs": config.finalists.epochs})
+    recipes = {Purpose.SEARCH: config.recipe, Purpose.FINAL: longer}
+    return Trainings(
+        ledger=ledger,
+        executor=executor,
+        space=space,
+        data=config.data.model_dump(mode="json"),
+        recipes={purpose: recipe.model_dump(mode="json") for purpose, recipe in recipes.items()},
+        seed=config.study.seed,
+        output=config.study.output,
+        stop=stop,
+        watch=watch,
+    )
+
+
+def _search_tiers(
+    config: SearchConfig,
+    ledger: Ledger,
+    studies: Mapping[Tier, Study],
+    space: SearchSpace,
+    table: LatencyTable,
+    trainings: Trainings,
+) -> None:
+    wanted = config.search.trainings
+    if all(_finished(ledger.candidates(study)) >= wanted for study in studies.values()):
+        return
+    pools = sample_pools(space, table, list(studies), n=config.tiers.pool, seed=config.study.seed)
+    for pool in pools.values():
+        _log.info("tier %s ms: %d of %d sampled networks", pool.tier.name, len(pool), config.tiers.pool)
+    for pool in pools.values():
+        study = studies[pool.tier]
+        optimizer = _optimizer(config, space, table, pool)
+        proposals = Proposals(ledger, study, space, optimizer, table.estimate, config.search.pending)
+        trainings.run(study, Purpose.SEARCH, proposals.next, wanted)
+
+
+def _optimizer(config: SearchConfig, space: SearchSpace, table: LatencyTable, pool: Pool) -> Optimizer:
+    def feasible(rows: IntArray) -> npt.NDArray[np.bool_]:
+        latency_ms = table.estimate(space.from_levels(rows))
+        return (pool.tier.low_ms <= latency_ms) & (latency_ms < pool.tier.high_ms)
+
+    def canonical(rows: IntArray) -> IntArray:
+        return space.to_levels(space.canonical(space.from_levels(rows)))
+
+    return _OPTIMIZERS[config.search.optimizer](
+        space.levels,
+        categorical=[d.categorical for d in space.dimensions],
+        feasible=feasible,
+        pool=space.to_levels(pool.vectors),
+        canonical=canonical,
+        seed=config.study.seed,
+    )
+
+
+def _enter(
+    config: SearchConfig,
+    ledger: Ledger,
+    studies: Sequence[Study],
+    space: SearchSpace,
+    engine: Engine,
+    splits: Splits,
+) -> Sequence[Entry]:
+    table = ModelTable(config.table.path)
+    there = {entry.name: entry for entry in table.entries()}
+    entries = []
+    for study in studies:
+        finalists = [c for c in ledger.candidates(study, Purpose.FINAL) if c.state is State.DONE]
+        if not finalists:
+            _log.warning("tier %s ms has no entry: none of its best networks measured inside it", study.name)
+        for finalist in finalists:
+            architecture = space.decode(finalist.vector)
+            entry = make_entry(config, study, finalist, architecture, engine.fingerprint(), splits)
+            if there.get(entry.name) != entry:
+                table.add(entry, load_trained(checkpoint_dir(config.study.output, study, finalist)))
+            entries.append(entry)
+    return entries
+
+
+def _finished(candidates: Sequence[Candidate]) -> int:
+    return sum(c.state in (State.DONE, State.FAILED) for c in candidates)
+
+
+@contextmanager
+def _sole_server(output: Path) -> Iterator[None]:
+    """Sees to it that one process at a time works in an output folder.
+
+    Raises:
+        UsageError: Another process works in it, or the folder cannot be written.
+    """
+    owner = output / "server.txt"
+    lock = FileLock(output / "server.lock")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UsageError(f"output folder {output}: {owner.read_text(encoding='utf-8').strip()} works in it") from error
+    except OSError as error:
+        raise UsageError(f"output folder {output}: cannot be written ({error.strerror})") from error
+    try:
+        owner.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
+        yield
+    finally:
+        lock.release()

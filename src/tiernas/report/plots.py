@@ -1,0 +1,128 @@
+"""The figures of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from tiernas.ledger import Candidate, State
+from tiernas.table import Entry
+from tiernas.tiers import Tier
+
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Colours that colour-blind readers can tell apart (Okabe and Ito, 2008), one per tier."""
+
+
+def plot_front(studies: Mapping[Tier, Sequence[Candidate]], entries: Sequence[Entry], path: Path, title: str) -> None:
+    """Draws accuracy over latency: every candidate, the entries, the tiers and the Pareto front.
+
+    Args:
+        studies: The candidates of each tier.
+        entries: The entries of the model table that came of them.
+        path: The PNG file to write.
+        title: Line above the figure.
+    """
+    figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
+    for colour, (tier, candidates) in zip(_cycle(len(studies)), studies.items(), strict=True):
+        done = [c for c in candidates if c.accuracy is not None]
+        axes.axvspan(tier.low_ms, tier.high_ms, color=colour, alpha=0.08, lw=0)
+        axes.scatter(
+            [c.estimated_latency_ms for c in done],
+            [c.accuracy for c in done],
+            s=22,
+            facecolors="none",
+            edgecolors=colour,
+            label=f"tier {tier.name} ms: {len(done)} candidates (estimated latency, validation)",
+        )
+    if entries:
+        _draw_entries(axes, entries)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.tick_params(axis="x", which="minor", labelsize=8)
+    axes.set(xlabel="latency (ms)", ylabel="top-1 accuracy", title=title)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.1%}"))
+    _zoom_on_good(axes, [c.accuracy for cs in studies.values() for c in cs if c.accuracy is not None], entries)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right", fontsize=8)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def plot_progress(studies: Mapping[Tier, Sequence[Candidate]], path: Path, title: str) -> None:
+    """Draws the accuracy of each candidate and the best so far, in the order of proposals.
+
+    Args:
+        studies: The candidates of each tier.
+        path: The PNG file to write.
+        title: Line above the figure.
+    """
+    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
+    everything: list[float] = []
+    for colour, (tier, candidates) in zip(_cycle(len(studies)), studies.items(), strict=True):
+        done = [c for c in candidates if c.accuracy is not None]
+        numbers = [c.number + 1 for c in done]
+        accuracies = [c.accuracy or 0.0 for c in done]
+        everything += accuracies
+        failed = [c.number + 1 for c in candidates if c.state is State.FAILED]
+        axes.scatter(numbers, accuracies, s=14, color=colour, alpha=0.45)
+        axes.step(numbers, np.maximum.accumulate(accuracies or [0.0])[: len(numbers)], where="post", color=colour)
+        axes.plot([], [], color=colour, label=f"tier {tier.name} ms, best so far; {len(failed)} failed")
+    axes.set(xlabel="candidate", ylabel="validation accuracy", title=title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.1%}"))
+    _zoom_on_good(axes, everything, [])
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right", fontsize=8)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def pareto_front(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries that no other one beats in both latency and accuracy, fastest first."""
+    front: list[Entry] = []
+    for entry in sorted(entries, key=lambda e: (e.latency_ms, -e.accuracy)):
+        if not front or entry.accuracy > front[-1].accuracy:
+            front.append(entry)
+    return front
+
+
+def _draw_entries(axes: Axes, entries: Sequence[Entry]) -> None:
+    axes.scatter(
+        [e.latency_ms for e in entries],
+        [e.accuracy for e in entries],
+        s=70,
+        marker="*",
+        color="black",
+        zorder=3,
+        label="entries of the model table (measured latency, test)",
+    )
+    front = pareto_front(entries)
+    axes.step([e.latency_ms for e in front], [e.accuracy for e in front], where="post", color="black", lw=1)
+
+
+def _zoom_on_good(axes: Axes, accuracies: Sequence[float], entries: Sequence[Entry]) -> None:
+    """Cuts off the failures far below: the axis begins at the tenth percentile or a little under it."""
+    values = [*accuracies, *(e.accuracy for e in entries)]
+    if not values:
+        return
+    low, high = float(np.percentile(values, 10)), max(values)
+    margin = max(0.05 * (high - low), 0.002)
+    low = min(low, *(e.accuracy for e in entries)) if entries else low
+    axes.set_ylim(low - 4 * margin, min(1.0, high + 2 * margin) + 0.0005)
+    below = sum(value < low - 4 * margin for value in values)
+    if below:
+        axes.text(0.01, 0.02, f"{below} below", transform=axes.transAxes, fontsize=8, color="grey")
+
+
+def _cycle(n: int) -> list[str]:
+    return [_COLOURS[i % len(_COLOURS)] for i in range(n)]

@@ -1,0 +1,49 @@
+"""The model card of an entry."""
+
+from __future__ import annotations
+
+from tiernas.table.entry import Entry
+
+
+def card(entry: Entry, onnx_difference: float) -> str:
+    """Markdown that says what the network is, what was measured and how to run it.
+
+    Args:
+        entry: The entry.
+        onnx_difference: Largest difference between ONNX and torch, relative to the largest logit.
+    """
+    low, high = entry.latency_interval_ms
+    settled = "" if not entry.latency_unstable else " (the measurement did not settle)"
+    recipe = ", ".join(f"{key} {value}" for key, value in entry.recipe.items())
+    return f"""# {entry.name}
+
+An image classifier for {entry.data} ({len(entry.classes)} classes), found by [tiernas](https://pypi.org/project/tiernas)
+{entry.tiernas_version} for {entry.device} with {entry.engine}.
+
+| | |
+|---|---|
+| Latency | {entry.latency_ms:.3f} ms, median; 95 % interval {low:.3f} to {high:.3f} ms{settled} |
+| Measured on | {entry.device}, {entry.engine} {entry.engine_version}, {entry.precision}, batch {entry.batch}, {entry.threads} thread(s) |
+| Accuracy | {entry.accuracy:.2%} top-1 on the test part of {entry.data}, which no search has seen |
+| Validation accuracy | {entry.validation_accuracy:.2%}, by which it was chosen |
+| Size | {entry.params:,} parameters, {entry.macs:,} multiply-accumulates |
+| Found by | study {entry.study}, space {entry.space}, seed {entry.seed}, {entry.created_at} |
+| Trained with | {recipe} |
+| ONNX against torch | logits differ by {onnx_difference:.1e} of the largest |
+
+Input `images`: {entry.batch} x 3 x {entry.resolution} x {entry.resolution}, RGB, NCHW, float32: the shorter side
+scaled (bilinear) to the resolution, the centre cut out, pixels divided by 255, {list(entry.input_mean)} subtracted, then
+divided by {list(entry.input_std)}. Output `logits`, one per class, in the order: {", ".join(entry.classes)}.
+
+## Run it
+
+```python
+import openvino
+
+network = openvino.Core().compile_model("{entry.name}.xml", "CPU")
+logits = network(images)["logits"]
+```
+
+`{entry.name}.onnx` runs on ONNX Runtime; `{entry.name}.safetensors` and `{entry.name}.json` are weights and
+architecture for `tiernas.build`.
+"""

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiernas.errors import UsageError
+from tiernas.spaces import Architecture, SearchSpace, get_space, released, space_names
+from tiernas.spaces.layer import IntArray, Layer
+
+SPACES = [get_space(name) for name in space_names()]
+
+
+@st.composite
+def vectors(draw: st.DrawFn) -> tuple[SearchSpace, IntArray]:
+    space = draw(st.sampled_from(SPACES))
+    return space, np.array([draw(st.sampled_from(d.values)) for d in space.dimensions])
+
+
+@given(vectors())
+def test_vector_architecture_json_and_back(drawn: tuple[SearchSpace, IntArray]) -> None:
+    space, vector = drawn
+    architecture = space.decode(vector)
+    assert Architecture.from_json(architecture.to_json()) == architecture
+    canonical = space.canonical(vector[None])[0]
+    np.testing.assert_array_equal(space.encode(architecture), canonical)
+    assert space.decode(canonical) == architecture
+    np.testing.assert_array_equal(space.from_levels(space.to_levels([vector]))[0], vector)
+
+
+@given(vectors())
+def test_layer_table_is_the_layers_of_each_architecture(drawn: tuple[SearchSpace, IntArray]) -> None:
+    space, vector = drawn
+    both = np.stack([space.sample(1)[0], vector])
+    table = space.layer_table(both)
+    assert table.num_networks == 2
+    for i, v in enumerate(both):
+        mine = table.network == i
+        found: Counter[Layer] = Counter()
+        for row, count in zip(table.rows[mine], table.count[mine], strict=True):
+            found[Layer.from_row(row)] += int(count)
+        assert found == Counter(space.decode(v).layers)
+
+
+@given(vectors())
+def test_layer_rows_round_trip(drawn: tuple[SearchSpace, IntArray]) -> None:
+    space, vector = drawn
+    for layer in space.decode(vector).layers:
+        assert Layer.from_row(layer.to_row()) == layer
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda s: s.name)
+def test_every_space_has_the_41_integers(space: SearchSpace) -> None:
+    names = [d.name for d in space.dimensions]
+    assert len(names) == 41
+    assert names[:6] == ["resolution", "stage0.filters", "stage1.kernel", "stage1.act", "stage1.layers", "stage2.filters"]
+    assert names[-6:] == [f"stage7.{f}" for f in ("filters", "kernel", "expansion", "se", "act", "layers")]
+
+
+def test_gpunet_is_table_1_of_the_paper() -> None:
+    values = {d.name: d.values for d in get_space("gpunet").dimensions}
+    assert values["resolution"] == tuple(range(224, 513, 32))
+    assert values["stage0.filters"] == (24, 32)
+    assert values["stage1.layers"] == (1, 2, 3, 4)
+    assert values["stage2.filters"] == (32, 48, 64, 80)
+    assert values["stage3.filters"] == (48, 64, 80, 96, 112)
+    assert values["stage4.layers"] == tuple(range(1, 11))
+    assert values["stage5.layers"] == tuple(range(16))
+    assert values["stage6.filters"] == tuple(range(128, 417, 32))
+    assert values["stage7.filters"] == tuple(range(256, 833, 64))
+    assert all(values[f"stage{i}.expansion"] == (2, 3, 4, 5, 6) for i in range(2, 8))
+
+
+@pytest.mark.parametrize("name", ["gpunet_0", "gpunet_1", "gpunet_2"])
+def test_released_networks_are_vectors_of_the_wide_space(name: str) -> None:
+    space, architecture = get_space("gpunet-wide"), released(name)
+    decoded = space.decode(space.encode(architecture))
+    ours = [(s.block, s.filters, s.kernel, s.layers, s.expansion, s.activation) for s in decoded.stages]
+    theirs = [(s.block, s.filters, s.kernel, s.layers, s.expansion, s.activation) for s in architecture.stages]
+    assert ours == theirs
+    assert (decoded.stem, decoded.head) == (architecture.stem, architecture.head)
+
+
+@pytest.mark.parametrize("name", ["gpunet_p0", "gpunet_p1", "gpunet_d1", "gpunet_d2"])
+def test_released_networks_outside_the_space_are_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="gpunet-wide"):
+        get_space("gpunet-wide").encode(released(name))
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda s: s.name)
+def test_samples_are_canonical_deterministic_and_inside(space: SearchSpace) -> None:
+    sample = space.sample(500, seed=3)
+    assert sample.shape == (500, 41)
+    np.testing.assert_array_equal(sample, space.sample(1000, seed=3)[:500])
+    np.testing.assert_array_equal(sample, space.canonical(space.validate(sample)))
+    assert not np.array_equal(sample, space.sample(500, seed=4))
+    for i, dimension in enumerate(space.dimensions[:5]):
+        counts = np.array([np.sum(sample[:, i] == v) for v in dimension.values])
+        assert counts.min() > 0.8 * 500 / len(dimension.values)
+
+
+def test_size_of_the_space() -> None:
+    # resolution, filters of the stem, kernel, activation, layers of stage 1; then per stage filters x kernel x
+    # expansion x squeeze-excitation x activation x layers
+    stem = 10 * 2 * 2 * 2 * 4
+    stages = [(4, 8), (5, 8), (7, 10), (8, 16), (10, 15), (10, 16)]
+    expected = stem
+    for filters, layers in stages:
+        expected *= filters * 2 * 5 * 2 * 2 * layers
+    assert get_space("gpunet").size == expected
+
+
+def test_a_stage_without_layers_counts_once() -> None:
+    space = get_space("gpunet-small")
+    sample = space.sample(4)
+    names = [d.name for d in space.dimensions]
+    sample[:, names.index("stage5.layers")] = 0
+    sample[:, names.index("stage5.filters")] = [48, 64, 80, 96]
+    assert len(np.unique(space.canonical(sample)[:, names.index("stage5.filters")])) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda v: v[:-1], "41 integers; got an array of shape 1x40"),
+        (lambda v: np.where(np.arange(41) == 5, 33, v), r"stage2.filters \(position 5\) = 33.*16, 24, 32"),
+        (lambda v: v + 0.5, "integers"),
+    ],
+)
+def test_bad_vectors_are_explained(change: object, message: str) -> None:
+    space = get_space("gpunet-small")
+    assert callable(change)
+    with pytest.raises(UsageError, match=message):
+        space.decode(change(space.sample(1)[0]))
+
+
+def test_unknown_space_names_those_there_are() -> None:
+    with pytest.raises(UsageError, match="gpunet, gpunet-wide, gpunet-small"):
+        get_space("resnet")
+
+
+def test_sampling_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match="n = 0"):
+        get_space("gpunet").sample(0)
