@@ -105,11 +105,11 @@ class FinalistsSection(Section):
     """The best of each tier, which become entries of the model table.
 
     Attributes:
-        per_tier: How many of each tier.
+        per_tier: How many of each tier; 0 ends after the search.
         epochs: Epochs of their training.
     """
 
-    per_tier: Annotated[int, Field(ge=1)] = 2
+    per_tier: Annotated[int, Field(ge=0)] = 2
     epochs: Annotated[int, Field(ge=1)]
 
 

@@ -5,6 +5,7 @@ Every step is skipped where its result is there already, so the same call contin
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import socket
@@ -56,7 +57,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
 
     Raises:
         UsageError: Something in the configuration, the data or the environment must be mended first.
-        Interrupted: The user asked to stop; everything is saved.
+        StoppedError: The user asked to stop; everything is saved.
     """
     output = config.study.output
     space = get_space(config.study.space)
@@ -70,7 +71,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         if taken_back := ledger.reclaim("the server ended"):
             _log.info("%d trainings were cut off; they continue from their last checkpoint", taken_back)
         table = _latency_table(config, space, engine, len(splits.classes))
-        settings = _settings(config, splits, engine, table)
+        settings = _settings(config, splits, engine)
         studies = {tier: ledger.open_study(tier.name, settings) for tier in config.tier_list()}
         executor = stack.enter_context(LocalExecutor(config.workers.count, output / "logs"))
         trainings = _trainings(config, ledger, executor, space, stop, watch)
@@ -99,7 +100,7 @@ def _latency_table(config: SearchConfig, space: SearchSpace, engine: Engine, num
     return table
 
 
-def _settings(config: SearchConfig, splits: Splits, engine: Engine, table: LatencyTable) -> dict[str, object]:
+def _settings(config: SearchConfig, splits: Splits, engine: Engine) -> dict[str, object]:
     """Everything that proposals and accuracies of a study depend on; the number of trainings may grow."""
     return {
         "study.space": config.study.space,
@@ -108,7 +109,7 @@ def _settings(config: SearchConfig, splits: Splits, engine: Engine, table: Laten
         **{f"recipe.{key}": value for key, value in config.recipe.model_dump(mode="json").items()},
         **{f"engine.{key}": value for key, value in config.engine.model_dump(mode="json").items()},
         "device": engine.fingerprint().device,
-        "latency table": table.digest,
+        "latency table": hashlib.sha256(config.latency_table_path.read_bytes()).hexdigest()[:16],
         "tiers.pool": config.tiers.pool,
         "search.optimizer": config.search.optimizer,
         "search.pending": config.search.pending,
@@ -191,7 +192,7 @@ def _enter(
     entries = []
     for study in studies:
         finalists = [c for c in ledger.candidates(study, Purpose.FINAL) if c.state is State.DONE]
-        if not finalists:
+        if not finalists and config.finalists.per_tier:
             _log.warning("tier %s ms has no entry: none of its best networks measured inside it", study.name)
         for finalist in finalists:
             architecture = space.decode(finalist.vector)

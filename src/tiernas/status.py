@@ -23,7 +23,8 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
     if not config.ledger_path.exists():
         raise NothingFoundError(f"no ledger {config.ledger_path}: the search has not begun; start it: tiernas search")
     with Ledger(config.ledger_path) as ledger:
-        tiers, failures = [], []
+        tiers: list[dict[str, Any]] = []
+        failures: list[dict[str, Any]] = []
         for study in ledger.studies():
             candidates = ledger.candidates(study)
             finalists = ledger.candidates(study, Purpose.FINAL)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.errors import TiernasError
 from tiernas.executors import EpochDone, Executor, Failed, Finished, Job
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
 from tiernas.search import Optimizer
@@ -24,8 +25,11 @@ _POLL_S = 0.5
 """How often the server looks whether it has been asked to stop."""
 
 
-class Interrupted(Exception):
+class StoppedError(TiernasError):
     """The user asked to stop, and everything is saved."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped; everything is saved, and the same command continues")
 
 
 def checkpoint_dir(output: Path, study: Study, candidate: Candidate) -> Path:
@@ -132,7 +136,7 @@ class Trainings:
             The candidates.
 
         Raises:
-            Interrupted: The user asked to stop; what was running has finished and is saved.
+            StoppedError: The user asked to stop; what was running has finished and is saved.
         """
         candidates = list(self.ledger.candidates(study, purpose))
         self.watch(study, purpose, candidates)
@@ -144,7 +148,7 @@ class Trainings:
             running = [c for c in candidates if c.state is State.RUNNING]
             if not running:
                 if self.stop():
-                    raise Interrupted
+                    raise StoppedError
                 return candidates
             if self._receive({c.id: c for c in running}):
                 candidates = list(self.ledger.candidates(study, purpose))

@@ -36,7 +36,7 @@ def build(
     batch: BatchOption = 1,
     threads: ThreadsOption = 1,
     table: TableOption = None,
-    networks: Annotated[int | None, typer.Option("--networks", help="Networks to measure [default: 64].")] = None,
+    networks: Annotated[int | None, typer.Option("--networks", help="Networks to measure [default: 48].")] = None,
     minutes: Annotated[float | None, typer.Option("--minutes", help="Stop after so long.")] = None,
     num_classes: Annotated[int | None, typer.Option("--classes", help="Classes [default: the space's].")] = None,
     as_json: JsonOption = False,

@@ -106,4 +106,5 @@ def _line(study: Study, purpose: Purpose, candidate: Candidate, ended: Sequence[
         return f"{where}  failed: {candidate.reason}"
     best = max(c.accuracy or 0.0 for c in ended)
     seconds = (candidate.result or {}).get("duration_s", 0.0)
-    return f"{where}  {candidate.estimated_latency_ms:.3f} ms  accuracy {candidate.accuracy:.4f}  best {best:.4f}  ({seconds:.1f} s)"
+    latency = f"{candidate.estimated_latency_ms:.3f} ms"
+    return f"{where}  {latency}  accuracy {candidate.accuracy:.4f}  best {best:.4f}  ({seconds:.1f} s)"

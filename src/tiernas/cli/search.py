@@ -50,7 +50,8 @@ def status(config: ConfigArgument, set_: SetOption = None, json: JsonOption = Fa
     columns = {"tier": "tier (ms)", "done": "done", "running": "running", "pending": "pending", "failed": "failed"}
     columns |= {"wanted": "wanted", "finalists_done": "finalists", "best_accuracy": "best", "best_latency_ms": "ms"}
     print_table(found["tiers"], columns, title=f"{found['study']}: {found['candidates']['done']} trainings done")
-    print_table(found["failures"], {"tier": "tier (ms)", "candidate": "candidate", "reason": "failed because"})
+    if found["failures"]:
+        print_table(found["failures"], {"tier": "tier (ms)", "candidate": "candidate", "reason": "failed because"})
 
 
 def report(config: ConfigArgument, set_: SetOption = None, json: JsonOption = False) -> None:

@@ -23,7 +23,16 @@ import torch
 from tiernas.errors import UsageError
 from tiernas.executors.executor import EpochDone, Failed, Finished, Job
 from tiernas.spaces import Architecture
-from tiernas.training import DataConfig, RecipeConfig, Splits, TrainingDiverged, evaluate, load_data, load_trained, train
+from tiernas.training import (
+    DataConfig,
+    RecipeConfig,
+    Splits,
+    TrainingDiverged,
+    evaluate,
+    load_data,
+    load_trained,
+    train,
+)
 
 
 def main() -> None:

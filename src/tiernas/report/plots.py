@@ -37,7 +37,7 @@ def plot_front(studies: Mapping[Tier, Sequence[Candidate]], entries: Sequence[En
         axes.axvspan(tier.low_ms, tier.high_ms, color=colour, alpha=0.08, lw=0)
         axes.scatter(
             [c.estimated_latency_ms for c in done],
-            [c.accuracy for c in done],
+            [c.accuracy or 0.0 for c in done],
             s=22,
             facecolors="none",
             edgecolors=colour,

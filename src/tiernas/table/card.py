@@ -14,6 +14,8 @@ def card(entry: Entry, onnx_difference: float) -> str:
     """
     low, high = entry.latency_interval_ms
     settled = "" if not entry.latency_unstable else " (the measurement did not settle)"
+    shape = f"{entry.batch} x 3 x {entry.resolution} x {entry.resolution}"
+    conditions = f"{entry.precision}, batch {entry.batch}, {entry.threads} thread(s)"
     recipe = ", ".join(f"{key} {value}" for key, value in entry.recipe.items())
     return f"""# {entry.name}
 
@@ -23,7 +25,7 @@ An image classifier for {entry.data} ({len(entry.classes)} classes), found by [t
 | | |
 |---|---|
 | Latency | {entry.latency_ms:.3f} ms, median; 95 % interval {low:.3f} to {high:.3f} ms{settled} |
-| Measured on | {entry.device}, {entry.engine} {entry.engine_version}, {entry.precision}, batch {entry.batch}, {entry.threads} thread(s) |
+| Measured on | {entry.device}, {entry.engine} {entry.engine_version}, {conditions} |
 | Accuracy | {entry.accuracy:.2%} top-1 on the test part of {entry.data}, which no search has seen |
 | Validation accuracy | {entry.validation_accuracy:.2%}, by which it was chosen |
 | Size | {entry.params:,} parameters, {entry.macs:,} multiply-accumulates |
@@ -31,9 +33,9 @@ An image classifier for {entry.data} ({len(entry.classes)} classes), found by [t
 | Trained with | {recipe} |
 | ONNX against torch | logits differ by {onnx_difference:.1e} of the largest |
 
-Input `images`: {entry.batch} x 3 x {entry.resolution} x {entry.resolution}, RGB, NCHW, float32: the shorter side
-scaled (bilinear) to the resolution, the centre cut out, pixels divided by 255, {list(entry.input_mean)} subtracted, then
-divided by {list(entry.input_std)}. Output `logits`, one per class, in the order: {", ".join(entry.classes)}.
+Input `images`: {shape}, RGB, NCHW, float32: the shorter side scaled (bilinear) to the resolution, the centre cut
+out, pixels divided by 255, {list(entry.input_mean)} subtracted, then divided by {list(entry.input_std)}. Output
+`logits`, one per class, in the order: {", ".join(entry.classes)}.
 
 ## Run it
 

@@ -109,24 +109,13 @@ class ModelTable:
             there = sorted({f"{e.device}, {e.engine} {e.precision}, batch {e.batch}, {e.data}" for e in entries})
             return f"model table {self.path} has nothing for that device, engine and data; it has: " + "; ".join(there)
         accurate = [e for e in comparable if query.min_accuracy is None or e.accuracy >= query.min_accuracy]
-        if accurate:
-            nearest = min(accurate, key=lambda e: e.latency_ms)
-        else:
-            nearest = max(comparable, key=lambda e: e.accuracy)
+        nearest = min(accurate, key=lambda e: e.latency_ms) if accurate else max(comparable, key=lambda e: e.accuracy)
         misses = []
         if query.max_latency_ms is not None and nearest.latency_ms > query.max_latency_ms:
             misses.append(f"takes {nearest.latency_ms:.3g} ms, more than {query.max_latency_ms:g} ms")
         if query.min_accuracy is not None and nearest.accuracy < query.min_accuracy:
             misses.append(f"has an accuracy of {nearest.accuracy:.4f}, less than {query.min_accuracy:g}")
         return f"nothing in model table {self.path} meets that; the nearest, {nearest.name}, {' and '.join(misses)}"
-
-    def architecture(self, entry: Entry) -> Architecture:
-        """The architecture of an entry."""
-        return Architecture.from_json((self.path / entry.name / _ARCHITECTURE).read_text(encoding="utf-8"))
-
-    def weights_path(self, entry: Entry) -> Path:
-        """The weights of an entry, as safetensors."""
-        return self.path / entry.name / _WEIGHTS
 
     def network(self, entry: Entry) -> ConvNet:
         """The trained network of an entry, in evaluation mode."""

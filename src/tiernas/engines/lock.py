@@ -1,0 +1,40 @@
+"""One measurement at a time per device, across processes."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+_log = logging.getLogger(__name__)
+_SILENT_WAIT_S = 1.0
+"""Waiting longer than this for another measurement is logged."""
+
+
+@contextmanager
+def device_lock(device_slug: str) -> Iterator[None]:
+    """Waits until no other process of this user measures on the device, then holds it.
+
+    Within one process the lock can be taken again while it is held. The system frees it when a process dies.
+
+    Args:
+        device_slug: `Fingerprint.device_slug`.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()  # a container's user may have no name
+    path = Path(tempfile.gettempdir()) / f"tiernas-{user}-{device_slug}.lock"
+    lock = FileLock(path, is_singleton=True)
+    try:
+        lock.acquire(timeout=_SILENT_WAIT_S)
+    except Timeout:
+        _log.info("waiting: another process measures on %s (%s)", device_slug, path)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

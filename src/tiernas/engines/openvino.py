@@ -1,0 +1,182 @@
+"""OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tiernas.engines.engine import CompiledNetwork, Engine, FloatArray, NodeTime
+from tiernas.engines.fingerprint import Fingerprint, cpu_device, cpu_flags
+from tiernas.errors import NotInstalledError, UsageError
+
+try:
+    import openvino
+except ImportError as error:
+    raise NotInstalledError("OpenVINO", "openvino") from error
+
+_PROFILE_S = 0.05
+"""Length of one profile; one is some ten to some hundred runs."""
+_PROFILES = 3
+"""A node's time is the median of so many profiles, so that a burst of load in one of them does no harm."""
+_MIN_PROFILE_RUNS = 4
+_TRUNCATION_MS = 1e-3
+"""The counters lose half a microsecond per run and half a microsecond of the mean, on average: both are cut off to
+whole microseconds (PerfCount in src/plugins/intel_cpu/src/perf_count.h)."""
+_NO_KERNEL = ("undef", "unknown")
+"""How the kinds of kernels begin for fused nodes and for inputs."""
+
+
+class OpenVinoEngine(Engine):
+    """OpenVINO's CPU plugin, one stream, tuned for latency.
+
+    Threads are not pinned: a pinned thread waits while another process has its core.
+    """
+
+    name: ClassVar[str] = "openvino"
+
+    @classmethod
+    def precisions(cls) -> tuple[str, ...]:
+        return ("fp32",)
+
+    def fingerprint(self) -> Fingerprint:
+        return Fingerprint(
+            device=cpu_device(),
+            engine=self.name,
+            engine_version=openvino.__version__.partition("-")[0],
+            precision=self.precision,
+            batch=self.batch,
+            threads=self.threads,
+            flags=cpu_flags(),
+        )
+
+    def compile(self, onnx_path: Path) -> OpenVinoNetwork:
+        model = read_model(onnx_path)
+        if len(model.inputs) != 1 or len(model.outputs) != 1:
+            raise UsageError(
+                f"{onnx_path}: has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "
+                "a network has one input, the images, and one output, the logits"
+            )
+        shape = model.input().partial_shape
+        if shape.is_dynamic or len(shape) != 4:
+            raise UsageError(f"{onnx_path}: input shape {shape}; must be four fixed numbers: export with fixed shapes")
+        batch = shape[0].get_length()
+        if batch != self.batch:
+            raise UsageError(f"{onnx_path}: was exported for batch {batch}; the engine runs batch {self.batch}")
+        options = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": "1",
+            "INFERENCE_NUM_THREADS": self.threads,
+            "INFERENCE_PRECISION_HINT": "f32",
+            "ENABLE_CPU_PINNING": False,
+        }
+        return OpenVinoNetwork(model, options, self.fingerprint())
+
+
+class OpenVinoNetwork(CompiledNetwork):
+    """A network compiled by OpenVINO.
+
+    Args:
+        model: The network.
+        options: Properties of the CPU plugin.
+        fingerprint: What it runs on.
+
+    Raises:
+        UsageError: The CPU plugin cannot compile it.
+    """
+
+    def __init__(self, model: openvino.Model, options: dict[str, Any], fingerprint: Fingerprint) -> None:
+        self.fingerprint = fingerprint
+        batch, channels, height, width = model.input().shape
+        self.input_shape = (batch, channels, height, width)
+        self._model = model
+        self._options = options
+        self._request = _request(model, options)
+
+    def run(self, images: FloatArray) -> FloatArray:
+        if images.shape != self.input_shape:
+            raise UsageError(f"images of shape {images.shape}: the network takes {self.input_shape}")
+        return np.array(self._request.infer([images.astype(np.float32, copy=False)])[0], dtype=np.float32)
+
+    def infer(self) -> None:
+        self._request.infer(share_inputs=True, share_outputs=True)
+
+    def profile(self) -> Sequence[NodeTime]:
+        profiles = [_profile(self._model, self._options) for _ in range(_PROFILES)]
+        return [
+            NodeTime(nodes[0].name, float(np.median([node.time_ms for node in nodes])))
+            for nodes in zip(*profiles, strict=True)
+        ]
+
+    def close(self) -> None:
+        del self._request, self._model
+
+
+def read_model(onnx_path: Path) -> openvino.Model:
+    """Reads an ONNX file.
+
+    Raises:
+        UsageError: There is no such file, or it is no network that OpenVINO can read.
+    """
+    if not onnx_path.is_file():
+        raise UsageError(f"{onnx_path}: there is no such file")
+    try:
+        return openvino.Core().read_model(onnx_path)
+    except RuntimeError as error:
+        raise UsageError(f"{onnx_path}: OpenVINO cannot read it as a network: {_last_line(error)}") from error
+
+
+def save_ir(onnx_path: Path, xml_path: Path) -> None:
+    """Writes an ONNX file as OpenVINO IR, fp32: `xml_path` and the weights beside it with suffix `.bin`.
+
+    Raises:
+        UsageError: OpenVINO cannot read the ONNX file.
+    """
+    openvino.save_model(read_model(onnx_path), xml_path, compress_to_fp16=False)
+
+
+def _request(model: openvino.Model, options: dict[str, Any]) -> openvino.InferRequest:
+    """A compiled network with an input of random images."""
+    try:
+        request = openvino.Core().compile_model(model, "CPU", options).create_infer_request()
+    except RuntimeError as error:
+        raise UsageError(f"OpenVINO cannot compile {model.get_friendly_name()}: {_last_line(error)}") from error
+    images = request.get_input_tensor()
+    images.data[:] = np.random.default_rng(0).standard_normal(images.shape, dtype=np.float32)
+    return request
+
+
+def _profile(model: openvino.Model, options: dict[str, Any]) -> list[NodeTime]:
+    """Mean times of one freshly compiled network: its counters cannot be reset and hold the cold first run."""
+    request = _request(model, {**options, "PERF_COUNT": True})
+    request.infer()
+    first_ms = _counters_ms(request)
+    runs = 1
+    end = time.perf_counter() + _PROFILE_S
+    while runs <= _MIN_PROFILE_RUNS or time.perf_counter() < end:
+        request.infer(share_inputs=True, share_outputs=True)
+        runs += 1
+    mean_ms = _counters_ms(request)
+    return [
+        NodeTime(name, max(0.0, (mean * runs - first_ms[name]) / (runs - 1)) + _TRUNCATION_MS)
+        for name, mean in mean_ms.items()
+    ]
+
+
+def _counters_ms(request: openvino.InferRequest) -> dict[str, float]:
+    """Mean time of every node that has a kernel, since the network was compiled, in ms.
+
+    Nodes that were fused into others have no kernel. The status cannot tell: it calls a node of less than 1 us not run.
+    """
+    return {
+        node.node_name: node.real_time.total_seconds() * 1e3
+        for node in request.get_profiling_info()
+        if not node.exec_type.startswith(_NO_KERNEL)
+    }
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1]

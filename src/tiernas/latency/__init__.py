@@ -1,0 +1,24 @@
+"""Latency tables: measured once per device and engine, then estimating any number of networks."""
+
+from tiernas.latency.build import build_table, default_path
+from tiernas.latency.check import Check, CheckedNetwork, check_table
+from tiernas.latency.file import Header, Record
+from tiernas.latency.observe import Observation, measure_architecture, observe
+from tiernas.latency.plot import plot_check
+from tiernas.latency.table import LatencyTable, LayerCost
+
+__all__ = [
+    "Check",
+    "CheckedNetwork",
+    "Header",
+    "LatencyTable",
+    "LayerCost",
+    "Observation",
+    "Record",
+    "build_table",
+    "check_table",
+    "default_path",
+    "measure_architecture",
+    "observe",
+    "plot_check",
+]

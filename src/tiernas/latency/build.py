@@ -1,0 +1,119 @@
+"""Building a latency table: networks of a Sobol sequence, measured one after the other."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tiernas.engines import Engine, StopRule
+from tiernas.errors import UsageError
+from tiernas.latency import file
+from tiernas.latency.observe import observe
+from tiernas.latency.table import LatencyTable
+from tiernas.spaces import SearchSpace
+
+DEFAULT_NETWORKS = 48
+"""Networks of a table unless told otherwise."""
+
+STOP_RULE = StopRule(warmup_s=0.2, relative_width=0.01, min_s=0.2, limit_s=2.0)
+"""Many networks measured briefly say more about layers than few measured long."""
+
+_MOST_NETWORKS = 8192
+"""Networks of a table that is limited by time only."""
+
+_log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int | None, file.Record], None]
+"""Called after each measured network: networks in the table, networks wanted (None: as time allows), the network."""
+
+
+def build_table(
+    space: SearchSpace,
+    engine: Engine,
+    path: Path,
+    *,
+    networks: int | None = None,
+    minutes: float | None = None,
+    num_classes: int | None = None,
+    progress: Progress = lambda done, wanted, record: None,
+) -> LatencyTable:
+    """Measures networks into a file until there are enough, and fits the table.
+
+    A file that is there already is continued: what it holds counts. Networks whose measurement was unstable are
+    measured once more at the end; both measurements are kept.
+
+    Args:
+        space: The space whose layers the table covers.
+        engine: What to measure with.
+        path: The table's file.
+        networks: How many networks the table shall have; 48 if `minutes` is not given either.
+        minutes: Stop after this time.
+        num_classes: Classes of the measured networks; the space's by default.
+        progress: Called after each measured network.
+
+    Raises:
+        UsageError: The file belongs to another space, device or engine, or cannot be written; networks or minutes
+            are not positive; there was no time to measure the networks that a table needs.
+    """
+    if networks is not None and networks < LatencyTable.FEWEST:
+        raise UsageError(f"networks = {networks}: a table needs at least {LatencyTable.FEWEST}")
+    if minutes is not None and not minutes > 0:
+        raise UsageError(f"minutes = {minutes}: must be positive")
+    if networks is None and minutes is None:
+        networks = DEFAULT_NETWORKS
+    end = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
+    header, records = _open(space, engine, path, num_classes or space.num_classes)
+    measured = {record.vector for record in records}
+    for vector in _wanted(space, header.seed, records, networks or _MOST_NETWORKS):
+        if time.monotonic() >= end:
+            break
+        record = file.Record(vector, observe(space.decode(vector), header.num_classes, engine, STOP_RULE))
+        file.append(path, record)
+        records.append(record)
+        measured.add(vector)
+        progress(len(measured), networks, record)
+    return LatencyTable(header, records)
+
+
+def default_path(space: str, engine: str, precision: str) -> Path:
+    """Where commands look for a table unless told: a file in the folder `latency` of the working directory."""
+    return Path("latency") / f"{space}-{engine}-{precision}.jsonl"
+
+
+def _open(space: SearchSpace, engine: Engine, path: Path, num_classes: int) -> tuple[file.Header, list[file.Record]]:
+    fresh = file.new_header(space.name, num_classes, 0, engine.fingerprint())
+    if not path.exists():
+        file.create(path, fresh)
+        return fresh, []
+    file.drop_torn_line(path)
+    header, records = file.read(path)
+    differences = header.fingerprint.differences(fresh.fingerprint)
+    for name in ("space", "num_classes"):
+        if getattr(header, name) != getattr(fresh, name):
+            differences[name] = getattr(header, name), getattr(fresh, name)
+    if differences:
+        shown = "; ".join(f"{name} is {there}, wanted {here}" for name, (there, here) in differences.items())
+        raise UsageError(f"{path}: cannot be continued: {shown}; choose another file with --table")
+    if records:
+        _log.info("%s: continues with %d measurements", path, len(records))
+    return header, records
+
+
+def _wanted(space: SearchSpace, seed: int, records: list[file.Record], networks: int) -> Iterator[tuple[int, ...]]:
+    """Vectors of networks not yet measured, then those that were measured only once and not well.
+
+    Args:
+        space: The space.
+        seed: Seed of the Sobol sequence.
+        records: What is measured; grows while the iterator is used.
+        networks: How many different networks there shall be.
+    """
+    measured = {record.vector for record in records}
+    missing = networks - len(measured)
+    plan = [tuple(int(v) for v in row) for row in space.sample(networks, seed)]
+    yield from [vector for vector in dict.fromkeys(plan) if vector not in measured][: max(missing, 0)]
+    times = Counter(record.vector for record in records)
+    yield from [r.vector for r in records if r.observation.measurement.unstable and times[r.vector] == 1]

@@ -1,0 +1,75 @@
+"""One network measured whole and split into its layers."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from tiernas.engines import Engine, Measurement, NodeTime, StopRule, device_lock, graph_digest, measure
+from tiernas.networks import ConvNet, build, export_onnx
+from tiernas.spaces import Architecture
+
+_LAYER = re.compile(r"/blocks/blocks\.(\d+)/")
+"""How `tiernas.networks.export_onnx` names the nodes of a layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A network measured whole, and what the engine's profile says of its layers.
+
+    Attributes:
+        graph: `graph_digest` of its ONNX graph.
+        measurement: The whole network, measured without profiling.
+        layer_ms: Profiled time of each layer of `architecture.layers`, in ms; their sum is near the measured latency,
+            not equal to it.
+    """
+
+    graph: str
+    measurement: Measurement
+    layer_ms: tuple[float, ...]
+
+
+def observe(architecture: Architecture, num_classes: int, engine: Engine, rule: StopRule | None = None) -> Observation:
+    """Exports, compiles, measures and profiles one network with random weights, alone on its device."""
+    with _exported(architecture, num_classes, engine.batch) as path, engine.compile(path) as network:
+        with device_lock(network.fingerprint.device_slug):
+            measurement = measure(network, rule)
+            nodes = network.profile()
+        return Observation(graph_digest(path), measurement, by_layer(nodes, len(architecture.layers)))
+
+
+def measure_architecture(
+    architecture: Architecture, num_classes: int, engine: Engine, rule: StopRule | None = None
+) -> Measurement:
+    """Exports, compiles and measures one network with random weights, alone on its device."""
+    with _exported(architecture, num_classes, engine.batch) as path, engine.compile(path) as network:
+        return measure(network, rule)
+
+
+def by_layer(nodes: Iterable[NodeTime], num_layers: int) -> tuple[float, ...]:
+    """Sums the times of nodes by the layer that they belong to, in ms.
+
+    A layout change belongs to the layer that needs it. What belongs to no layer (the network's last reorder) is
+    the head's.
+    """
+    layer_ms = [0.0] * num_layers
+    for node in nodes:
+        indices = _LAYER.findall(node.name)
+        layer_ms[int(indices[-1]) if indices else num_layers - 1] += node.time_ms
+    return tuple(layer_ms)
+
+
+@contextmanager
+def _exported(architecture: Architecture, num_classes: int, batch: int) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="tiernas-") as folder, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        path = Path(folder) / "network.onnx"
+        export_onnx(cast(ConvNet, build(architecture, num_classes)), path, batch=batch)
+        yield path

@@ -1,0 +1,175 @@
+"""The latency table: what the layers of a space cost on one device, and so what any of its networks costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import kendalltau
+
+from tiernas.engines import Fingerprint
+from tiernas.errors import UsageError
+from tiernas.latency import file
+from tiernas.latency.model import fit_layers, observations
+from tiernas.latency.rows import unique_rows
+from tiernas.spaces import Architecture, SearchSpace, get_space
+from tiernas.spaces.layer import IntArray, Layer
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCost:
+    """What the table says of one layer.
+
+    Attributes:
+        layer: The layer.
+        latency_ms: Its part of a network's latency.
+        networks: In how many measured networks it was seen; 0 where the cost is predicted from other layers.
+    """
+
+    layer: Layer
+    latency_ms: float
+    networks: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The cost and the layer as what JSON can hold."""
+        return {"latency_ms": self.latency_ms, "networks": self.networks, **asdict(self.layer)}
+
+
+class LatencyTable:
+    """Layers to ms, fitted to measured networks.
+
+    Args:
+        header: What was measured, and on what.
+        records: The measured networks. Of several records of one network the best counts: a stable one before an
+            unstable one, then the faster, since load of other processes only adds time.
+
+    Raises:
+        UsageError: Fewer than `FEWEST` different networks.
+    """
+
+    FEWEST: ClassVar[int] = 8
+    """Networks without which nothing sensible can be fitted."""
+
+    def __init__(self, header: file.Header, records: Sequence[file.Record]) -> None:
+        self.header = header
+        self.space: SearchSpace = get_space(header.space)
+        self.records = best_records(records)
+        if len(self.records) < self.FEWEST:
+            raise UsageError(
+                f"the latency table has {len(self.records)} networks; it needs at least {self.FEWEST}: continue it "
+                "with: tiernas latency build"
+            )
+        self.model, self._held_out_ratio = fit_layers(observations(self.space, self.records))
+
+    @classmethod
+    def load(cls, path: Path) -> LatencyTable:
+        """Reads a file and fits the table.
+
+        Raises:
+            UsageError: As `tiernas.latency.file.read`, or the file has too few networks.
+        """
+        return cls(*file.read(path))
+
+    def estimate(self, vectors: npt.ArrayLike) -> FloatArray:
+        """Latencies in ms (`n`) of vectors of the table's space (`n x d`).
+
+        Raises:
+            UsageError: A vector is not in the space.
+        """
+        layers = self.space.layer_table(self.space.validate(vectors))
+        rows, inverse = unique_rows(layers.rows)
+        layer_ms = self.model.predict(rows)[inverse] * layers.count
+        return np.bincount(layers.network, layer_ms, minlength=layers.num_networks).astype(np.float64)
+
+    def estimate_architecture(self, architecture: Architecture) -> float:
+        """Latency in ms of any architecture, also of one outside the space, such as a released network."""
+        return float(self.model.predict(_rows(architecture.layers)).sum())
+
+    def layer_costs(self, layers: Sequence[Layer]) -> list[LayerCost]:
+        """What the table says of layers, each marked as measured or predicted."""
+        rows = _rows(layers)
+        costs = zip(layers, self.model.predict(rows), self.model.times_seen(rows), strict=True)
+        return [LayerCost(layer, float(ms), int(seen)) for layer, ms, seen in costs]
+
+    def dearest_layers(self, n: int) -> list[LayerCost]:
+        """The `n` measured layers that cost most, the dearest first."""
+        costs = self.layer_costs([Layer.from_row(row) for row in self.model.seen_rows])
+        return sorted(costs, key=lambda cost: -cost.latency_ms)[:n]
+
+    def summary(self) -> dict[str, Any]:
+        """What was measured and how well the fit predicts networks that it has not seen, as what JSON can hold.
+
+        The cross-validated error is against the table's own measurements, whose noise it includes.
+        """
+        ratio = self._held_out_ratio
+        whole_ms = np.array([record.observation.measurement.latency_ms for record in self.records])
+        return {
+            "space": self.header.space,
+            "num_classes": self.header.num_classes,
+            **self.header.fingerprint.to_dict(),
+            "networks": len(self.records),
+            "unstable": sum(record.observation.measurement.unstable for record in self.records),
+            "layers_measured": len(self.model.seen_rows),
+            "fastest_ms": float(whole_ms.min()),
+            "slowest_ms": float(whole_ms.max()),
+            "cv_mape": float(100 * np.abs(ratio - 1).mean()),
+            "cv_kendall_tau": float(kendalltau(ratio * whole_ms, whole_ms).statistic),
+        }
+
+    def require_space(self, space: SearchSpace) -> None:
+        """Refuses another space than the table's.
+
+        Raises:
+            UsageError: The table was built for another space.
+        """
+        if space.name != self.space.name:
+            raise UsageError(
+                f"the latency table was built for space {self.space.name!r}, not {space.name!r}; build one with: "
+                f"tiernas latency build --space {space.name}"
+            )
+
+    def require_device(self, fingerprint: Fingerprint, *, allow_other: bool = False) -> None:
+        """Refuses a table that was measured under other conditions.
+
+        Args:
+            fingerprint: The conditions that are wanted.
+            allow_other: Accept a table of another device (with its engine's version); never another engine,
+                precision, batch or number of threads.
+
+        Raises:
+            UsageError: Names what differs and how to get on.
+        """
+        differences = self.header.fingerprint.differences(fingerprint)
+        if allow_other:
+            for name in ("device", "flags", "engine_version"):
+                differences.pop(name, None)
+        if differences:
+            shown = "; ".join(f"{name} is {here}, wanted {wanted}" for name, (here, wanted) in differences.items())
+            way = "build a table for these settings with: tiernas latency build"
+            if not differences.keys() - {"device", "flags", "engine_version"}:
+                way = f"use it all the same with --other-device, or {way}"
+            raise UsageError(f"the latency table was measured under other conditions: {shown}; {way}")
+
+
+def best_records(records: Sequence[file.Record]) -> tuple[file.Record, ...]:
+    """One record per vector, in the order of their first lines."""
+    best: dict[tuple[int, ...], file.Record] = {}
+    for record in records:
+        known = best.setdefault(record.vector, record)
+        if _rank(record) < _rank(known):
+            best[record.vector] = record
+    return tuple(best.values())
+
+
+def _rank(record: file.Record) -> tuple[bool, float]:
+    return record.observation.measurement.unstable, record.observation.measurement.latency_ms
+
+
+def _rows(layers: Sequence[Layer]) -> IntArray:
+    return np.array([layer.to_row() for layer in layers], dtype=np.int64)

@@ -1,0 +1,29 @@
+"""How a row of the lattice is laid out for a classifier or a Gaussian process."""
+
+import numpy as np
+
+from tiernas.search.lattice import FloatArray, IntArray, Lattice
+
+
+class Encoding:
+    """Ordered dimensions scaled to [0, 1], categorical ones as one-hot, constant ones left out.
+
+    Two categories differ in one column only if there are two of them, in two columns otherwise. A lattice
+    that is constant throughout has one column of zeros.
+
+    Args:
+        lattice: The lattice the rows belong to.
+    """
+
+    def __init__(self, lattice: Lattice) -> None:
+        hot = lattice.categorical & (lattice.levels > 2)
+        self._ordered = np.flatnonzero((lattice.levels > 1) & ~hot)
+        self._scale = lattice.levels[self._ordered] - 1.0
+        self._hot = [(int(j), np.arange(lattice.levels[j])) for j in np.flatnonzero(hot)]
+
+    def __call__(self, X: IntArray) -> FloatArray:
+        """Maps `n x d` rows to `n x f` features."""
+        columns = [X[:, self._ordered] / self._scale]
+        columns += [(X[:, j, None] == values).astype(np.float64) for j, values in self._hot]
+        features = np.concatenate(columns, axis=1)
+        return features if features.shape[1] else np.zeros((len(X), 1))

@@ -1,0 +1,67 @@
+"""What an optimizer knows: the rows it was told, and the rows it asked for and was not yet told."""
+
+import numpy as np
+
+from tiernas.search.lattice import FloatArray, IntArray, row_keys
+
+
+class History:
+    """Told and pending rows, each in the order in which it first came.
+
+    Args:
+        dim: The number of dimensions `d` of a row.
+    """
+
+    def __init__(self, dim: int) -> None:
+        self._dim = dim
+        self._told: dict[bytes, list[float]] = {}
+        self._pending: dict[bytes, None] = {}
+        self.version = 0
+        """Changes with every tell; what is derived from the told rows alone can be kept until then."""
+
+    def __contains__(self, key: bytes) -> bool:
+        """Whether the row of this key is told or pending."""
+        return key in self._told or key in self._pending
+
+    def __len__(self) -> int:
+        """The number of distinct rows told or pending; each proposal adds one, and none is taken away."""
+        return len(self._told) + len(self._pending)
+
+    def tell(self, X: IntArray, y: FloatArray) -> None:
+        """Records `n` observations `y` of the `n x d` rows `X`, which are pending no longer."""
+        for key, value in zip(row_keys(X), y.tolist(), strict=True):
+            self._pending.pop(key, None)
+            self._told.setdefault(key, []).append(value)
+        self.version += 1
+
+    def add_pending(self, X: IntArray) -> None:
+        """Marks the `n x d` rows `X` as pending, save those that are told or pending already."""
+        for key in row_keys(X):
+            if key not in self._told:
+                self._pending.setdefault(key)
+
+    @property
+    def pending(self) -> IntArray:
+        """The `m x d` rows asked and not yet told."""
+        return self._rows(list(self._pending))
+
+    @property
+    def told(self) -> tuple[IntArray, FloatArray]:
+        """The `n x d` distinct rows told and the `n` means of their observations; NaN where all failed."""
+        y = np.array([_mean(values) for values in self._told.values()], dtype=np.float64)
+        return self._rows(list(self._told)), y
+
+    @property
+    def observed(self) -> tuple[IntArray, FloatArray]:
+        """The told rows and means without the failed ones."""
+        X, y = self.told
+        ok = ~np.isnan(y)
+        return X[ok], y[ok]
+
+    def _rows(self, keys: list[bytes]) -> IntArray:
+        return np.frombuffer(b"".join(keys), dtype=np.int64).reshape(len(keys), self._dim).copy()
+
+
+def _mean(values: list[float]) -> float:
+    finite = [v for v in values if v == v]
+    return float(np.mean(finite)) if finite else float("nan")

@@ -1,0 +1,40 @@
+"""Perturbations of rows on the lattice."""
+
+import numpy as np
+
+from tiernas.search.lattice import IntArray, Lattice
+
+
+def mutate(parents: IntArray, changes: IntArray, lattice: Lattice, rng: np.random.Generator) -> IntArray:
+    """Changes random coordinates of every parent.
+
+    A changed coordinate always takes another value: with probability 1/2 a neighbouring one (a network
+    differs most usefully by one layer or one width more or less), else any other one with equal probability.
+    Categorical coordinates have no neighbours and always take any other. The mix of small and full-range
+    steps is that of the trials on tables of trained networks which the project started from.
+
+    Args:
+        parents: `n x d` integer array.
+        changes: `n` integers, how many coordinates of each parent to change; no more than can change are.
+        lattice: The lattice the rows belong to; its feasibility rule is not applied.
+        rng: The generator to draw with.
+
+    Returns:
+        `n x d` integer array, not made canonical.
+    """
+    levels = lattice.levels
+    free = levels > 1
+    order = np.where(free, rng.random(parents.shape), np.inf)
+    rank = np.argsort(np.argsort(order, axis=1), axis=1)
+    chosen = (rank < changes[:, None]) & free
+
+    shift = rng.integers(1, np.maximum(levels, 2), size=parents.shape)
+    anywhere = (parents + shift) % levels
+
+    step = rng.choice(np.array([-1, 1]), size=parents.shape)
+    outside = (parents + step < 0) | (parents + step >= levels)
+    nearby = parents + np.where(outside, -step, step)
+
+    small = (rng.random(parents.shape) < 0.5) & ~lattice.categorical
+    children: IntArray = np.where(chosen, np.where(small, nearby, anywhere), parents)
+    return children

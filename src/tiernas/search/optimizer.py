@@ -1,0 +1,134 @@
+"""The protocol that every optimizer keeps."""
+
+import abc
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tiernas.search.history import History
+from tiernas.search.lattice import BoolArray, FloatArray, IntArray, Lattice
+from tiernas.search.supply import Supply
+
+
+class Optimizer(abc.ABC):
+    """Proposes rows of an integer lattice and learns from what was observed of them; larger is better.
+
+    A study calls `ask` whenever a worker is free and `tell` whenever a result is in, in any order; a row
+    asked and not yet told is pending. No proposal is ever infeasible, pending, told, or equal to an earlier
+    one.
+
+    A proposal is a pure function of the constructor's arguments, the told rows in their order and the pending
+    rows in their order. So `ask(8)` equals eight calls of `ask(1)`, and an optimizer that is built again,
+    told the whole history and given the pending rows by `add_pending`, proposes what the uninterrupted one
+    would have.
+
+    Args:
+        levels: Number of values of each of the `d` dimensions; dimension `i` holds `0 ... levels[i] - 1`.
+        categorical: Which dimensions have no order among their values; none by default.
+        feasible: Maps `n x d` rows to an `n` bool mask; called often, so it should be vectorised.
+        pool: `p x d` feasible rows sampled beforehand, drawn from before anything else.
+        canonical: Maps `n x d` rows to one representative each of all rows that mean the same network (a
+            stage without layers has a kernel size that does not matter). Must be idempotent. Proposals are
+            representatives.
+        seed: A non-negative integer.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[int],
+        *,
+        categorical: Sequence[bool] | None = None,
+        feasible: Callable[[IntArray], BoolArray] | None = None,
+        pool: IntArray | None = None,
+        canonical: Callable[[IntArray], IntArray] | None = None,
+        seed: int = 0,
+    ) -> None:
+        if seed < 0:
+            raise ValueError(f"seed must be 0 or more, got {seed}")
+        self._lattice = Lattice(levels, categorical=categorical, feasible=feasible, canonical=canonical)
+        self._history = History(self._lattice.dim)
+        rows = None if pool is None else self._lattice.check(pool, "pool")
+        self._supply = Supply(self._lattice, self._history, rows)
+        self._seed = seed
+
+    @abc.abstractmethod
+    def _propose(self, rng: np.random.Generator) -> IntArray | None:
+        """Returns one new feasible row of shape `(d,)`, or None if none is left or found.
+
+        Called once per row that is asked. It must depend on nothing but the constructor's arguments,
+        `self._history` and `rng`, which is seeded anew for each proposal; what it keeps between calls must be
+        recomputable from those.
+        """
+
+    def ask(self, n: int = 1) -> IntArray:
+        """Proposes up to `n` rows, which are pending from now on.
+
+        Args:
+            n: How many rows are wanted.
+
+        Returns:
+            A `m x d` integer array with `m <= n`; fewer rows than wanted, even none, only when no other
+            feasible row is left, or bounded effort finds none in a lattice too large to list.
+        """
+        if n < 0:
+            raise ValueError(f"n must be 0 or more, got {n}")
+        rows: list[IntArray] = []
+        while len(rows) < n:
+            row = self._propose(self._generator())
+            if row is None:
+                break
+            if len(self._supply.admit(row[None])) == 0:
+                raise RuntimeError(f"{type(self).__name__} proposed {row.tolist()}, which is infeasible or not new")
+            self.add_pending(row[None])
+            rows.append(row)
+        return np.array(rows, dtype=np.int64).reshape(len(rows), self._lattice.dim)
+
+    def tell(self, X: ArrayLike, y: ArrayLike) -> None:
+        """Learns what was observed. Called once per result, or once with the history of earlier studies.
+
+        Rows that were never asked are accepted, infeasible ones too. A row told more than once counts with
+        the mean of its observations. Either all rows are recorded or, if one is wrong, none.
+
+        Args:
+            X: `n x d` integer array.
+            y: `n` values to be maximised; NaN for a failed training, which is not modelled and never proposed
+                again.
+
+        Raises:
+            ValueError: If shapes do not match, a row is outside the lattice, or a value is infinite.
+        """
+        rows = self._lattice.check(X)
+        values = np.asarray(y, dtype=np.float64)
+        if values.shape != (len(rows),):
+            raise ValueError(f"y must hold one value per row of X: shape ({len(rows)},), got {values.shape}")
+        if np.isinf(values).any():
+            i = int(np.flatnonzero(np.isinf(values))[0])
+            raise ValueError(
+                f"y[{i}] is {values[i]}: tell a failed training as NaN, everything else as a finite number"
+            )
+        self._history.tell(rows, values)
+        self._supply.mark_seen(rows)
+
+    def add_pending(self, X: ArrayLike) -> None:
+        """Marks rows as pending. Called when a study continues, with what an earlier process asked.
+
+        Args:
+            X: `n x d` integer array; rows that are told or pending already stay as they are.
+        """
+        rows = self._lattice.check(X)
+        self._history.add_pending(rows)
+        self._supply.mark_seen(rows)
+
+    @property
+    def pending(self) -> IntArray:
+        """The `m x d` rows asked and not yet told, in the order asked."""
+        return self._history.pending
+
+    @property
+    def told(self) -> tuple[IntArray, FloatArray]:
+        """The `n x d` distinct rows told, in order, and the `n` means of their values; NaN if all failed."""
+        return self._history.told
+
+    def _generator(self) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence([self._seed, len(self._history)]))

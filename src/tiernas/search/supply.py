@@ -1,0 +1,94 @@
+"""Where feasible rows that were never proposed come from."""
+
+import numpy as np
+
+from tiernas.search.history import History
+from tiernas.search.lattice import BoolArray, IntArray, Lattice, row_keys
+from tiernas.search.mutation import mutate
+
+ENUMERATE_LIMIT = 2**16
+"""Lattices of up to so many rows are listed once, so that exhaustion is known exactly: 41 integers of 8 bytes
+for each row are 21 MB."""
+
+_BATCH = 2048
+_BATCHES = 32
+"""Blind draws and mutations end after `_BATCHES` batches of `_BATCH` rows each: 65,536 tries find a region
+that holds one row in 10,000 with probability 0.999, and a vectorised feasibility rule answers them in well
+under a second."""
+
+
+class Supply:
+    """Feasible rows of a lattice that are neither told nor pending.
+
+    Args:
+        lattice: The lattice and its feasibility rule.
+        history: The rows that are told or pending; followed as it grows.
+        pool: `p x d` rows sampled beforehand; infeasible and equal ones are dropped.
+    """
+
+    def __init__(self, lattice: Lattice, history: History, pool: IntArray | None) -> None:
+        self._lattice = lattice
+        self._history = history
+        self.complete = lattice.size <= ENUMERATE_LIMIT
+        """Whether `rows` is every feasible row there is."""
+        if self.complete:
+            self.rows = lattice.every_row()
+        elif pool is not None:
+            self.rows = lattice.feasible_only(pool)
+        else:
+            self.rows = np.empty((0, lattice.dim), dtype=np.int64)
+        self._index = {key: i for i, key in enumerate(row_keys(self.rows))}
+        self._is_new: BoolArray = np.ones(len(self.rows), dtype=np.bool_)
+
+    def mark_seen(self, X: IntArray) -> None:
+        """Strikes the `n x d` rows `X`, now told or pending, from the listed rows."""
+        seen = [self._index[key] for key in row_keys(X) if key in self._index]
+        self._is_new[seen] = False
+
+    def draw_listed(self, n: int, rng: np.random.Generator) -> IntArray:
+        """Draws up to `n` of the new listed rows (enumeration or pool), uniformly and without repeats."""
+        new = np.flatnonzero(self._is_new)
+        rows: IntArray = self.rows[rng.permutation(new)[:n]]
+        return rows
+
+    def admit(self, X: IntArray) -> IntArray:
+        """Returns the canonical, feasible, new and distinct ones of the `n x d` rows `X`, in their order."""
+        rows = self._lattice.canonical(X)
+        first = {key: i for i, key in reversed(list(enumerate(row_keys(rows)))) if key not in self._history}
+        rows = rows[sorted(first.values())]
+        return rows[self._lattice.feasible(rows)]
+
+    def draw(self, n: int, rng: np.random.Generator) -> IntArray:
+        """Draws up to `n` new rows: listed ones, else uniform ones, else mutations of known feasible rows.
+
+        Fewer than `n` are returned when the enumeration is used up or the bounded effort finds no more.
+        """
+        rows = self.draw_listed(n, rng)
+        if self.complete or len(rows) == n:
+            return rows
+        for _ in range(_BATCHES):
+            drawn = self.admit(np.concatenate([rows, self._lattice.uniform(_BATCH, rng)]))
+            rows = drawn[:n]
+            if len(rows) == n:
+                return rows
+        return self._draw_near(rows, n, rng)
+
+    def draw_one(self, rng: np.random.Generator) -> IntArray | None:
+        """Draws one new row of shape `(d,)` as `draw` does, or None."""
+        rows = self.draw(1, rng)
+        row: IntArray | None = rows[0] if len(rows) else None
+        return row
+
+    def _draw_near(self, rows: IntArray, n: int, rng: np.random.Generator) -> IntArray:
+        told, _ = self._history.told
+        known = self._lattice.feasible_only(np.concatenate([self.rows, told, self._history.pending]))
+        if len(known) == 0:
+            return rows
+        for _ in range(_BATCHES):
+            parents = known[rng.integers(0, len(known), size=_BATCH)]
+            changes = rng.integers(1, self._lattice.dim + 1, size=_BATCH)
+            children = mutate(parents, changes, self._lattice, rng)
+            rows = self.admit(np.concatenate([rows, children]))[:n]
+            if len(rows) == n:
+                break
+        return rows

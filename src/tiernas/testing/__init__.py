@@ -1,0 +1,1 @@
+"""Conformance suites: the author of a plug-in subclasses them and runs pytest."""

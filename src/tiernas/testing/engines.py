@@ -1,0 +1,154 @@
+"""Conformance suite for engines: subclass it in a test module and say how the engine is made.
+
+class TestMyEngine(EngineConformance):
+def make(self) -> Engine:
+return MyEngine("fp32")
+"""
+
+from __future__ import annotations
+
+import abc
+import json
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+
+from tiernas.engines import Engine, Fingerprint, StopRule, measure
+from tiernas.errors import UsageError
+from tiernas.networks import ConvNet, build, export_onnx
+from tiernas.spaces import Architecture, Head, Stage, Stem
+
+NUM_CLASSES = 4
+
+ARCHITECTURE = Architecture(
+    16,
+    Stem(8),
+    (
+        Stage("conv", 8, 3, 1, 1, "swish"),
+        Stage("fused_irb", 16, 3, 2, 2, "relu", 2, True),
+        Stage("irb", 16, 5, 2, 2, "swish", 3, True),
+    ),
+    Head(16),
+)
+"""A tiny network with every kind of block."""
+
+
+class EngineConformance(abc.ABC):
+    """What every engine must hold. All tests run the engine for real."""
+
+    tolerance: float = 1e-4
+    """Largest difference of a logit from torch in fp32, relative to the largest logit."""
+
+    @abc.abstractmethod
+    def make(self) -> Engine:
+        """The engine under test, at batch 1."""
+
+    @pytest.fixture
+    def network(self) -> ConvNet:
+        """The tiny network, with fixed weights."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return cast(ConvNet, build(ARCHITECTURE, NUM_CLASSES).eval())
+
+    @pytest.fixture
+    def onnx_path(self, network: ConvNet, tmp_path: Path) -> Path:
+        """The tiny network as ONNX."""
+        path = tmp_path / "tiny.onnx"
+        export_onnx(network, path)
+        return path
+
+    def test_logits_are_those_of_torch(self, network: ConvNet, onnx_path: Path) -> None:
+        images = np.random.default_rng(1).standard_normal((1, 3, 16, 16), dtype=np.float32)
+        with torch.no_grad():
+            expected = network(torch.from_numpy(images)).numpy()
+        with self.make().compile(onnx_path) as compiled:
+            assert compiled.input_shape == images.shape
+            logits = compiled.run(images)
+            assert logits.shape == (1, NUM_CLASSES)
+            assert logits.dtype == np.float32
+            assert np.abs(logits - expected).max() <= self.tolerance * np.abs(expected).max()
+
+    def test_logits_do_not_change_after_timing(self, onnx_path: Path) -> None:
+        images = np.ones((1, 3, 16, 16), dtype=np.float32)
+        with self.make().compile(onnx_path) as compiled:
+            before = compiled.run(images)
+            kept = before.copy()
+            compiled.infer()
+            np.testing.assert_array_equal(before, kept)
+            np.testing.assert_allclose(compiled.run(images), before, rtol=1e-5)
+
+    def test_images_of_another_shape_are_refused(self, onnx_path: Path) -> None:
+        with self.make().compile(onnx_path) as compiled, pytest.raises(UsageError, match="17"):
+            compiled.run(np.zeros((1, 3, 17, 17), dtype=np.float32))
+
+    def test_measurement_is_consistent(self, onnx_path: Path) -> None:
+        rule = StopRule(warmup_s=0.01, min_s=0.02, limit_s=0.1)
+        with self.make().compile(onnx_path) as compiled:
+            found = measure(compiled, rule)
+        assert 0 < found.low_ms <= found.latency_ms <= found.high_ms
+        assert found.latency_ms <= found.p90_ms <= found.p95_ms <= found.p99_ms
+        assert found.runs >= 1
+
+    def test_profile_names_every_layer(self, onnx_path: Path) -> None:
+        with self.make().compile(onnx_path) as compiled:
+            nodes = compiled.profile()
+        assert all(node.time_ms >= 0 for node in nodes)
+        for layer in range(len(ARCHITECTURE.layers)):
+            assert any(f"/blocks/blocks.{layer}/" in node.name for node in nodes), f"no node of layer {layer}"
+
+    def test_fingerprint_tells_the_settings(self, onnx_path: Path) -> None:
+        engine = self.make()
+        fingerprint = engine.fingerprint()
+        assert (fingerprint.engine, fingerprint.precision) == (engine.name, engine.precision)
+        assert (fingerprint.batch, fingerprint.threads) == (engine.batch, engine.threads)
+        assert fingerprint.device
+        assert fingerprint.engine_version
+        assert Fingerprint.from_dict(json.loads(json.dumps(fingerprint.to_dict()))) == fingerprint
+        with engine.compile(onnx_path) as compiled:
+            assert compiled.fingerprint == fingerprint
+
+    def test_own_precision_is_declared(self) -> None:
+        engine = self.make()
+        assert engine.precision in engine.precisions()
+
+    def test_unknown_precision_names_the_known(self) -> None:
+        engine = self.make()
+        with pytest.raises(UsageError, match=engine.precisions()[0]):
+            type(engine)("int3")
+
+    def test_threads_beyond_the_device_are_refused(self) -> None:
+        engine = self.make()
+        with pytest.raises(UsageError, match="threads"):
+            type(engine)(engine.precision, threads=100_000)
+
+    def test_missing_file_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"none\.onnx"):
+            self.make().compile(tmp_path / "none.onnx")
+
+    def test_file_that_is_no_network_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "text.onnx"
+        path.write_text("this is no network")
+        with pytest.raises(UsageError, match=r"text\.onnx"):
+            self.make().compile(path)
+
+    def test_another_batch_is_refused(self, network: ConvNet, tmp_path: Path) -> None:
+        path = tmp_path / "two.onnx"
+        export_onnx(network, path, batch=2)
+        with pytest.raises(UsageError, match="batch 2"):
+            self.make().compile(path)
+
+    def test_close_is_called_when_the_block_fails(self, onnx_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        compiled = self.make().compile(onnx_path)
+        original, closed = compiled.close, []
+
+        def close() -> None:
+            closed.append(True)
+            original()
+
+        monkeypatch.setattr(compiled, "close", close)
+        with pytest.raises(RuntimeError, match="boom"), compiled:
+            raise RuntimeError("boom")
+        assert closed == [True]

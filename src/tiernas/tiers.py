@@ -1,0 +1,166 @@
+"""Latency tiers, and the pools of networks that a space has in each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tiernas.errors import UsageError
+from tiernas.latency import LatencyTable
+from tiernas.spaces import SearchSpace
+from tiernas.spaces.layer import IntArray
+
+DEFAULT_POOL_NETWORKS = 65_536
+"""Networks sampled from the space for all tiers together; a power of two keeps a Sobol sequence balanced."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Tier:
+    """A half-open interval of latencies: `low_ms <= latency < high_ms`.
+
+    Raises:
+        UsageError: The ends are no numbers, negative, or not increasing.
+    """
+
+    low_ms: float
+    high_ms: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low_ms) and math.isfinite(self.high_ms) and 0 <= self.low_ms < self.high_ms):
+            raise UsageError(
+                f"tier {self.name!r}: the ends must be numbers of ms, not negative and increasing, such as '0.2-0.4'"
+            )
+
+    @property
+    def name(self) -> str:
+        """Such as "0.2-0.4"."""
+        return f"{self.low_ms:.15g}-{self.high_ms:.15g}"
+
+    def contains(self, latency_ms: float) -> bool:
+        """Whether a latency lies in the tier."""
+        return self.low_ms <= latency_ms < self.high_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The sampled networks of a tier, the fastest first.
+
+    Attributes:
+        tier: The tier.
+        vectors: `n x d` integers, all different.
+        latency_ms: `n` estimated latencies, increasing.
+    """
+
+    tier: Tier
+    vectors: IntArray
+    latency_ms: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def summary(self) -> dict[str, Any]:
+        """The pool without its networks, as what JSON can hold."""
+        return {
+            "tier": self.tier.name,
+            "low_ms": self.tier.low_ms,
+            "high_ms": self.tier.high_ms,
+            "networks": len(self),
+            "fastest_ms": float(self.latency_ms[0]),
+            "slowest_ms": float(self.latency_ms[-1]),
+        }
+
+
+def parse_tiers(texts: Sequence[str]) -> tuple[Tier, ...]:
+    """Tiers of texts such as `["0.2-0.4", "0.4-0.8"]`, which may leave gaps but not overlap.
+
+    Raises:
+        UsageError: A text is no tier, tiers overlap or are not in increasing order, or there is none.
+    """
+    if not texts:
+        raise UsageError("tiers: there must be at least one, such as '0.2-0.4'")
+    tiers = []
+    for text in texts:
+        low, dash, high = text.strip().partition("-")
+        if not dash or not high:
+            raise UsageError(f"tier {text!r}: must be two numbers of ms with a dash between, such as '0.2-0.4'")
+        tiers.append(Tier(_number(low, text), _number(high, text)))
+    for before, after in pairwise(tiers):
+        if after.low_ms < before.high_ms:
+            raise UsageError(f"tiers {before.name!r} and {after.name!r}: must be in increasing order and not overlap")
+    return tuple(tiers)
+
+
+def tiers_between(edges_ms: Sequence[float]) -> tuple[Tier, ...]:
+    """The tiers between edges: `[0.2, 0.4, 0.8]` gives 0.2-0.4 and 0.4-0.8.
+
+    Raises:
+        UsageError: There are fewer than two edges, or they are negative or not increasing.
+    """
+    shown = ",".join(f"{edge:g}" for edge in edges_ms)
+    if len(edges_ms) < 2:
+        raise UsageError(f"tier edges {shown!r}: there must be at least two, such as 0.2,0.4,0.8")
+    if not all(a < b for a, b in pairwise(edges_ms)):
+        raise UsageError(f"tier edges {shown!r}: must be increasing, such as 0.2,0.4,0.8")
+    return tuple(Tier(a, b) for a, b in pairwise(edges_ms))
+
+
+def parse_edges(text: str) -> tuple[Tier, ...]:
+    """The tiers between edges written as `0.2,0.4,0.8`.
+
+    Raises:
+        UsageError: An edge is no number, or as in `tiers_between`.
+    """
+    return tiers_between([_number(edge, text) for edge in text.split(",")])
+
+
+def sample_pools(
+    space: SearchSpace,
+    table: LatencyTable,
+    tiers: Sequence[Tier],
+    n: int = DEFAULT_POOL_NETWORKS,
+    seed: int = 0,
+) -> dict[Tier, Pool]:
+    """Samples a space and sorts the networks into tiers by their estimated latency.
+
+    Args:
+        space: The space; it must be the one that the table was built for.
+        table: The latency table.
+        tiers: The tiers.
+        n: Networks sampled; equal ones count once in a pool.
+        seed: Seed of the Sobol sequence.
+
+    Returns:
+        One pool per tier, in the order of the tiers.
+
+    Raises:
+        UsageError: The table is of another space, or a tier has no network (names the latencies that there are).
+    """
+    table.require_space(space)
+    vectors = np.unique(space.sample(n, seed), axis=0)
+    latency_ms = table.estimate(vectors)
+    order = np.argsort(latency_ms, kind="stable")
+    vectors, latency_ms = vectors[order], latency_ms[order]
+    pools = {}
+    for tier in tiers:
+        begin, end = np.searchsorted(latency_ms, [tier.low_ms, tier.high_ms], side="left")
+        if begin == end:
+            raise UsageError(
+                f"tier {tier.name!r}: none of {len(vectors)} networks of {space.name!r} lies in it; their estimated "
+                f"latencies go from {latency_ms[0]:.3g} to {latency_ms[-1]:.3g} ms: choose edges in that range, or "
+                "sample more networks"
+            )
+        pools[tier] = Pool(tier, vectors[begin:end], latency_ms[begin:end])
+    return pools
+
+
+def _number(text: str, whole: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UsageError(f"tiers {whole!r}: {text.strip()!r} is no number of ms") from error

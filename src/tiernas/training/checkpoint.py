@@ -1,0 +1,124 @@
+"""Checkpoints of one training: the last two epochs while it runs, its weights when it is complete."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from torch import Tensor
+
+from tiernas.training.result import TrainingResult
+from tiernas.training.storage import read_tensors, write_tensors
+
+CURRENT = "checkpoint.safetensors"
+PREVIOUS = "checkpoint.previous.safetensors"
+WEIGHTS = "weights.safetensors"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a training is a training of; a checkpoint of any other is not continued.
+
+    Attributes:
+        architecture: `Architecture.to_json()`.
+        classes: Names of the classes, in the order of the logits.
+        recipe_digest: `RecipeConfig.digest`.
+        data_digest: `Splits.digest`.
+        seed: Seed of the training.
+    """
+
+    architecture: str
+    classes: tuple[str, ...]
+    recipe_digest: str
+    data_digest: str
+    seed: int
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Self:
+        """The identity that a file tells."""
+        known = facts["identity"]
+        return cls(**{**known, "classes": tuple(known["classes"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a training has come.
+
+    Attributes:
+        epoch: Epochs that are done.
+        train_loss: Mean loss of the last of them.
+        duration_s: Time they took.
+    """
+
+    epoch: int = 0
+    train_loss: float = 0.0
+    duration_s: float = 0.0
+
+
+class CheckpointFolder:
+    """The files of one training.
+
+    Every file is written whole before it takes the place of an older one, and the one before the last is kept; so
+    whenever a process dies, even if the last file is damaged, at most one epoch is lost.
+
+    Args:
+        folder: Of this training alone.
+        identity: What is trained.
+    """
+
+    def __init__(self, folder: Path, identity: Identity) -> None:
+        self._folder = folder
+        self._identity = identity
+
+    def save(self, state: Mapping[str, Tensor], progress: Progress) -> None:
+        """Keeps the state after an epoch.
+
+        Raises:
+            UsageError: The folder cannot be written to, or the disk is full.
+        """
+        facts = {"identity": asdict(self._identity), "progress": asdict(progress)}
+        write_tensors(self._folder / CURRENT, state, facts, keep_old_as=self._folder / PREVIOUS)
+
+    def load(self) -> tuple[dict[str, Tensor], Progress] | None:
+        """The newest state of this training that can be read; None if there is none."""
+        for name in (CURRENT, PREVIOUS):
+            path = self._folder / name
+            stored = read_tensors(path)
+            if stored is None:
+                if path.exists():
+                    _log.warning("%s is damaged; it is removed, and the checkpoint before it is used", path)
+                    path.unlink()  # or the next one written would push it into the place of the good one
+                continue
+            if self._is_ours(path, stored[1]):
+                return stored[0], Progress(**stored[1]["progress"])
+        return None
+
+    def finish(self, weights: Mapping[str, Tensor], result: TrainingResult) -> None:
+        """Keeps the weights and the result, and removes the checkpoints, which are several times as large.
+
+        Raises:
+            UsageError: The folder cannot be written to, or the disk is full.
+        """
+        facts = {"identity": asdict(self._identity), "result": asdict(result)}
+        write_tensors(self._folder / WEIGHTS, weights, facts)
+        for name in (CURRENT, PREVIOUS):
+            (self._folder / name).unlink(missing_ok=True)
+
+    def result(self) -> TrainingResult | None:
+        """The result of this training if it is complete."""
+        path = self._folder / WEIGHTS
+        stored = read_tensors(path)
+        if stored is None or not self._is_ours(path, stored[1]):
+            return None
+        return TrainingResult(**stored[1]["result"])
+
+    def _is_ours(self, path: Path, facts: Mapping[str, Any]) -> bool:
+        if Identity.of(facts) == self._identity:
+            return True
+        _log.warning("%s is of another architecture, recipe, data or seed; it is not used", path)
+        return False

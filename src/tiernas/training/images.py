@@ -1,0 +1,81 @@
+"""Images in memory: what the sources give, what training and evaluation take."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageSet:
+    """Labelled images of one part of a data set.
+
+    Attributes:
+        images: `(n, 3, size, size)` uint8, RGB, in channels-last memory.
+        labels: `(n,)` int64, positions in `classes`.
+        classes: Names of the classes.
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the stored images, in pixels."""
+        return int(self.images.shape[-1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Splits:
+    """A data set in three disjoint parts.
+
+    Attributes:
+        train: What networks learn from.
+        validation: What candidates are compared on.
+        test: What nothing but a final evaluation touches; `train` in this package never reads it.
+        flip_safe: Whether a mirrored image shows the same class; not so for digits.
+        skipped: Names of the images that could not be read and were left out.
+        digest: 16 hexadecimal digits over all images and labels of the three parts: results of different data,
+            or of other splits of the same data, never have the same one.
+    """
+
+    train: ImageSet
+    validation: ImageSet
+    test: ImageSet
+    flip_safe: bool
+    skipped: tuple[str, ...]
+    digest: str
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the labels."""
+        return self.train.classes
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of images of each part, and of those skipped."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: len(part) for name, part in parts.items()} | {"skipped": len(self.skipped)}
+
+
+def digest_of(parts: Iterable[ImageSet]) -> str:
+    """16 hexadecimal digits over shapes, pixels, labels and class names of some parts, in their order."""
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(repr((tuple(part.images.shape), part.classes)).encode())
+        sha.update(part.images.permute(0, 2, 3, 1).flatten().numpy().data)
+        sha.update(part.labels.numpy().data)
+    return sha.hexdigest()[:16]
+
+
+def channels_last(images: Tensor) -> Tensor:
+    """`(n, channels, height, width)` images with the channels of a pixel side by side in memory."""
+    return images.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,76 @@
+"""Optimiser, learning rate and averaged weights of a recipe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer, RMSprop
+from torch.optim.swa_utils import AveragedModel
+
+from tiernas.training.recipe import RecipeConfig
+
+_RMSPROP_SMOOTHING = 0.9
+_RMSPROP_EPS = 1e-3
+"""Of the RMSprop that GPUNet was trained with (arXiv 2205.00841 and its released code)."""
+
+_ADAM_BETA2 = 0.99
+"""Shorter memory than the usual 0.999, for trainings of some hundred steps."""
+
+
+def make_optimizer(network: nn.Module, recipe: RecipeConfig) -> Optimizer:
+    """The optimiser; tensors with one dimension (biases, normalisation, PReLU) are not decayed."""
+    parameters = list(network.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    rate, momentum = recipe.learning_rate, recipe.momentum
+    match recipe.optimizer:
+        case "sgd":
+            return SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=True)
+        case "rmsprop":
+            return RMSprop(groups, lr=rate, alpha=_RMSPROP_SMOOTHING, eps=_RMSPROP_EPS, momentum=momentum)
+        case "adamw":
+            return AdamW(groups, lr=rate, betas=(momentum, _ADAM_BETA2), fused=True)
+
+
+def learning_rate_at(step: int, total_steps: int, recipe: RecipeConfig) -> float:
+    """The learning rate of a step: linear warm-up to the peak, then down towards zero.
+
+    A function of nothing but the step, so that continuing a training needs no state of the schedule.
+
+    Args:
+        step: 0 ... total_steps - 1.
+        total_steps: Steps of the whole training.
+        recipe: Peak, warm-up and shape.
+    """
+    at = (step + 0.5) / total_steps
+    if at < recipe.warmup_fraction:
+        return recipe.learning_rate * at / recipe.warmup_fraction
+    left = (1 - at) / (1 - recipe.warmup_fraction)
+    factor = left if recipe.schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left))
+    return recipe.learning_rate * factor
+
+
+def make_average(network: nn.Module, decay: float) -> AveragedModel | None:
+    """The running mean of weights and normalisation statistics; None where `decay` is 0.
+
+    After `t` updates the decay is `min(decay, (1 + t) / (10 + t))`, as in TensorFlow's and timm's EMA with warm-up.
+    """
+    if decay == 0:
+        return None
+
+    @torch.no_grad()
+    def average(means: Sequence[Tensor], values: Sequence[Tensor], updates: Tensor | int) -> None:
+        t = int(updates)
+        weight = 1 - min(decay, (1 + t) / (10 + t))
+        for mean, value in zip(means, values, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, weight)
+            else:
+                mean.copy_(value)
+
+    return AveragedModel(network, multi_avg_fn=average, use_buffers=True)

@@ -1,0 +1,21 @@
+"""scikit-learn's digits: 1,797 grey images of 8x8 pixels (UCI Optical Recognition of Handwritten Digits, test set)."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from tiernas.training.sources.source import Part, Source
+
+_WHITE = 16
+"""The images hold 0 (background) to 16 (ink)."""
+
+
+def open_source() -> Source:
+    """The digits, ink white on black; they have no splits of their own and must not be mirrored."""
+    bunch = load_digits()
+    pixels = np.round(bunch.images * (255 / _WHITE)).astype(np.uint8)
+    names = [f"digit {i}" for i in range(len(pixels))]
+    part = Part(bunch.target.astype(np.int64), names, lambda i: Image.fromarray(pixels[i]))
+    return Source(tuple(str(name) for name in bunch.target_names), part, flip_safe=False)

@@ -1,0 +1,40 @@
+"""Stratified parts of a labelled set: every class keeps its share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tiernas.training.sources.source import IntArray
+
+
+def stratified(labels: IntArray, size: int, rng: np.random.Generator, *, leave: int) -> tuple[IntArray, IntArray]:
+    """Draws a part in which each class has its share of the whole, and at least one image.
+
+    Args:
+        labels: Label of every image, `(n,)`.
+        size: How many images to draw. Taken as given where the classes allow it: at least one and at most all but
+            `leave` of each class.
+        rng: Decides which images of a class are drawn.
+        leave: How many images of each class must stay behind. Every class needs `leave + 1`.
+
+    Returns:
+        Positions drawn, and positions left, both ascending.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    chosen = np.zeros(len(labels), dtype=bool)
+    for label, take in zip(classes, _shares(counts, size, leave), strict=True):
+        members = np.flatnonzero(labels == label)
+        chosen[rng.permutation(members)[:take]] = True
+    return np.flatnonzero(chosen), np.flatnonzero(~chosen)
+
+
+def _shares(counts: IntArray, size: int, leave: int) -> IntArray:
+    """How many images each class gives: its exact share rounded, so that all together are `size`."""
+    most = counts - leave
+    exact = counts * (size / counts.sum())
+    shares: IntArray = np.clip(np.floor(exact), 1, most).astype(np.int64)
+    while shares.sum() < size and (shares < most).any():
+        shares[np.argmax(np.where(shares < most, exact - shares, -np.inf))] += 1
+    while shares.sum() > size and (shares > 1).any():
+        shares[np.argmax(np.where(shares > 1, shares - exact, -np.inf))] -= 1
+    return shares

@@ -1,0 +1,84 @@
+"""Everything that changes while a network is trained, as named tensors and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from tiernas.networks import build
+from tiernas.spaces import Architecture
+from tiernas.training.depthwise import speed_up_depthwise
+from tiernas.training.optimization import make_average, make_optimizer
+from tiernas.training.recipe import RecipeConfig
+
+_NETWORK, _AVERAGE, _OPTIMIZER = "network.", "average.", "optimizer."
+
+
+class TrainingState:
+    """A network in training with its optimiser and averaged weights.
+
+    Attributes:
+        network: What is trained, in channels-last memory.
+        optimizer: Its learning rate is set before every step, so it is no state.
+        average: Running mean of the weights, or None.
+        device: Where all of it lies.
+    """
+
+    def __init__(
+        self, architecture: Architecture, num_classes: int, recipe: RecipeConfig, device: torch.device
+    ) -> None:
+        network = build(architecture, num_classes, dropout=recipe.dropout, drop_path_rate=recipe.drop_path_rate)
+        if device.type == "cpu":
+            speed_up_depthwise(network)
+        self.device = device
+        self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = make_optimizer(self.network, recipe)
+        self.average = make_average(self.network, recipe.ema_decay)
+
+    @property
+    def resulting(self) -> nn.Module:
+        """The network that is evaluated and kept: the averaged one where there is one."""
+        return self.network if self.average is None else self.average.module
+
+    def update(self, learning_rate: float) -> None:
+        """One step of the optimiser with the gradients at hand, which are then dropped."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers."""
+        return all(bool(p.isfinite().all()) for p in self.network.parameters())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it by name; the tensors themselves, not copies."""
+        named = {_NETWORK + name: tensor for name, tensor in self.network.state_dict().items()}
+        if self.average is not None:
+            named |= {_AVERAGE + name: tensor for name, tensor in self.average.state_dict().items()}
+        for index, slots in self.optimizer.state_dict()["state"].items():
+            named |= {f"{_OPTIMIZER}{index}.{slot}": tensor for slot, tensor in slots.items() if tensor is not None}
+        return named
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes over what `tensors` gave, in another process."""
+        self.network.load_state_dict(_below(_NETWORK, tensors))
+        if self.average is not None:
+            self.average.load_state_dict(_below(_AVERAGE, tensors))
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _below(_OPTIMIZER, tensors).items():
+            index, slot = name.split(".", 1)
+            parameter = parameters[int(index)]
+            # Memory as the parameter has it: on other strides the optimiser takes other kernels, which round otherwise.
+            same = torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor.clone()
+            slots.setdefault(int(index), {})[slot] = same
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

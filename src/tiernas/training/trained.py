@@ -1,0 +1,34 @@
+"""Networks whose training is complete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from tiernas.errors import UsageError
+from tiernas.networks import ConvNet, build
+from tiernas.spaces import Architecture
+from tiernas.training.checkpoint import WEIGHTS, Identity
+from tiernas.training.storage import read_tensors
+
+
+def load_trained(checkpoint_dir: Path) -> ConvNet:
+    """The network that `train` left in a folder: averaged weights if the recipe has them, evaluation mode, on CPU.
+
+    Raises:
+        UsageError: There is no complete training in the folder, or its file is damaged.
+    """
+    path = checkpoint_dir / WEIGHTS
+    stored = read_tensors(path)
+    if stored is None:
+        what = (
+            "is damaged; train the network again" if path.exists() else "does not exist; the training is not complete"
+        )
+        raise UsageError(f"no trained network: {path} {what}")
+    weights, facts = stored
+    identity = Identity.of(facts)
+    network = build(Architecture.from_json(identity.architecture), len(identity.classes))
+    assert isinstance(network, ConvNet)
+    network.load_state_dict(weights)
+    return network.to(memory_format=torch.channels_last).eval()

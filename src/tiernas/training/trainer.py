@@ -1,0 +1,99 @@
+"""`train`: an architecture and images to weights and an accuracy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from tiernas.spaces import Architecture
+from tiernas.training.checkpoint import CheckpointFolder, Identity, Progress
+from tiernas.training.epoch import train_epoch
+from tiernas.training.evaluation import evaluate
+from tiernas.training.images import Splits
+from tiernas.training.memory import peak_memory_mb
+from tiernas.training.recipe import RecipeConfig
+from tiernas.training.result import EpochReport, TrainingResult
+from tiernas.training.seeding import Purpose, derived_seed
+from tiernas.training.state import TrainingState
+
+
+def train(
+    architecture: Architecture,
+    splits: Splits,
+    recipe: RecipeConfig,
+    *,
+    seed: int,
+    checkpoint_dir: Path,
+    epochs: int | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    device: str | torch.device = "cpu",
+) -> TrainingResult:
+    """Trains a network on the training part and evaluates it on the validation part.
+
+    Called again with the same arguments and folder after any interruption it continues after the last complete
+    epoch; on one CPU thread the weights are then bitwise those of an uninterrupted training. Called again after it
+    has completed it returns the same result at once.
+
+    Uses as many threads as torch is set to; the state of torch's global random generator is left as it was.
+
+    Args:
+        architecture: The network.
+        splits: The images; the test part is not looked at.
+        recipe: How to train.
+        seed: Of the weights, the order of the images, augmentation and dropout; not negative.
+        checkpoint_dir: A folder of this training alone; made if missing. In the end it holds the weights, for
+            `load_trained`.
+        epochs: Train for so many instead of `recipe.epochs`.
+        on_epoch: Called after every epoch; what it raises ends the training, which can be continued.
+        device: Where to train.
+
+    Raises:
+        TrainingDiverged: The loss is infinite, no number, or hopelessly large.
+        UsageError: `checkpoint_dir` cannot be written to, or the disk is full.
+    """
+    if epochs is not None:
+        recipe = RecipeConfig(**recipe.model_dump() | {"epochs": epochs})
+    identity = Identity(architecture.to_json(), splits.classes, recipe.digest, splits.digest, seed)
+    folder = CheckpointFolder(checkpoint_dir, identity)
+    if (complete := folder.result()) is not None:
+        return complete
+    device = torch.device(device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(derived_seed(seed, Purpose.WEIGHTS))
+        state = TrainingState(architecture, len(splits.classes), recipe, device)
+        progress = _continue(state, folder)
+        while progress.epoch < recipe.epochs:
+            started_s = time.perf_counter()
+            loss = train_epoch(state, splits, recipe, architecture.resolution, seed=seed, epoch=progress.epoch)
+            duration_s = progress.duration_s + time.perf_counter() - started_s
+            progress = Progress(progress.epoch + 1, loss, duration_s)
+            folder.save(state.tensors(), progress)
+            if on_epoch is not None:
+                on_epoch(EpochReport(progress.epoch, recipe.epochs, loss, duration_s))
+    started_s = time.perf_counter()
+    accuracy = evaluate(state.resulting, splits.validation, architecture.resolution)
+    result = TrainingResult(
+        accuracy=accuracy,
+        epochs=recipe.epochs,
+        train_loss=progress.train_loss,
+        duration_s=progress.duration_s + time.perf_counter() - started_s,
+        images_per_s=recipe.epochs * len(splits.train) / progress.duration_s,
+        peak_memory_mb=peak_memory_mb(device),
+        recipe_digest=recipe.digest,
+        data_digest=splits.digest,
+        seed=seed,
+    )
+    folder.finish(state.resulting.state_dict(), result)
+    return result
+
+
+def _continue(state: TrainingState, folder: CheckpointFolder) -> Progress:
+    """Takes over the last checkpoint, if there is one."""
+    if (stored := folder.load()) is None:
+        return Progress()
+    tensors, progress = stored
+    state.restore(tensors)
+    return progress

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiernas.errors import UsageError
+from tiernas.latency import LatencyTable
+from tiernas.spaces import get_space
+from tiernas.testing.latency import HEADER, SPACE, records
+from tiernas.tiers import Tier, parse_edges, parse_tiers, sample_pools, tiers_between
+
+EDGES = st.lists(st.floats(0, 1e6), min_size=2, max_size=8, unique=True).map(sorted)
+
+
+@pytest.fixture(scope="module")
+def table() -> LatencyTable:
+    """A table of exact synthetic measurements."""
+    return LatencyTable(HEADER, records(16))
+
+
+def test_tier_is_half_open() -> None:
+    tier = Tier(0.2, 0.4)
+    assert tier.name == "0.2-0.4"
+    assert [tier.contains(ms) for ms in (0.199, 0.2, 0.399, 0.4)] == [False, True, True, False]
+
+
+def test_tiers_may_leave_gaps() -> None:
+    assert parse_tiers(["0.2-0.4", " 0.5-1 "]) == (Tier(0.2, 0.4), Tier(0.5, 1.0))
+
+
+@given(EDGES)
+def test_tiers_between_edges_cover_each_latency_once(edges: list[float]) -> None:
+    tiers = tiers_between(edges)
+    for latency in [*edges[:-1], *((a + b) / 2 for a, b in pairwise(edges))]:
+        assert sum(tier.contains(latency) for tier in tiers) <= 1
+        assert any(tier.contains(latency) for tier in tiers) == (edges[0] <= latency < edges[-1])
+
+
+@given(st.lists(st.integers(0, 9999), min_size=2, max_size=8, unique=True).map(sorted))
+def test_names_round_trip(thousandths: list[int]) -> None:
+    tiers = tiers_between([value / 1000 for value in thousandths])
+    assert parse_tiers([tier.name for tier in tiers]) == tiers
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ([], "at least one"),
+        (["0.4-0.2"], "increasing"),
+        (["0.4-0.4"], "increasing"),
+        (["-0.1-0.4"], "number"),
+        (["a-0.4"], "'a' is no number"),
+        (["0.4"], "dash"),
+        (["0.2-inf"], "must be numbers"),
+        (["nan-0.2"], "must be numbers"),
+        (["0.2-0.5", "0.4-0.8"], "overlap"),
+        (["0.4-0.8", "0.2-0.4"], "increasing order"),
+    ],
+)
+def test_bad_tiers_are_refused(texts: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_tiers(texts)
+
+
+@pytest.mark.parametrize("edges", ["0.2", "0.4,0.2", "0.2,0.2", "-1,2", "0.2,x", "", "nan,1", "0.1,inf"])
+def test_bad_edges_are_refused(edges: str) -> None:
+    with pytest.raises(UsageError):
+        parse_edges(edges)
+
+
+def test_pools_hold_every_sampled_network_of_their_tier(table: LatencyTable) -> None:
+    vectors = np.unique(SPACE.sample(512, seed=5), axis=0)
+    latency = table.estimate(vectors)
+    quarter, half, most = np.quantile(latency, [0.25, 0.5, 0.9])
+    tiers = tiers_between([quarter, half, most])
+    pools = sample_pools(SPACE, table, tiers, 512, seed=5)
+    assert tuple(pools) == tiers
+    for tier, pool in pools.items():
+        inside = (latency >= tier.low_ms) & (latency < tier.high_ms)
+        assert len(pool) == inside.sum()
+        assert (np.diff(pool.latency_ms) >= 0).all()
+        assert len(np.unique(pool.vectors, axis=0)) == len(pool)
+        np.testing.assert_array_equal(table.estimate(pool.vectors), pool.latency_ms)
+        assert pool.summary()["networks"] == len(pool)
+
+
+def test_empty_pool_tells_the_range(table: LatencyTable) -> None:
+    with pytest.raises(UsageError, match=r"'1000-2000'.*from .* to .* ms"):
+        sample_pools(SPACE, table, [Tier(1000, 2000)], 64)
+
+
+def test_table_of_another_space_is_refused(table: LatencyTable) -> None:
+    with pytest.raises(UsageError, match="gpunet-small"):
+        sample_pools(get_space("gpunet"), table, [Tier(0, 1)], 64)
