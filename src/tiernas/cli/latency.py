@@ -87,9 +87,9 @@ def check(
     from tiernas.spaces import get_space
 
     log_to_stderr()
+    runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
     loaded = LatencyTable.load(table or default_path(space, engine, precision))
     loaded.require_space(get_space(space))
-    runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
     loaded.require_device(runtime.fingerprint(), allow_other=other_device)
     result = check_table(loaded, runtime, networks=networks, seed=seed, progress=_show_checked)
     if plot:
@@ -141,13 +141,13 @@ _FIGURES = {
 }
 _LAYERS = {
     "latency_ms": "ms",
-    "networks": "networks",
+    "networks": "seen",
     "block": "block",
     "in_channels": "in",
     "mid_channels": "mid",
     "out_channels": "out",
-    "kernel": "kernel",
-    "stride": "stride",
+    "kernel": "k",
+    "stride": "s",
     "se_channels": "SE",
     "activation": "activation",
     "in_size": "size",

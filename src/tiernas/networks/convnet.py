@@ -111,13 +111,13 @@ def _block(layer: Layer, bn_eps: float, drop_path_rate: float) -> nn.Module:
 
 
 def _initialise(network: nn.Module) -> None:
-    """Normal weights with variance 2 / fan-out, fan-out counted per group (EfficientNet, arXiv 1905.11946)."""
+    """Normal weights with variance 2 / fan-out, fan-out counted per group (EfficientNet, arXiv 1905.11946).
+
+    The classifier keeps torch's own.
+    """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             fan_out = math.prod(module.kernel_size) * module.out_channels // module.groups
             nn.init.normal_(module.weight, std=math.sqrt(2.0 / fan_out))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.Linear):
-            nn.init.uniform_(module.weight, -1 / math.sqrt(module.out_features), 1 / math.sqrt(module.out_features))
-            nn.init.zeros_(module.bias)

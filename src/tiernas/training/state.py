@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tiernas.networks import build
 from tiernas.spaces import Architecture
 from tiernas.training.depthwise import speed_up_depthwise
+from tiernas.training.initialization import calm
 from tiernas.training.optimization import make_average, make_optimizer
 from tiernas.training.recipe import RecipeConfig
 
@@ -30,6 +31,7 @@ class TrainingState:
         self, architecture: Architecture, num_classes: int, recipe: RecipeConfig, device: torch.device
     ) -> None:
         network = build(architecture, num_classes, dropout=recipe.dropout, drop_path_rate=recipe.drop_path_rate)
+        calm(network)
         if device.type == "cpu":
             speed_up_depthwise(network)
         self.device = device

@@ -1,0 +1,5 @@
+"""`python -m tiernas`."""
+
+from tiernas.cli import main
+
+main()

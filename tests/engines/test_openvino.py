@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import openvino
+import pytest
+
+from tiernas.engines import Engine, engine_names, get_engine
+from tiernas.engines.openvino import save_ir
+from tiernas.errors import NotInstalledError, UsageError
+from tiernas.testing.engines import EngineConformance
+
+
+class TestOpenVino(EngineConformance):
+    def make(self) -> Engine:
+        return get_engine("openvino")
+
+    def test_ir_gives_the_same_logits(self, onnx_path: Path, tmp_path: Path) -> None:
+        save_ir(onnx_path, tmp_path / "tiny.xml")
+        assert (tmp_path / "tiny.bin").is_file()
+        images = np.random.default_rng(1).standard_normal((1, 3, 16, 16), dtype=np.float32)
+        with self.make().compile(onnx_path) as compiled:
+            expected = compiled.run(images)
+        hints = {"INFERENCE_PRECISION_HINT": "f32"}
+        found = openvino.Core().compile_model(tmp_path / "tiny.xml", "CPU", hints)([images])[0]
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+    def test_dynamic_shape_is_refused(self, onnx_path: Path) -> None:
+        model = onnx.load(onnx_path)
+        model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+        onnx.save(model, onnx_path)
+        with pytest.raises(UsageError, match="fixed"):
+            self.make().compile(onnx_path)
+
+    def test_two_outputs_are_refused(self, tmp_path: Path) -> None:
+        images = onnx.helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, [1, 3, 8, 8])
+        outputs = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 3, 8, 8]) for name in "ab"]
+        nodes = [onnx.helper.make_node(op, ["images"], [name]) for op, name in [("Relu", "a"), ("Sigmoid", "b")]]
+        path = tmp_path / "two.onnx"
+        graph = onnx.helper.make_graph(nodes, "two", [images], outputs)
+        onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)]), path)
+        with pytest.raises(UsageError, match="2 outputs"):
+            self.make().compile(path)
+
+
+def test_unknown_engine_names_the_known() -> None:
+    with pytest.raises(UsageError, match=", ".join(engine_names())):
+        get_engine("tensorflow")
+
+
+def test_every_named_engine_can_be_made() -> None:
+    assert [get_engine(name).name for name in engine_names()] == list(engine_names())
+
+
+def test_missing_runtime_tells_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "tiernas.engines.openvino", raising=False)
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(NotInstalledError, match=r"pip install 'tiernas\[openvino\]'"):
+        get_engine("openvino")

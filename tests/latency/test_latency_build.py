@@ -1,0 +1,104 @@
+"""Real measurements of real networks, as short as they can be; no time is asserted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tiernas.engines import NodeTime, StopRule, get_engine
+from tiernas.errors import UsageError
+from tiernas.latency import Check, CheckedNetwork, LatencyTable, build_table, check_table, file, plot_check
+from tiernas.latency import build as build_module
+from tiernas.latency import check as check_module
+from tiernas.latency.observe import by_layer, observe
+from tiernas.testing.latency import SPACE, records
+
+QUICK = StopRule(warmup_s=0.0, relative_width=10.0, min_s=0.0, limit_s=0.05)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measures only a few runs."""
+    monkeypatch.setattr(build_module, "STOP_RULE", QUICK)
+    monkeypatch.setattr(check_module, "_STOP_RULE", QUICK)
+    monkeypatch.setattr(check_module, "_ATTEMPTS", 1)
+    monkeypatch.setattr(LatencyTable, "FEWEST", 4)
+
+
+def test_build_stop_continue_check_and_plot(tmp_path: Path) -> None:
+    engine, path = get_engine("openvino"), tmp_path / "table.jsonl"
+
+    def stop(done: int, wanted: int | None, record: file.Record) -> None:
+        assert wanted == 5
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_table(SPACE, engine, path, networks=5, progress=stop)
+    path.write_bytes(path.read_bytes()[:-20])  # and the last line was torn
+    first = path.read_bytes().split(b"\n")[:3]
+    table = build_table(SPACE, engine, path, networks=5)
+    assert path.read_bytes().split(b"\n")[:3] == first
+    assert [record.vector for record in table.records] == [tuple(map(int, row)) for row in SPACE.sample(5, 0)]
+    np.testing.assert_array_equal(LatencyTable.load(path).estimate(SPACE.sample(9)).shape, (9,))
+
+    size = path.stat().st_size
+    again = build_table(SPACE, engine, path, networks=4)
+    assert len(again.records) == 5
+    known_once = {r.vector for r in table.records if r.observation.measurement.unstable}
+    assert known_once or path.stat().st_size == size
+
+    check = check_table(again, engine, networks=3, seed=0)
+    assert not {network.vector for network in check.networks} & {record.vector for record in again.records}
+    plot_check(check, again.header, tmp_path / "check.png")
+    assert (tmp_path / "check.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(UsageError, match=r"none/check\.png"):
+        plot_check(check, again.header, tmp_path / "none" / "check.png")
+
+
+def test_file_of_other_settings_is_not_continued(tmp_path: Path) -> None:
+    engine, path = get_engine("openvino"), tmp_path / "table.jsonl"
+    other = replace(engine.fingerprint(), device="another")
+    file.create(path, file.new_header(SPACE.name, 10, 0, other))
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="device is another"):
+        build_table(SPACE, engine, path, networks=4)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("options", "message"), [({"networks": 1}, "networks = 1"), ({"minutes": 0.0}, "minutes = 0")])
+def test_bad_limits_are_refused(tmp_path: Path, options: dict[str, float], message: str) -> None:
+    path = tmp_path / "table.jsonl"
+    with pytest.raises(UsageError, match=message):
+        build_table(SPACE, get_engine("openvino"), path, **options)  # type: ignore[arg-type]
+    assert not path.exists()
+
+
+def test_profile_is_split_into_all_layers() -> None:
+    architecture = SPACE.decode(SPACE.sample(1, seed=3)[0])
+    found = observe(architecture, 10, get_engine("openvino"), QUICK)
+    assert len(found.layer_ms) == len(architecture.layers)
+    assert all(ms > 0 for ms in found.layer_ms)
+    assert len(found.graph) == 16
+
+
+def test_layout_changes_belong_to_the_layer_that_needs_them() -> None:
+    nodes = [
+        NodeTime("/blocks/blocks.0/blocks.0.0/Conv", 1.0),
+        NodeTime("/blocks/blocks.0/blocks.0.1/Relu_abcd_acdb_/blocks/blocks.1/body/body.0/Conv", 2.0),
+        NodeTime("/blocks/blocks.1/body/body.0/Conv", 4.0),
+        NodeTime("logits_reorder", 8.0),
+    ]
+    assert by_layer(nodes, 3) == (1.0, 6.0, 8.0)
+
+
+def test_figures_of_a_check_by_hand() -> None:
+    whole = records(1)[0].observation.measurement
+    pairs = [(1.0, 1.0), (2.08, 2.0), (2.88, 3.0), (5.0, 4.0)]  # errors 0, +4, -4 and +25 %
+    check = Check(tuple(CheckedNetwork((), e, replace(whole, latency_ms=m)) for e, m in pairs))
+    assert check.mape == pytest.approx(33 / 4)
+    assert (check.within(0.05), check.within(0.10), check.kendall_tau) == (0.75, 0.75, 1.0)
+    assert {"mape", "within_5pct", "within_10pct", "kendall_tau", "n"} <= check.to_dict().keys()

@@ -1,0 +1,59 @@
+"""The commands that need no measuring, on a synthetic table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tiernas.cli import app
+from tiernas.errors import UsageError
+from tiernas.latency import default_path, file
+from tiernas.testing.latency import HEADER, records
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a table at its default place."""
+    monkeypatch.chdir(tmp_path)
+    path = default_path("gpunet-small", "openvino", "fp32")
+    file.create(path, HEADER)
+    for record in records(10):
+        file.append(path, record)
+    return tmp_path
+
+
+def run(*arguments: str) -> str:
+    """What a command prints on stdout; raises what it raises."""
+    return CliRunner().invoke(app, arguments, catch_exceptions=False).stdout
+
+
+def test_show_json() -> None:
+    shown = json.loads(run("latency", "show", "--layers", "3", "--json"))
+    assert (shown["space"], shown["networks"], len(shown["layers"])) == ("gpunet-small", 10, 3)
+
+
+def test_show_text() -> None:
+    assert "AMD EPYC 7763" in run("latency", "show")
+
+
+def test_tiers_json() -> None:
+    found = json.loads(run("tiers", "--edges", "0.01,0.5,50", "--networks", "256", "--json"))
+    assert [tier["tier"] for tier in found["tiers"]] == ["0.01-0.5", "0.5-50"]
+    assert sum(tier["networks"] for tier in found["tiers"]) <= 256
+
+
+def test_tiers_text() -> None:
+    assert "0.01-50" in run("tiers", "--edges", "0.01,50", "--networks", "64")
+
+
+def test_bad_edges_are_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="increasing"):
+        run("tiers", "--edges", "2,1")
+
+
+def test_check_refuses_a_table_of_another_device() -> None:
+    with pytest.raises(UsageError, match="device is AMD EPYC 7763"):
+        run("latency", "check")

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tiernas.config import load_config
+from tiernas.errors import UsageError
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))
+
+MINIMAL = """
+[study]
+name = "mine"
+output = "runs/mine"
+
+[data]
+kind = "digits"
+
+[recipe]
+epochs = 3
+
+[tiers]
+edges = [0.2, 0.4, 0.8]
+
+[finalists]
+epochs = 9
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINIMAL)
+    return path
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.name)
+def test_examples_are_right(path: Path) -> None:
+    assert load_config(path).study.name
+
+
+def test_defaults(file: Path) -> None:
+    config = load_config(file)
+    assert [tier.name for tier in config.tier_list()] == ["0.2-0.4", "0.4-0.8"]
+    assert config.search.optimizer == "lamcts"
+    assert config.latency_table_path == Path("runs/mine/latency-table.jsonl")
+    assert config.workers.count >= 1
+
+
+def test_overrides_are_toml_or_bare_words(file: Path) -> None:
+    config = load_config(file, ["search.trainings=7", "search.optimizer=random", "tiers.edges=[1, 2]", "data.seed = 4"])
+    assert (config.search.trainings, config.search.optimizer, config.data.seed) == (7, "random", 4)
+    assert [tier.name for tier in config.tier_list()] == ["1-2"]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("search.trainigs=3", r"unknown key search\.trainigs; did you mean 'trainings'\? Known here: optimizer, trainings"),
+        ("serch.trainings=3", r"unknown key serch; did you mean 'search'\?"),
+        ("recipe.epoch=3", r"unknown key recipe\.epoch; did you mean 'epochs'\?"),
+        ("search.trainings=0", r"search\.trainings = 0: input should be greater than or equal to 1"),
+        ("search.trainings=many", r"search\.trainings = 'many': input should be a valid integer"),
+        ("search.optimizer=grid", r"search\.optimizer = 'grid': input should be 'lamcts', 'evolution' or 'random'"),
+        ("recipe.learning_rate=-1", r"recipe\.learning_rate = -1: input should be greater than 0"),
+        ("study.space=resnet", r"study\.space = 'resnet': no search space 'resnet'; there are: gpunet"),
+        ("study.name=a/b", r"study\.name = 'a/b'"),
+        ("tiers.edges=[0.4, 0.2]", "must be increasing"),
+        ("tiers.edges=[0.4]", r"tiers\.edges"),
+        ("tiers.edges=[-1, 2]", "not negative"),
+        ("data.kind=folder", r"needs path"),
+        ("data.path=/tmp", r"path is only for"),
+        ("trainings=3", "must be section.key=value"),
+        ("study.name.first=3", "name is no section"),
+    ],
+)
+def test_every_mistake_names_the_key_the_value_and_what_is_allowed(file: Path, override: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as error:
+        load_config(file, [override])
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_several_mistakes_are_all_named(file: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        load_config(file, ["search.trainings=0", "recipe.epochs=0"])
+    assert "search.trainings" in str(error.value)
+    assert "recipe.epochs" in str(error.value)
+
+
+def test_what_is_missing_is_named(file: Path) -> None:
+    file.write_text(MINIMAL.replace('name = "mine"', ""))
+    with pytest.raises(UsageError, match=r"study\.name is missing"):
+        load_config(file)
+
+
+def test_a_file_that_is_missing_or_no_toml(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no configuration file .*nothing\.toml; examples/"):
+        load_config(tmp_path / "nothing.toml")
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_config(tmp_path)
+    (tmp_path / "bad.toml").write_text("[study\n")
+    with pytest.raises(UsageError, match="is not TOML.*line 1"):
+        load_config(tmp_path / "bad.toml")

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from torch import nn
+
+from tiernas.training import RecipeConfig
+from tiernas.training.optimization import learning_rate_at, make_average, make_optimizer
+
+
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero() -> None:
+    for schedule in ("cosine", "linear"):
+        recipe = RecipeConfig(learning_rate=2.0, warmup_fraction=0.25, schedule=schedule)
+        rates = [learning_rate_at(step, 1000, recipe) for step in range(1000)]
+        assert rates[0] == pytest.approx(2 * 0.0005 / 0.25)
+        assert max(rates) == pytest.approx(2, rel=0.01)
+        assert rates.index(max(rates)) in range(245, 255)
+        assert rates[625] == pytest.approx(1, rel=0.01)  # half of the way down both shapes have half of the peak
+        assert rates[-1] < 0.01
+
+
+def test_without_warm_up_the_peak_comes_first() -> None:
+    recipe = RecipeConfig(learning_rate=1.0, warmup_fraction=0)
+    assert learning_rate_at(0, 1000, recipe) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adamw"])
+def test_biases_and_normalisation_are_not_decayed(optimizer: Any) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2))
+    decayed, kept = make_optimizer(network, RecipeConfig(optimizer=optimizer, weight_decay=0.1)).param_groups
+    assert [tuple(p.shape) for p in decayed["params"]] == [(4, 3, 3, 3), (2, 4)]
+    assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0)
+    assert len(kept["params"]) == 4
+
+
+def test_the_average_follows_at_first_and_holds_on_later() -> None:
+    network = nn.Linear(1, 1, bias=False)
+    average = make_average(network, 0.9)
+    assert average is not None
+    expected = None
+    for step, value in enumerate([1.0, 2.0, 4.0]):
+        nn.init.constant_(network.weight, value)
+        average.update_parameters(network)
+        decay = min(0.9, (1 + step) / (10 + step))
+        expected = value if expected is None else decay * expected + (1 - decay) * value
+        assert next(average.parameters()).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"batch_size": 1},
+        {"optimizer": "lion"},
+        {"learning_rate": 0},
+        {"learning_rate": float("nan")},
+        {"dropout": 1.0},
+        {"crop_padding": 0.9},
+        {"epoch": 5},
+    ],
+)
+def test_recipes_are_validated(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        RecipeConfig(**wrong)
+
+
+def test_the_digest_tells_recipes_apart() -> None:
+    assert RecipeConfig().digest == RecipeConfig(epochs=RecipeConfig().epochs).digest
+    assert RecipeConfig().digest != RecipeConfig(epochs=99).digest
