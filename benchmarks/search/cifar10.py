@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from itertools import product
@@ -28,14 +29,30 @@ RUNS = Path("runs/benchmark-search")
 OPTIMIZERS = {"lamcts": "LA-MCTS + BO", "evolution": "regularised evolution", "random": "random search"}
 SEEDS = (0, 1, 2)
 TOP = 5
+SHARED = 10
+"""Proposals before any result counts: the size of LA-MCTS's initial design and of the first population."""
 
 
 def settings(optimizer: str, seed: int) -> list[str]:
     return [f"search.optimizer={optimizer}", f"study.seed={seed}", f'study.output="{RUNS / optimizer}-{seed}"']
 
 
+def share(optimizer: str, seed: int) -> None:
+    """Copies the trainings that all three searches of a seed begin with, so that they are not done three times.
+
+    The first proposals are drawn from the pool, the same for every optimizer; training is deterministic. A copy of
+    any other network would be noticed and trained anew.
+    """
+    first = RUNS / f"{next(iter(OPTIMIZERS))}-{seed}" / "checkpoints"
+    for source in sorted(first.glob("*/search/*"))[:SHARED]:
+        target = RUNS / f"{optimizer}-{seed}" / "checkpoints" / source.relative_to(first)
+        if not target.exists():
+            shutil.copytree(source, target)
+
+
 def run() -> None:
     for seed, optimizer in product(SEEDS, OPTIMIZERS):
+        share(optimizer, seed)
         overrides = [word for value in settings(optimizer, seed) for word in ("--set", value)]
         subprocess.run([sys.executable, "-m", "tiernas", "search", str(CONFIG), *overrides], check=True)
 
@@ -76,7 +93,10 @@ def report() -> None:
     for optimizer in OPTIMIZERS:
         mine = [row for row in rows if row["optimizer"] == optimizer]
         summary[optimizer] = {
-            key: {"mean": mean(row[key] for row in mine), "standard_error": stdev(row[key] for row in mine) / math.sqrt(len(mine))}
+            key: {
+                "mean": mean(row[key] for row in mine),
+                "standard_error": stdev(row[key] for row in mine) / math.sqrt(len(mine)),
+            }
             for key in ("test_best", "test_mean_of_top_5", "validation_best", "training_s")
         }
     (HERE / "results").mkdir(exist_ok=True)

@@ -25,7 +25,7 @@ from tiernas.executors import Executor, LocalExecutor
 from tiernas.finalists import choose_finalists
 from tiernas.latency import LatencyTable, build_table
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
-from tiernas.search import LaMctsOptimizer, Optimizer, RandomSearch, RegularizedEvolution
+from tiernas.search import Optimizer, RandomSearch, RegularizedEvolution
 from tiernas.spaces import SearchSpace, get_space
 from tiernas.spaces.layer import IntArray
 from tiernas.study import Proposals, Trainings, checkpoint_dir
@@ -36,12 +36,6 @@ from tiernas.training import Splits, load_data, load_trained
 _log = logging.getLogger(__name__)
 
 Watch = Callable[[Study, Purpose, Sequence[Candidate]], None]
-
-_OPTIMIZERS: dict[str, type[Optimizer]] = {
-    "lamcts": LaMctsOptimizer,
-    "evolution": RegularizedEvolution,
-    "random": RandomSearch,
-}
 
 
 def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) -> Sequence[Entry]:
@@ -70,12 +64,14 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         ledger = stack.enter_context(Ledger(config.ledger_path))
         if taken_back := ledger.reclaim("the server ended"):
             _log.info("%d trainings were cut off; they continue from their last checkpoint", taken_back)
-        table = _latency_table(config, space, engine, len(splits.classes))
+        searched = _searched(config, ledger)
+        table = None if searched else _latency_table(config, space, engine, len(splits.classes))
         settings = _settings(config, splits, engine)
         studies = {tier: ledger.open_study(tier.name, settings) for tier in config.tier_list()}
         executor = stack.enter_context(LocalExecutor(config.workers.count, output / "logs"))
         trainings = _trainings(config, ledger, executor, space, stop, watch)
-        _search_tiers(config, ledger, studies, space, table, trainings)
+        if table is not None:
+            _search_tiers(config, ledger, studies, space, table, trainings)
         for tier, study in studies.items():  # the workers are idle: nothing trains while networks are measured
             choose_finalists(ledger, study, tier, space, len(splits.classes), engine, config.finalists.per_tier)
         for study in studies.values():
@@ -148,9 +144,6 @@ def _search_tiers(
     table: LatencyTable,
     trainings: Trainings,
 ) -> None:
-    wanted = config.search.trainings
-    if all(_finished(ledger.candidates(study)) >= wanted for study in studies.values()):
-        return
     pools = sample_pools(space, table, list(studies), n=config.tiers.pool, seed=config.study.seed)
     for pool in pools.values():
         _log.info("tier %s ms: %d of %d sampled networks", pool.tier.name, len(pool), config.tiers.pool)
@@ -158,7 +151,7 @@ def _search_tiers(
         study = studies[pool.tier]
         optimizer = _optimizer(config, space, table, pool)
         proposals = Proposals(ledger, study, space, optimizer, table.estimate, config.search.pending)
-        trainings.run(study, Purpose.SEARCH, proposals.next, wanted)
+        trainings.run(study, Purpose.SEARCH, proposals.next, config.search.trainings)
 
 
 def _optimizer(config: SearchConfig, space: SearchSpace, table: LatencyTable, pool: Pool) -> Optimizer:
@@ -169,7 +162,7 @@ def _optimizer(config: SearchConfig, space: SearchSpace, table: LatencyTable, po
     def canonical(rows: IntArray) -> IntArray:
         return space.to_levels(space.canonical(space.from_levels(rows)))
 
-    return _OPTIMIZERS[config.search.optimizer](
+    return _optimizer_class(config)(
         space.levels,
         categorical=[d.categorical for d in space.dimensions],
         feasible=feasible,
@@ -177,6 +170,18 @@ def _optimizer(config: SearchConfig, space: SearchSpace, table: LatencyTable, po
         canonical=canonical,
         seed=config.study.seed,
     )
+
+
+def _optimizer_class(config: SearchConfig) -> type[Optimizer]:
+    match config.search.optimizer:
+        case "lamcts":
+            from tiernas.search import LaMctsOptimizer  # brings botorch, which takes seconds to import
+
+            return LaMctsOptimizer
+        case "evolution":
+            return RegularizedEvolution
+        case "random":
+            return RandomSearch
 
 
 def _enter(
@@ -203,8 +208,13 @@ def _enter(
     return entries
 
 
-def _finished(candidates: Sequence[Candidate]) -> int:
-    return sum(c.state in (State.DONE, State.FAILED) for c in candidates)
+def _searched(config: SearchConfig, ledger: Ledger) -> bool:
+    """Whether every tier has its trainings, so that neither the latency table nor an optimizer is needed."""
+    names = {tier.name for tier in config.tier_list()}
+    studies = [study for study in ledger.studies() if study.name in names]
+    ended = [sum(c.finished_at is not None for c in ledger.candidates(study)) for study in studies]
+    there = config.latency_table_path.exists() and len(studies) == len(names)
+    return there and all(n >= config.search.trainings for n in ended)
 
 
 @contextmanager

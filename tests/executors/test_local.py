@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -16,8 +17,17 @@ from tiernas.spaces import get_space
 
 SPACE = get_space("gpunet-small")
 LIGHT = SPACE.decode(
-    [32, 8, 3, 0, 1, 16, 3, 2, 0, 0, 1, 24, 3, 2, 0, 0, 1, 32, 3, 2, 0, 0, 1, 48, 3, 2, 0, 0, 0]
-    + [64, 3, 2, 0, 0, 1, 96, 3, 2, 0, 0, 0]
+    np.concatenate(
+        [
+            [32, 8, 3, 0, 1],
+            [16, 3, 2, 0, 0, 1],
+            [24, 3, 2, 0, 0, 1],
+            [32, 3, 2, 0, 0, 1],
+            [48, 3, 2, 0, 0, 0],
+            [64, 3, 2, 0, 0, 1],
+            [96, 3, 2, 0, 0, 0],
+        ]
+    )
 )
 
 
@@ -36,7 +46,8 @@ def job(folder: Path, number: int = 1, *, epochs: int = 2, test: bool = False, l
 
 @pytest.fixture
 def executor(tmp_path: Path) -> Iterator[LocalExecutor]:
-    with LocalExecutor(2, tmp_path / "logs") as executor:
+    executor = LocalExecutor(2, tmp_path / "logs")
+    with executor:
         yield executor
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,15 @@ def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a ledger"):
         Ledger(text)
     assert text.read_text() == "no database " * 100
+
+
+def test_many_processes_may_open_a_new_ledger_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with ThreadPoolExecutor(8) as pool:
+        ledgers = list(pool.map(lambda _: Ledger(path), range(8)))
+    assert all(not ledger.studies() for ledger in ledgers)
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM info").fetchone() == (1,)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

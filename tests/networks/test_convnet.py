@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tiernas.networks import ConvNet, FeatureNet, build, cost
-from tiernas.networks.blocks import DropPath
+from tiernas.networks.blocks import DropPath, Residual
 from tiernas.spaces import Architecture, Head, Stage, Stem, get_space, released
 from tiernas.spaces.layer import ACTIVATIONS
 
@@ -38,7 +38,9 @@ def test_released_blocks_are_exact(name: str) -> None:
     x = torch.empty(1, 3, released(name).resolution, released(name).resolution, device="meta")
     blocks = FACTS[name]["blocks"]
     assert len(blocks) == len(network.blocks)
-    for i, (block, (_, in_shape, out_shape, params, _, drop_path)) in enumerate(zip(network.blocks, blocks, strict=True)):
+    for i, (block, (_, in_shape, out_shape, params, _, drop_path)) in enumerate(
+        zip(network.blocks, blocks, strict=True)
+    ):
         assert list(x.shape[1:]) == in_shape, i
         x = block(x)
         assert list(x.shape[1:]) == out_shape, i
@@ -68,16 +70,22 @@ def test_a_block_computes_what_the_papers_say() -> None:
     network = build(architecture, 3).eval()
     x = torch.randn(2, 8, 8, 8)
     assert isinstance(network, ConvNet)
-    expand, bn1, _, depthwise, bn2, _, squeeze, project, bn3 = network.blocks[1].body
+    block = network.blocks[1]
+    assert isinstance(block, Residual)
+    modules: list[Any] = list(block.body)
+    expand, bn1, _, depthwise, bn2, _, squeeze, project, bn3 = modules
     inner = torch.relu(bn2(depthwise(torch.relu(bn1(expand(x))))))
     gate = torch.sigmoid(squeeze.expand(torch.relu(squeeze.reduce(inner.mean((2, 3), keepdim=True)))))
     expected = x + bn3(project(inner * gate))
-    torch.testing.assert_close(network.blocks[1](x), expected)
+    torch.testing.assert_close(block(x), expected)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_can_be_built_and_trained(activation: str) -> None:
-    stages = (Stage("conv", 8, 3, 1, 1, activation), Stage("fused_irb", 16, 5, 2, 2, activation, 3, squeeze_excite=True))
+    stages = (
+        Stage("conv", 8, 3, 1, 1, activation),
+        Stage("fused_irb", 16, 5, 2, 2, activation, 3, squeeze_excite=True),
+    )
     network = build(Architecture(32, Stem(8), stages, Head(16)), 5)
     network(torch.randn(2, 3, 32, 32)).sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())

@@ -56,7 +56,14 @@ def test_layer_rows_round_trip(drawn: tuple[SearchSpace, IntArray]) -> None:
 def test_every_space_has_the_41_integers(space: SearchSpace) -> None:
     names = [d.name for d in space.dimensions]
     assert len(names) == 41
-    assert names[:6] == ["resolution", "stage0.filters", "stage1.kernel", "stage1.act", "stage1.layers", "stage2.filters"]
+    assert names[:6] == [
+        "resolution",
+        "stage0.filters",
+        "stage1.kernel",
+        "stage1.act",
+        "stage1.layers",
+        "stage2.filters",
+    ]
     assert names[-6:] == [f"stage7.{f}" for f in ("filters", "kernel", "expansion", "se", "act", "layers")]
 
 

@@ -251,7 +251,7 @@ def test_a_class_that_is_all_corrupt(tmp_path: Path) -> None:
     assert "class 'dog'" in refused(folder_config(tmp_path, on_corrupt="skip"))
 
 
-@pytest.mark.filterwarnings("ignore:Truncated File Read")
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"]), st.data())
 def test_damaged_bytes_are_read_or_counted(kind: str, data: st.DataObject) -> None:

@@ -14,7 +14,7 @@ from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_tabl
 if TYPE_CHECKING:
     from tiernas.latency import CheckedNetwork, Record
 
-app = typer.Typer(help="The latency table of this device.", no_args_is_help=True)
+app = typer.Typer(help="The latency table of this device.", no_args_is_help=True, rich_markup_mode=None)
 
 SpaceOption = Annotated[str, typer.Option("--space", help="Search space.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="Deployment engine.")]

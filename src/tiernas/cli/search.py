@@ -47,8 +47,8 @@ def status(config: ConfigArgument, set_: SetOption = None, json: JsonOption = Fa
     if json:
         print_json(found)
         return
-    columns = {"tier": "tier (ms)", "done": "done", "running": "running", "pending": "pending", "failed": "failed"}
-    columns |= {"wanted": "wanted", "finalists_done": "finalists", "best_accuracy": "best", "best_latency_ms": "ms"}
+    columns = {"tier": "tier (ms)", "done": "done", "running": "runs", "pending": "waits", "failed": "failed"}
+    columns |= {"wanted": "of", "finalists_done": "finalists", "best_accuracy": "best", "best_latency_ms": "ms"}
     print_table(found["tiers"], columns, title=f"{found['study']}: {found['candidates']['done']} trainings done")
     if found["failures"]:
         print_table(found["failures"], {"tier": "tier (ms)", "candidate": "candidate", "reason": "failed because"})

@@ -14,28 +14,30 @@ if TYPE_CHECKING:
 
     from tiernas.table import Entry
 
-app = typer.Typer(help="The model table: which network to deploy.", no_args_is_help=True)
+app = typer.Typer(help="The model table: which network to deploy.", no_args_is_help=True, rich_markup_mode=None)
 
 TableOption = Annotated[Path, typer.Option("--table", help="Folder of the model table.")]
 DEFAULT_TABLE = Path("model-table")
 
 
 def show_entries(entries: Sequence[Entry]) -> None:
-    """Prints entries as a table."""
-    columns = {"name": "name", "latency": "latency (ms)", "accuracy": "accuracy", "data": "data"}
-    columns |= {"engine": "engine", "precision": "precision", "batch": "batch", "resolution": "px"}
-    columns |= {"params": "parameters", "macs": "MACs", "device": "device"}
-    rows = [
-        {
-            **entry.to_dict(),
+    """Prints entries, those that can be compared with each other in one table."""
+    columns = {"name": "name", "latency": "latency (ms)", "accuracy": "accuracy"}
+    columns |= {"resolution": "px", "params": "parameters", "macs": "MACs"}
+    groups: dict[str, list[dict[str, object]]] = {}
+    for entry in entries:
+        row = {
+            "name": entry.name,
             "latency": f"{entry.latency_ms:.3f}" + ("?" if entry.latency_unstable else ""),
             "accuracy": f"{entry.accuracy:.2%}",
+            "resolution": entry.resolution,
             "params": f"{entry.params:,}",
             "macs": f"{entry.macs:,}",
         }
-        for entry in entries
-    ]
-    print_table(rows, columns)
+        conditions = f"{entry.engine} {entry.precision}, batch {entry.batch}, {entry.threads} thread(s)"
+        groups.setdefault(f"{entry.data} on {entry.device}, {conditions}", []).append(row)
+    for title, rows in groups.items():
+        print_table(rows, columns, title=title)
 
 
 @app.command("list")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, func, inspect, select
+from sqlalchemy import Engine, create_engine, event, func, insert, inspect, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -48,16 +48,25 @@ class Ledger:
         tables = inspect(self._engine).get_table_names()
         if tables and Info.__tablename__ not in tables:
             raise UsageError(f"ledger {self.path}: a database of something else; choose another output folder")
-        Base.metadata.create_all(self._engine)
+        if not tables:
+            self._create()
         with self._transaction() as session:
-            info = session.scalar(select(Info))
-            if info is None:
-                session.add(Info(schema_version=SCHEMA_VERSION, tiernas_version=tiernas.__version__))
-            elif info.schema_version > SCHEMA_VERSION:
-                raise UsageError(
-                    f"ledger {self.path}: version {info.schema_version}, written by tiernas {info.tiernas_version}; "
-                    f"this tiernas ({tiernas.__version__}) reads up to version {SCHEMA_VERSION}. Update tiernas."
-                )
+            info = session.scalars(select(Info)).one()
+        if info.schema_version > SCHEMA_VERSION:
+            raise UsageError(
+                f"ledger {self.path}: version {info.schema_version}, written by tiernas {info.tiernas_version}; "
+                f"this tiernas ({tiernas.__version__}) reads up to version {SCHEMA_VERSION}. Update tiernas."
+            )
+
+    def _create(self) -> None:
+        """Makes the tables in one transaction, so that nobody who opens the file meanwhile sees half of them."""
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            if not inspect(connection).get_table_names():
+                Base.metadata.create_all(connection)
+                info = {"schema_version": SCHEMA_VERSION, "tiernas_version": tiernas.__version__, "created_at": now()}
+                connection.execute(insert(Info).values(info))
+            connection.commit()
 
     def close(self) -> None:
         """Closes the database."""

@@ -53,7 +53,7 @@ def plot_front(studies: Mapping[Tier, Sequence[Candidate]], entries: Sequence[En
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.1%}"))
     _zoom_on_good(axes, [c.accuracy for cs in studies.values() for c in cs if c.accuracy is not None], entries)
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right", fontsize=8)
+    figure.legend(loc="outside lower center", fontsize=8, ncols=2)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
@@ -82,7 +82,7 @@ def plot_progress(studies: Mapping[Tier, Sequence[Candidate]], path: Path, title
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.1%}"))
     _zoom_on_good(axes, everything, [])
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right", fontsize=8)
+    figure.legend(loc="outside lower center", fontsize=8, ncols=2)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
@@ -107,7 +107,10 @@ def _draw_entries(axes: Axes, entries: Sequence[Entry]) -> None:
         label="entries of the model table (measured latency, test)",
     )
     front = pareto_front(entries)
-    axes.step([e.latency_ms for e in front], [e.accuracy for e in front], where="post", color="black", lw=1)
+    right = max(axes.get_xlim()[1], front[-1].latency_ms)
+    latencies = [*(e.latency_ms for e in front), right]
+    accuracies = [*(e.accuracy for e in front), front[-1].accuracy]
+    axes.step(latencies, accuracies, where="post", color="black", lw=1, label="Pareto front of the entries")
 
 
 def _zoom_on_good(axes: Axes, accuracies: Sequence[float], entries: Sequence[Entry]) -> None:

@@ -31,7 +31,8 @@ def write_report(config: SearchConfig) -> Sequence[Path]:
     own = [e for e in ModelTable(config.table.path).entries() if e.study.startswith(f"{config.study.name}, ")]
     front, progress = config.study.output / "accuracy-over-latency.png", config.study.output / "progress.png"
     engine = config.engine
-    title = f"{config.study.name}: {engine.name} {engine.precision}, batch {engine.batch}, {engine.threads} thread(s)"
+    threads = "1 thread" if engine.threads == 1 else f"{engine.threads} threads"
+    title = f"{config.study.name}: {engine.name} {engine.precision}, batch {engine.batch}, {threads}"
     try:
         plot_front(candidates, own, front, title)
         plot_progress(candidates, progress, title)

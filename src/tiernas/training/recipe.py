@@ -9,7 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class RecipeConfig(BaseModel):
-    """The `[recipe]` table of a study. The defaults are for candidates: few epochs, small images.
+    """The `[recipe]` table of a study.
+
+    The defaults are for candidates, small images and few epochs: of the values tried on digits and on 10,000 images of
+    CIFAR-10 they gave the best accuracy per second on one core. Long trainings want larger shifts (an eighth is usual)
+    and erasing.
 
     Attributes:
         epochs: Passes over the training images.
@@ -33,7 +37,7 @@ class RecipeConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    epochs: int = Field(default=8, ge=1, le=100_000)
+    epochs: int = Field(default=5, ge=1, le=100_000)
     batch_size: int = Field(default=64, ge=4, le=65_536)
     optimizer: Literal["sgd", "rmsprop", "adamw"] = "adamw"
     learning_rate: float = Field(default=5e-3, gt=0)
@@ -45,7 +49,7 @@ class RecipeConfig(BaseModel):
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     drop_path_rate: float = Field(default=0.0, ge=0, lt=1)
-    crop_padding: float = Field(default=0.125, ge=0, le=0.5)
+    crop_padding: float = Field(default=0.0625, ge=0, le=0.5)
     flip: bool | None = None
     erase_probability: float = Field(default=0.0, ge=0, le=1)
 

@@ -1,0 +1,95 @@
+"""A search that is tiny but real: the real engine, real trainings, the real command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TINY = """
+[study]
+name = "tiny"
+space = "gpunet-small"
+output = "{output}"
+
+[data]
+kind = "digits"
+train_limit = 200
+
+[recipe]
+epochs = 2
+
+[latency]
+table = "{table}"
+
+[tiers]
+edges = [0.1, 0.4, 0.8]
+pool = 1024
+
+[search]
+trainings = 4
+pending = 1
+
+[finalists]
+per_tier = 1
+epochs = 3
+
+[workers]
+count = 2
+
+[table]
+path = "{models}"
+"""
+
+
+class CommandLine:
+    """Runs `tiernas` in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def start(self, *words: str | Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tiernas", *map(str, words)],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "COLUMNS": "200"},
+        )
+
+    def run(self, *words: str | Path, exit_code: int = 0) -> str:
+        """Stdout of a command, or stderr where it is to fail."""
+        process = self.start(*words)
+        out, err = process.communicate(timeout=280)
+        assert process.returncode == exit_code, f"{words} exited with {process.returncode}\n{out}\n{err}"
+        assert "Traceback" not in err
+        return err if exit_code else out
+
+    def json(self, *words: str | Path) -> Any:
+        return json.loads(self.run(*words, "--json"))
+
+
+@pytest.fixture(scope="session")
+def latency_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A latency table of this machine, from as few networks as a table may have."""
+    folder = tmp_path_factory.mktemp("latency")
+    built = CommandLine(folder).json("latency", "build", "--networks", "8", "--table", "table.jsonl")
+    assert built["networks"] == 8
+    return folder / "table.jsonl"
+
+
+def write_tiny(folder: Path, latency_table: Path, *, changes: Sequence[tuple[str, str]] = ()) -> Path:
+    """Writes a configuration whose results all go into a folder."""
+    text = TINY.format(output=folder / "run", models=folder / "models", table=latency_table)
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "tiny.toml").write_text(text)
+    return folder / "tiny.toml"

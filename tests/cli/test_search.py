@@ -1,0 +1,242 @@
+"""The whole job through the command line, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from pathlib import Path
+
+import openvino
+import pytest
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+from tests.cli.conftest import CommandLine, write_tiny
+
+from tiernas.ledger import Ledger, Purpose, State
+from tiernas.networks import build
+from tiernas.spaces import Architecture, get_space
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory, latency_table: Path) -> CommandLine:
+    """A folder in which the tiny search has been done."""
+    folder = tmp_path_factory.mktemp("searched")
+    write_tiny(folder, latency_table)
+    command_line = CommandLine(folder)
+    found = command_line.json("search", "tiny.toml")
+    assert [Path(p).name for p in found["plots"]] == ["accuracy-over-latency.png", "progress.png"]
+    assert 1 <= len(found["entries"]) <= 2
+    return command_line
+
+
+def test_every_training_is_in_the_ledger(searched: CommandLine) -> None:
+    with Ledger(searched.folder / "run" / "ledger.sqlite") as ledger:
+        space = get_space("gpunet-small")
+        for study in ledger.studies():
+            low, high = map(float, study.name.split("-"))
+            candidates = ledger.candidates(study)
+            assert [c.number for c in candidates] == [0, 1, 2, 3]
+            assert len({c.digest for c in candidates}) == 4
+            for c in candidates:
+                assert c.state is State.DONE
+                assert c.accuracy is not None
+                assert low <= c.estimated_latency_ms < high
+                assert space.decode(c.vector).digest == c.digest
+                assert [a.epochs for a in c.attempts] == [2]
+
+
+def test_a_tier_is_decided_by_the_measured_latency(searched: CommandLine) -> None:
+    with Ledger(searched.folder / "run" / "ledger.sqlite") as ledger:
+        for study in ledger.studies():
+            low, high = map(float, study.name.split("-"))
+            for finalist in ledger.candidates(study, Purpose.FINAL):
+                assert finalist.measurement is not None
+                assert low <= finalist.measurement["latency_ms"] < high
+                assert finalist.result is not None
+                assert finalist.result["epochs"] == 3
+
+
+def test_a_second_call_notices_that_all_is_done(searched: CommandLine) -> None:
+    files = {f: f.stat().st_mtime_ns for f in (searched.folder / "models").rglob("*") if f.is_file()}
+    assert searched.json("search", "tiny.toml")["entries"]
+    assert files == {f: f.stat().st_mtime_ns for f in (searched.folder / "models").rglob("*") if f.is_file()}
+    with Ledger(searched.folder / "run" / "ledger.sqlite") as ledger:
+        for study in ledger.studies():
+            assert all(len(c.attempts) == 1 for c in ledger.candidates(study))
+
+
+def test_status_counts_and_names_the_best(searched: CommandLine) -> None:
+    status = searched.json("status", "tiny.toml")
+    assert status["candidates"] == {"pending": 0, "running": 0, "done": 8, "failed": 0, "pruned": 0}
+    for tier in status["tiers"]:
+        assert 0 <= tier["best_accuracy"] <= 1
+        assert tier["best_latency_ms"] > 0
+    assert "8 trainings done" in searched.run("status", "tiny.toml")
+
+
+def test_query_prints_the_most_accurate_within_the_budget(searched: CommandLine) -> None:
+    entries = searched.json("table", "list", "--table", "models")
+    slowest = max(entry["latency_ms"] for entry in entries)
+    found = searched.json(
+        "table", "query", "--table", "models", "--max-latency-ms", str(slowest), "--engine", "openvino"
+    )
+    assert found["accuracy"] == max(entry["accuracy"] for entry in entries)
+    low, high = found["latency_interval_ms"]
+    assert low <= found["latency_ms"] <= high
+    for key in (
+        "name",
+        "device",
+        "engine",
+        "precision",
+        "batch",
+        "data",
+        "resolution",
+        "vector",
+        "params",
+        "macs",
+        "source",
+    ):
+        assert found[key] is not None
+    assert found["name"] in searched.run("table", "query", "--table", "models", "--max-latency-ms", str(slowest))
+
+
+def test_query_that_nothing_meets_exits_with_3_and_names_the_nearest(searched: CommandLine) -> None:
+    entries = searched.json("table", "list", "--table", "models")
+    fastest = min(entries, key=lambda e: e["latency_ms"])["name"]
+    message = searched.run("table", "query", "--table", "models", "--max-latency-ms", "0.001", exit_code=3)
+    assert f"the nearest, {fastest}," in message
+
+
+def test_what_is_exported_classifies_as_the_table_says(searched: CommandLine, tmp_path: Path) -> None:
+    entry = searched.json("table", "list", "--table", "models")[-1]
+    files = searched.json("table", "export", entry["name"], "--table", "models", "--output", str(tmp_path))["files"]
+    assert sorted(Path(f).suffix for f in files) == [".bin", ".json", ".md", ".onnx", ".safetensors", ".xml"]
+    card = (tmp_path / "README.md").read_text()
+    assert entry["device"] in card
+    assert f"{entry['accuracy']:.2%}" in card
+
+    architecture = Architecture.from_json((tmp_path / f"{entry['name']}.json").read_text())
+    assert architecture == get_space("gpunet-small").decode(entry["vector"])
+    digits = load_digits()
+    images = torch.tensor(digits.images[:64] / 16, dtype=torch.float32)[:, None].expand(-1, 3, -1, -1)
+    images = torch.nn.functional.interpolate(images, size=(entry["resolution"],) * 2, mode="bilinear", antialias=True)
+    images = (images - torch.tensor(entry["input_mean"])[:, None, None]) / torch.tensor(entry["input_std"])[
+        :, None, None
+    ]
+    network = openvino.Core().compile_model(str(tmp_path / f"{entry['name']}.xml"), "CPU")
+    predicted = [int(network(image[None].numpy())["logits"].argmax()) for image in images]
+    correct = sum(p == t for p, t in zip(predicted, digits.target[:64], strict=True)) / 64
+    # 64 images, most of them seen in training: far from the accuracy only if something is wired wrongly
+    assert correct > entry["accuracy"] - 4 * math.sqrt(0.25 / 64)
+    assert sum(p.numel() for p in build(architecture, 10).parameters()) == entry["params"]
+
+
+def test_more_trainings_can_be_asked_for_later(searched: CommandLine) -> None:
+    with Ledger(searched.folder / "run" / "ledger.sqlite") as ledger:
+        before = {c.id: c.finished_at for study in ledger.studies() for c in ledger.candidates(study)}
+    searched.run("search", "tiny.toml", "--set", "search.trainings=5")
+    with Ledger(searched.folder / "run" / "ledger.sqlite") as ledger:
+        after = {c.id: c.finished_at for study in ledger.studies() for c in ledger.candidates(study)}
+    assert len(after) == 10
+    assert before.items() <= after.items()
+
+
+def test_another_recipe_is_not_mixed_into_a_study(searched: CommandLine) -> None:
+    message = searched.run("search", "tiny.toml", "--set", "recipe.epochs=9", exit_code=2)
+    assert "recipe.epochs was 2, is 9" in message
+
+
+def test_a_newer_ledger_is_refused(searched: CommandLine, tmp_path: Path) -> None:
+    ledger = searched.folder / "run" / "ledger.sqlite"
+    kept = ledger.read_bytes()
+    try:
+        with sqlite3.connect(ledger) as connection:
+            connection.execute("UPDATE info SET schema_version = 99")
+        assert "version 99" in searched.run("search", "tiny.toml", exit_code=2)
+        assert "version 99" in searched.run("status", "tiny.toml", exit_code=2)
+    finally:
+        ledger.write_bytes(kept)
+
+
+def test_a_diverging_training_is_a_failed_candidate_with_its_reason(tmp_path: Path, latency_table: Path) -> None:
+    changes = [("epochs = 2", "epochs = 2\nlearning_rate = 1e6"), ("[0.1, 0.4, 0.8]", "[0.1, 0.4]")]
+    write_tiny(tmp_path, latency_table, changes=changes)
+    command_line = CommandLine(tmp_path)
+    assert command_line.json("search", "tiny.toml")["entries"] == []
+    status = command_line.json("status", "tiny.toml")
+    assert status["candidates"]["failed"] == 4
+    assert all("diverged in epoch" in failure["reason"] for failure in status["failures"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ([("trainings = 4", "trainings = 4\ntrainigs = 5")], "unknown key search.trainigs; did you mean 'trainings'?"),
+        ([("epochs = 2", "epochs = 0")], "recipe.epochs = 0"),
+        ([("[0.1, 0.4, 0.8]", "[0.4, 0.1]")], "increasing"),
+        ([("[0.1, 0.4, 0.8]", "[500, 600]")], "tier '500-600': none of"),
+        ([('kind = "digits"', 'kind = "folder"\npath = "nowhere"')], "nowhere"),
+        ([('kind = "digits"', 'kind = "folder"\npath = "empty"')], "empty"),
+        ([('kind = "digits"', 'kind = "folder"\npath = "lonely"')], "'b' has 1"),
+        ([('kind = "digits"', 'kind = "folder"\npath = "corrupt"')], "broken.png"),
+    ],
+)
+def test_bad_input_is_one_message_and_leaves_nothing(
+    tmp_path: Path, latency_table: Path, changes: list[tuple[str, str]], message: str
+) -> None:
+    for folder, counts in {"lonely": (9, 1), "corrupt": (9, 9)}.items():
+        for name, count in zip("ab", counts, strict=True):
+            (tmp_path / folder / name).mkdir(parents=True)
+            for i in range(count):
+                Image.new("RGB", (8, 8), (20 * i, 0, 0)).save(tmp_path / folder / name / f"{i}.png")
+    (tmp_path / "corrupt" / "a" / "broken.png").write_bytes(b"no image")
+    (tmp_path / "empty").mkdir()
+    changes = [(old, new.replace("train_limit = 200", "")) for old, new in changes]
+    if "folder" in changes[0][1]:
+        changes.append(("train_limit = 200", ""))
+    write_tiny(tmp_path, latency_table, changes=changes)
+    err = CommandLine(tmp_path).run("search", "tiny.toml", exit_code=2)
+    assert message in err.splitlines()[-1]
+    assert not (tmp_path / "models").exists()
+    ledger = tmp_path / "run" / "ledger.sqlite"
+    if ledger.exists():
+        with Ledger(ledger) as opened:
+            assert not any(opened.candidates(study) for study in opened.studies())
+
+
+def test_a_latency_table_of_another_device_is_refused_unless_asked_for(tmp_path: Path, latency_table: Path) -> None:
+    header, *lines = latency_table.read_text().splitlines()
+    data = json.loads(header)
+    data["fingerprint"]["device"] = "Another CPU"
+    (tmp_path / "other.jsonl").write_text("\n".join([json.dumps(data), *lines]) + "\n")
+    write_tiny(tmp_path, tmp_path / "other.jsonl", changes=[("[0.1, 0.4, 0.8]", "[0.1, 0.4]")])
+    command_line = CommandLine(tmp_path)
+    assert "Another CPU" in command_line.run("search", "tiny.toml", exit_code=2)
+    command_line.run("search", "tiny.toml", "--set", "latency.other_device=true", "--set", "search.trainings=1")
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, latency_table: Path) -> None:
+    (tmp_path / "file").write_text("")
+    write_tiny(tmp_path, latency_table)
+    err = CommandLine(tmp_path).run("search", "tiny.toml", "--set", "study.output=file/run", exit_code=2)
+    assert "cannot be written" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("status", "nothing.toml"), "no configuration file"),
+        (("table", "export", "nothing", "--output", "x"), None),
+        (("table", "query", "--max-latency-ms", "fast"), "--max-latency-ms"),
+        (("latency", "check", "--engine", "tpu"), "no engine 'tpu'"),
+        (("latency", "check", "--precision", "int3"), "int3"),
+        (("latency", "show", "--table", "missing.jsonl"), "missing.jsonl"),
+        (("tiers", "--edges", "0.4,0.2"), "increasing"),
+        (("tires",), "tires"),
+    ],
+)
+def test_bad_calls(tmp_path: Path, words: tuple[str, ...], message: str | None) -> None:
+    err = CommandLine(tmp_path).run(*words, exit_code=2 if message else 3)
+    assert (message or "no entry") in err
