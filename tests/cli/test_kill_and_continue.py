@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
 from tests.cli.conftest import CommandLine, write_tiny
 
 from tiernas.ledger import Candidate, Ledger, Outcome, Purpose, State
 
-ONE_TIER = [("[0.1, 0.4, 0.8]", "[0.1, 0.4]"), ("epochs = 2", "epochs = 5"), ("trainings = 4", "trainings = 6")]
+ONE_TIER = [("[0.1, 0.4, 0.8]", "[0.1, 0.4]"), ("epochs = 2", "epochs = 4"), ("trainings = 4", "trainings = 5")]
 
 
 def rows(folder: Path, purpose: Purpose = Purpose.SEARCH) -> Sequence[Candidate]:
@@ -40,6 +41,7 @@ def in_training(folder: Path) -> Sequence[Candidate]:
     return [c for c in rows(folder) if c.state is State.RUNNING and c.attempts[-1].epochs > 0]
 
 
+@pytest.mark.timeout(900)
 def test_kill_and_continue(tmp_path: Path, latency_table: Path) -> None:
     calm, stormy = tmp_path / "calm", tmp_path / "stormy"
     for folder in (calm, stormy):
@@ -66,7 +68,7 @@ def test_kill_and_continue(tmp_path: Path, latency_table: Path) -> None:
     assert not [c for c in rows(stormy) if c.state is State.RUNNING]
 
     server = command_line.start("search", "tiny.toml")  # killed somewhere near the end
-    wait_for(server, lambda: ended(stormy) == 6)
+    wait_for(server, lambda: ended(stormy) == 5)
     server.kill()
     server.communicate()
     command_line.run("search", "tiny.toml")

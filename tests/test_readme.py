@@ -1,0 +1,77 @@
+"""Every command and every line of Python in the README runs as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import CommandLine, latency_table  # noqa: F401 (a fixture)
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re.S) for line in block.splitlines()]
+TIERNAS = [command.removeprefix(".venv/bin/") for command in COMMANDS if "tiernas " in command.split("#")[0]]
+SMALLER = {
+    "search": [
+        "search.trainings=2",
+        "recipe.epochs=1",
+        "finalists.epochs=1",
+        "tiers.pool=1024",
+        "data.train_limit=200",
+    ],
+    "build": ["--networks", "8"],
+    "check": ["--networks", "3"],
+}
+
+
+def test_make_targets_are_in_the_makefile() -> None:
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M)
+    named = [command.split()[1] for command in COMMANDS if command.startswith("make ")]
+    assert named == ["demo", "check"]
+    assert set(named) <= set(targets)
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!http|#)([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_python_runs() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=200)
+
+
+@pytest.mark.timeout(900)
+def test_commands_run(tmp_path: Path, latency_table: Path) -> None:  # noqa: F811
+    """In order, in a folder with the examples, and smaller: fewer networks, fewer trainings."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "examples").symlink_to(ROOT / "examples")
+    command_line = CommandLine(tmp_path / "work")
+    (tmp_path / "work" / "latency").mkdir()
+    (tmp_path / "work" / "latency" / "gpunet-small-openvino-fp32.jsonl").write_bytes(latency_table.read_bytes())
+    shared = ROOT.parent / "shared"
+    if shared.exists():
+        (tmp_path / "shared").symlink_to(shared)
+    table = f'latency.table="{latency_table}"'
+    command_line.run("search", "examples/digits.toml", *_set([*SMALLER["search"], table, "tiers.edges=[0.15, 0.6]"]))
+    (name, *_) = [entry["name"] for entry in command_line.json("table", "list")]
+    ran = 0
+    for command in TIERNAS:
+        words = [name if word.startswith("digits-") else word for word in shlex.split(command)[1:]]
+        if any(word.endswith("clothing10.toml") for word in words):
+            if not shared.exists():
+                continue  # the photos are not part of the repository
+            if words[0] == "search":
+                words += _set([*SMALLER["search"], table, "tiers.edges=[0.2, 0.6]"])
+        words += SMALLER.get(words[1], []) if words[0] == "latency" else []
+        command_line.run(*words)
+        ran += 1
+    assert ran >= 10
+
+
+def _set(values: list[str]) -> list[str]:
+    return [word for value in values for word in ("--set", value)]
