@@ -44,6 +44,8 @@ def main() -> None:
     except TiernasError as error:
         sys.stderr.write(f"tiernas: {error}\n")
         sys.exit(error.exit_code)
+    except SystemExit as error:
+        sys.exit(1 if error.code == 130 else error.code)  # 130: typer's own word for Ctrl-C
     except KeyboardInterrupt:
         sys.stderr.write("tiernas: stopped; the same command continues\n")
         sys.exit(1)
