@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.errors import TiernasError
-from tiernas.executors import EpochDone, Executor, Failed, Finished, Job
+from tiernas.errors import TiernasError, UsageError
+from tiernas.executors import Blocked, EpochDone, Executor, Failed, Finished, Job
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
 from tiernas.search import Optimizer
 from tiernas.spaces import SearchSpace
@@ -137,6 +137,7 @@ class Trainings:
 
         Raises:
             StoppedError: The user asked to stop; what was running has finished and is saved.
+            UsageError: A training met something that the user must mend; what was running is pending again.
         """
         candidates = list(self.ledger.candidates(study, purpose))
         self.watch(study, purpose, candidates)
@@ -179,6 +180,9 @@ class Trainings:
                     self.ledger.progress(candidate, epochs)
                 case Finished(accuracy=accuracy, result=result):
                     self.ledger.finish(candidate, accuracy, result)
+                case Blocked(reason=reason):
+                    self.ledger.reclaim(reason)
+                    raise UsageError(f"candidate {candidate.number}: {reason}. The same command continues then.")
                 case Failed(reason=reason, retry=retry):
                     state = self.ledger.fail(candidate, reason, retry=retry)
                     what = "is tried again" if state is State.PENDING else "failed"

@@ -224,6 +224,22 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, latency_table: Path) ->
     assert "cannot be written" in err
 
 
+def test_an_environment_that_stops_trainings_stops_the_search_and_loses_nothing(
+    tmp_path: Path, latency_table: Path
+) -> None:
+    write_tiny(tmp_path, latency_table, changes=[("[0.1, 0.4, 0.8]", "[0.1, 0.4]"), ("per_tier = 1", "per_tier = 0")])
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoints").write_text("a file where the folder should be")
+    command_line = CommandLine(tmp_path)
+    assert "cannot write" in command_line.run("search", "tiny.toml", exit_code=2)
+    states = command_line.json("status", "tiny.toml")["candidates"]
+    assert (states["failed"], states["running"]) == (0, 0)
+    assert states["pending"] >= 1
+    (tmp_path / "run" / "checkpoints").unlink()
+    command_line.run("search", "tiny.toml")
+    assert command_line.json("status", "tiny.toml")["candidates"]["done"] == 4
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -32,9 +32,10 @@ def search(config: ConfigArgument, set_: SetOption = None, json: JsonOption = Fa
         print_json({"entries": [e.to_dict() for e in entries], "plots": [str(p) for p in plots]})
         return
     show_entries(entries)
-    budget = sorted(e.latency_ms for e in entries)[len(entries) // 2] if entries else 1.0
     typer.echo(f"\nModel table: {loaded.table.path}\nPlots: {', '.join(str(p) for p in plots)}")
-    typer.echo(f"Try next:  tiernas table query --max-latency-ms {budget * 1.05:.2g}")
+    if entries:
+        budget = sorted(e.latency_ms for e in entries)[len(entries) // 2]
+        typer.echo(f"Try next:  tiernas table query --max-latency-ms {budget * 1.05:.2g}")
 
 
 def status(config: ConfigArgument, set_: SetOption = None, json: JsonOption = False) -> None:

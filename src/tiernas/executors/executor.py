@@ -71,7 +71,20 @@ class Failed:
     retry: bool
 
 
-Event = EpochDone | Finished | Failed
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A training cannot go on until the user mends something that is not the network's fault, such as a full disk.
+
+    Attributes:
+        job_id: The job.
+        reason: What is wrong and how to mend it.
+    """
+
+    job_id: int
+    reason: str
+
+
+Event = EpochDone | Finished | Failed | Blocked
 
 
 class Executor(abc.ABC):

@@ -14,9 +14,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tiernas.executors.executor import EpochDone, Event, Executor, Failed, Finished, Job
+from tiernas.executors.executor import Blocked, EpochDone, Event, Executor, Failed, Finished, Job
 
-_EVENTS: dict[str, type[EpochDone | Finished | Failed]] = {"epoch": EpochDone, "finished": Finished, "failed": Failed}
+_EVENTS: dict[str, type[Event]] = {
+    "epoch": EpochDone,
+    "finished": Finished,
+    "failed": Failed,
+    "blocked": Blocked,
+}
 
 
 class LocalExecutor(Executor):

@@ -21,7 +21,7 @@ from typing import Any, TextIO
 import torch
 
 from tiernas.errors import UsageError
-from tiernas.executors.executor import EpochDone, Failed, Finished, Job
+from tiernas.executors.executor import Blocked, EpochDone, Event, Failed, Finished, Job
 from tiernas.spaces import Architecture
 from tiernas.training import (
     DataConfig,
@@ -42,7 +42,7 @@ def main() -> None:
     jobs: queue.Queue[Job] = queue.Queue()
     threading.Thread(target=_read_jobs, args=(sys.stdin, jobs), daemon=True).start()
 
-    def send(kind: str, event: EpochDone | Finished | Failed) -> None:
+    def send(kind: str, event: Event) -> None:
         events.write(json.dumps([kind, asdict(event)]) + "\n")
         events.flush()
 
@@ -50,12 +50,14 @@ def main() -> None:
         run(jobs.get(), send)
 
 
-def run(job: Job, send: Callable[[str, EpochDone | Finished | Failed], None]) -> None:
+def run(job: Job, send: Callable[[str, Event], None]) -> None:
     """Trains one candidate and sends its events."""
     try:
         accuracy, result = _train(job, lambda epochs: send("epoch", EpochDone(job.id, epochs)))
-    except (TrainingDiverged, UsageError) as error:
+    except TrainingDiverged as error:
         send("failed", Failed(job.id, str(error), retry=False))
+    except UsageError as error:
+        send("blocked", Blocked(job.id, str(error)))
     except Exception as error:  # whatever it is, it must fail this attempt only, with its reason
         traceback.print_exc()
         send("failed", Failed(job.id, f"{type(error).__name__}: {error}", retry=True))

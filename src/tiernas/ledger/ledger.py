@@ -80,8 +80,13 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        try:
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except OperationalError as error:
+            raise UsageError(
+                f"ledger {self.path}: cannot be written ({error.orig}); free some space. What is recorded is safe."
+            ) from error
 
     def open_study(self, name: str, settings: Mapping[str, Any]) -> Study:
         """The study of a name, made if it is new.
