@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,24 @@ def test_adding_again_replaces(table: ModelTable) -> None:
     table.add(entry("fast", 0.3, 0.85), network())
     assert table.get("fast").latency_ms == 0.3
     assert sorted(p.name for p in table.path.iterdir()) == ["fast", "middle", "slow"]
+
+
+def test_a_full_disk_is_one_message_and_leaves_nothing(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # no file may become larger
+    try:
+        with pytest.raises(UsageError, match=r"cannot write .*weights\.safetensors"):
+            ModelTable(tmp_path).add(entry("a"), network())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_weights_are_named(table: ModelTable) -> None:
+    weights = table.weights_path(table.get("fast"))
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(UsageError, match=r"weights\.safetensors is missing or damaged"):
+        table.network(table.get("fast"))
 
 
 def test_a_damaged_entry_is_named(table: ModelTable) -> None:

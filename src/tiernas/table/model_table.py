@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
-
 from tiernas.errors import NothingFoundError, UsageError
 from tiernas.networks import ConvNet, build
 from tiernas.spaces import Architecture
+from tiernas.storage import read_tensors, write_tensors
 from tiernas.table.entry import Entry
 
 _ENTRY, _ARCHITECTURE, _WEIGHTS = "entry.json", "architecture.json", "weights.safetensors"
@@ -118,11 +117,18 @@ class ModelTable:
         return f"nothing in model table {self.path} meets that; the nearest, {nearest.name}, {' and '.join(misses)}"
 
     def network(self, entry: Entry) -> ConvNet:
-        """The trained network of an entry, in evaluation mode."""
+        """The trained network of an entry, in evaluation mode.
+
+        Raises:
+            UsageError: Its weights are missing or damaged.
+        """
         folder = self.path / entry.name
         network = build(Architecture.from_json((folder / _ARCHITECTURE).read_text("utf-8")), len(entry.classes))
         assert isinstance(network, ConvNet)
-        network.load_state_dict(load_file(folder / _WEIGHTS))
+        stored = read_tensors(folder / _WEIGHTS)
+        if stored is None:
+            raise UsageError(f"model table: {folder / _WEIGHTS} is missing or damaged; search again to write it anew")
+        network.load_state_dict(stored[0])
         return network.eval()
 
     def weights_path(self, entry: Entry) -> Path:
@@ -139,14 +145,13 @@ class ModelTable:
         Raises:
             UsageError: The folder cannot be written.
         """
-        weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self.path, prefix=".new-") as folder:
                 new, old = Path(folder) / "new", Path(folder) / "old"
                 new.mkdir()
                 (new / _ARCHITECTURE).write_text(network.architecture.to_json() + "\n", "utf-8")
-                save_file(weights, new / _WEIGHTS)
+                write_tensors(new / _WEIGHTS, network.state_dict(), {"architecture": entry.architecture_digest})
                 (new / _ENTRY).write_text(entry.to_json(), "utf-8")
                 target = self.path / entry.name
                 if target.exists():

@@ -10,9 +10,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from tiernas.errors import UsageError
+from tiernas.storage import read_tensors, write_tensors
 from tiernas.training.data_config import DataConfig
 from tiernas.training.images import ImageSet, Splits, channels_last
-from tiernas.training.storage import read_tensors, write_tensors
 
 _FORMAT = 1
 """Goes up when the same files would be decoded or split to something else."""

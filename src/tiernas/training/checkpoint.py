@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from tiernas.storage import read_tensors, write_tensors
 from tiernas.training.result import TrainingResult
-from tiernas.training.storage import read_tensors, write_tensors
 
 CURRENT = "checkpoint.safetensors"
 PREVIOUS = "checkpoint.previous.safetensors"

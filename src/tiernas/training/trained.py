@@ -9,8 +9,8 @@ import torch
 from tiernas.errors import UsageError
 from tiernas.networks import ConvNet, build
 from tiernas.spaces import Architecture
+from tiernas.storage import read_tensors
 from tiernas.training.checkpoint import WEIGHTS, Identity
-from tiernas.training.storage import read_tensors
 
 
 def load_trained(checkpoint_dir: Path) -> ConvNet:
