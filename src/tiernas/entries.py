@@ -17,13 +17,13 @@ def make_entry(
     study: Study,
     finalist: Candidate,
     architecture: Architecture,
-    fingerprint: Fingerprint,
     splits: Splits,
 ) -> Entry:
     """The entry of a finalist that is done, with everything that its figures came about by."""
     measured, result = finalist.measurement, finalist.result
     if measured is None or result is None or finalist.accuracy is None or finalist.finished_at is None:
         raise ValueError(f"finalist {finalist.number} of tier {study.name} is not measured and trained")
+    fingerprint = Fingerprint.from_dict(measured["fingerprint"])
     size = cost(architecture, len(splits.classes))
     recipe = config.recipe.model_dump(mode="json") | {"epochs": config.finalists.epochs}
     return Entry(

@@ -35,7 +35,8 @@ def choose_finalists(
             continue
         record = candidate.measurement
         if record is None:
-            record = asdict(measure_architecture(space.decode(candidate.vector), num_classes, engine))
+            measured = measure_architecture(space.decode(candidate.vector), num_classes, engine)
+            record = asdict(measured) | {"fingerprint": engine.fingerprint().to_dict()}
             ledger.record_measurement(candidate, record)
             _report(study, candidate, record["latency_ms"], inside=tier.contains(record["latency_ms"]))
         if tier.contains(record["latency_ms"]):

@@ -76,7 +76,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
             choose_finalists(ledger, study, tier, space, len(splits.classes), engine, config.finalists.per_tier)
         for study in studies.values():
             trainings.run(study, Purpose.FINAL)
-        return _enter(config, ledger, list(studies.values()), space, engine, splits)
+        return _enter(config, ledger, list(studies.values()), space, splits)
 
 
 def _latency_table(config: SearchConfig, space: SearchSpace, engine: Engine, num_classes: int) -> LatencyTable:
@@ -189,7 +189,6 @@ def _enter(
     ledger: Ledger,
     studies: Sequence[Study],
     space: SearchSpace,
-    engine: Engine,
     splits: Splits,
 ) -> Sequence[Entry]:
     table = ModelTable(config.table.path)
@@ -201,7 +200,7 @@ def _enter(
             _log.warning("tier %s ms has no entry: none of its best networks measured inside it", study.name)
         for finalist in finalists:
             architecture = space.decode(finalist.vector)
-            entry = make_entry(config, study, finalist, architecture, engine.fingerprint(), splits)
+            entry = make_entry(config, study, finalist, architecture, splits)
             if there.get(entry.name) != entry:
                 table.add(entry, load_trained(checkpoint_dir(config.study.output, study, finalist)))
             entries.append(entry)

@@ -54,6 +54,7 @@ def test_a_tier_is_decided_by_the_measured_latency(searched: CommandLine) -> Non
             for finalist in ledger.candidates(study, Purpose.FINAL):
                 assert finalist.measurement is not None
                 assert low <= finalist.measurement["latency_ms"] < high
+                assert finalist.measurement["fingerprint"]["engine_version"]
                 assert finalist.result is not None
                 assert finalist.result["epochs"] == 3
 

@@ -86,7 +86,7 @@ class Candidate(Base):
         vector: The integers of the network.
         digest: Digest of the architecture, which no two candidates of a study and purpose share.
         estimated_latency_ms: Estimate of the latency table.
-        measurement: Of a finalist, the record of its measured latency.
+        measurement: Of a network that was measured whole, its latency and the fingerprint of what it ran on.
         accuracy: Top-1 accuracy on the validation part, once done.
         result: The rest of what the training reported.
         reason: Why it failed.
