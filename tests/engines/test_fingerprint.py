@@ -2,14 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from tiernas.engines import Fingerprint, graph_digest
 from tiernas.engines.fingerprint import cpu_device, device_slug, isa_flags
 from tiernas.errors import UsageError
-from tiernas.networks import ConvNet, build, export_onnx
+from tiernas.networks import build, export_onnx
 from tiernas.testing.engines import ARCHITECTURE
 
 FINGERPRINT = Fingerprint("AMD EPYC 7763", "openvino", "2026.4.1", "fp32", 1, 1, ("avx2",))
@@ -54,6 +53,6 @@ def test_graph_digest_ignores_weights_but_not_shapes(tmp_path: Path) -> None:
     digests = []
     for index, architecture in enumerate([ARCHITECTURE, ARCHITECTURE, replace(ARCHITECTURE, resolution=24)]):
         path = tmp_path / f"{index}.onnx"
-        export_onnx(cast(ConvNet, build(architecture, 4)), path)
+        export_onnx(build(architecture, 4), path)
         digests.append(graph_digest(path))
     assert digests[0] == digests[1] != digests[2]

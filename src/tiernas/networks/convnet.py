@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, overload
 
 from torch import Tensor, nn
 
@@ -60,6 +61,28 @@ class FeatureNet(nn.Module):
         return features
 
 
+@overload
+def build(
+    architecture: Architecture,
+    num_classes: int = ...,
+    *,
+    features_only: Literal[False] = ...,
+    dropout: float = ...,
+    drop_path_rate: float = ...,
+) -> ConvNet: ...
+
+
+@overload
+def build(
+    architecture: Architecture,
+    num_classes: int = ...,
+    *,
+    features_only: Literal[True],
+    dropout: float = ...,
+    drop_path_rate: float = ...,
+) -> FeatureNet: ...
+
+
 def build(
     architecture: Architecture,
     num_classes: int = 1000,
@@ -67,7 +90,7 @@ def build(
     features_only: bool = False,
     dropout: float = 0.0,
     drop_path_rate: float = 0.0,
-) -> nn.Module:
+) -> ConvNet | FeatureNet:
     """Builds the network of an architecture, with fresh weights.
 
     Args:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import abc
 import json
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
@@ -51,7 +50,7 @@ class EngineConformance(abc.ABC):
         """The tiny network, with fixed weights."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return cast(ConvNet, build(ARCHITECTURE, NUM_CLASSES).eval())
+            return build(ARCHITECTURE, NUM_CLASSES).eval()
 
     @pytest.fixture
     def onnx_path(self, network: ConvNet, tmp_path: Path) -> Path:

@@ -29,6 +29,5 @@ def load_trained(checkpoint_dir: Path) -> ConvNet:
     weights, facts = stored
     identity = Identity.of(facts)
     network = build(Architecture.from_json(identity.architecture), len(identity.classes))
-    assert isinstance(network, ConvNet)
     network.load_state_dict(weights)
     return network.to(memory_format=torch.channels_last).eval()
