@@ -72,6 +72,14 @@ class Measurement:
     preemptions: int
     unstable: bool
 
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Of several measurements of one network the one with the least rank counts.
+
+        A stable one before an unstable one, then the faster: load of other processes only adds time.
+        """
+        return self.unstable, self.latency_ms
+
 
 def measure(network: CompiledNetwork, rule: StopRule | None = None) -> Measurement:
     """Measures a compiled network, alone on its device.

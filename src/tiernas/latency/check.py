@@ -13,15 +13,14 @@ from scipy.stats import kendalltau
 
 from tiernas.engines import Engine, Measurement, StopRule
 from tiernas.errors import UsageError
-from tiernas.latency.observe import measure_architecture
+from tiernas.latency.observe import MEASURE_ATTEMPTS, measure_architecture
 from tiernas.latency.table import LatencyTable
 
 DEFAULT_NETWORKS = 30
 """Networks of a check unless told otherwise."""
 
 _STOP_RULE = StopRule(min_s=0.3)
-_ATTEMPTS = 3
-"""An unstable measurement is repeated so often; of several the fastest stable one counts, as load only adds time."""
+_ATTEMPTS = MEASURE_ATTEMPTS
 _FEWEST = 3
 
 _log = logging.getLogger(__name__)
@@ -64,7 +63,7 @@ class Check:
     @property
     def errors(self) -> npt.NDArray[np.float64]:
         """`n` relative errors, with sign."""
-        return self.estimated_ms / self.measured_ms - 1
+        return np.array([network.error for network in self.networks])
 
     @property
     def mape(self) -> float:
@@ -129,15 +128,10 @@ def check_table(
     estimates_ms = table.estimate(np.array(fresh))
     checked = []
     for vector, estimated_ms in zip(fresh, estimates_ms, strict=True):
-        network = CheckedNetwork(vector, float(estimated_ms), _measure(table, vector, engine))
+        measured = measure_architecture(
+            table.space.decode(vector), table.header.num_classes, engine, _STOP_RULE, attempts=_ATTEMPTS
+        )
+        network = CheckedNetwork(vector, float(estimated_ms), measured)
         checked.append(network)
         progress(len(checked), networks, network)
     return Check(tuple(checked))
-
-
-def _measure(table: LatencyTable, vector: tuple[int, ...], engine: Engine) -> Measurement:
-    found: list[Measurement] = []
-    architecture = table.space.decode(vector)
-    while len(found) < _ATTEMPTS and (not found or found[-1].unstable):
-        found.append(measure_architecture(architecture, table.header.num_classes, engine, _STOP_RULE))
-    return min(found, key=lambda measurement: (measurement.unstable, measurement.latency_ms))

@@ -162,13 +162,9 @@ def best_records(records: Sequence[file.Record]) -> tuple[file.Record, ...]:
     best: dict[tuple[int, ...], file.Record] = {}
     for record in records:
         known = best.setdefault(record.vector, record)
-        if _rank(record) < _rank(known):
+        if record.observation.measurement.rank < known.observation.measurement.rank:
             best[record.vector] = record
     return tuple(best.values())
-
-
-def _rank(record: file.Record) -> tuple[bool, float]:
-    return record.observation.measurement.unstable, record.observation.measurement.latency_ms
 
 
 def _rows(layers: Sequence[Layer]) -> IntArray:
