@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from tiernas.errors import UsageError
 from tiernas.spaces import get_space
-from tiernas.tiers import Tier, tiers_between
+from tiernas.tiers import DEFAULT_POOL_NETWORKS, Tier, tiers_between
 from tiernas.training import DataConfig, RecipeConfig
 
 
@@ -83,7 +83,7 @@ class TiersSection(Section):
     """
 
     edges: Annotated[list[float], Field(min_length=2)]
-    pool: Annotated[int, Field(ge=1, le=2**24)] = 65536
+    pool: Annotated[int, Field(ge=1, le=2**24)] = DEFAULT_POOL_NETWORKS
 
 
 class SearchSection(Section):

@@ -211,7 +211,7 @@ def _searched(config: SearchConfig, ledger: Ledger) -> bool:
     """Whether every tier has its trainings, so that neither the latency table nor an optimizer is needed."""
     names = {tier.name for tier in config.tier_list()}
     studies = [study for study in ledger.studies() if study.name in names]
-    ended = [sum(c.finished_at is not None for c in ledger.candidates(study)) for study in studies]
+    ended = [sum(c.ended for c in ledger.candidates(study)) for study in studies]
     there = config.latency_table_path.exists() and len(studies) == len(names)
     return there and all(n >= config.search.trainings for n in ended)
 

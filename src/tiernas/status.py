@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 from tiernas.config import SearchConfig
-from tiernas.errors import NothingFoundError
 from tiernas.ledger import Ledger, Purpose, State
 
 
@@ -20,9 +19,7 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
     Raises:
         NothingFoundError: The search has not begun.
     """
-    if not config.ledger_path.exists():
-        raise NothingFoundError(f"no ledger {config.ledger_path}: the search has not begun; start it: tiernas search")
-    with Ledger(config.ledger_path) as ledger:
+    with Ledger.of_begun_search(config.ledger_path) as ledger:
         tiers: list[dict[str, Any]] = []
         failures: list[dict[str, Any]] = []
         for study in ledger.studies():

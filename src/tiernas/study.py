@@ -73,7 +73,7 @@ class Proposals:
     def next(self, candidates: Sequence[Candidate]) -> Candidate | None:
         """Proposes the next candidate, or nothing while a result is missing or the tier is exhausted."""
         known = max(0, len(candidates) - self._pending)
-        if any(c.state in (State.PENDING, State.RUNNING) for c in candidates[:known]):
+        if not all(c.ended for c in candidates[:known]):
             return None
         for candidate in candidates[self._told : known]:
             value = math.nan if candidate.accuracy is None else candidate.accuracy

@@ -20,7 +20,7 @@ err = Console(stderr=True)
 
 
 def print_json(document: Any) -> None:
-    """Prints one JSON document on stdout; what is not a number is null."""
+    """Prints one JSON document on stdout."""
     json.dump(document, sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
 
@@ -41,7 +41,7 @@ def print_table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]
     out.print(table)
 
 
-def log_to_stderr(*, quiet: bool = False) -> None:
+def log_to_stderr() -> None:
     """Sends the log of tiernas to stderr: drawn by rich on a terminal, plain lines elsewhere."""
     logger = logging.getLogger("tiernas")
     if err.is_terminal:
@@ -50,7 +50,7 @@ def log_to_stderr(*, quiet: bool = False) -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger.handlers = [handler]
-    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    logger.setLevel(logging.INFO)
 
 
 def _cell(value: object) -> str:

@@ -55,7 +55,7 @@ class _Lines:
         self._shown: dict[tuple[str, Purpose], set[int]] = {}
 
     def watch(self, study: Study, purpose: Purpose, candidates: Sequence[Candidate]) -> None:
-        ended = [c for c in candidates if c.state in (State.DONE, State.FAILED)]
+        ended = [c for c in candidates if c.ended]
         # what had ended before this command began is not news
         shown = self._shown.setdefault((study.name, purpose), {c.id for c in ended})
         for candidate in ended:
@@ -87,7 +87,7 @@ class _Bars:
             what = "finalists" if purpose is Purpose.FINAL else "search"
             total = len(candidates) if purpose is Purpose.FINAL else self._wanted[purpose]
             self._tasks[key] = self._bars.add_task(f"{what} {study.name} ms", total=total, best="")
-        ended = [c for c in candidates if c.state in (State.DONE, State.FAILED)]
+        ended = [c for c in candidates if c.ended]
         best = max((c.accuracy or 0.0 for c in ended), default=0.0)
         self._bars.update(self._tasks[key], completed=len(ended), best=f"best {best:.4f}" if ended else "")
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 import tiernas
-from tiernas.errors import UsageError
+from tiernas.errors import NothingFoundError, UsageError
 from tiernas.ledger.models import SCHEMA_VERSION, Attempt, Base, Candidate, Info, Outcome, Purpose, State, Study, now
 
 MAX_ATTEMPTS = 3
@@ -43,6 +43,18 @@ class Ledger:
         except DatabaseError as error:
             self.close()
             raise UsageError(f"ledger {path}: not a ledger of tiernas ({error.orig}); choose another output") from error
+
+    @classmethod
+    def of_begun_search(cls, path: Path) -> Ledger:
+        """The ledger of a search that has begun, for reading what it did.
+
+        Raises:
+            NothingFoundError: There is none.
+            UsageError: As for `Ledger`.
+        """
+        if not path.exists():
+            raise NothingFoundError(f"no ledger {path}: the search has not begun; start it: tiernas search")
+        return cls(path)
 
     def _open(self) -> None:
         tables = inspect(self._engine).get_table_names()

@@ -116,6 +116,11 @@ class Candidate(Base):
         order_by="Attempt.number", back_populates="candidate", lazy="selectin"
     )
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more: done, failed or pruned."""
+        return self.state not in (State.PENDING, State.RUNNING)
+
 
 class Attempt(Base):
     """One try at training a candidate.

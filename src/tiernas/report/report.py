@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tiernas.config import SearchConfig
-from tiernas.errors import NothingFoundError, UsageError
+from tiernas.errors import UsageError
 from tiernas.ledger import Ledger
 from tiernas.report.plots import plot_front, plot_progress
 from tiernas.table import ModelTable
@@ -22,9 +22,7 @@ def write_report(config: SearchConfig) -> Sequence[Path]:
         NothingFoundError: The search has not begun.
         UsageError: The folder cannot be written.
     """
-    if not config.ledger_path.exists():
-        raise NothingFoundError(f"no ledger {config.ledger_path}: the search has not begun; start it: tiernas search")
-    with Ledger(config.ledger_path) as ledger:
+    with Ledger.of_begun_search(config.ledger_path) as ledger:
         studies = {study.name: study for study in ledger.studies()}
         tiers = {tier: studies[tier.name] for tier in config.tier_list() if tier.name in studies}
         candidates = {tier: ledger.candidates(study) for tier, study in tiers.items()}

@@ -82,10 +82,10 @@ class ModelTable:
         Raises:
             NothingFoundError: There is none.
         """
-        for entry in self.entries():
-            if entry.name == name:
-                return entry
-        names = ", ".join(e.name for e in self.entries()) or "it is empty"
+        entries = {entry.name: entry for entry in self.entries()}
+        if name in entries:
+            return entries[name]
+        names = ", ".join(entries) or "it is empty"
         raise NothingFoundError(f"model table {self.path}: no entry {name!r}; there are: {names}")
 
     def query(self, query: Query) -> Entry:
@@ -124,7 +124,6 @@ class ModelTable:
         """
         folder = self.path / entry.name
         network = build(Architecture.from_json((folder / _ARCHITECTURE).read_text("utf-8")), len(entry.classes))
-        assert isinstance(network, ConvNet)
         stored = read_tensors(folder / _WEIGHTS)
         if stored is None:
             raise UsageError(f"model table: {folder / _WEIGHTS} is missing or damaged; search again to write it anew")
