@@ -19,7 +19,7 @@ def card(entry: Entry, onnx_difference: float) -> str:
     recipe = ", ".join(f"{key} {value}" for key, value in entry.recipe.items())
     return f"""# {entry.name}
 
-An image classifier for {entry.data} ({len(entry.classes)} classes), found by [tiernas](https://pypi.org/project/tiernas)
+An image classifier for {entry.data} ({len(entry.classes)} classes), found by tiernas
 {entry.tiernas_version} for {entry.device} with {entry.engine}.
 
 | | |
