@@ -3,6 +3,8 @@ from __future__ import annotations
 import gc
 import itertools
 import math
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -71,13 +73,36 @@ def test_interrupted_runs_are_unstable() -> None:
     assert summarise([1.0] * 100, 0.01, preemptions=11).unstable
 
 
+def test_a_crowded_machine_is_unstable() -> None:
+    assert not summarise([1.0] * 100, 0.01, other_load=1.2, spare_cores=1).unstable
+    assert summarise([1.0] * 100, 0.01, other_load=1.3, spare_cores=1).unstable
+
+
+def test_load_of_others_is_noticed_and_ones_own_is_not() -> None:
+    def busy_ns() -> int:
+        end = time.perf_counter() + 0.005
+        while time.perf_counter() < end:
+            pass
+        return 5_000_000
+
+    rule = StopRule(warmup_s=0.0, min_s=0.3, limit_s=0.5)
+    before = measure_call(busy_ns, rule).other_load
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
+        try:
+            time.sleep(0.2)
+            assert measure_call(busy_ns, rule).other_load > min(before, 1.0) + 0.2
+        finally:
+            other.kill()
+
+
 def test_warm_up_is_not_timed_and_garbage_is_not_collected() -> None:
     calls = itertools.count(1)
     collecting = []
 
-    def infer() -> None:
+    def infer() -> int:
         next(calls)
         collecting.append(gc.isenabled())
+        return 1000
 
     found = measure_call(infer, StopRule(warmup_s=0.01, min_s=0.01, limit_s=0.05))
     assert not any(collecting)
@@ -87,6 +112,12 @@ def test_warm_up_is_not_timed_and_garbage_is_not_collected() -> None:
 
 def test_time_limit_ends_a_restless_measurement() -> None:
     pause_s = itertools.cycle([0.001, 0.004])
-    found = measure_call(lambda: time.sleep(next(pause_s)), StopRule(warmup_s=0.0, min_s=0.0, limit_s=0.1))
+
+    def sleep_ns() -> int:
+        begin = time.perf_counter_ns()
+        time.sleep(next(pause_s))
+        return time.perf_counter_ns() - begin
+
+    found = measure_call(sleep_ns, StopRule(warmup_s=0.0, min_s=0.0, limit_s=0.1))
     assert found.unstable
     assert found.runs < 100

@@ -1,5 +1,6 @@
 """Deployment engines: ONNX in, a compiled network out, measured by one clock."""
 
+from tiernas.engines.calibration import calibration_images
 from tiernas.engines.catalogue import engine_names, get_engine
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint, graph_digest
@@ -13,6 +14,7 @@ __all__ = [
     "Measurement",
     "NodeTime",
     "StopRule",
+    "calibration_images",
     "device_lock",
     "engine_names",
     "get_engine",

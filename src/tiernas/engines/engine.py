@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import abc
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
-import numpy as np
-import numpy.typing as npt
-
+from tiernas.engines.calibration import FloatArray
 from tiernas.engines.fingerprint import Fingerprint
 from tiernas.errors import UsageError
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,23 @@ class CompiledNetwork(abc.ABC):
 
     @abc.abstractmethod
     def infer(self) -> None:
-        """Runs once on prepared buffers, without copies from or to the host; what is timed."""
+        """Runs once on prepared buffers, without copies from or to the host, and waits for the end."""
+
+    def time_ns(self) -> int:
+        """Runs once like `infer` and returns how long it took, in ns; what `tiernas.engines.measure` calls.
+
+        By the clock of the host; an engine overrides it where the device has a better one (events of a GPU).
+        """
+        start = time.perf_counter_ns()
+        self.infer()
+        return time.perf_counter_ns() - start
+
+    def device_state(self) -> Mapping[str, Any]:
+        """What the device was doing right now that a latency depends on: clocks, power, throttling; for JSON.
+
+        Read before and after timing. Empty where the device does not tell.
+        """
+        return {}
 
     @abc.abstractmethod
     def profile(self) -> Sequence[NodeTime]:
@@ -120,10 +133,15 @@ class Engine(abc.ABC):
         """What a measured latency depends on, besides the network."""
 
     @abc.abstractmethod
-    def compile(self, onnx_path: Path) -> CompiledNetwork:
+    def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> CompiledNetwork:
         """Compiles an ONNX file with one input, images of fixed shape, and one output.
+
+        Args:
+            onnx_path: The file, in fp32; the engine makes its own precision of it.
+            calibration: Images for int8, as `tiernas.engines.calibration_images` takes them; other precisions
+                ignore them. Without any, int8 has the latency of a calibrated network and a useless accuracy.
 
         Raises:
             UsageError: The file is missing, is no network that the engine can run, has dynamic shapes, or was
-                exported for another batch.
+                exported for another batch; the calibration images do not fit.
         """

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 from scipy.stats import binom
 
 from tiernas.engines.engine import CompiledNetwork
@@ -23,6 +26,12 @@ _DRIFT = 0.02
 
 _PREEMPTED = 0.1
 """Share of the runs that other processes may interrupt before the record is unstable."""
+
+_CROWDED = 0.25
+"""Cores that others may keep busy beyond the spare ones before the record is unstable."""
+
+_LEAST_LOAD_S = 0.1
+"""The system counts busy time in steps of 10 ms; over less than this the load of others is not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +66,10 @@ class Measurement:
         runs: Timed inferences.
         preemptions: How often the system gave a core of this process to another one while timing; 0 where the
             system does not tell.
-        unstable: The interval was still too wide at the time limit, the median drifted while measuring, or other
-            processes interrupted more than a tenth of the runs.
+        unstable: The interval was still too wide at the time limit, the median drifted while measuring, other
+            processes interrupted more than a tenth of the runs, or kept so many cores busy that too few were left.
+        other_load: Cores that other processes kept busy while timing, on average.
+        device_state: What the device says of clocks, power and throttling, before and after timing; empty on CPUs.
     """
 
     latency_ms: float
@@ -71,6 +82,8 @@ class Measurement:
     runs: int
     preemptions: int
     unstable: bool
+    other_load: float = 0.0
+    device_state: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -89,31 +102,59 @@ def measure(network: CompiledNetwork, rule: StopRule | None = None) -> Measureme
         rule: How long to measure.
     """
     with device_lock(network.fingerprint.device_slug):
-        return measure_call(network.infer, rule or StopRule())
+        before = network.device_state()
+        found = measure_call(network.time_ns, rule or StopRule(), threads=network.fingerprint.threads)
+        after = network.device_state()
+    return replace(found, device_state={"before": before, "after": after}) if before or after else found
 
 
-def measure_call(infer: Callable[[], object], rule: StopRule) -> Measurement:
-    """Measures a function that runs one inference; the caller sees to it that nothing else is measured."""
+def measure_call(time_ns: Callable[[], int], rule: StopRule, *, threads: int = 1) -> Measurement:
+    """Measures a function that runs one inference on so many threads and returns its ns.
+
+    The caller sees to it that nothing else is measured.
+    """
     collecting = gc.isenabled()
     gc.disable()
     try:
-        _run_for(infer, rule.warmup_s)
-        before = _preemptions()
-        times_ms = _time_until(infer, rule)
-        return summarise(times_ms, rule.relative_width, _preemptions() - before)
+        _run_for(time_ns, rule.warmup_s)
+        preemptions, load = _preemptions(), _Load()
+        times_ms = _time_until(time_ns, rule)
+        return summarise(
+            times_ms,
+            rule.relative_width,
+            preemptions=_preemptions() - preemptions,
+            other_load=load.of_others(),
+            spare_cores=(os.cpu_count() or 1) - threads,
+        )
     finally:
         if collecting:
             gc.enable()
 
 
-def summarise(times_ms: npt.ArrayLike, relative_width: float, preemptions: int = 0) -> Measurement:
-    """The measurement of single latencies (`n`, in ms, in the order they were taken)."""
+def summarise(
+    times_ms: npt.ArrayLike,
+    relative_width: float,
+    *,
+    preemptions: int = 0,
+    other_load: float = 0.0,
+    spare_cores: int = 0,
+) -> Measurement:
+    """The measurement of single latencies (`n`, in ms, in the order they were taken).
+
+    Args:
+        times_ms: The latencies.
+        relative_width: A wider interval of the median, as a share of it, is unstable.
+        preemptions: See `Measurement`.
+        other_load: See `Measurement`.
+        spare_cores: Cores that the inference does not need; others may have them.
+    """
     times = np.asarray(times_ms, dtype=np.float64)
     median, low, high = median_and_interval(times)
     p90, p95, p99 = np.percentile(times, [90, 95, 99])
     half = len(times) // 2
     drift = abs(np.median(times[:half]) - np.median(times[half:])) / median if half else 0.0
     wide = high - low > relative_width * median
+    interrupted = preemptions > _PREEMPTED * len(times) or other_load > spare_cores + _CROWDED
     return Measurement(
         latency_ms=median,
         low_ms=low,
@@ -124,7 +165,8 @@ def summarise(times_ms: npt.ArrayLike, relative_width: float, preemptions: int =
         cv=float(times.std() / times.mean()),
         runs=len(times),
         preemptions=preemptions,
-        unstable=bool(wide or drift > _DRIFT or preemptions > _PREEMPTED * len(times)),
+        unstable=bool(wide or drift > _DRIFT or interrupted),
+        other_load=other_load,
     )
 
 
@@ -160,26 +202,43 @@ def _preemptions() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
-def _run_for(infer: Callable[[], object], duration_s: float) -> None:
+class _Load:
+    """Cores that other processes keep busy, from its making on."""
+
+    def __init__(self) -> None:
+        self._begin = time.perf_counter()
+        self._busy_s, self._own_s = _busy_s(), time.process_time()
+
+    def of_others(self) -> float:
+        elapsed_s = time.perf_counter() - self._begin
+        if elapsed_s < _LEAST_LOAD_S:
+            return 0.0
+        others_s = _busy_s() - self._busy_s - (time.process_time() - self._own_s)
+        return round(max(0.0, others_s / elapsed_s), 3)
+
+
+def _busy_s() -> float:
+    """Time that the cores of this machine have been busy so far, summed, in s; the hypervisor's share too."""
+    times = psutil.cpu_times()
+    return sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal"))
+
+
+def _run_for(time_ns: Callable[[], int], duration_s: float) -> None:
     end = time.perf_counter() + duration_s
     while True:
-        infer()
+        time_ns()
         if time.perf_counter() >= end:
             return
 
 
-def _time_until(infer: Callable[[], object], rule: StopRule) -> npt.NDArray[np.float64]:
+def _time_until(time_ns: Callable[[], int], rule: StopRule) -> npt.NDArray[np.float64]:
     """Latencies in ms. Looks at the interval whenever a quarter more times are there, which costs no time."""
-    clock = time.perf_counter_ns
     times_ns: list[int] = []
-    begin = clock()
+    begin = time.perf_counter()
     look_at = 10
     while True:
-        start = clock()
-        infer()
-        stop = clock()
-        times_ns.append(stop - start)
-        elapsed_s = (stop - begin) / 1e9
+        times_ns.append(time_ns())
+        elapsed_s = time.perf_counter() - begin
         if elapsed_s >= rule.limit_s:
             break
         if len(times_ns) >= look_at and elapsed_s >= rule.min_s:

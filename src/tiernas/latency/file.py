@@ -10,7 +10,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,7 @@ def _header(path: Path, data: Mapping[str, Any]) -> Header:
 
 def _record(path: Path, number: int, data: Mapping[str, Any]) -> Record:
     try:
-        measurement = Measurement(**{f.name: data[f.name] for f in fields(Measurement)})
+        measurement = Measurement(**_known(data))
         layer_ms = tuple(float(ms) for ms in data["layer_ms"])
         record = Record(tuple(int(v) for v in data["vector"]), Observation(str(data["graph"]), measurement, layer_ms))
         positive = measurement.latency_ms > 0 and min(layer_ms) >= 0 and max(layer_ms) > 0
@@ -150,6 +150,12 @@ def _record(path: Path, number: int, data: Mapping[str, Any]) -> Record:
     if not positive:
         raise _damaged(path, number, "its times are not positive")
     return record
+
+
+def _known(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a measurement; those that older files lack have defaults."""
+    optional = {f.name for f in fields(Measurement) if f.default is not MISSING or f.default_factory is not MISSING}
+    return {f.name: data[f.name] for f in fields(Measurement) if f.name in data or f.name not in optional}
 
 
 def _json(path: Path, number: int, line: bytes) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -39,7 +40,7 @@ class EngineConformance(abc.ABC):
     """What every engine must hold. All tests run the engine for real."""
 
     tolerance: float = 1e-4
-    """Largest difference of a logit from torch in fp32, relative to the largest logit."""
+    """Largest difference of a logit from torch in fp32, relative to the largest logit; low precisions need more."""
 
     @abc.abstractmethod
     def make(self) -> Engine:
@@ -63,7 +64,8 @@ class EngineConformance(abc.ABC):
         images = np.random.default_rng(1).standard_normal((1, 3, 16, 16), dtype=np.float32)
         with torch.no_grad():
             expected = network(torch.from_numpy(images)).numpy()
-        with self.make().compile(onnx_path) as compiled:
+        calibration = np.random.default_rng(2).standard_normal((32, 3, 16, 16), dtype=np.float32)
+        with self.make().compile(onnx_path, calibration) as compiled:
             assert compiled.input_shape == images.shape
             logits = compiled.run(images)
             assert logits.shape == (1, NUM_CLASSES)
@@ -132,6 +134,33 @@ class EngineConformance(abc.ABC):
         path.write_text("this is no network")
         with pytest.raises(UsageError, match=r"text\.onnx"):
             self.make().compile(path)
+
+    def test_dynamic_shape_is_refused(self, onnx_path: Path) -> None:
+        model = onnx.load(onnx_path)
+        model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+        onnx.save(model, onnx_path)
+        with pytest.raises(UsageError, match="height.*fixed"):
+            self.make().compile(onnx_path)
+
+    def test_operator_that_the_engine_lacks_is_named(self, tmp_path: Path) -> None:
+        shape = [1, 3, 8, 8]
+        images, logits = (onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, shape) for n in ("x", "y"))
+        graph = onnx.helper.make_graph([onnx.helper.make_node("Frobnicate", ["x"], ["y"], domain="acme")], "g", [images], [logits])
+        opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("acme", 1)]
+        path = tmp_path / "odd.onnx"
+        onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+        with pytest.raises(UsageError, match="Frobnicate"):
+            self.make().compile(path)
+
+    @pytest.mark.parametrize(("shape", "words"), [((0, 3, 16, 16), "0 images"), ((9, 3, 17, 16), "17")])
+    def test_calibration_that_does_not_fit_is_refused(
+        self, onnx_path: Path, shape: tuple[int, ...], words: str
+    ) -> None:
+        engine = self.make()
+        if engine.precision != "int8":
+            pytest.skip(f"{engine.precision} is not calibrated")
+        with pytest.raises(UsageError, match=f"calibration.*{words}"):
+            engine.compile(onnx_path, np.zeros(shape, dtype=np.float32))
 
     def test_another_batch_is_refused(self, network: ConvNet, tmp_path: Path) -> None:
         path = tmp_path / "two.onnx"

@@ -1,0 +1,39 @@
+"""Images from which int8 engines learn the range of every activation."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tiernas.errors import UsageError
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def calibration_images(images: FloatArray | None, input_shape: tuple[int, int, int, int]) -> FloatArray:
+    """Images to calibrate a network with.
+
+    Args:
+        images: `n x channels x height x width`, normalised as the network was trained; None for one batch of noise,
+            which is enough where only latency matters: it does not depend on the ranges.
+        input_shape: Shape of the network's input, NCHW.
+
+    Returns:
+        `m x channels x height x width`, `m` the largest multiple of the batch that there are images for.
+
+    Raises:
+        UsageError: There are too few images, they have another shape, or hold values that are no numbers.
+    """
+    if images is None:
+        return np.random.default_rng(0).standard_normal(input_shape, dtype=np.float32)
+    batch, *image_shape = input_shape
+    if len(images) < batch:
+        raise UsageError(f"calibration: {len(images)} images; int8 needs at least {batch}, better 100 to 300")
+    if images.ndim != 4 or list(images.shape[1:]) != image_shape:
+        raise UsageError(
+            f"calibration: images of shape {images.shape[1:]}; the network takes {tuple(image_shape)} "
+            "(channels, height, width)"
+        )
+    if not np.isfinite(images).all():
+        raise UsageError("calibration: the images hold values that are no numbers")
+    return images[: len(images) // batch * batch].astype(np.float32, copy=False)

@@ -1,0 +1,75 @@
+"""The ONNX file that an engine is given: one network, one input of fixed shape, one output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from tiernas.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxNetwork:
+    """A network as it was read.
+
+    Attributes:
+        path: Where it was read from.
+        model: The network, with its weights.
+        input_name: Name of the images.
+        input_shape: Their shape, NCHW.
+        output_name: Name of the logits.
+    """
+
+    path: Path
+    model: onnx.ModelProto
+    input_name: str
+    input_shape: tuple[int, int, int, int]
+    output_name: str
+
+
+def read_network(path: Path, batch: int) -> OnnxNetwork:
+    """Reads an ONNX file and checks that it is a network that can be measured.
+
+    Args:
+        path: The file.
+        batch: Images per inference that it must have been exported for.
+
+    Raises:
+        UsageError: The file is missing, is no ONNX network, has not one input of four fixed sizes and type float32
+            and one output, or was exported for another batch.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file")
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+    except (DecodeError, onnx.checker.ValidationError, OSError) as error:
+        raise UsageError(f"{path}: is no ONNX network: {last_line(error)}") from error
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    if len(inputs) != 1 or len(model.graph.output) != 1:
+        raise UsageError(
+            f"{path}: has {len(inputs)} inputs and {len(model.graph.output)} outputs; "
+            "a network has one input, the images, and one output, the logits"
+        )
+    tensor = inputs[0].type.tensor_type
+    if tensor.elem_type != onnx.TensorProto.FLOAT:
+        found = onnx.TensorProto.DataType.Name(tensor.elem_type)
+        raise UsageError(f"{path}: takes images of type {found}; must be FLOAT: engines make their own precisions")
+    shape = [d.dim_value or d.dim_param or "?" for d in tensor.shape.dim]
+    if len(shape) != 4 or not all(isinstance(size, int) and size > 0 for size in shape):
+        shown = ", ".join(map(str, shape))
+        raise UsageError(f"{path}: input shape [{shown}]; must be four fixed numbers: export with fixed shapes")
+    if shape[0] != batch:
+        raise UsageError(f"{path}: was exported for batch {shape[0]}; the engine runs batch {batch}")
+    n, channels, height, width = (int(size) for size in shape)
+    return OnnxNetwork(path, model, inputs[0].name, (n, channels, height, width), model.graph.output[0].name)
+
+
+def last_line(error: Exception) -> str:
+    """The last line of an error's message; runtimes print their own call stack above it."""
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__
