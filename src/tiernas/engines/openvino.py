@@ -9,8 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tiernas.engines.engine import CompiledNetwork, Engine, FloatArray, NodeTime
+from tiernas.engines.calibration import FloatArray, calibration_images
+from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint, cpu_device, cpu_flags
+from tiernas.engines.onnx_file import last_line, read_network
+from tiernas.engines.openvino_int8 import quantize
 from tiernas.errors import NotInstalledError, UsageError
 
 try:
@@ -19,13 +22,19 @@ except ImportError as error:
     raise NotInstalledError("OpenVINO", "openvino") from error
 
 _PROFILE_S = 0.05
-"""Length of one profile; one is some ten to some hundred runs."""
+"""Length of one profile of a fast network; one is some ten to some hundred runs."""
 _PROFILES = 3
-"""A node's time is the median of so many profiles, so that a burst of load in one of them does no harm."""
+"""A node's time in a fast network is the median of so many profiles, so that a burst of load in one does no harm."""
+_SLOW_MS = 10.0
+"""From here on single runs are long enough to be told apart by counters of whole microseconds."""
+_SLOW_RUNS = 5
+"""A node's time in a slow network is the median of so many runs."""
 _MIN_PROFILE_RUNS = 4
 _TRUNCATION_MS = 1e-3
 """The counters lose half a microsecond per run and half a microsecond of the mean, on average: both are cut off to
 whole microseconds (PerfCount in src/plugins/intel_cpu/src/perf_count.h)."""
+_NOISE = ("Exception from", "Check '", "FrontEnd API", "Model wasn't", "Summary:")
+"""How the lines of OpenVINO's errors begin that tell a user nothing: its source files, and headings."""
 _NO_KERNEL = ("undef", "unknown")
 """How the kinds of kernels begin for fused nodes and for inputs."""
 
@@ -40,7 +49,9 @@ class OpenVinoEngine(Engine):
 
     @classmethod
     def precisions(cls) -> tuple[str, ...]:
-        return ("fp32",)
+        capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        bf16 = ("bf16",) if "BF16" in capabilities else ()
+        return ("fp32", *bf16, "int8")
 
     def fingerprint(self) -> Fingerprint:
         return Fingerprint(
@@ -53,24 +64,17 @@ class OpenVinoEngine(Engine):
             flags=cpu_flags(),
         )
 
-    def compile(self, onnx_path: Path) -> OpenVinoNetwork:
-        model = read_model(onnx_path)
-        if len(model.inputs) != 1 or len(model.outputs) != 1:
-            raise UsageError(
-                f"{onnx_path}: has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "
-                "a network has one input, the images, and one output, the logits"
-            )
-        shape = model.input().partial_shape
-        if shape.is_dynamic or len(shape) != 4:
-            raise UsageError(f"{onnx_path}: input shape {shape}; must be four fixed numbers: export with fixed shapes")
-        batch = shape[0].get_length()
-        if batch != self.batch:
-            raise UsageError(f"{onnx_path}: was exported for batch {batch}; the engine runs batch {self.batch}")
+    def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> OpenVinoNetwork:
+        network = read_network(onnx_path, self.batch)
+        model = _convert(onnx_path)
+        if self.precision == "int8":
+            images = calibration_images(calibration, network.input_shape)
+            model = quantize(model, images, self.batch)
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
             "INFERENCE_NUM_THREADS": self.threads,
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
             "ENABLE_CPU_PINNING": False,
         }
         return OpenVinoNetwork(model, options, self.fingerprint())
@@ -105,28 +109,24 @@ class OpenVinoNetwork(CompiledNetwork):
         self._request.infer(share_inputs=True, share_outputs=True)
 
     def profile(self) -> Sequence[NodeTime]:
-        profiles = [_profile(self._model, self._options) for _ in range(_PROFILES)]
+        begin = time.perf_counter()
+        self.infer()
+        if 1e3 * (time.perf_counter() - begin) >= _SLOW_MS:
+            return _profile_slow(self._model, self._options)
+        profiles = [_profile_fast(self._model, self._options) for _ in range(_PROFILES)]
         return [
             NodeTime(nodes[0].name, float(np.median([node.time_ms for node in nodes])))
             for nodes in zip(*profiles, strict=True)
         ]
 
+    def kernels(self) -> dict[str, str]:
+        """Kind of kernel that runs each node, such as `brgconv_avx512_I8`; nodes fused into others have none."""
+        request = _request(self._model, {**self._options, "PERF_COUNT": True})
+        request.infer()
+        return {node.node_name: node.exec_type for node in _profiled(request)}
+
     def close(self) -> None:
         del self._request, self._model
-
-
-def read_model(onnx_path: Path) -> openvino.Model:
-    """Reads an ONNX file.
-
-    Raises:
-        UsageError: There is no such file, or it is no network that OpenVINO can read.
-    """
-    if not onnx_path.is_file():
-        raise UsageError(f"{onnx_path}: there is no such file")
-    try:
-        return openvino.Core().read_model(onnx_path)
-    except RuntimeError as error:
-        raise UsageError(f"{onnx_path}: OpenVINO cannot read it as a network: {_last_line(error)}") from error
 
 
 def save_ir(onnx_path: Path, xml_path: Path) -> None:
@@ -135,7 +135,14 @@ def save_ir(onnx_path: Path, xml_path: Path) -> None:
     Raises:
         UsageError: OpenVINO cannot read the ONNX file.
     """
-    openvino.save_model(read_model(onnx_path), xml_path, compress_to_fp16=False)
+    openvino.save_model(_convert(onnx_path), xml_path, compress_to_fp16=False)
+
+
+def _convert(onnx_path: Path) -> openvino.Model:
+    try:
+        return openvino.Core().read_model(onnx_path)
+    except RuntimeError as error:
+        raise UsageError(f"{onnx_path}: OpenVINO cannot read it as a network: {_reason(error)}") from error
 
 
 def _request(model: openvino.Model, options: dict[str, Any]) -> openvino.InferRequest:
@@ -143,13 +150,24 @@ def _request(model: openvino.Model, options: dict[str, Any]) -> openvino.InferRe
     try:
         request = openvino.Core().compile_model(model, "CPU", options).create_infer_request()
     except RuntimeError as error:
-        raise UsageError(f"OpenVINO cannot compile {model.get_friendly_name()}: {_last_line(error)}") from error
+        raise UsageError(f"OpenVINO cannot compile {model.get_friendly_name()}: {_reason(error)}") from error
     images = request.get_input_tensor()
     images.data[:] = np.random.default_rng(0).standard_normal(images.shape, dtype=np.float32)
     return request
 
 
-def _profile(model: openvino.Model, options: dict[str, Any]) -> list[NodeTime]:
+def _profile_slow(model: openvino.Model, options: dict[str, Any]) -> list[NodeTime]:
+    """Medians over single runs of one freshly compiled network, by differences of its counters."""
+    request = _request(model, {**options, "PERF_COUNT": True})
+    sums_ms: dict[str, list[float]] = {}
+    for run in range(1, _SLOW_RUNS + 2):  # the first is cold
+        request.infer(share_inputs=True, share_outputs=True)
+        for name, mean in _counters_ms(request).items():
+            sums_ms.setdefault(name, []).append(mean * run)
+    return [NodeTime(name, max(0.0, float(np.median(np.diff(sums))))) for name, sums in sums_ms.items()]
+
+
+def _profile_fast(model: openvino.Model, options: dict[str, Any]) -> list[NodeTime]:
     """Mean times of one freshly compiled network: its counters cannot be reset and hold the cold first run."""
     request = _request(model, {**options, "PERF_COUNT": True})
     request.infer()
@@ -167,16 +185,20 @@ def _profile(model: openvino.Model, options: dict[str, Any]) -> list[NodeTime]:
 
 
 def _counters_ms(request: openvino.InferRequest) -> dict[str, float]:
-    """Mean time of every node that has a kernel, since the network was compiled, in ms.
+    """Mean time of every node that has a kernel, since the network was compiled, in ms."""
+    return {node.node_name: node.real_time.total_seconds() * 1e3 for node in _profiled(request)}
 
-    Nodes that were fused into others have no kernel. The status cannot tell: it calls a node of less than 1 us not run.
+
+def _profiled(request: openvino.InferRequest) -> list[openvino.ProfilingInfo]:
+    """The nodes that have a kernel; those that were fused into others have none.
+
+    The status cannot tell: it calls a node of less than 1 us not run.
     """
-    return {
-        node.node_name: node.real_time.total_seconds() * 1e3
-        for node in request.get_profiling_info()
-        if not node.exec_type.startswith(_NO_KERNEL)
-    }
+    return [node for node in request.get_profiling_info() if not node.exec_type.startswith(_NO_KERNEL)]
 
 
-def _last_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1]
+def _reason(error: Exception) -> str:
+    """What OpenVINO says, without its own source files and lines."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line and not line.startswith(_NOISE)]
+    return " ".join(told[:3]) or last_line(error)
