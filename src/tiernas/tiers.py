@@ -76,24 +76,16 @@ class Pool:
         }
 
 
-def parse_tiers(texts: Sequence[str]) -> tuple[Tier, ...]:
-    """Tiers of texts such as `["0.2-0.4", "0.4-0.8"]`, which may leave gaps but not overlap.
+def parse_tier(text: str) -> Tier:
+    """The tier of a text such as `0.2-0.4`.
 
     Raises:
-        UsageError: A text is no tier, tiers overlap or are not in increasing order, or there is none.
+        UsageError: It is no tier.
     """
-    if not texts:
-        raise UsageError("tiers: there must be at least one, such as '0.2-0.4'")
-    tiers = []
-    for text in texts:
-        low, dash, high = text.strip().partition("-")
-        if not dash or not high:
-            raise UsageError(f"tier {text!r}: must be two numbers of ms with a dash between, such as '0.2-0.4'")
-        tiers.append(Tier(_number(low, text), _number(high, text)))
-    for before, after in pairwise(tiers):
-        if after.low_ms < before.high_ms:
-            raise UsageError(f"tiers {before.name!r} and {after.name!r}: must be in increasing order and not overlap")
-    return tuple(tiers)
+    low, dash, high = text.strip().partition("-")
+    if not dash or not high:
+        raise UsageError(f"tier {text!r}: must be two numbers of ms with a dash between, such as '0.2-0.4'")
+    return Tier(_number(low, text), _number(high, text))
 
 
 def tiers_between(edges_ms: Sequence[float]) -> tuple[Tier, ...]:

@@ -25,7 +25,7 @@ class TestOpenVinoInt8(EngineConformance):
             assert isinstance(compiled, OpenVinoNetwork)
             kernels = compiled.kernels()
         # squeeze-and-excitation and depthwise convolutions may stay in fp32
-        dense = {name: kind for name, kind in kernels.items() if name.endswith(("/body.4/Conv/WithoutBiases"))}
+        dense = {name: kind for name, kind in kernels.items() if name.endswith("/body.4/Conv/WithoutBiases")}
         assert len(dense) >= 2
         assert all(kind.lower().endswith("i8") for kind in dense.values()), dense
 
@@ -68,12 +68,10 @@ def test_unknown_engine_names_the_known() -> None:
         get_engine("tensorflow")
 
 
-@pytest.mark.parametrize("name", engine_names())
-def test_every_named_engine_can_be_made_or_tells_what_is_missing(name: str) -> None:
-    try:
-        assert get_engine(name).name == name
-    except NotInstalledError as error:
-        assert "pip install" in str(error)
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime", "torch", "torch-compile"])
+def test_every_engine_of_this_device_can_be_made(name: str) -> None:
+    assert name in engine_names()
+    assert get_engine(name).name == name
 
 
 def test_missing_runtime_tells_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
 import pytest
@@ -13,8 +17,9 @@ from tiernas.errors import UsageError
 from tiernas.latency import Check, CheckedNetwork, LatencyTable, build_table, check_table, file, plot_check
 from tiernas.latency import build as build_module
 from tiernas.latency import check as check_module
+from tiernas.latency.check import CheckedLayer
 from tiernas.latency.observe import by_layer, observe
-from tiernas.testing.latency import SPACE, records
+from tiernas.testing.latency import SPACE, records, synthetic_table
 
 QUICK = StopRule(warmup_s=0.0, relative_width=10.0, min_s=0.0, limit_s=0.05)
 
@@ -52,6 +57,8 @@ def test_build_stop_continue_check_and_plot(tmp_path: Path) -> None:
     assert known_once or path.stat().st_size == size
 
     check = check_table(again, engine, networks=3, seed=0)
+    assert [len(n.layers) for n in check.networks] == [len(SPACE.decode(n.vector).layers) for n in check.networks]
+    assert all(sum(c.estimated_ms for c in n.layers) == pytest.approx(n.estimated_ms) for n in check.networks)
     assert not {network.vector for network in check.networks} & {record.vector for record in again.records}
     plot_check(check, again.header, tmp_path / "check.png")
     assert (tmp_path / "check.png").read_bytes().startswith(b"\x89PNG")
@@ -93,6 +100,102 @@ def test_layout_changes_belong_to_the_layer_that_needs_them() -> None:
         NodeTime("logits_reorder", 8.0),
     ]
     assert by_layer(nodes, 3) == (1.0, 6.0, 8.0)
+
+
+def test_tiers_of_a_check_by_hand() -> None:
+    whole = records(1)[0].observation.measurement
+    measured = [1.0, 1.02, 1.05, 1.1, 1.15, 1.3, 5.0]
+    estimated = [1.0, 1.02, 1.1, 1.05, 1.15, 1.2, 5.0]  # one pair of the first tier in the wrong order
+    check = Check(
+        tuple(CheckedNetwork((), e, replace(whole, latency_ms=m)) for e, m in zip(estimated, measured, strict=True))
+    )
+    (tier,) = check.tiers()
+    assert (tier.networks, tier.low_ms, tier.high_ms) == (5, 1.0, pytest.approx(1.2))
+    assert tier.kendall_tau == pytest.approx(8 / 10)  # 9 of 10 pairs right
+    assert check.near_tau() == pytest.approx((11 - 1) / 12)  # 1.1 and 1.15 are within 20 % of 1.3 too
+    assert math.isnan(Check(check.networks[-1:]).near_tau())
+
+
+def test_worst_layers_by_hand() -> None:
+    whole = replace(records(1)[0].observation.measurement, latency_ms=10.0)
+    good, bad = SPACE.decode(SPACE.sample(1)[0]).layers[:2]
+    layers = (CheckedLayer(good, 5.0, 5.1), CheckedLayer(bad, 3.0, 2.0), CheckedLayer(bad, 3.0, 2.5))
+    worst, best = Check((CheckedNetwork((), 11.0, whole, layers),)).worst_layers()
+    assert (worst.name, worst.networks, worst.estimated_ms, worst.profiled_ms) == (bad.label, 1, 3.0, 2.25)
+    assert worst.effect == pytest.approx(0.15)
+    assert best.effect == pytest.approx(-0.01)
+
+
+def test_fresh_networks_of_one_tier() -> None:
+    table = synthetic_table()
+    fresh = check_module._fresh(table, 5, 3, (1.0, 1.2))
+    estimates_ms = table.estimate(fresh)
+    assert len(fresh) == 5
+    assert ((estimates_ms >= 1.0) & (estimates_ms < 1.2)).all()
+    with pytest.raises(UsageError, match=r"tier 900-901 ms: 0 of 65536"):
+        check_module._fresh(table, 5, 3, (900.0, 901.0))
+
+
+HOLD = """
+import sys
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    input()
+"""
+
+
+def test_two_processes_do_not_build_one_table(tmp_path: Path) -> None:
+    path = tmp_path / "table.jsonl"
+    with subprocess.Popen([sys.executable, "-c", HOLD, f"{path}.lock"], stdin=PIPE, stdout=PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(UsageError, match="another process is building it"):
+            build_table(SPACE, get_engine("openvino"), path, networks=4)
+        other.kill()
+    assert not path.exists()
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from tiernas.engines import StopRule, get_engine
+from tiernas.errors import UsageError
+from tiernas.latency import LatencyTable, build, build_table, file
+from tiernas.testing.latency import SPACE
+
+build.STOP_RULE = StopRule(warmup_s=0.0, relative_width=10.0, min_s=0.0, limit_s=0.05)
+LatencyTable.FEWEST = 4
+path, append = Path(sys.argv[1]), file.append
+
+
+def append_to_full_disk(path, record):
+    # a file of this process may grow no further, as on a disk without space
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 100, resource.RLIM_INFINITY))
+    append(path, record)
+
+
+file.append = append_to_full_disk
+try:
+    build_table(SPACE, get_engine("openvino"), path, networks=4)
+except UsageError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_full_disk_while_building_loses_nothing(tmp_path: Path) -> None:
+    engine, path = get_engine("openvino"), tmp_path / "table.jsonl"
+    file.create(path, file.new_header(SPACE.name, 10, 0, engine.fingerprint()))
+    for record in records(3):
+        file.append(path, record)
+    whole = path.read_bytes()
+    found = subprocess.run([sys.executable, "-c", FULL_DISK, path], capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert "cannot be written" in found.stderr
+    assert "Traceback" not in found.stderr
+    assert path.read_bytes().startswith(whole)
+    assert len(build_table(SPACE, engine, path, networks=4).records) == 4
+    assert path.read_bytes().startswith(whole)
 
 
 def test_figures_of_a_check_by_hand() -> None:

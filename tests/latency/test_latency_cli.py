@@ -57,3 +57,8 @@ def test_bad_edges_are_a_usage_error() -> None:
 def test_check_refuses_a_table_of_another_device() -> None:
     with pytest.raises(UsageError, match="device is AMD EPYC 7763"):
         run("latency", "check")
+
+
+def test_check_of_a_bad_tier_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="tier '9': must be two numbers"):
+        run("latency", "check", "--tier", "9")

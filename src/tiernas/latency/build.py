@@ -1,4 +1,4 @@
-"""Building a latency table: networks of a Sobol sequence, measured one after the other."""
+"""Building a latency table: networks measured one after the other into a file that can be continued."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from tiernas.engines import Engine, StopRule
 from tiernas.errors import UsageError
@@ -42,21 +45,23 @@ def build_table(
 ) -> LatencyTable:
     """Measures networks into a file until there are enough, and fits the table.
 
-    A file that is there already is continued: what it holds counts. Networks whose measurement was unstable are
-    measured once more at the end; both measurements are kept.
+    A file that is there already is continued: what it holds counts. The networks are those of a Sobol sequence, which
+    lowers the error faster than choosing them by what the model is unsure of (docs/latency.md). Networks whose
+    measurement was unstable are measured once more at the end; both measurements are kept.
 
     Args:
         space: The space whose layers the table covers.
         engine: What to measure with.
         path: The table's file.
         networks: How many networks the table shall have; 48 if `minutes` is not given either.
-        minutes: Stop after this time.
+        minutes: Stop within this time.
         num_classes: Classes of the measured networks; the space's by default.
         progress: Called after each measured network.
 
     Raises:
-        UsageError: The file belongs to another space, device or engine, or cannot be written; networks or minutes
-            are not positive; there was no time to measure the networks that a table needs.
+        UsageError: The file belongs to another space, device or engine, another process is writing it, or it cannot
+            be written; networks or minutes are not positive; there was no time to measure the networks that a table
+            needs.
     """
     if networks is not None and networks < LatencyTable.FEWEST:
         raise UsageError(f"networks = {networks}: a table needs at least {LatencyTable.FEWEST}")
@@ -64,17 +69,21 @@ def build_table(
         raise UsageError(f"minutes = {minutes}: must be positive")
     if networks is None and minutes is None:
         networks = DEFAULT_NETWORKS
-    end = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
-    header, records = _open(space, engine, path, num_classes or space.num_classes)
-    measured = {record.vector for record in records}
-    for vector in _wanted(space, header.seed, records, networks or _MOST_NETWORKS):
-        if time.monotonic() >= end:
-            break
-        record = file.Record(vector, observe(space.decode(vector), header.num_classes, engine, STOP_RULE))
-        file.append(path, record)
-        records.append(record)
-        measured.add(vector)
-        progress(len(measured), networks, record)
+    begin = time.monotonic()
+    with _writing(path):
+        header, records = _open(space, engine, path, num_classes or space.num_classes)
+        measured = {record.vector for record in records}
+        longest_s = 0.0
+        for vector in _wanted(space, header.seed, records, networks or _MOST_NETWORKS):
+            began = time.monotonic()
+            if minutes is not None and began - begin + longest_s >= 60 * minutes:
+                break
+            record = file.Record(vector, observe(space.decode(vector), header.num_classes, engine, STOP_RULE))
+            file.append(path, record)
+            records.append(record)
+            measured.add(vector)
+            progress(len(measured), networks, record)
+            longest_s = max(longest_s, time.monotonic() - began)
     return LatencyTable(header, records)
 
 
@@ -100,6 +109,19 @@ def _open(space: SearchSpace, engine: Engine, path: Path, num_classes: int) -> t
     if records:
         _log.info("%s: continues with %d measurements", path, len(records))
     return header, records
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Keeps other processes from writing the file; the system frees it when this process dies."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise UsageError(f"{path}: another process is building it; wait for it, or choose another file") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
 
 
 def _wanted(space: SearchSpace, seed: int, records: list[file.Record], networks: int) -> Iterator[tuple[int, ...]]:

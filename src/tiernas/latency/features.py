@@ -29,6 +29,9 @@ WORK = (
 )
 """Columns of `work`."""
 
+_ODD = 0.3
+"""Weight of how far channels are from a multiple of 32, against one doubling of channels."""
+
 
 def work(rows: IntArray) -> FloatArray:
     """Counts the work of layers, kind by kind.
@@ -71,3 +74,24 @@ def work(rows: IntArray) -> FloatArray:
     counts = [spatial, expand, depthwise, project, squeeze, weights, before * ins, expanded, inner, after * outs]
     counts += [activated, activated * costly, gated, added, row_starts, squeezed > 0]
     return np.stack(counts, axis=1)
+
+
+def shape(rows: IntArray) -> FloatArray:
+    """What layers of one kind of block differ in, scaled so that similar layers are near each other.
+
+    Args:
+        rows: `m x 10` layer rows, columns as `LAYER_COLUMNS`.
+
+    Returns:
+        `m x 11` numbers: binary logarithms of the channels in, out and between and of the input's size; the kernel,
+        3 to 5 being one step; the stride; whether there is squeeze-and-excitation, a costly activation, a sum with
+        the input; and how far the channels are from a multiple of 32, which vector instructions like, as shares.
+    """
+    columns = dict(zip(LAYER_COLUMNS, rows.T.astype(np.float64), strict=True))
+    ins, outs, mid = (columns[c] for c in ("in_channels", "out_channels", "mid_channels"))
+    logs = [np.log2(np.maximum(c, 1)) for c in (ins, outs, mid, columns["in_size"])]
+    steps = [(columns["kernel"] - 3) / 2, columns["stride"] - 1]
+    costly = columns["activation"] != ACTIVATIONS.index("relu")
+    flags = [columns["se_channels"] > 0, costly, (columns["stride"] == 1) & (ins == outs)]
+    odd = [_ODD * (mid % 32) / 32, _ODD * (outs % 32) / 32]
+    return np.stack([*logs, *steps, *flags, *odd], axis=1).astype(np.float64)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from tiernas.engines import Engine, Measurement, NodeTime, StopRule, device_lock, graph_digest, measure
+from tiernas.engines import CompiledNetwork, Engine, Measurement, NodeTime, StopRule, device_lock, graph_digest, measure
 from tiernas.networks import build, export_onnx
 from tiernas.spaces import Architecture
 
@@ -38,11 +38,26 @@ class Observation:
     layer_ms: tuple[float, ...]
 
 
-def observe(architecture: Architecture, num_classes: int, engine: Engine, rule: StopRule | None = None) -> Observation:
-    """Exports, compiles, measures and profiles one network with random weights, alone on its device."""
+def observe(
+    architecture: Architecture,
+    num_classes: int,
+    engine: Engine,
+    rule: StopRule | None = None,
+    *,
+    attempts: int = 1,
+) -> Observation:
+    """Exports, compiles, measures and profiles one network with random weights, alone on its device.
+
+    Args:
+        architecture: The network.
+        num_classes: Its classes.
+        engine: What to measure with.
+        rule: How long to measure.
+        attempts: An unstable measurement is repeated so often; the one with the least rank counts.
+    """
     with _exported(architecture, num_classes, engine.batch) as path, engine.compile(path) as network:
         with device_lock(network.fingerprint.device_slug):
-            measurement = measure(network, rule)
+            measurement = measure_repeatedly(network, rule, attempts)
             nodes = network.profile()
         return Observation(graph_digest(path), measurement, by_layer(nodes, len(architecture.layers)))
 
@@ -55,19 +70,18 @@ def measure_architecture(
     *,
     attempts: int = MEASURE_ATTEMPTS,
 ) -> Measurement:
-    """Exports, compiles and measures one network with random weights, alone on its device.
-
-    Args:
-        architecture: The network.
-        num_classes: Its classes.
-        engine: What to measure with.
-        rule: How long to measure.
-        attempts: An unstable measurement is repeated so often; the one with the least rank is returned.
-    """
-    found: list[Measurement] = []
+    """As `observe`, without the profile."""
     with _exported(architecture, num_classes, engine.batch) as path, engine.compile(path) as network:
-        while len(found) < attempts and (not found or found[-1].unstable):
-            found.append(measure(network, rule))
+        return measure_repeatedly(network, rule, attempts)
+
+
+def measure_repeatedly(
+    network: CompiledNetwork, rule: StopRule | None = None, attempts: int = MEASURE_ATTEMPTS
+) -> Measurement:
+    """Measures a compiled network, again while it is unstable; of several measurements the one with the least rank."""
+    found = [measure(network, rule)]
+    while found[-1].unstable and len(found) < attempts:
+        found.append(measure(network, rule))
     return min(found, key=lambda measurement: measurement.rank)
 
 

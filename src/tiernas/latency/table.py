@@ -14,7 +14,8 @@ from scipy.stats import kendalltau
 from tiernas.engines import Fingerprint
 from tiernas.errors import UsageError
 from tiernas.latency import file
-from tiernas.latency.model import fit_layers, observations
+from tiernas.latency.model import fit_layers
+from tiernas.latency.observations import observations
 from tiernas.latency.rows import unique_rows
 from tiernas.spaces import Architecture, SearchSpace, get_space
 from tiernas.spaces.layer import IntArray, Layer

@@ -59,6 +59,17 @@ class Layer:
         """Whether the input is added to the output: IRB and fused IRB whose output has the input's shape."""
         return self.block in ("irb", "fused_irb") and self.stride == 1 and self.in_channels == self.out_channels
 
+    @property
+    def label(self) -> str:
+        """The layer in one line: `irb 5x5/2 48-288-112 SE12 swish @56` has kernel 5, stride 2, 288 channels between."""
+        channels = [self.in_channels, self.out_channels]
+        if self.block in ("irb", "fused_irb"):
+            channels.insert(1, self.mid_channels)
+        stride = f"/{self.stride}" if self.stride > 1 else ""
+        squeeze = f" SE{self.se_channels}" if self.se_channels else ""
+        shown = "-".join(map(str, channels))
+        return f"{self.block} {self.kernel}x{self.kernel}{stride} {shown}{squeeze} {self.activation} @{self.in_size}"
+
     def to_row(self) -> tuple[int, ...]:
         """The layer as integers, in the order of `LAYER_COLUMNS`."""
         block, *numbers, activation, padding, in_size = astuple(self)

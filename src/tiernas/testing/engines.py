@@ -139,13 +139,15 @@ class EngineConformance(abc.ABC):
         model = onnx.load(onnx_path)
         model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
         onnx.save(model, onnx_path)
-        with pytest.raises(UsageError, match="height.*fixed"):
+        with pytest.raises(UsageError, match=r"height.*fixed"):
             self.make().compile(onnx_path)
 
     def test_operator_that_the_engine_lacks_is_named(self, tmp_path: Path) -> None:
         shape = [1, 3, 8, 8]
         images, logits = (onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, shape) for n in ("x", "y"))
-        graph = onnx.helper.make_graph([onnx.helper.make_node("Frobnicate", ["x"], ["y"], domain="acme")], "g", [images], [logits])
+        graph = onnx.helper.make_graph(
+            [onnx.helper.make_node("Frobnicate", ["x"], ["y"], domain="acme")], "g", [images], [logits]
+        )
         opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("acme", 1)]
         path = tmp_path / "odd.onnx"
         onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), path)

@@ -1,0 +1,101 @@
+"""Measured networks as equations: what each layer took, and what they took together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tiernas.errors import UsageError
+from tiernas.latency.file import Record
+from tiernas.spaces import SearchSpace
+from tiernas.spaces.layer import IntArray
+
+FloatArray = npt.NDArray[np.float64]
+
+_UNSTABLE_WEIGHT = 0.3
+"""Weight of the equations of a network whose measurement was unstable."""
+_USUAL = 0.015
+"""Whole and profile of a network disagree by at least this share on a quiet machine."""
+_UNUSUAL = 3.0
+"""A disagreement beyond so many usual ones is a disturbance."""
+_NORMAL = 1.4826
+"""Standard deviation of a normal distribution over its median absolute deviation."""
+LEAST_MS = 1e-4
+"""No layer takes less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Measured networks as equations.
+
+    Attributes:
+        rows: `m x 10` layer rows of all networks, one after the other.
+        network: `m` indices of networks.
+        layer_ms: `m` latencies of layers, scaled so that those of a network add up to `whole_ms`.
+        whole_ms: `n` latencies of networks.
+        weight: `n` weights of networks, 0 to 1.
+    """
+
+    rows: IntArray
+    network: npt.NDArray[np.int64]
+    layer_ms: FloatArray
+    whole_ms: FloatArray
+    weight: FloatArray
+
+    def subset(self, networks: npt.NDArray[np.int64]) -> Observations:
+        """The observations of some networks, renumbered in the order given."""
+        renumbered = np.full(len(self.whole_ms), -1)
+        renumbered[networks] = np.arange(len(networks))
+        kept = renumbered[self.network] >= 0
+        return Observations(
+            self.rows[kept],
+            renumbered[self.network[kept]],
+            self.layer_ms[kept],
+            self.whole_ms[networks],
+            self.weight[networks],
+        )
+
+
+def observations(space: SearchSpace, records: Sequence[Record]) -> Observations:
+    """The equations of measured networks.
+
+    A network is measured twice: whole, and profiled. Over a table the two keep a nearly constant ratio. Where they
+    disagree unusually, one was disturbed, and a disturbance only ever adds time: a whole that is too long is replaced
+    by what the profile says at the table's median ratio. The more the two disagree, the less the network weighs.
+
+    Raises:
+        UsageError: A network is not in the space, or has another number of layers than of layer times.
+    """
+    rows: list[tuple[int, ...]] = []
+    network: list[int] = []
+    layer_ms: list[float] = []
+    for index, record in enumerate(records):
+        layers = space.decode(record.vector).layers
+        if len(record.observation.layer_ms) != len(layers):
+            raise UsageError(
+                f"latency table: network {list(record.vector)} has {len(layers)} layers but "
+                f"{len(record.observation.layer_ms)} layer_ms; delete its line, or build the table anew"
+            )
+        rows += [layer.to_row() for layer in layers]
+        network += [index] * len(layers)
+        layer_ms += record.observation.layer_ms
+    indices = np.array(network, dtype=np.int64)
+    measured = [record.observation.measurement for record in records]
+    measured_ms = np.array([m.latency_ms for m in measured])
+    profiled_ms = np.bincount(indices, layer_ms)
+    ratio = measured_ms / profiled_ms
+    expected_ms = profiled_ms * np.median(ratio)
+    disagreement = np.log(measured_ms / expected_ms)
+    usual = max(_USUAL, _NORMAL * float(np.median(np.abs(disagreement))))
+    whole_ms = np.where(disagreement > _UNUSUAL * usual, expected_ms, measured_ms)
+    weight = np.array([_UNSTABLE_WEIGHT if m.unstable else 1.0 for m in measured])
+    return Observations(
+        np.array(rows, dtype=np.int64),
+        indices,
+        np.maximum(np.array(layer_ms) * (whole_ms / profiled_ms)[indices], LEAST_MS),
+        whole_ms,
+        weight / (1 + (disagreement / (_UNUSUAL * usual)) ** 2),
+    )
