@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from tiernas.errors import UsageError
 from tiernas.latency import LatencyTable
+from tiernas.latency.rows import unique_rows
 from tiernas.spaces import SearchSpace
 from tiernas.spaces.layer import IntArray
 
@@ -134,7 +135,7 @@ def sample_pools(
         UsageError: The table is of another space, or a tier has no network (names the latencies that there are).
     """
     table.require_space(space)
-    vectors = np.unique(space.sample(n, seed), axis=0)
+    vectors, _ = unique_rows(space.sample(n, seed))
     latency_ms = table.estimate(vectors)
     order = np.argsort(latency_ms, kind="stable")
     vectors, latency_ms = vectors[order], latency_ms[order]

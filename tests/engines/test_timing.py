@@ -71,6 +71,8 @@ def test_wide_interval_is_unstable() -> None:
 def test_interrupted_runs_are_unstable() -> None:
     assert not summarise([1.0] * 100, 0.01, preemptions=10).unstable
     assert summarise([1.0] * 100, 0.01, preemptions=11).unstable
+    assert not summarise([200.0] * 10, 0.01, preemptions=20).unstable  # in 2 s
+    assert summarise([200.0] * 10, 0.01, preemptions=21).unstable
 
 
 def test_a_crowded_machine_is_unstable() -> None:

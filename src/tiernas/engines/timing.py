@@ -24,8 +24,14 @@ CONFIDENCE = 0.95
 _DRIFT = 0.02
 """Medians of the first and the second half of the runs that differ by more than this share are no steady state."""
 
+_WIDE = 0.03
+"""An interval of the median that is still wider than this share of it at the time limit is unstable."""
+
 _PREEMPTED = 0.1
 """Share of the runs that other processes may interrupt before the record is unstable."""
+
+_PREEMPTED_PER_S = 10.0
+"""Interruptions per second that do no harm to long runs: the system's slices of some ms are 5 % of the time then."""
 
 _CROWDED = 0.25
 """Cores that others may keep busy beyond the spare ones before the record is unstable."""
@@ -66,8 +72,9 @@ class Measurement:
         runs: Timed inferences.
         preemptions: How often the system gave a core of this process to another one while timing; 0 where the
             system does not tell.
-        unstable: The interval was still too wide at the time limit, the median drifted while measuring, other
-            processes interrupted more than a tenth of the runs, or kept so many cores busy that too few were left.
+        unstable: The interval was wider than 3 % of the median at the time limit, the median drifted while measuring,
+            other processes interrupted more than a tenth of the runs (of long runs: more than ten times a second), or
+            kept so many cores busy that too few were left.
         other_load: Cores that other processes kept busy while timing, on average.
         device_state: What the device says of clocks, power and throttling, before and after timing; empty on CPUs.
     """
@@ -143,7 +150,7 @@ def summarise(
 
     Args:
         times_ms: The latencies.
-        relative_width: A wider interval of the median, as a share of it, is unstable.
+        relative_width: The share of the median that its interval was to be narrower than.
         preemptions: See `Measurement`.
         other_load: See `Measurement`.
         spare_cores: Cores that the inference does not need; others may have them.
@@ -153,8 +160,9 @@ def summarise(
     p90, p95, p99 = np.percentile(times, [90, 95, 99])
     half = len(times) // 2
     drift = abs(np.median(times[:half]) - np.median(times[half:])) / median if half else 0.0
-    wide = high - low > relative_width * median
-    interrupted = preemptions > _PREEMPTED * len(times) or other_load > spare_cores + _CROWDED
+    wide = high - low > max(relative_width, _WIDE) * median
+    harmless = max(_PREEMPTED * len(times), _PREEMPTED_PER_S * times.sum() / 1e3)
+    interrupted = preemptions > harmless or other_load > spare_cores + _CROWDED
     return Measurement(
         latency_ms=median,
         low_ms=low,

@@ -1,5 +1,6 @@
 """Latency tables: measured once per device and engine, then estimating any number of networks."""
 
+from tiernas.latency.alone import measure_layer
 from tiernas.latency.build import build_table, default_path
 from tiernas.latency.check import Check, CheckedNetwork, check_table
 from tiernas.latency.file import Header, Record
@@ -19,6 +20,7 @@ __all__ = [
     "check_table",
     "default_path",
     "measure_architecture",
+    "measure_layer",
     "observe",
     "plot_check",
 ]

@@ -19,6 +19,8 @@ def unique_rows(rows: IntArray) -> tuple[IntArray, IntArray]:
     Returns:
         `u x k` integers in lexicographic order, and `m` indices into them.
     """
+    if not len(rows):
+        return rows, np.zeros(0, dtype=np.int64)
     keys = np.zeros(len(rows), dtype=np.int64)
     most = 1
     for column in rows.T:

@@ -83,10 +83,12 @@ class LatencyTable:
         Raises:
             UsageError: A vector is not in the space.
         """
-        layers = self.space.layer_table(self.space.validate(vectors))
-        rows, inverse = unique_rows(layers.rows)
-        layer_ms = self.model.predict(rows)[inverse] * layers.count
-        return np.bincount(layers.network, layer_ms, minlength=layers.num_networks).astype(np.float64)
+        checked = self.space.validate(vectors)
+        latency_ms = np.zeros(len(checked))
+        for layers in self.space.layer_groups(checked):
+            rows, index = unique_rows(layers.rows)
+            latency_ms[layers.network] += self.model.predict(rows)[index] * layers.count
+        return latency_ms
 
     def estimate_architecture(self, architecture: Architecture) -> float:
         """Latency in ms of any architecture, also of one outside the space, such as a released network."""

@@ -1,7 +1,17 @@
 """Networks: `Architecture` to torch modules and to ONNX."""
 
-from tiernas.networks.convnet import ConvNet, FeatureNet, build
+from tiernas.networks.convnet import ConvNet, FeatureNet, build, build_layer
 from tiernas.networks.cost import Cost, cost
-from tiernas.networks.onnx import check_onnx, export_onnx
+from tiernas.networks.onnx import check_onnx, export_onnx, write_onnx
 
-__all__ = ["ConvNet", "Cost", "FeatureNet", "build", "check_onnx", "cost", "export_onnx"]
+__all__ = [
+    "ConvNet",
+    "Cost",
+    "FeatureNet",
+    "build",
+    "build_layer",
+    "check_onnx",
+    "cost",
+    "export_onnx",
+    "write_onnx",
+]

@@ -109,6 +109,13 @@ def build(
     return ConvNet(architecture, num_classes, dropout, drop_path_rate)
 
 
+def build_layer(layer: Layer, num_classes: int = 1000, *, bn_eps: float = 1e-3) -> nn.Module:
+    """Builds one layer as a network of its own, with fresh weights; a head has `num_classes` logits."""
+    if layer.block == "head":
+        return blocks.head(layer, bn_eps, num_classes, dropout=0.0)
+    return _block(layer, bn_eps, drop_path_rate=0.0)
+
+
 def _blocks(architecture: Architecture, drop_path_rate: float) -> nn.Sequential:
     layers = architecture.layers
     return nn.Sequential(

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
+from torch import nn
 
 from tiernas.errors import TiernasError
 from tiernas.networks.convnet import ConvNet
@@ -33,7 +34,14 @@ def export_onnx(network: ConvNet, path: Path, *, batch: int = 1) -> None:
         batch: Images per inference.
     """
     resolution = network.architecture.resolution
-    images = torch.zeros(batch, 3, resolution, resolution)
+    write_onnx(network, path, (batch, 3, resolution, resolution))
+
+
+def write_onnx(network: nn.Module, path: Path, input_shape: tuple[int, int, int, int]) -> None:
+    """Writes any classifier as `export_onnx` does, for images of one shape (NCHW).
+
+    What torch raises where a network cannot be traced is not caught.
+    """
     training = network.training
     network.eval()
     try:
@@ -41,9 +49,11 @@ def export_onnx(network: ConvNet, path: Path, *, batch: int = 1) -> None:
             # The newer exporter takes 10 to 15 times as long (2.6 to 4.9 s for a network of gpunet-small, which a
             # latency table pays hundreds of times) and names nodes without their module.
             warnings.simplefilter("ignore", DeprecationWarning)
+            # Sizes become constants, as they should: shapes are fixed.
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
             torch.onnx.export(
                 network,
-                (images,),
+                (torch.zeros(input_shape),),
                 path,
                 input_names=["images"],
                 output_names=["logits"],
@@ -54,7 +64,7 @@ def export_onnx(network: ConvNet, path: Path, *, batch: int = 1) -> None:
         network.train(training)
 
 
-def check_onnx(path: Path, network: ConvNet, *, seed: int = 0) -> float:
+def check_onnx(path: Path, network: nn.Module, *, seed: int = 0) -> float:
     """Runs an exported file on random images and compares with torch.
 
     Runs on ONNX Runtime where it is installed, else on ONNX's own (slow) reference implementation.

@@ -12,6 +12,7 @@ GPUNet-0, -1 and -2. Stage 4 has 1 to 10 layers (the paper's Table 1; its text s
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -158,34 +159,42 @@ class ConvNetSpace(SearchSpace):
             total *= sum(1 if layers == 0 else others for layers in self.dimensions[part][-1].values)
         return total
 
-    def layer_table(self, vectors: IntArray) -> LayerTable:
+    def layer_groups(self, vectors: IntArray) -> Iterator[LayerTable]:
         n = len(vectors)
-        index, one, zero = np.arange(n), np.ones(n, np.int64), np.zeros(n, np.int64)
-        parts: list[tuple[IntArray, IntArray, IntArray]] = []
+        index, one = np.arange(n), np.ones(n, np.int64)
 
-        def add(count: IntArray, block: str, *columns: IntArray | int) -> None:
-            rows = np.stack([np.broadcast_to(c, n) for c in (BLOCKS.index(block), *columns)], axis=1)
+        def group(count: IntArray, block: str, *columns: IntArray | int) -> LayerTable:
             present = count > 0
-            parts.append((rows[present], index[present], count[present]))
+            if present.all():
+                return LayerTable(_rows(n, BLOCKS.index(block), *columns), index, count, n)
+            kept = [c if isinstance(c, int) else c[present] for c in columns]
+            return LayerTable(_rows(int(present.sum()), BLOCKS.index(block), *kept), index[present], count[present], n)
 
         size, channels, kernel, act, layers = vectors[:, :_FIRST_COLUMN].T
         stem, head = Stem(0), self.head
         stem_act, head_act = ACTIVATIONS.index(stem.activation), ACTIVATIONS.index(head.activation)
-        add(one, "stem", 3, channels, stem.kernel, 2, stem.layers, 0, stem_act, 0, size)
+        yield group(one, "stem", 3, channels, stem.kernel, 2, stem.layers, 0, stem_act, 0, size)
         size = (size + 1) // 2
-        add(layers, "conv", channels, channels, kernel, 1, 0, 0, act, 0, size)
+        yield group(layers, "conv", channels, channels, kernel, 1, 0, 0, act, 0, size)
         for (block, stride), part in zip(_STAGES.values(), _SLICES, strict=True):
             filters, kernel, expansion, se, act, layers = vectors[:, part].T
             present = layers > 0
             mid, squeezed = channels * expansion, se * channels // _SE_DIVISOR
-            add(np.where(present, one, zero), block, channels, filters, kernel, stride, mid, squeezed, act, 0, size)
+            yield group(present.astype(np.int64), block, channels, filters, kernel, stride, mid, squeezed, act, 0, size)
             channels = np.where(present, filters, channels)
             size = np.where(present, (size + stride - 1) // stride, size)
             mid, squeezed = channels * expansion, se * channels // _SE_DIVISOR
-            add(np.maximum(layers - 1, 0), block, channels, filters, kernel, 1, mid, squeezed, act, 0, size)
-        add(one, "head", channels, head.filters, 1, 1, head.hidden, 0, head_act, 0, size)
-        rows, network, count = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return LayerTable(rows, network, count, n)
+            rest = np.maximum(layers - 1, 0)
+            yield group(rest, block, channels, filters, kernel, 1, mid, squeezed, act, 0, size)
+        yield group(one, "head", channels, head.filters, 1, 1, head.hidden, 0, head_act, 0, size)
+
+
+def _rows(n: int, *columns: IntArray | int) -> IntArray:
+    """`n x k` integers, column after column in memory: what reads whole columns is fastest so."""
+    rows = np.empty((len(columns), n), dtype=np.int64)
+    for row, column in zip(rows, columns, strict=True):
+        row[:] = column
+    return rows.T
 
 
 def _span(low: int, high: int, step: int = 1) -> tuple[int, ...]:

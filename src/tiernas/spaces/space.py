@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,10 @@ from scipy.stats import qmc
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
 from tiernas.spaces.layer import IntArray, LayerTable
+
+
+_SAMPLED_AT_ONCE = 2**16
+"""Points of a Sobol sequence made at once, which bounds memory; a power of two keeps it balanced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +76,22 @@ class SearchSpace(abc.ABC):
         """
 
     @abc.abstractmethod
+    def layer_groups(self, vectors: IntArray) -> Iterator[LayerTable]:
+        """The layers of many networks (`n x d`), group by group; all together as `decode(v).layers` one by one.
+
+        A group has at most one row per network, such as the first layers of one stage, so that a million networks
+        need little memory.
+        """
+
     def layer_table(self, vectors: IntArray) -> LayerTable:
-        """The layers of many networks (`n x d`) at once; the same as `decode(v).layers` one by one."""
+        """The layers of many networks (`n x d`) in one table."""
+        groups = list(self.layer_groups(vectors))
+        return LayerTable(
+            np.concatenate([group.rows for group in groups]),
+            np.concatenate([group.network for group in groups]),
+            np.concatenate([group.count for group in groups]),
+            len(vectors),
+        )
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -89,9 +108,12 @@ class SearchSpace(abc.ABC):
         if n < 1:
             raise UsageError(f"n = {n}: at least 1 network must be sampled")
         sobol = qmc.Sobol(len(self.dimensions), scramble=True, rng=np.random.default_rng(seed))
-        unit = sobol.random_base2(math.ceil(math.log2(n)))[:n]
-        rows = np.minimum((unit * self.levels).astype(np.int64), np.array(self.levels) - 1)
-        return self.canonical(self.from_levels(rows))
+        vectors = np.empty((n, len(self.dimensions)), dtype=np.int64)
+        chunk = min(_SAMPLED_AT_ONCE, 2 ** math.ceil(math.log2(n)))
+        for begin in range(0, n, chunk):
+            rows = (sobol.random(chunk)[: n - begin] * self.levels).astype(np.int64)
+            vectors[begin : begin + chunk] = self.from_levels(np.minimum(rows, np.array(self.levels) - 1))
+        return self.canonical(vectors)
 
     def from_levels(self, rows: IntArray) -> IntArray:
         """Vectors (`n x d`) of rows of levels (`n x d`)."""
@@ -118,7 +140,7 @@ class SearchSpace(abc.ABC):
             )
         if not np.issubdtype(array.dtype, np.integer) and not np.array_equal(array, np.round(array)):
             raise UsageError(f"vectors of space {self.name!r} hold integers; got {array.dtype}")
-        array = array.astype(np.int64)
+        array = array.astype(np.int64, copy=False)
         for i, dimension in enumerate(self.dimensions):
             wrong = np.flatnonzero(~np.isin(array[:, i], dimension.values))
             if wrong.size:

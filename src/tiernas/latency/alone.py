@@ -1,0 +1,28 @@
+"""A layer measured alone: the method of the paper as written, kept to be compared with."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from tiernas.engines import Engine, Measurement, StopRule
+from tiernas.latency.observe import measure_repeatedly
+from tiernas.networks import build_layer, write_onnx
+from tiernas.spaces import Layer
+
+
+def measure_layer(layer: Layer, num_classes: int, engine: Engine, rule: StopRule | None = None) -> Measurement:
+    """Exports, compiles and measures one layer as a network of its own, with random weights and inputs.
+
+    Its latency has costs that the layer does not have inside a network, such as changes of layout at both ends, and
+    lacks fusions with its neighbours; sums of such latencies are off for that reason (docs/latency.md).
+    """
+    with tempfile.TemporaryDirectory(prefix="tiernas-") as folder, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        path = Path(folder) / "layer.onnx"
+        shape = (engine.batch, layer.in_channels, layer.in_size, layer.in_size)
+        write_onnx(build_layer(layer, num_classes), path, shape)
+        with engine.compile(path) as network:
+            return measure_repeatedly(network, rule)
