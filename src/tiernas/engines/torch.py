@@ -1,0 +1,240 @@
+"""PyTorch on the CPU, eager and compiled by Inductor: what deployment engines are compared with."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import onnx
+import torch
+from scipy.stats import trim_mean
+from torch import Tensor, fx, nn
+
+from tiernas.engines.calibration import FloatArray
+from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
+from tiernas.engines.fingerprint import Fingerprint, cpu_device, cpu_flags
+from tiernas.engines.onnx_file import OnnxNetwork, last_line, read_network
+from tiernas.errors import NotInstalledError, UsageError
+
+try:
+    from onnx2torch import convert  # type: ignore[import-untyped]
+except ImportError as error:
+    raise NotInstalledError("onnx2torch, which reads ONNX files for torch,", "torch") from error
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_PROFILE_S = 0.15
+"""Length of a profile, unless that is fewer runs than this."""
+_MIN_PROFILE_RUNS = 4
+_OUTLIERS = 0.25
+"""Share of a node's times that is left out at either end, so that a burst of load does no harm."""
+
+
+class TorchEngine(Engine):
+    """Eager torch in inference mode, channels last.
+
+    The ONNX file is read by onnx2torch, so batch normalisation is folded already; sigmoid and product become SiLU
+    again, as a network written in torch has it.
+    """
+
+    name: ClassVar[str] = "torch"
+
+    @classmethod
+    def precisions(cls) -> tuple[str, ...]:
+        has_bf16 = any("bf16" in flag for flag in cpu_flags())
+        return ("fp32", "bf16") if has_bf16 else ("fp32",)
+
+    def fingerprint(self) -> Fingerprint:
+        return Fingerprint(
+            device=cpu_device(),
+            engine=self.name,
+            engine_version=torch.__version__.partition("+")[0],
+            precision=self.precision,
+            batch=self.batch,
+            threads=self.threads,
+            flags=cpu_flags(),
+        )
+
+    def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> TorchNetwork:
+        return TorchNetwork(read_network(onnx_path, self.batch), self.fingerprint())
+
+
+class TorchCompileEngine(TorchEngine):
+    """`torch.compile` with Inductor, weights frozen, shapes fixed. Compiling takes a C++ compiler and minutes."""
+
+    name: ClassVar[str] = "torch-compile"
+
+    def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> TorchCompiledNetwork:
+        return TorchCompiledNetwork(read_network(onnx_path, self.batch), self.fingerprint())
+
+
+class TorchNetwork(CompiledNetwork):
+    """A network as a torch module.
+
+    Args:
+        network: The network as it was read.
+        fingerprint: What it runs on.
+
+    Raises:
+        UsageError: onnx2torch or torch cannot run it.
+    """
+
+    def __init__(self, network: OnnxNetwork, fingerprint: Fingerprint) -> None:
+        self.fingerprint = fingerprint
+        self.input_shape = network.input_shape
+        self._dtype = _DTYPES[fingerprint.precision]
+        module, self._onnx_names = to_module(network)
+        self._module = module.to(self._dtype).to(memory_format=torch.channels_last)
+        self._call = self._prepare(self._module)
+        self._images = self._tensor(np.random.default_rng(0).standard_normal(self.input_shape, dtype=np.float32))
+        try:
+            self.infer()
+        except Exception as error:  # Dynamo's and Inductor's have no common base
+            raise UsageError(f"{network.path}: {fingerprint.engine} cannot run it: {_reason(error)}") from error
+
+    def run(self, images: FloatArray) -> FloatArray:
+        if images.shape != self.input_shape:
+            raise UsageError(f"images of shape {images.shape}: the network takes {self.input_shape}")
+        with _threads(self.fingerprint.threads), torch.inference_mode():
+            logits = self._call(self._tensor(images))
+        return np.array(logits.float().numpy())
+
+    def infer(self) -> None:
+        with _threads(self.fingerprint.threads), torch.inference_mode():
+            self._call(self._images)
+
+    def profile(self) -> Sequence[NodeTime]:
+        stopwatch = _Stopwatch(self._module)
+        with _threads(self.fingerprint.threads), torch.inference_mode():
+            stopwatch.run(self._images)
+            stopwatch.times_ns.clear()
+            runs = 0
+            end = time.perf_counter() + _PROFILE_S
+            while runs < _MIN_PROFILE_RUNS or time.perf_counter() < end:
+                stopwatch.run(self._images)
+                runs += 1
+        return [
+            NodeTime(self._onnx_names[target], float(trim_mean(times_ns, _OUTLIERS)) / 1e6)
+            for target, times_ns in stopwatch.times_ns.items()
+        ]
+
+    def close(self) -> None:
+        del self._call, self._module, self._images
+
+    def _prepare(self, module: fx.GraphModule) -> Callable[[Tensor], Tensor]:
+        """What is called to run the module."""
+        return module
+
+    def _tensor(self, images: FloatArray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(images)).to(dtype=self._dtype, memory_format=torch.channels_last)
+
+
+class TorchCompiledNetwork(TorchNetwork):
+    """A network compiled by Inductor."""
+
+    def profile(self) -> Sequence[NodeTime]:
+        """Not possible.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError(
+            "torch-compile: has no profile by layer: Inductor fuses across layers and its kernels do not say which; "
+            "profile with another engine"
+        )
+
+    def _prepare(self, module: fx.GraphModule) -> Callable[[Tensor], Tensor]:
+        compiled: Callable[[Tensor], Tensor] = torch.compile(module, dynamic=False, options={"freezing": True})
+        return compiled
+
+
+def to_module(network: OnnxNetwork) -> tuple[fx.GraphModule, dict[str, str]]:
+    """A network as a torch module in evaluation mode.
+
+    Returns:
+        The module, and the name of the ONNX node of each of its submodules.
+
+    Raises:
+        UsageError: onnx2torch lacks an operator, or cannot read the network for another reason.
+    """
+    model = onnx.ModelProto()
+    model.CopyFrom(network.model)
+    _resolve_shared_weights(model)
+    try:
+        module = convert(model).eval()
+    except Exception as error:  # a missing operator is a NotImplementedError; odd graphs raise whatever they hit
+        raise UsageError(f"{network.path}: onnx2torch cannot read it: {last_line(error)}") from error
+    calls = [node for node in module.graph.nodes if node.op == "call_module"]
+    names = {call.target: node.name or call.target for call, node in zip(calls, model.graph.node, strict=True)}
+    _restore_silu(module)
+    return module, names
+
+
+def _resolve_shared_weights(model: onnx.ModelProto) -> None:
+    """Removes Identity nodes by which exporters share weights: onnx2torch wants weights at the nodes themselves."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    origins: dict[str, str] = {}
+    kept: list[onnx.NodeProto] = []
+    for node in model.graph.node:
+        for index, name in enumerate(node.input):
+            node.input[index] = origins.get(name, name)
+        if node.op_type == "Identity" and node.input[0] in weights:
+            origins[node.output[0]] = node.input[0]
+        else:
+            kept.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+
+
+def _restore_silu(module: fx.GraphModule) -> None:
+    """Makes `x * sigmoid(x)` the one operator that it was."""
+    modules = dict(module.named_modules())
+    for product in list(module.graph.nodes):
+        gates = [
+            node
+            for node in product.args
+            if isinstance(node, fx.Node) and isinstance(modules.get(str(node.target)), nn.Sigmoid)
+        ]
+        if product.op == "call_module" and len(product.args) == 2 and len(gates) == 1:
+            gate = gates[0]
+            if gate.args[0] in product.args and len(gate.users) == 1:
+                module.set_submodule(product.target, nn.SiLU())
+                product.args = (gate.args[0],)
+                module.graph.erase_node(gate)
+    module.recompile()
+
+
+class _Stopwatch(fx.Interpreter):
+    """Runs a module and notes the time of every submodule's call, in ns, in the order they run."""
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        super().__init__(module)
+        self.times_ns: dict[str, list[int]] = defaultdict(list)
+
+    def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        submodule = self.fetch_attr(target)
+        start = time.perf_counter_ns()
+        result = submodule(*args, **kwargs)
+        self.times_ns[target].append(time.perf_counter_ns() - start)
+        return result
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Sets the number of torch's threads, which is one for the whole process, and restores it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, without the hints for debugging that torch appends."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

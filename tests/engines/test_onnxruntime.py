@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tiernas.engines import Engine, StopRule, get_engine, measure
+from tiernas.engines.onnxruntime import ProfilerOverhead, node_times
+from tiernas.errors import NotInstalledError
+from tiernas.testing.engines import EngineConformance
+
+
+class TestOnnxRuntime(EngineConformance):
+    def make(self) -> Engine:
+        return get_engine("onnxruntime")
+
+    def test_profile_adds_up_to_about_the_latency(self, onnx_path: Path) -> None:
+        with self.make().compile(onnx_path) as compiled:
+            measured = measure(compiled, StopRule(warmup_s=0.05, min_s=0.05, limit_s=0.2))
+            total_ms = sum(node.time_ms for node in compiled.profile())
+        assert measured.latency_ms / 3 < total_ms < measured.latency_ms * 3
+
+
+class TestOnnxRuntimeInt8(EngineConformance):
+    tolerance = 0.05
+
+    def make(self) -> Engine:
+        return get_engine("onnxruntime", precision="int8")
+
+
+def test_layout_change_is_named_for_its_consumer_and_cold_runs_are_dropped() -> None:
+    names = ["/blocks/blocks.0/Conv", "ReorderOutput_token_3", "/blocks/blocks.1/Mul", "/head/Transpose"]
+    kernels: list[dict[str, Any]] = [
+        {"name": f"{name}_kernel_time", "dur": duration, "args": {"input_type_shape": [{}, {}, {}]}}
+        for duration in (1000, 10, 10)
+        for name in names
+    ]
+    found = node_times(kernels, runs=2, overhead=ProfilerOverhead(node_us=1.5, input_us=0.5))
+    assert [node.name for node in found] == [names[0], f"ReorderOutput for {names[2]}", names[2], names[3]]
+    assert [node.time_ms for node in found] == pytest.approx([0.007] * 4)
+
+
+def test_missing_runtime_tells_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "tiernas.engines.onnxruntime", raising=False)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(NotInstalledError, match=r"pip install 'tiernas\[onnxruntime\]'"):
+        get_engine("onnxruntime")
