@@ -163,7 +163,9 @@ def draw(estimates: dict[str, FloatArray], measured_ms: FloatArray, path: Path, 
         axes.plot(ends, ends, color="#1f2937", lw=0.8)
         axes.scatter(measured_ms, estimated_ms, s=14, color="#2563eb", edgecolor="white", lw=0.4, zorder=3)
         axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal", xlabel="measured, ms")
-        axes.set_title(f"{method}\nmean error {row['mape']:.1f} %, tau {row['kendall_tau']:.3f}", fontsize=9, loc="left")
+        axes.set_title(
+            f"{method}\nmean error {row['mape']:.1f} %, tau {row['kendall_tau']:.3f}", fontsize=9, loc="left"
+        )
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("estimated, ms")
     figure.suptitle(f"{title}: {len(measured_ms)} fresh networks; the band is 10 %", fontsize=10, x=0.01, ha="left")

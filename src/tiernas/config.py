@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from tiernas.errors import UsageError
+from tiernas.latency.advice import ACCURACY_BUDGET_POINTS
 from tiernas.spaces import get_space
 from tiernas.tiers import DEFAULT_POOL_NETWORKS, Tier, tiers_between
 from tiernas.training import DataConfig, RecipeConfig
@@ -107,10 +108,13 @@ class FinalistsSection(Section):
     Attributes:
         per_tier: How many of each tier; 0 ends after the search.
         epochs: Epochs of their training.
+        accuracy_budget_points: Accuracy that a low precision of the engine may lose, in percentage points; an entry
+            that loses more is kept but never recommended.
     """
 
     per_tier: Annotated[int, Field(ge=0)] = 2
     epochs: Annotated[int, Field(ge=1)]
+    accuracy_budget_points: Annotated[float, Field(ge=0)] = ACCURACY_BUDGET_POINTS
 
 
 class WorkersSection(Section):

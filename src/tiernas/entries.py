@@ -24,6 +24,7 @@ def make_entry(
     if measured is None or result is None or finalist.accuracy is None or finalist.finished_at is None:
         raise ValueError(f"finalist {finalist.number} of tier {study.name} is not measured and trained")
     fingerprint = Fingerprint.from_dict(measured["fingerprint"])
+    deployment = measured.get("deployment")
     size = cost(architecture, len(splits.classes))
     recipe = config.recipe.model_dump(mode="json") | {"epochs": config.finalists.epochs}
     return Entry(
@@ -37,7 +38,7 @@ def make_entry(
         latency_ms=measured["latency_ms"],
         latency_interval_ms=(measured["low_ms"], measured["high_ms"]),
         latency_unstable=measured["unstable"],
-        accuracy=result["test_accuracy"],
+        accuracy=deployment["accuracy"] if deployment else result["test_accuracy"],
         validation_accuracy=finalist.accuracy,
         data=config.data.path.name if config.data.path else config.data.kind,
         data_digest=splits.digest,
@@ -56,4 +57,7 @@ def make_entry(
         study=f"{config.study.name}, tier {study.name} ms",
         tiernas_version=__version__,
         created_at=finalist.finished_at.isoformat(timespec="seconds"),
+        exact_accuracy=result["test_accuracy"] if deployment else None,
+        recommended=deployment["recommended"] if deployment else True,
+        advice=deployment["reason"] if deployment else "",
     )

@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from tiernas.config import SearchConfig
+from tiernas.deployment import try_deployment
 from tiernas.engines import Engine, get_engine
 from tiernas.entries import make_entry
 from tiernas.errors import UsageError
@@ -76,6 +78,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
             choose_finalists(ledger, study, tier, space, len(splits.classes), engine, config.finalists.per_tier)
         for study in studies.values():
             trainings.run(study, Purpose.FINAL)
+        for study in studies.values():
+            _try_deployments(config, ledger, study, splits, engine)
         return _enter(config, ledger, list(studies.values()), space, splits)
 
 
@@ -182,6 +186,21 @@ def _optimizer_class(config: SearchConfig) -> type[Optimizer]:
             return RegularizedEvolution
         case "random":
             return RandomSearch
+
+
+def _try_deployments(config: SearchConfig, ledger: Ledger, study: Study, splits: Splits, engine: Engine) -> None:
+    """Runs trained finalists in the engine's precision, where that is not its most exact one, and records it."""
+    if engine.precision == engine.precisions()[0]:
+        return
+    for finalist in ledger.candidates(study, Purpose.FINAL):
+        measured, result = finalist.measurement, finalist.result
+        if finalist.state is not State.DONE or measured is None or result is None or "deployment" in measured:
+            continue
+        network = load_trained(checkpoint_dir(config.study.output, study, finalist))
+        budget_points = config.finalists.accuracy_budget_points
+        found = try_deployment(network, splits, engine, result["test_accuracy"], budget_points)
+        _log.info("tier %s ms: finalist %d: %s", study.name, finalist.number, found.reason)
+        ledger.record_measurement(finalist, {**measured, "deployment": asdict(found)})
 
 
 def _enter(

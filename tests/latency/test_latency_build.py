@@ -110,7 +110,8 @@ def test_tiers_of_a_check_by_hand() -> None:
         tuple(CheckedNetwork((), e, replace(whole, latency_ms=m)) for e, m in zip(estimated, measured, strict=True))
     )
     (tier,) = check.tiers()
-    assert (tier.networks, tier.low_ms, tier.high_ms) == (5, 1.0, pytest.approx(1.2))
+    assert (tier.networks, tier.low_ms) == (5, 1.0)
+    assert tier.high_ms == pytest.approx(1.2)
     assert tier.kendall_tau == pytest.approx(8 / 10)  # 9 of 10 pairs right
     assert check.near_tau() == pytest.approx((11 - 1) / 12)  # 1.1 and 1.15 are within 20 % of 1.3 too
     assert math.isnan(Check(check.networks[-1:]).near_tau())

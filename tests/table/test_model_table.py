@@ -139,3 +139,16 @@ def test_json_round_trip(original: Entry) -> None:
 def test_every_field_is_in_the_json() -> None:
     data = json.loads(entry().to_json())
     assert data.keys() == {f.name for f in dataclasses.fields(Entry)} | {"format"}
+
+
+def test_an_entry_that_is_not_recommended_is_never_the_answer(tmp_path: Path) -> None:
+    table = ModelTable(tmp_path)
+    model = network()
+    slow = dataclasses.replace(
+        entry("slow", latency_ms=0.9, accuracy=0.95), recommended=False, advice="int8 is not faster here"
+    )
+    table.add(slow, model)
+    with pytest.raises(NothingFoundError, match="slow, is not recommended: int8 is not faster here"):
+        table.query(Query(max_latency_ms=1.0))
+    table.add(entry("plain", latency_ms=0.8, accuracy=0.9), model)
+    assert table.query(Query(max_latency_ms=1.0)).name == "plain"

@@ -7,7 +7,7 @@ import warnings
 
 import typer
 
-from tiernas.cli import latency, search, table, tiers
+from tiernas.cli import doctor, latency, search, table, tiers
 from tiernas.errors import TiernasError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("search")(search.search)
 app.command("status")(search.status)
 app.command("report")(search.report)
 app.command("tiers")(tiers.tiers)
+app.command("doctor")(doctor.doctor)
 app.add_typer(latency.app, name="latency")
 app.add_typer(table.app, name="table")
 

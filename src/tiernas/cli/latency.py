@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tiernas.cli import measure
+from tiernas.cli.factors import factors
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 
 if TYPE_CHECKING:
     from tiernas.latency import CheckedNetwork, Record
 
 app = typer.Typer(help="The latency table of this device.", no_args_is_help=True, rich_markup_mode=None)
+app.command("measure")(measure.measure)
 
 SpaceOption = Annotated[str, typer.Option("--space", help="Search space.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="Deployment engine.")]
@@ -75,6 +78,9 @@ def check(
     table: TableOption = None,
     networks: Annotated[int, typer.Option("--networks", help="Fresh networks to measure.")] = 30,
     seed: Annotated[int, typer.Option("--seed", help="Which networks.")] = 1,
+    tier: Annotated[
+        str | None, typer.Option("--tier", help="Only networks estimated to lie between two latencies in ms: 100-120.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Write a scatter plot (.png, .svg or .pdf).")] = None,
     other_device: Annotated[
         bool, typer.Option("--other-device", help="Accept a table that was built on another device.")
@@ -85,20 +91,27 @@ def check(
     from tiernas.engines import get_engine
     from tiernas.latency import LatencyTable, check_table, default_path, plot_check
     from tiernas.spaces import get_space
+    from tiernas.tiers import parse_tier
 
     log_to_stderr()
+    wanted = parse_tier(tier) if tier else None
     runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
     loaded = LatencyTable.load(table or default_path(space, engine, precision))
     loaded.require_space(get_space(space))
     loaded.require_device(runtime.fingerprint(), allow_other=other_device)
-    result = check_table(loaded, runtime, networks=networks, seed=seed, progress=_show_checked)
+    tier_ms = (wanted.low_ms, wanted.high_ms) if wanted else None
+    result = check_table(loaded, runtime, networks=networks, seed=seed, tier_ms=tier_ms, progress=_show_checked)
     if plot:
         plot_check(result, loaded.header, plot)
         _log.info("wrote %s", plot)
     if as_json:
         print_json({"seed": seed, "fingerprint": runtime.fingerprint().to_dict(), **result.to_dict()})
     else:
-        print_table([result.to_dict()], _FIGURES, title=f"{space} on {engine} {precision}: {networks} fresh networks")
+        figures = result.to_dict()
+        print_table([figures], _FIGURES, title=f"{space} on {engine} {precision}: {networks} fresh networks")
+        if figures["tiers"]:
+            print_table(figures["tiers"], _TIERS, title="inside tiers that are 20 % wide")
+        print_table(figures["worst_layers"], _WORST, title="layers whose estimates err most")
 
 
 @app.command()
@@ -137,7 +150,16 @@ _FIGURES = {
     "within_5pct": "within 5 %",
     "within_10pct": "within 10 %",
     "kendall_tau": "Kendall's tau",
+    "kendall_tau_within_20pct": "tau within 20 %",
     "unstable": "unstable",
+}
+_TIERS = {"low_ms": "from ms", "high_ms": "to ms", "networks": "networks", "kendall_tau": "Kendall's tau"}
+_WORST = {
+    "name": "layer: kernel/stride, channels, @ size",
+    "networks": "networks",
+    "estimated_ms": "estimated ms",
+    "profiled_ms": "profiled ms",
+    "effect": "share of the network",
 }
 _LAYERS = {
     "latency_ms": "ms",
@@ -172,3 +194,6 @@ def _show_checked(done: int, wanted: int, network: CheckedNetwork) -> None:
         100 * network.error,
         unstable,
     )
+
+
+app.command("factors")(factors)

@@ -27,7 +27,7 @@ def show_entries(entries: Sequence[Entry]) -> None:
     groups: dict[str, list[dict[str, object]]] = {}
     for entry in entries:
         row = {
-            "name": entry.name,
+            "name": entry.name if entry.recommended else f"{entry.name} (not recommended)",
             "latency": f"{entry.latency_ms:.3f}" + ("?" if entry.latency_unstable else ""),
             "accuracy": f"{entry.accuracy:.2%}",
             "resolution": entry.resolution,

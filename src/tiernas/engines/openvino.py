@@ -13,11 +13,12 @@ from tiernas.engines.calibration import FloatArray, calibration_images
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint, cpu_device, cpu_flags
 from tiernas.engines.onnx_file import last_line, read_network
-from tiernas.engines.openvino_int8 import quantize
 from tiernas.errors import NotInstalledError, UsageError
 
 try:
     import openvino
+
+    from tiernas.engines.openvino_int8 import quantize
 except ImportError as error:
     raise NotInstalledError("OpenVINO", "openvino") from error
 

@@ -22,7 +22,7 @@ from tiernas.engines.onnx_file import OnnxNetwork, last_line, read_network
 from tiernas.errors import NotInstalledError, UsageError
 
 try:
-    from onnx2torch import convert  # type: ignore[import-untyped]
+    from onnx2torch import convert
 except ImportError as error:
     raise NotInstalledError("onnx2torch, which reads ONNX files for torch,", "torch") from error
 

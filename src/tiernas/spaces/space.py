@@ -15,7 +15,6 @@ from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
 from tiernas.spaces.layer import IntArray, LayerTable
 
-
 _SAMPLED_AT_ONCE = 2**16
 """Points of a Sobol sequence made at once, which bounds memory; a power of two keeps it balanced."""
 

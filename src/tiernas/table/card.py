@@ -14,6 +14,7 @@ def card(entry: Entry, onnx_difference: float) -> str:
     """
     low, high = entry.latency_interval_ms
     settled = "" if not entry.latency_unstable else " (the measurement did not settle)"
+    exact = "" if entry.exact_accuracy is None else f"; {entry.exact_accuracy:.2%} in fp32. {_sentence(entry.advice)}"
     shape = f"{entry.batch} x 3 x {entry.resolution} x {entry.resolution}"
     conditions = f"{entry.precision}, batch {entry.batch}, {entry.threads} thread(s)"
     recipe = ", ".join(f"{key} {value}" for key, value in entry.recipe.items())
@@ -26,7 +27,7 @@ An image classifier for {entry.data} ({len(entry.classes)} classes), found by ti
 |---|---|
 | Latency | {entry.latency_ms:.3f} ms, median; 95 % interval {low:.3f} to {high:.3f} ms{settled} |
 | Measured on | {entry.device}, {entry.engine} {entry.engine_version}, {conditions} |
-| Accuracy | {entry.accuracy:.2%} top-1 on the test part of {entry.data}, which no search has seen |
+| Accuracy | {entry.accuracy:.2%} top-1 on the test part of {entry.data}, which no search has seen{exact} |
 | Validation accuracy | {entry.validation_accuracy:.2%}, by which it was chosen |
 | Size | {entry.params:,} parameters, {entry.macs:,} multiply-accumulates |
 | Found by | study {entry.study}, space {entry.space}, seed {entry.seed}, {entry.created_at} |
@@ -49,3 +50,7 @@ logits = network(images)["logits"]
 `{entry.name}.onnx` runs on ONNX Runtime; `{entry.name}.safetensors` and `{entry.name}.json` are weights and
 architecture for `tiernas.build`.
 """
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

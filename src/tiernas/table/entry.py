@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from tiernas.errors import UsageError
@@ -27,7 +27,8 @@ class Entry:
         latency_ms: Median latency of the whole network, measured.
         latency_interval_ms: 95 % confidence interval of the median.
         latency_unstable: Whether the measurement never settled.
-        accuracy: Top-1 accuracy on the test part, 0 to 1, that no search has seen.
+        accuracy: Top-1 accuracy on the test part, 0 to 1, that no search has seen; of what the engine runs, where its
+            precision is not the most exact one.
         validation_accuracy: Top-1 accuracy on the validation part, by which it was chosen.
         data: Name of the data set.
         data_digest: Digest of data and split.
@@ -46,6 +47,10 @@ class Entry:
         study: Study and tier that found it.
         tiernas_version: Version that wrote the entry.
         created_at: When, in UTC (ISO 8601).
+        exact_accuracy: The same accuracy in fp32; None where it is `accuracy`.
+        recommended: Whether the precision is worth it: faster than the next more exact one, and not less accurate
+            than allowed. Queries return no other entries.
+        advice: Why, in words; empty where there was nothing to decide.
     """
 
     name: str
@@ -77,6 +82,9 @@ class Entry:
     study: str
     tiernas_version: str
     created_at: str
+    exact_accuracy: float | None = None
+    recommended: bool = True
+    advice: str = ""
 
     def to_json(self) -> str:
         """The entry as JSON, one line per key."""
@@ -105,8 +113,9 @@ class Entry:
         if version > FORMAT_VERSION:
             raise UsageError(f"format {version}; this tiernas reads up to {FORMAT_VERSION}. Update tiernas")
         names = {f.name for f in fields(cls)}
-        if data.keys() != names:
-            wrong = ", ".join(sorted(data.keys() ^ names))
+        required = {f.name for f in fields(cls) if f.default is MISSING}
+        if not required <= data.keys() <= names:
+            wrong = ", ".join(sorted((required - data.keys()) | (data.keys() - names)))
             raise UsageError(f"keys missing or unknown: {wrong}")
         for key in ("latency_interval_ms", "input_mean", "input_std", "classes", "vector"):
             data[key] = tuple(data[key])

@@ -46,10 +46,10 @@ class Query:
         return same and (self.device is None or self.device.lower() in entry.device.lower())
 
     def met_by(self, entry: Entry) -> bool:
-        """Whether an entry is comparable and within the budget."""
+        """Whether an entry is comparable, recommended and within the budget."""
         fast = self.max_latency_ms is None or entry.latency_ms <= self.max_latency_ms
         accurate = self.min_accuracy is None or entry.accuracy >= self.min_accuracy
-        return self.comparable(entry) and fast and accurate
+        return self.comparable(entry) and entry.recommended and fast and accurate
 
 
 class ModelTable:
@@ -114,6 +114,8 @@ class ModelTable:
             misses.append(f"takes {nearest.latency_ms:.3g} ms, more than {query.max_latency_ms:g} ms")
         if query.min_accuracy is not None and nearest.accuracy < query.min_accuracy:
             misses.append(f"has an accuracy of {nearest.accuracy:.4f}, less than {query.min_accuracy:g}")
+        if not nearest.recommended:
+            misses.append(f"is not recommended: {nearest.advice}")
         return f"nothing in model table {self.path} meets that; the nearest, {nearest.name}, {' and '.join(misses)}"
 
     def network(self, entry: Entry) -> ConvNet:

@@ -9,7 +9,7 @@ from tiernas.training.data_config import DataConfig
 from tiernas.training.errors import TrainingDiverged
 from tiernas.training.evaluation import evaluate
 from tiernas.training.images import ImageSet, Splits
-from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD
+from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD, normalize, resize
 from tiernas.training.recipe import RecipeConfig
 from tiernas.training.result import EpochReport, TrainingResult
 from tiernas.training.trained import load_trained
@@ -28,5 +28,7 @@ __all__ = [
     "evaluate",
     "load_data",
     "load_trained",
+    "normalize",
+    "resize",
     "train",
 ]

@@ -1,0 +1,103 @@
+"""Which networks should a latency table measure: a Sobol sequence, or those that the model is unsure of?
+
+Replays the tables that accuracy.py built: a quarter of the networks is held out, tables grow by four networks at a
+time from the rest, and the error on the held-out ones is noted as a function of the time that measuring would have
+taken. "uncertain" is active learning after Cohn (1996): the networks that lower the expected variance over the space
+most, by a Gaussian process over layers; "uncertain per second" divides that by the time of a measurement.
+
+    python benchmarks/latency/choose_networks.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tiernas.latency import LatencyTable
+from tiernas.latency.features import shape
+from tiernas.latency.model import LayerModel, fit_layers
+from tiernas.latency.observations import observations
+from tiernas.latency.rows import unique_rows
+from tiernas.spaces import SearchSpace
+from tiernas.spaces.layer import IntArray
+
+RESULTS = Path(__file__).parent / "results"
+TABLES = {"gpunet-openvino-fp32": 3.0, "gpunet-openvino-int8": 8.0}
+"""Tables, and the s that export and compilation of one network take; a measurement takes some 15 inferences more."""
+RUNS = 15
+FIRST, STEP, REPEATS = 12, 4, 4
+LENGTH, AMPLITUDE, NOISE = 4.0, 0.3, 0.02
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def main() -> None:
+    found = {}
+    for name, fixed_s in TABLES.items():
+        table = LatencyTable.load(RESULTS / f"{name}.jsonl")
+        observed = observations(table.space, table.records)
+        vectors = np.array([record.vector for record in table.records])
+        cost_s = fixed_s + RUNS * observed.whole_ms / 1e3
+        grid_s = np.linspace(cost_s.mean() * FIRST * 1.3, cost_s.sum() * 0.7, 6)
+        curves: dict[str, list[FloatArray]] = {}
+        for repeat in range(REPEATS):
+            order = np.random.default_rng(repeat).permutation(len(vectors))
+            held, pool = order[: len(order) // 4], list(order[len(order) // 4 :])
+            reference = table.space.sample(96, 100 + repeat)
+            for rule in ("sobol", "uncertain", "uncertain per second"):
+                known, rest, times_s, errors = pool[:FIRST], pool[FIRST:], [], []
+                while True:
+                    model, _ = fit_layers(observed.subset(np.array(known)))
+                    test = observed.subset(held)
+                    estimated_ms = np.bincount(test.network, model.predict(test.rows))
+                    errors.append(100 * float(np.abs(estimated_ms / test.whole_ms - 1).mean()))
+                    times_s.append(cost_s[known].sum())
+                    if len(rest) < STEP:
+                        break
+                    if rule == "sobol":
+                        chosen = list(range(STEP))
+                    else:
+                        price = cost_s[rest] if "per second" in rule else np.ones(len(rest))
+                        chosen = uncertain(model, table.space, vectors[known], vectors[rest], reference, price)
+                    known = known + [rest[i] for i in chosen]
+                    rest = [r for i, r in enumerate(rest) if i not in chosen]
+                curves.setdefault(rule, []).append(np.interp(grid_s, times_s, errors))
+        mean = {rule: [round(float(e), 2) for e in np.mean(curve, axis=0)] for rule, curve in curves.items()}
+        found[name] = {"networks": len(vectors), "time_s": [round(float(s)) for s in grid_s], "mape": mean}
+        print(name, json.dumps(found[name]), flush=True)
+    (RESULTS / "choose_networks.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def uncertain(
+    model: LayerModel, space: SearchSpace, known: IntArray, candidates: IntArray, reference: IntArray, price: FloatArray
+) -> list[int]:
+    """Indices of the candidates that lower the variance of the reference networks most, chosen one after the other."""
+    everything = np.concatenate([candidates, reference, known])
+    layers = space.layer_table(everything)
+    rows, index = unique_rows(layers.rows)
+    share = np.zeros((len(everything), len(rows)))
+    np.add.at(share, (layers.network, index), model.predict(rows)[index] * layers.count)
+    share /= share.sum(axis=1, keepdims=True)
+    features = shape(rows) / LENGTH
+    distance = ((features[:, None] - features[None]) ** 2).sum(axis=2)
+    same = rows[:, None, 0] == rows[None, :, 0]
+    prior = share @ (AMPLITUDE**2 * same * np.exp(-0.5 * distance)) @ share.T
+    c, r = len(candidates), len(candidates) + len(reference)
+    gram = prior[r:, r:] + NOISE**2 * np.eye(len(known))
+    covariance = prior[:r, :r] - prior[:r, r:] @ np.linalg.solve(gram, prior[r:, :r])
+    chosen: list[int] = []
+    for _ in range(STEP):
+        variance = np.diag(covariance)[:c] + NOISE**2
+        gain = (covariance[c:, :c] ** 2).sum(axis=0) / variance / price
+        gain[chosen] = -1.0
+        best = int(np.argmax(gain))
+        chosen.append(best)
+        covariance = covariance - np.outer(covariance[:, best], covariance[best]) / variance[best]
+    return chosen
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""What the factors of gpunet_0 cost on this machine at 224 pixels: OpenVINO fp32 and int8, ONNX Runtime fp32.
+
+Run on a quiet machine, some five minutes: python benchmarks/latency/factors.py
+Writes the measurements and the figure into benchmarks/latency/results. Stopped, it continues.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tiernas.engines import Measurement, get_engine
+from tiernas.latency.factors import Factor, base_network, measure_factors, plot_factors
+
+RESULTS = Path(__file__).parent / "results"
+NAME = "factors-gpunet_0-224"
+ENGINES = (("openvino", "fp32"), ("openvino", "int8"), ("onnxruntime", "fp32"))
+
+
+def main() -> None:
+    begin = time.monotonic()
+    engines = [get_engine(name, precision=precision) for name, precision in ENGINES]
+    base = base_network("gpunet_0", resolution=224)
+    study = measure_factors(base, engines, path=RESULTS / f"{NAME}.json", progress=show)
+    plot_factors(study, RESULTS / f"{NAME}.png")
+    medians, spreads = study.base_medians_ms(), study.base_spreads()
+    for engine in medians:
+        print(f"{engine}: base {medians[engine]:.2f} ms, spread {spreads[engine]:.1%}")
+        for factor in Factor:
+            found = [cost for cost in study.costs() if cost.factor is factor and cost.engine == engine]
+            shown = (f"{c.label} {c.ratio:.2f}{'?' if c.unstable else ''} ({c.macs_ratio:.2f})" for c in found)
+            print(f"  {factor}: {', '.join(shown)}")
+    print(f"latency ratios, those of multiply-accumulates in brackets; {time.monotonic() - begin:.0f} s")
+
+
+def show(done: int, wanted: int, what: str, found: Measurement) -> None:
+    print(f"{done}/{wanted} {what}: {found.latency_ms:.3f} ms{' unstable' if found.unstable else ''}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""`tiernas latency factors`."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
+
+if TYPE_CHECKING:
+    from tiernas.engines import Measurement
+    from tiernas.latency.factors import FactorStudy
+
+_log = logging.getLogger("tiernas.latency")
+
+
+def factors(
+    base: Annotated[
+        str, typer.Option("--base", help="Network to vary: a released one, or an architecture's JSON file.")
+    ] = "gpunet_0",
+    resolution: Annotated[int | None, typer.Option("--resolution", help="Pixels [default: the base's own].")] = None,
+    num_classes: Annotated[int, typer.Option("--classes", help="Classes.")] = 1000,
+    engine: Annotated[
+        list[str] | None, typer.Option("--engine", help="Engine, or ENGINE:PRECISION; repeatable [default: openvino].")
+    ] = None,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option("--precision", help="Of engines that name none; repeatable [default: fp32]."),
+    ] = None,
+    factor: Annotated[
+        list[str] | None, typer.Option("--factor", help="Factor to vary; repeatable [default: all].")
+    ] = None,
+    batch: Annotated[int, typer.Option("--batch", help="Images per inference.")] = 1,
+    threads: Annotated[int, typer.Option("--threads", help="Threads of one inference.")] = 1,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder for factors.json and factors.png; continues what is there.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Write the figure (.png, .svg or .pdf).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measures what each factor of a network costs, one at a time around a base."""
+    from tiernas.engines import get_engine
+    from tiernas.latency.factors import (
+        Factor,
+        base_network,
+        engine_pairs,
+        get_factor,
+        measure_factors,
+        plot_factors,
+        require_plottable,
+    )
+
+    log_to_stderr()
+    figures = [*([output / "factors.png"] if output else []), *([plot] if plot else [])]
+    for path in figures:
+        require_plottable(path)
+    pairs = engine_pairs(engine or ["openvino"], precision or ["fp32"])
+    study = measure_factors(
+        base_network(base, resolution=resolution, num_classes=num_classes),
+        [get_engine(name, precision=own, batch=batch, threads=threads) for name, own in pairs],
+        factors=[get_factor(name) for name in factor or Factor],
+        path=output / "factors.json" if output else None,
+        progress=_show,
+    )
+    for path in figures:
+        plot_factors(study, path)
+        _log.info("wrote %s", path)
+    if as_json:
+        print_json(study.to_dict())
+    else:
+        _print(study)
+
+
+_COLUMNS = {
+    "factor": "factor",
+    "label": "value",
+    "latency": "ms",
+    "ratio": "ratio",
+    "interval": "interval",
+    "macs": "MACs",
+    "per_mac": "ms/GMAC",
+}
+
+
+def _print(study: FactorStudy) -> None:
+    medians, spreads = study.base_medians_ms(), study.base_spreads()
+    for name in medians:
+        rows = [
+            {
+                "factor": found.factor.value,
+                "label": found.label + (" = base" if found.is_base else ""),
+                "latency": f"{found.latency_ms:.3f}" + ("?" if found.unstable else ""),
+                "ratio": f"{found.ratio:.3f}",
+                "interval": f"{found.ratio_low:.3f}-{found.ratio_high:.3f}",
+                "macs": f"{found.macs_ratio:.3f}",
+                "per_mac": found.ms_per_gmac,
+            }
+            for found in study.costs()
+            if found.engine == name
+        ]
+        title = (
+            f"{study.base.name}, {study.base.architecture.resolution} pixels, on {name}: "
+            f"base {medians[name]:.3f} ms, spread {spreads[name]:.1%}"
+        )
+        print_table(rows, _COLUMNS, title=title)
+
+
+def _show(done: int, wanted: int, what: str, found: Measurement) -> None:
+    _log.info("%d/%d  %s: %.3f ms%s", done, wanted, what, found.latency_ms, "  unstable" if found.unstable else "")

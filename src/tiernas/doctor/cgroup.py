@@ -1,0 +1,103 @@
+"""How much CPU and memory a container may use: control groups of both versions.
+
+Formats: Documentation/admin-guide/cgroup-v2.rst, Documentation/scheduler/sched-bwc.rst and
+Documentation/admin-guide/cgroup-v1/memory.rst of the Linux kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+_V1_UNLIMITED = 2**62
+"""Version 1 says "no memory limit" with the largest multiple of a page below 2^63."""
+
+
+def cpu_limit(root: Path = Path("/")) -> float | None:
+    """Cores that this process's control groups allow, None where they set no limit.
+
+    The limit is a share of time, such as `docker run --cpus 1.5`: when the group has used it up, all its threads
+    stand still until the next period, which is 100 ms by default.
+
+    Args:
+        root: Folder that holds `proc` and `sys`.
+    """
+    limits = [parse_cpu_max(text) for text in _v2(root, "cpu.max")]
+    for folder in _v1_folders(root, "cpu"):
+        quota, period = _read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")
+        if quota is not None and period is not None:
+            limits.append(parse_quota(quota, period))
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def memory_limit(root: Path = Path("/")) -> int | None:
+    """Bytes that this process's control groups allow, None where they set no limit.
+
+    Args:
+        root: Folder that holds `proc` and `sys`.
+    """
+    v1 = (_read(folder / "memory.limit_in_bytes") for folder in _v1_folders(root, "memory"))
+    limits = [parse_bytes(text) for text in [*_v2(root, "memory.max"), *v1] if text is not None]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def parse_cpu_max(text: str) -> float | None:
+    """Cores of a `cpu.max` file: `QUOTA PERIOD` in us, or `max PERIOD` for none; None also for anything else."""
+    quota, *period = text.split() or ["max"]
+    return parse_quota(quota, period[0] if period else "100000")
+
+
+def parse_quota(quota_us: str, period_us: str) -> float | None:
+    """Cores of a quota and its period in us; None where the quota is `max` or -1, or one of them is no number."""
+    try:
+        quota, period = int(quota_us), int(period_us)
+    except ValueError:
+        return None
+    return quota / period if quota > 0 and period > 0 else None
+
+
+def parse_bytes(text: str) -> int | None:
+    """Bytes of a memory limit; None where it is `max`, so large that it is none, or no number."""
+    try:
+        limit = int(text)
+    except ValueError:
+        return None
+    return limit if 0 <= limit < _V1_UNLIMITED else None
+
+
+def _v2(root: Path, name: str) -> Iterator[str]:
+    """The contents of a file in this process's group of version 2 and in all groups above it."""
+    for controllers, path in _groups(root):
+        if not controllers:
+            yield from (t for folder in _upwards(root / "sys/fs/cgroup", path) if (t := _read(folder / name)))
+
+
+def _v1_folders(root: Path, controller: str) -> Iterator[Path]:
+    """This process's group of a controller of version 1 and all groups above it."""
+    for controllers, path in _groups(root):
+        if controller in controllers:
+            for mount in dict.fromkeys([",".join(controllers), controller]):
+                yield from _upwards(root / "sys/fs/cgroup" / mount, path)
+
+
+def _groups(root: Path) -> Iterator[tuple[list[str], PurePosixPath]]:
+    """Controllers and path of each group of this process; no controllers for version 2."""
+    for line in (_read(root / "proc/self/cgroup") or "").splitlines():
+        hierarchy, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if hierarchy.isdigit() and path.startswith("/"):
+            inside = PurePosixPath("/" if "/.." in path else path)  # ".." leads to groups that are not visible here
+            yield [name for name in controllers.split(",") if name], inside
+
+
+def _upwards(mount: Path, path: PurePosixPath) -> Iterator[Path]:
+    """A group's folder and those above it up to the mount; inside a container the mount is the container's group."""
+    for group in (path, *path.parents):
+        yield mount / group.relative_to("/")
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,140 @@
+"""Settings of the CPU, the container and the hypervisor on which a latency depends.
+
+Files: Documentation/admin-guide/pm/cpufreq.rst, .../pm/intel_pstate.rst and Documentation/ABI/testing/
+sysfs-devices-system-cpu of the Linux kernel. On other systems the files are not there and nothing is found.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from tiernas.doctor.cgroup import cpu_limit
+from tiernas.doctor.finding import Finding, Level
+
+_CPU = Path("sys/devices/system/cpu")
+
+
+def governor(root: Path = Path("/")) -> Finding | None:
+    """Cores whose clock follows the load instead of staying high.
+
+    Args:
+        root: Folder that holds `sys`.
+    """
+    read = (_read(path) for path in sorted((root / _CPU).glob("cpu[0-9]*/cpufreq/scaling_governor")))
+    found = Counter(name for name in read if name)
+    slow = {name: count for name, count in found.items() if name != "performance"}
+    if not slow:
+        return None
+    return Finding(
+        Level.WARNING,
+        "CPU governor",
+        f"{', '.join(f'{name} on {count}' for name, count in slow.items())} of {found.total()} cores",
+        "The clock rises only under load, so that the same network is slower right after a pause.",
+        "sudo cpupower frequency-set --governor performance",
+    )
+
+
+def boost(root: Path = Path("/")) -> Finding | None:
+    """Clocks above the nominal one.
+
+    Args:
+        root: Folder that holds `sys`.
+    """
+    intel, other = _CPU / "intel_pstate/no_turbo", _CPU / "cpufreq/boost"
+    if _read(root / intel) == "0":
+        off = f"echo 1 | sudo tee /{intel}"
+    elif _read(root / other) == "1":
+        off = f"echo 0 | sudo tee /{other}"
+    else:
+        return None
+    return Finding(
+        Level.NOTE,
+        "turbo",
+        "the CPU boosts its clock while heat and the other cores allow it",
+        "A latency then depends on the temperature and on what the other cores do.",
+        f"{off}, where the device will be deployed without turbo; else measure on a cool, idle machine",
+    )
+
+
+def smt(root: Path = Path("/")) -> Finding | None:
+    """Cores that are two hardware threads of one.
+
+    Args:
+        root: Folder that holds `sys`.
+    """
+    if _read(root / _CPU / "smt/active") != "1":
+        return None
+    siblings = _read(root / _CPU / "cpu0/topology/thread_siblings_list")
+    return Finding(
+        Level.NOTE,
+        "SMT",
+        "two hardware threads share a core" + (f", such as CPUs {siblings}" if siblings else ""),
+        "Work on one of them slows the other, though a core seems free.",
+        f"echo off | sudo tee /{_CPU}/smt/control, or use no more threads than half the CPUs and keep the others idle",
+    )
+
+
+def hypervisor(root: Path = Path("/")) -> Finding | None:
+    """A virtual machine.
+
+    Args:
+        root: Folder that holds `proc` and `sys`.
+    """
+    flags = (_read(root / "proc/cpuinfo") or "").partition("\nflags")[2].partition("\n")[0].split()
+    kind = _read(root / "sys/hypervisor/type")
+    on_arm = (root / "proc/device-tree/hypervisor").is_dir()
+    if "hypervisor" not in flags and not kind and not on_arm:
+        return None
+    return Finding(
+        Level.NOTE,
+        "virtual machine",
+        f"runs under a hypervisor{f' ({kind})' if kind else ''}",
+        "Neighbours on the same machine share its cores, caches and memory, and their load cannot be seen from here.",
+        "measure on the machine itself or on an instance with dedicated cores; repeat at another hour and compare",
+    )
+
+
+def container_limit(cores: int, root: Path = Path("/")) -> Finding | None:
+    """A share of the CPU's time that a container may use.
+
+    Args:
+        cores: Cores of the machine.
+        root: Folder that holds `proc` and `sys`.
+    """
+    limit = cpu_limit(root)
+    if limit is None or limit >= cores:
+        return None
+    return Finding(
+        Level.WARNING,
+        "container limit",
+        f"the container may use {limit:g} of {cores} cores' time",
+        "When the share is used up it stands still until the next period, mostly of 100 ms, even inside an inference.",
+        "give it cores in place of a share: docker run --cpuset-cpus 0-1 without --cpus; in Kubernetes the static CPU "
+        "manager policy with equal, whole requests and limits",
+    )
+
+
+def affinity(allowed: int, cores: int) -> Finding | None:
+    """Cores that this process must not use.
+
+    Args:
+        allowed: Cores that it may use.
+        cores: Cores of the machine.
+    """
+    if allowed >= cores:
+        return None
+    return Finding(
+        Level.NOTE,
+        "CPU affinity",
+        f"this process may run on {allowed} of {cores} cores",
+        "Threads beyond these wait for each other; others may use the same cores, which does not show as load.",
+        f"use --threads {allowed} or fewer; widen the set with taskset, or docker run --cpuset-cpus",
+    )
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None

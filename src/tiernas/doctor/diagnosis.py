@@ -1,0 +1,93 @@
+"""The whole of what the doctor looks at."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tiernas import __version__
+from tiernas.doctor import cpu, memory
+from tiernas.doctor.engines import Status, Trial, try_engines
+from tiernas.doctor.finding import Finding
+from tiernas.doctor.gpu import Gpu, gpu_findings, read_gpus
+from tiernas.doctor.load import load_findings, observe_load
+from tiernas.engines.fingerprint import cpu_device, cpu_flags
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What works here and what spoils measurements.
+
+    Attributes:
+        cores: Cores of the machine.
+        gpus: Its NVIDIA GPUs.
+        trials: The engines, tried.
+        findings: What measurements suffer from or depend on.
+    """
+
+    cores: int
+    gpus: tuple[Gpu, ...]
+    trials: tuple[Trial, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def works(self) -> bool:
+        """Whether at least one engine works."""
+        return any(trial.status is Status.WORKS for trial in self.trials)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The diagnosis as what JSON can hold."""
+        return {
+            "works": self.works,
+            "tiernas": __version__,
+            "python": platform.python_version(),
+            "system": platform.platform(),
+            "devices": [
+                {"device": cpu_device(), "cores": self.cores, "flags": list(cpu_flags())},
+                *({"device": gpu.name, "driver": gpu.driver} for gpu in self.gpus),
+            ],
+            "engines": [trial.to_dict() for trial in self.trials],
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+
+def diagnose(*, slow_engines: bool = False, progress: Callable[[Trial], None] = lambda trial: None) -> Diagnosis:
+    """Looks at the machine for a second, then tries the engines.
+
+    Args:
+        slow_engines: Whether engines that compile for long are tried too.
+        progress: Called after each engine and precision.
+    """
+    cores = os.cpu_count() or 1
+    gpus = read_gpus()
+    findings = [*load_findings(observe_load()), *machine_findings(), *(f for gpu in gpus for f in gpu_findings(gpu))]
+    trials = []
+    for trial in try_engines(slow=slow_engines):
+        trials.append(trial)
+        progress(trial)
+    return Diagnosis(cores, tuple(gpus), tuple(trials), tuple(findings))
+
+
+def machine_findings(root: Path = Path("/")) -> list[Finding]:
+    """What is wrong with the settings of the CPU, the container and the memory.
+
+    Args:
+        root: Folder that holds `proc` and `sys`.
+    """
+    cores = os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
+    found = [
+        cpu.governor(root),
+        cpu.container_limit(cores, root),
+        memory.memory(root),
+        cpu.affinity(allowed, cores),
+        cpu.boost(root),
+        cpu.smt(root),
+        cpu.hypervisor(root),
+        memory.swap(root),
+    ]
+    return [finding for finding in found if finding is not None]

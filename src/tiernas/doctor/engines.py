@@ -1,0 +1,134 @@
+"""Which engines work here: each is really tried."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tiernas.engines import Engine, engine_names, get_engine
+from tiernas.engines.onnx_file import last_line
+from tiernas.errors import NotInstalledError, TiernasError
+from tiernas.networks import build, export_onnx
+from tiernas.spaces import Architecture, Head, Stage, Stem
+
+NETWORK = Architecture(
+    32,
+    Stem(8),
+    (
+        Stage("conv", 8, 3, 1, 1, "swish"),
+        Stage("fused_irb", 16, 3, 2, 2, "relu", 2, True),
+        Stage("irb", 16, 5, 2, 2, "swish", 3, True),
+    ),
+    Head(16),
+)
+"""A tiny network with every kind of block, by which an engine is tried."""
+
+NUM_CLASSES = 4
+
+SLOW_ENGINES = ("torch-compile",)
+"""Engines that compile for a minute or so, with a C++ compiler; tried only when asked for."""
+
+
+class Status(StrEnum):
+    """What came of trying an engine."""
+
+    WORKS = "works"
+    FAILS = "fails"
+    NOT_INSTALLED = "not installed"
+    NOT_TRIED = "not tried"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One engine and precision, tried.
+
+    Attributes:
+        engine: Name of the engine.
+        precision: The precision; None where the engine is not installed.
+        status: What came of it.
+        detail: What to do about it, or what went wrong; empty where it works.
+        version: Version of the runtime, None where it is not known.
+        device: What it runs on, None where it is not known.
+        seconds: Time to compile and run a tiny network, None where that did not happen.
+    """
+
+    engine: str
+    precision: str | None
+    status: Status
+    detail: str = ""
+    version: str | None = None
+    device: str | None = None
+    seconds: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The trial as what JSON can hold."""
+        return asdict(self) | {"status": str(self.status)}
+
+
+def try_engines(*, slow: bool = False) -> Iterator[Trial]:
+    """Compiles and runs a tiny network on every engine, in every precision that it says it runs here.
+
+    Args:
+        slow: Whether `SLOW_ENGINES` are tried too.
+
+    Yields:
+        One trial per engine and precision, as soon as it is over; whatever goes wrong is in it.
+    """
+    with tempfile.TemporaryDirectory(prefix="tiernas-doctor-") as folder, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        path = Path(folder) / "tiny.onnx"
+        export_onnx(build(NETWORK, NUM_CLASSES), path)
+        for name in engine_names():
+            yield from _try_engine(name, path, slow=slow)
+
+
+def _try_engine(name: str, path: Path, *, slow: bool) -> Iterator[Trial]:
+    try:
+        precisions = type(get_engine(name)).precisions()
+    except NotInstalledError as error:
+        yield Trial(name, None, Status.NOT_INSTALLED, str(error))
+        return
+    except Exception as error:  # a broken runtime may raise anything when it is imported
+        yield Trial(name, None, Status.FAILS, _reason(error))
+        return
+    for precision in precisions:
+        if name in SLOW_ENGINES and not slow:
+            yield Trial(
+                name, precision, Status.NOT_TRIED, "compiles for a minute or so; try it with: tiernas doctor --all"
+            )
+        else:
+            yield _try_precision(name, precision, path)
+
+
+def _try_precision(name: str, precision: str, path: Path) -> Trial:
+    version = device = None
+    begin = time.perf_counter()
+    try:
+        engine = get_engine(name, precision=precision)
+        fingerprint = engine.fingerprint()
+        version, device = fingerprint.engine_version, fingerprint.device
+        _compile_and_run(engine, path)
+    except NotInstalledError as error:
+        return Trial(name, precision, Status.NOT_INSTALLED, str(error), version, device)
+    except Exception as error:  # what a runtime raises on a machine that it does not fit is not known beforehand
+        return Trial(name, precision, Status.FAILS, _reason(error), version, device)
+    return Trial(name, precision, Status.WORKS, "", version, device, time.perf_counter() - begin)
+
+
+def _compile_and_run(engine: Engine, path: Path) -> None:
+    with engine.compile(path) as network:
+        logits = network.run(np.zeros(network.input_shape, dtype=np.float32))
+    if logits.shape != (1, NUM_CLASSES) or not np.isfinite(logits).all():
+        raise TiernasError(f"gives logits of shape {logits.shape}, {np.isfinite(logits).mean():.0%} of them finite")
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, TiernasError) else f"{type(error).__name__}: {last_line(error)}"

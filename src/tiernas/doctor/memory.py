@@ -1,0 +1,61 @@
+"""Memory that is left for measuring."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tiernas.doctor.cgroup import memory_limit
+from tiernas.doctor.finding import Finding, Level
+
+ENOUGH_MB = 2048
+"""Exporting, compiling and measuring the largest network of the space `gpunet` needs less than this."""
+
+
+def memory(root: Path = Path("/")) -> Finding | None:
+    """Too little memory, of the machine or of the container.
+
+    Args:
+        root: Folder that holds `proc` and `sys`.
+    """
+    limit, free_mb = memory_limit(root), _meminfo_mb(root).get("MemAvailable")
+    limit_mb = None if limit is None else limit // 2**20
+    left_mb = min((mb for mb in (limit_mb, free_mb) if mb is not None), default=None)
+    if left_mb is None or left_mb >= ENOUGH_MB:
+        return None
+    limits = left_mb == limit_mb
+    return Finding(
+        Level.WARNING,
+        "memory",
+        f"the container may use {left_mb} MB" if limits else f"{left_mb} MB are available",
+        "Large networks may not compile, or the system swaps while they are measured.",
+        f"allow at least {ENOUGH_MB} MB: docker run --memory" if limits else "end programs that are not needed",
+    )
+
+
+def swap(root: Path = Path("/")) -> Finding | None:
+    """Swap in use.
+
+    Args:
+        root: Folder that holds `proc`.
+    """
+    meminfo = _meminfo_mb(root)
+    used_mb = meminfo.get("SwapTotal", 0) - meminfo.get("SwapFree", 0)
+    if used_mb <= 0:
+        return None
+    return Finding(
+        Level.NOTE,
+        "swap",
+        f"{used_mb} MB are swapped out",
+        "A page that must be read back from the disk takes longer than an inference.",
+        "free memory, then: sudo swapoff --all && sudo swapon --all",
+    )
+
+
+def _meminfo_mb(root: Path) -> dict[str, int]:
+    """Sizes in /proc/meminfo, in MB (its kB are 1024 bytes); empty where there is none."""
+    try:
+        text = (root / "proc/meminfo").read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    return {key: int(kb) // 1024 for key, kb in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.M)}

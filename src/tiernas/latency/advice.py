@@ -1,0 +1,88 @@
+"""Whether a low precision is worth deploying instead of a more exact one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tiernas.engines import Measurement
+from tiernas.errors import UsageError
+
+ACCURACY_BUDGET_POINTS = 1.0
+"""Largest loss of top-1 accuracy, in percentage points, unless told otherwise. MLPerf Inference allows an image
+classifier 1 % of its accuracy in fp32 (arXiv 1911.02549, table 1: 99 % of 76.456 %); this is a round number near it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A network in one precision.
+
+    Attributes:
+        precision: Such as "int8".
+        measurement: Its latency.
+        accuracy: Its top-1 accuracy, 0 to 1; None where nobody measured it.
+    """
+
+    precision: str
+    measurement: Measurement
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Which of two precisions of a network to deploy.
+
+    Attributes:
+        recommended: Whether the lower precision is worth it.
+        speedup: Median latency of the exact precision over that of the lower one.
+        reason: Why, in words.
+    """
+
+    recommended: bool
+    speedup: float
+    reason: str
+
+
+def advise(low: Candidate, exact: Candidate, *, budget_points: float = ACCURACY_BUDGET_POINTS) -> Advice:
+    """Decides between two precisions of one network, measured in the same run.
+
+    The lower one is recommended where both measurements are stable, it is faster by more than the confidence
+    intervals of both medians, and it loses at most the budget of accuracy. An accuracy that nobody measured refuses
+    nothing; the reason says so.
+
+    Args:
+        low: The network in the lower precision.
+        exact: The same network in a more exact one.
+        budget_points: Largest loss of accuracy, in percentage points.
+
+    Raises:
+        UsageError: The budget is negative.
+    """
+    if not budget_points >= 0:
+        raise UsageError(f"accuracy budget = {budget_points} points: must be at least 0")
+    speedup = exact.measurement.latency_ms / low.measurement.latency_ms
+    recommended, reason = _decide(low, exact, speedup, budget_points)
+    return Advice(recommended, speedup, reason)
+
+
+def _decide(low: Candidate, exact: Candidate, speedup: float, budget_points: float) -> tuple[bool, str]:
+    if low.measurement.unstable or exact.measurement.unstable:
+        return False, (
+            f"{low.precision} took {low.measurement.latency_ms:.3f} ms and {exact.precision} "
+            f"{exact.measurement.latency_ms:.3f} ms, but not both measurements are stable, so nothing is decided: "
+            "measure again on a quiet machine"
+        )
+    if low.measurement.high_ms >= exact.measurement.low_ms:
+        return False, f"{low.precision} is not faster than {exact.precision} here: deploy {exact.precision}"
+    faster = f"{low.precision} is {speedup:.2g}x as fast as {exact.precision}"
+    if speedup < 1.05:
+        faster = f"{low.precision} is {100 * (speedup - 1):.1f} % faster than {exact.precision}"
+    if low.accuracy is None or exact.accuracy is None:
+        return True, f"{faster}; what it does to the accuracy was not measured"
+    loss_points = 100 * (exact.accuracy - low.accuracy)
+    if loss_points > budget_points + 1e-9:  # 0.76 - 0.75 is a little more than 0.01
+        return False, (
+            f"{faster} but loses {loss_points:.2f} points of accuracy, more than the {budget_points:g} allowed: "
+            f"deploy {exact.precision}"
+        )
+    change = f"loses {loss_points:.2f} points" if loss_points > 0 else "loses nothing"
+    return True, f"{faster} and {change} of accuracy"

@@ -1,0 +1,95 @@
+"""Calibration images from a user's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from tiernas.errors import UsageError
+
+FloatArray = npt.NDArray[np.float32]
+
+MOST_IMAGES = 300
+"""Images that are read of a folder: NNCF's own default, beyond which ranges hardly change."""
+
+_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
+_DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for files that it cannot decode."""
+
+
+def read_calibration(
+    path: Path,
+    image_size: tuple[int, int],
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+) -> FloatArray:
+    """Reads images as a network takes them.
+
+    Args:
+        path: A folder of images, sub-folders too: at most 300 of them are taken, evenly over all names; each is scaled
+            until it covers the input and cut around its centre. Or a `.npy` file of images that are normalised
+            already, `n x channels x height x width` floats; the engine checks their shape.
+        image_size: Height and width of the network's input, in pixels.
+        mean: Mean of red, green and blue (pixels in 0 to 1) that is subtracted.
+        std: What is divided by afterwards.
+
+    Returns:
+        `n x channels x height x width`.
+
+    Raises:
+        UsageError: There is no such folder or file, there are no images in it, or one cannot be read.
+    """
+    if path.is_dir():
+        return _read_folder(path, image_size, mean, std)
+    if path.suffix.lower() == ".npy":
+        return _read_array(path)
+    if not path.exists():
+        raise UsageError(f"calibration: {path}: there is no such folder or file")
+    raise UsageError(f"calibration: {path}: must be a folder of images or a .npy file")
+
+
+def _read_folder(
+    folder: Path,
+    image_size: tuple[int, int],
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+) -> FloatArray:
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in _SUFFIXES and file.is_file())
+    if not files:
+        raise UsageError(f"calibration: {folder}: holds no images ({', '.join(_SUFFIXES)})")
+    taken = np.linspace(0, len(files) - 1, min(len(files), MOST_IMAGES)).round().astype(int)
+    height, width = image_size
+    images = np.empty((len(taken), 3, height, width), dtype=np.float32)
+    for image, index in zip(images, taken, strict=True):
+        pixels = _read_image(files[index], height, width).astype(np.float32) / 255
+        image[:] = ((pixels - np.array(mean, np.float32)) / np.array(std, np.float32)).transpose(2, 0, 1)
+    return images
+
+
+def _read_image(path: Path, height: int, width: int) -> npt.NDArray[np.uint8]:
+    """`height x width x 3` pixels."""
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            return np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR))
+    except _DAMAGED as error:
+        raise UsageError(f"calibration: {path}: cannot be read as an image ({error}); remove or replace it") from error
+
+
+def _read_array(path: Path) -> FloatArray:
+    try:
+        images = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise UsageError(f"calibration: {path}: there is no such file") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise UsageError(f"calibration: {path}: cannot be read as a numpy array ({error})") from error
+    if not isinstance(images, np.ndarray) or images.ndim != 4 or not np.issubdtype(images.dtype, np.floating):
+        found = f"{images.dtype} of shape {images.shape}" if isinstance(images, np.ndarray) else "an archive"
+        raise UsageError(
+            f"calibration: {path}: must hold normalised images, floats of shape n x channels x height x width; "
+            f"holds {found}"
+        )
+    return images.astype(np.float32, copy=False)

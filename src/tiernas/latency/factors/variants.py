@@ -1,0 +1,216 @@
+"""The factors, and the networks that differ from a base in one of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from tiernas.errors import UsageError
+from tiernas.spaces import Architecture, released
+from tiernas.spaces.architecture import round_channels
+from tiernas.spaces.layer import ACTIVATIONS
+
+KERNELS = (3, 5, 7)
+"""Sizes of the spatial convolutions: the two of the paper's Table 1, and 7, which GPUNet-D1 has."""
+
+EXPANSIONS = (1, 2, 3, 4, 5, 6)
+"""Expansions of Fig. 3 of the paper."""
+
+MULTIPLIERS = (0.5, 0.75, 1.0, 1.25, 1.5)
+"""Of filters and resolution."""
+
+DEPTHS = (0.5, 1.0, 1.5, 2.0)
+"""Of layers, rounded up as in EfficientNet (arXiv 1905.11946)."""
+
+CHANNEL_STEP = 8
+"""Filters and resolution are rounded to multiples of this."""
+
+
+class Factor(StrEnum):
+    """What is varied."""
+
+    ACTIVATION = "activation"
+    KERNEL = "kernel"
+    EXPANSION = "expansion"
+    SQUEEZE_EXCITE = "squeeze-excite"
+    FILTERS = "filters"
+    LAYERS = "layers"
+    RESOLUTION = "resolution"
+
+    def label(self, value: str | float) -> str:
+        """A value of this factor as people read it."""
+        if isinstance(value, str):
+            return value
+        return f"{value:g} x" if self in (Factor.FILTERS, Factor.LAYERS) else f"{value:g}"
+
+
+def get_factor(name: str) -> Factor:
+    """The factor of a name.
+
+    Raises:
+        UsageError: There is no such factor.
+    """
+    if name not in tuple(Factor):
+        raise UsageError(f"no factor {name!r}; there are: {', '.join(Factor)}")
+    return Factor(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The network around which the factors are varied.
+
+    Attributes:
+        name: How it is called in tables and figures.
+        architecture: The network.
+        num_classes: Its classes.
+    """
+
+    name: str
+    architecture: Architecture
+    num_classes: int = 1000
+
+    def __post_init__(self) -> None:
+        if not _fits(self.architecture):
+            raise UsageError(
+                f"base {self.name}: {self.architecture.resolution} pixels shrink to nothing before the head; "
+                "choose a larger resolution"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The base with one factor set to one value.
+
+    Attributes:
+        factor: The factor.
+        value: Its value: a name, or a number (pixels for the resolution, multiples of the base's for filters and
+            layers).
+        architecture: The network.
+    """
+
+    factor: Factor
+    value: str | float
+    architecture: Architecture
+
+
+def base_network(name_or_path: str, *, resolution: int | None = None, num_classes: int = 1000) -> Base:
+    """The base of a released network's name or of the path of an architecture's JSON file.
+
+    Args:
+        name_or_path: Such as `gpunet_0` or `my-network.json`.
+        resolution: Replaces the network's own.
+        num_classes: Its classes.
+
+    Raises:
+        UsageError: There is no such network or file, the file holds no architecture, or a value is out of range.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".json":
+        if not path.is_file():
+            raise UsageError(f"{path}: there is no such file; an architecture is written by Architecture.to_json()")
+        name, architecture = path.stem, _read(path)
+    else:
+        name, architecture = name_or_path, released(name_or_path)
+    if num_classes < 1:
+        raise UsageError(f"classes = {num_classes}: must be at least 1")
+    if resolution is not None:
+        architecture = replace(architecture, resolution=resolution)
+    return Base(name, architecture, num_classes)
+
+
+def _read(path: Path) -> Architecture:
+    try:
+        return Architecture.from_json(path.read_text(encoding="utf-8"))
+    except (TypeError, ValueError) as error:  # a value of another type, or of no architecture
+        raise UsageError(f"{path}: {error}") from error
+
+
+def variants(base: Architecture, factor: Factor) -> tuple[Variant, ...]:
+    """The base with a factor set to each of its values, in ascending order where they are numbers.
+
+    A value is set in all stages at once (the activation in stem and head too), and everything else stays: a base that
+    mixes values is itself none of the variants. Values that give the same network, or one whose images shrink to
+    nothing, are left out.
+    """
+    found: dict[Architecture, Variant] = {}
+    for value, architecture in _values(base, factor):
+        if _fits(architecture):
+            found.setdefault(architecture, Variant(factor, value, architecture))
+    return tuple(found.values())
+
+
+def _values(base: Architecture, factor: Factor) -> list[tuple[str | float, Architecture]]:
+    match factor:
+        case Factor.ACTIVATION:
+            return [(name, _with_activation(base, name)) for name in ACTIVATIONS]
+        case Factor.KERNEL:
+            return [(kernel, _with_stages(base, kernel=kernel)) for kernel in KERNELS]
+        case Factor.EXPANSION:
+            return [(expansion, _with_residuals(base, expansion=expansion)) for expansion in EXPANSIONS]
+        case Factor.SQUEEZE_EXCITE:
+            return [(name, _with_residuals(base, squeeze_excite=on)) for name, on in [("none", False), ("all", True)]]
+        case Factor.FILTERS:
+            return [(multiplier, _widened(base, multiplier)) for multiplier in MULTIPLIERS]
+        case Factor.LAYERS:
+            return [(multiplier, _deepened(base, multiplier)) for multiplier in DEPTHS]
+        case Factor.RESOLUTION:
+            sizes = [base.resolution if m == 1 else _rounded(base.resolution * m) for m in MULTIPLIERS]
+            return [(size, replace(base, resolution=size)) for size in sizes]
+
+
+def _with_stages(base: Architecture, **changes: Any) -> Architecture:
+    return replace(base, stages=tuple(replace(stage, **changes) for stage in base.stages))
+
+
+def _with_residuals(base: Architecture, **changes: Any) -> Architecture:
+    """Changes the stages of IRB and fused IRB; plain convolutions have no expansion and no squeeze-excitation."""
+    stages = (stage if stage.block == "conv" else replace(stage, **changes) for stage in base.stages)
+    return replace(base, stages=tuple(stages))
+
+
+def _with_activation(base: Architecture, name: str) -> Architecture:
+    stem, head = replace(base.stem, activation=name), replace(base.head, activation=name)
+    return replace(_with_stages(base, activation=name), stem=stem, head=head)
+
+
+def _widened(base: Architecture, multiplier: float) -> Architecture:
+    """Stem and stages; the head keeps its width, as in the paper's Table 1."""
+    if multiplier == 1:
+        return base
+    stages = (replace(stage, filters=_rounded(stage.filters * multiplier)) for stage in base.stages)
+    stem = replace(base.stem, filters=_rounded(base.stem.filters * multiplier))
+    return replace(base, stem=stem, stages=tuple(stages))
+
+
+def _deepened(base: Architecture, multiplier: float) -> Architecture:
+    stages = (replace(stage, layers=math.ceil(stage.layers * multiplier)) for stage in base.stages)
+    return replace(base, stages=tuple(stages))
+
+
+def _rounded(size: float) -> int:
+    return round_channels(size, CHANNEL_STEP)
+
+
+def _fits(architecture: Architecture) -> bool:
+    return all(layer.in_size >= 1 and layer.out_size >= 1 for layer in architecture.layers)
+
+
+def engine_pairs(engines: Sequence[str], precisions: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Engines with the precisions that each is to run.
+
+    Args:
+        engines: Names of engines, or `NAME:PRECISION`.
+        precisions: What engines run that come without a precision of their own.
+
+    Returns:
+        Pairs of name and precision, in the order given, each once.
+    """
+    pairs = []
+    for engine in engines:
+        name, colon, own = engine.partition(":")
+        pairs += [(name, precision) for precision in ([own] if colon else precisions)]
+    return tuple(dict.fromkeys(pairs))

@@ -1,0 +1,195 @@
+"""What a user can name to have it measured, as an ONNX file on disk."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from tiernas.errors import UsageError
+from tiernas.networks import Cost, build, cost, export_onnx
+from tiernas.networks.timm_models import TimmNetwork, build_timm, export_timm, near_timm_names
+from tiernas.spaces import Architecture, get_space, released, released_names
+
+TIMM_PREFIX = "timm:"
+
+_VECTOR = re.compile(r"\s*-?\d+(\s*,\s*-?\d+)+\s*")
+_DEFAULT_CLASSES = 1000
+"""Those of ImageNet, with which published networks are measured."""
+
+_MOST_PIXELS, _MOST_CLASSES = 4096, 1_000_000
+"""More than any classifier has; a mistyped number would fill the memory."""
+
+RgbStatistic = tuple[float, float, float]
+
+
+class Subject(abc.ABC):
+    """A network to measure.
+
+    Attributes:
+        name: What the user calls it.
+        kind: What that names, in words.
+        architecture: What it was decoded from; None for networks that are not ours.
+        cost: Its parameters and multiply-accumulates, where they are known.
+        normalization: Mean and standard deviation of red, green and blue (pixels in 0 to 1) that its input is
+            normalised with; None where it takes those of our own networks.
+    """
+
+    name: str
+    kind: str
+    architecture: Architecture | None = None
+    cost: Cost | None = None
+    normalization: tuple[RgbStatistic, RgbStatistic] | None = None
+
+    @abc.abstractmethod
+    def write(self, path: Path, batch: int) -> None:
+        """Writes the network as ONNX for so many images per inference."""
+
+    @contextmanager
+    def onnx_file(self, batch: int) -> Iterator[Path]:
+        """The network as an ONNX file, in a folder that is removed at the end."""
+        with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
+            path = Path(folder) / "network.onnx"
+            self.write(path, batch)
+            yield path
+
+
+class ArchitectureSubject(Subject):
+    """A network of ours, with random weights.
+
+    Args:
+        name: What the user calls it.
+        kind: What that names.
+        architecture: The network.
+        num_classes: Its classes.
+
+    Raises:
+        UsageError: Its resolution is too small for its strides.
+    """
+
+    def __init__(self, name: str, kind: str, architecture: Architecture, num_classes: int) -> None:
+        for number, layer in enumerate(architecture.layers):
+            if layer.out_size < 1:
+                raise UsageError(
+                    f"{name}: a resolution of {architecture.resolution} is too small: layer {number} ({layer.block}, "
+                    f"kernel {layer.kernel}) is left with {layer.in_size} x {layer.in_size} pixels; choose a larger one"
+                )
+        self.name, self.kind, self.architecture = name, kind, architecture
+        self.cost = cost(architecture, num_classes)
+        self._num_classes = num_classes
+
+    def write(self, path: Path, batch: int) -> None:
+        assert self.architecture is not None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            export_onnx(build(self.architecture, self._num_classes), path, batch=batch)
+
+
+class TimmSubject(Subject):
+    """A classifier of timm, with random weights."""
+
+    kind = "timm network"
+
+    def __init__(self, network: TimmNetwork) -> None:
+        self.name = TIMM_PREFIX + network.name
+        self.cost = network.cost
+        self.normalization = network.input_mean, network.input_std
+        self._network = network
+
+    def write(self, path: Path, batch: int) -> None:
+        export_timm(self._network, path, batch=batch)
+
+
+class OnnxSubject(Subject):
+    """Any network that is an ONNX file already; engines check it.
+
+    Raises:
+        UsageError: There is no such file.
+    """
+
+    kind = "ONNX file"
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise UsageError(f"{path}: there is no such file")
+        self.name = str(path)
+        self._path = path
+
+    def write(self, path: Path, batch: int) -> None:
+        shutil.copyfile(self._path, path)
+
+    @contextmanager
+    def onnx_file(self, batch: int) -> Iterator[Path]:
+        """The file itself: its weights may lie in files beside it."""
+        yield self._path
+
+
+def find_subject(
+    name: str, *, space: str = "gpunet", resolution: int | None = None, num_classes: int | None = None
+) -> Subject:
+    """The network that a user names.
+
+    Args:
+        name: A released network (`gpunet_0`), an architecture's JSON file, a vector of a space (integers with commas),
+            `timm:` and the name of a classifier of timm, or an `.onnx` file.
+        space: The space of a vector.
+        resolution: Height and width of the input instead of its own, in pixels.
+        num_classes: Classes; the space's for a vector, 1000 for others by default.
+
+    Raises:
+        UsageError: Nothing has this name, the file is no network, or it cannot take the resolution or the classes.
+        NotInstalledError: timm is not installed.
+    """
+    for option, value, most in (("resolution", resolution, _MOST_PIXELS), ("classes", num_classes, _MOST_CLASSES)):
+        if value is not None and not 1 <= value <= most:
+            raise UsageError(f"{option} = {value}: must be from 1 to {most:,}")
+    classes = num_classes or _DEFAULT_CLASSES
+    if name.startswith(TIMM_PREFIX):
+        return TimmSubject(build_timm(name.removeprefix(TIMM_PREFIX), classes, resolution))
+    if name.lower().endswith(".onnx"):
+        if resolution or num_classes:
+            raise UsageError(f"{name}: the resolution and classes of an ONNX file are fixed; export another")
+        return OnnxSubject(Path(name))
+    if name.lower().endswith(".json"):
+        kind, architecture = "architecture file", _read_architecture(Path(name))
+    elif _VECTOR.fullmatch(name):
+        of = get_space(space)
+        kind, architecture = f"vector of {space}", of.decode([int(value) for value in name.split(",")])
+        classes = num_classes or of.num_classes
+    else:
+        kind, architecture = "released network", _released(name)
+    if resolution:
+        architecture = dataclasses.replace(architecture, resolution=resolution)
+    return ArchitectureSubject(name, kind, architecture, classes)
+
+
+def _read_architecture(path: Path) -> Architecture:
+    try:
+        return Architecture.from_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: there is no such file") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is no text; an architecture is written by Architecture.to_json()") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _released(name: str) -> Architecture:
+    try:
+        return released(name)
+    except UsageError:
+        near = near_timm_names(name)
+        hint = f" (did you mean {TIMM_PREFIX}{near[0]}?)" if near else ""
+        raise UsageError(
+            f"no network {name!r}{hint}. A network is one of {', '.join(released_names())}; an architecture file "
+            f"(.json); a vector of a space (integers with commas); {TIMM_PREFIX}NAME; or an ONNX file (.onnx)"
+        ) from None

@@ -1,0 +1,145 @@
+"""Networks of timm beside our own: by name to a torch module, with random weights."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from tiernas.errors import NotInstalledError, UsageError
+from tiernas.networks.cost import Cost
+from tiernas.networks.onnx import write_onnx
+from tiernas.networks.same_padding import fix_padding
+
+_MOST_SUGGESTIONS = 5
+
+_MODULE_ERRORS = (RuntimeError, AssertionError, ValueError, TypeError, IndexError)
+"""What the code of a thousand networks raises for sizes and options that they cannot take."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimmNetwork:
+    """A classifier of timm.
+
+    Attributes:
+        name: Its name in timm, such as "resnet18".
+        module: The network with random weights, in evaluation mode: `(n, 3, height, width)` images to logits.
+        image_size: Height and width of its input, in pixels.
+        input_mean: Mean of red, green and blue (pixels in 0 to 1) that is subtracted from the input.
+        input_std: What the input is divided by afterwards.
+        cost: Its parameters, and the multiply-accumulates of all its convolutions and matrix products.
+    """
+
+    name: str
+    module: nn.Module
+    image_size: tuple[int, int]
+    input_mean: tuple[float, float, float]
+    input_std: tuple[float, float, float]
+    cost: Cost
+
+
+def build_timm(name: str, num_classes: int = 1000, resolution: int | None = None) -> TimmNetwork:
+    """Builds a classifier of timm with random weights; nothing is downloaded.
+
+    Args:
+        name: Its name in timm, with or without the tag of pretrained weights, such as "resnet18.a1_in1k"; a tag
+            decides the resolution.
+        num_classes: Number of classes.
+        resolution: Height and width of the input, in pixels; those that it is trained at by default.
+
+    Raises:
+        UsageError: timm has no such network (near matches are named), or it cannot run at the resolution.
+        NotInstalledError: timm is not installed.
+    """
+    timm = _timm()
+    if not timm.is_model(name):
+        near = near_timm_names(name)
+        hint = f"; near are: {', '.join(near)}" if near else ""
+        raise UsageError(f"timm {timm.__version__} has no network {name!r}{hint}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module, size = _create(timm, name, num_classes, resolution)
+    config: Any = module.pretrained_cfg
+    try:
+        cost = _cost(module, size)
+        fix_padding(module, timm.layers.Conv2dSame, torch.zeros(1, 3, *size))
+    except _MODULE_ERRORS as error:
+        shown = f"{size[0]} x {size[1]}"
+        raise UsageError(f"timm's {name} cannot run on images of {shown} pixels: {_first_line(error)}") from error
+    return TimmNetwork(name, module, size, _rgb(config["mean"]), _rgb(config["std"]), cost)
+
+
+def export_timm(network: TimmNetwork, path: Path, *, batch: int = 1) -> None:
+    """Writes a network as ONNX, input `images` and output `logits`, fixed shapes.
+
+    Args:
+        network: The network.
+        path: The file to write.
+        batch: Images per inference.
+
+    Raises:
+        UsageError: It has an operation that ONNX lacks, or cannot be traced.
+    """
+    try:
+        write_onnx(network.module, path, (batch, 3, *network.image_size))
+    except _MODULE_ERRORS as error:
+        raise UsageError(f"timm's {network.name} cannot be exported as ONNX: {_first_line(error)}") from error
+
+
+def near_timm_names(name: str) -> list[str]:
+    """Names of timm's networks that a mistyped name may mean, best first; empty where timm is not installed."""
+    try:
+        timm = _timm()
+    except NotInstalledError:
+        return []
+    stem = name.partition(".")[0].lower()
+    return difflib.get_close_matches(stem, timm.list_models(), n=_MOST_SUGGESTIONS, cutoff=0.7)
+
+
+@cache
+def _timm() -> Any:
+    try:
+        import timm
+    except ImportError as error:
+        raise NotInstalledError("timm", "rivals") from error
+    return timm
+
+
+def _create(timm: Any, name: str, num_classes: int, resolution: int | None) -> tuple[nn.Module, tuple[int, int]]:
+    """The network and the height and width of its input."""
+    options = {"pretrained": False, "num_classes": num_classes, "exportable": True}
+    try:
+        module: nn.Module = timm.create_model(name, **options).eval()
+        config: Any = module.pretrained_cfg
+        _, height, width = config["input_size"]
+        if resolution is None or (resolution, resolution) == (height, width):
+            return module, (height, width)
+        if config.get("fixed_input_size"):  # its weights depend on the size of the images
+            module = timm.create_model(name, **options, img_size=resolution).eval()
+    except _MODULE_ERRORS as error:
+        at = f" at {resolution} pixels" if resolution else ""
+        raise UsageError(f"timm cannot build {name}{at}: {_first_line(error)}") from error
+    return module, (resolution, resolution)
+
+
+def _cost(module: nn.Module, size: tuple[int, int]) -> Cost:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        logits = module(torch.zeros(1, 3, *size))
+    if not isinstance(logits, torch.Tensor) or logits.dim() != 2:
+        raise ValueError("it is no classifier: its output is no matrix of logits")
+    return Cost(sum(p.numel() for p in module.parameters()), counter.get_total_flops() // 2)
+
+
+def _rgb(values: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,213 @@
+"""Ratios worked out by hand, and studies of a tiny network that are really measured."""
+
+from __future__ import annotations
+
+import errno
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from tiernas.cli import app
+from tiernas.engines import Measurement, StopRule, get_engine
+from tiernas.errors import UsageError
+from tiernas.latency.factors import Base, Factor, FactorBlock, FactorStudy, file, measure_factors, plot_factors
+from tiernas.latency.factors import measure as measure_module
+from tiernas.networks import Cost
+from tiernas.testing.engines import ARCHITECTURE, NUM_CLASSES
+from tiernas.testing.latency import FINGERPRINT, measurement
+
+BASE = Base("tiny", ARCHITECTURE, NUM_CLASSES)
+SE = Factor.SQUEEZE_EXCITE
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measures only a few runs."""
+    monkeypatch.setattr(measure_module, "STOP_RULE", StopRule(0.0, 10.0, 0.0, 0.01))
+    monkeypatch.setattr(measure_module, "ATTEMPTS", 1)
+
+
+def block(factor: Factor, latencies_ms: dict[str | float, float], before_ms: float, after_ms: float) -> FactorBlock:
+    """A block in which the variants have 100 parameters and 2e6 multiply-accumulates each."""
+    return FactorBlock(
+        FINGERPRINT,
+        factor,
+        tuple(latencies_ms),
+        (Cost(100, 2_000_000),) * len(latencies_ms),
+        tuple(measurement(ms) for ms in latencies_ms.values()),
+        measurement(before_ms),
+        measurement(after_ms),
+    )
+
+
+STUDY = FactorStudy(
+    BASE,
+    Cost(100, 1_000_000),
+    (
+        block(Factor.KERNEL, {3: 1.1, 5: 1.5, 7: 2.0}, before_ms=1.0, after_ms=1.2),
+        block(SE, {"none": 0.8, "all": 1.2}, before_ms=1.2, after_ms=1.2),
+    ),
+)
+"""Of a base that drifts from 1.0 to 1.2 ms while the kernels are measured."""
+
+
+def test_ratios_follow_the_drift_of_the_base() -> None:
+    three, five, seven, none, everywhere = STUDY.costs()
+    assert three.ratio == pytest.approx(1.1 / 1.05)
+    assert five.ratio == pytest.approx(1.5 / 1.1)
+    assert seven.ratio == pytest.approx(2.0 / 1.15)
+    assert none.ratio == pytest.approx(0.8 / 1.2)
+    assert everywhere.ratio == pytest.approx(1.0)
+
+
+def test_intervals_hold_all_that_the_base_did() -> None:
+    five = STUDY.costs()[1]
+    assert (five.ratio_low, five.ratio_high) == pytest.approx((1.5 / 1.2, 1.5 / 1.0))
+    assert all(found.ratio_low <= found.ratio <= found.ratio_high for found in STUDY.costs())
+
+
+def test_ms_per_mac() -> None:
+    five = STUDY.costs()[1]
+    assert five.macs_ratio == 2.0
+    assert five.ms_per_gmac == pytest.approx(1.5 / 0.002)
+
+
+def test_spread_counts_variants_that_are_the_base() -> None:
+    """The tiny network has squeeze-excitation in all its residual blocks; its kernels are 3 and 5."""
+    assert [found.is_base for found in STUDY.costs()] == [False, False, False, False, True]
+    assert [m.latency_ms for m in STUDY.base_measurements()["openvino fp32"]] == [1.0, 1.2, 1.2, 1.2, 1.2]
+    assert STUDY.base_medians_ms() == {"openvino fp32": 1.2}
+    assert STUDY.base_spreads()["openvino fp32"] == pytest.approx(0.2 / 1.2)
+
+
+def test_unstable_bases_make_their_variants_unstable() -> None:
+    shaky = replace(STUDY.blocks[0], after=measurement(1.2, unstable=True))
+    study = replace(STUDY, blocks=(shaky, STUDY.blocks[1]))
+    assert [found.unstable for found in study.costs()] == [True, True, True, False, False]
+
+
+def test_json_of_a_study() -> None:
+    document = json.loads(json.dumps(STUDY.to_dict(), allow_nan=False))
+    assert document["base"] == "tiny"
+    assert [engine["base_ms"] for engine in document["engines"]] == [1.2]
+    assert [found["value"] for found in document["costs"]] == [3, 5, 7, "none", "all"]
+
+
+def test_blocks_survive_json() -> None:
+    for found in STUDY.blocks:
+        assert FactorBlock.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+def test_figure_has_a_panel_per_factor(tmp_path: Path) -> None:
+    other = tuple(replace(b, fingerprint=replace(b.fingerprint, precision="int8")) for b in STUDY.blocks)
+    plot_factors(replace(STUDY, blocks=STUDY.blocks + other), tmp_path / "new" / "factors.png")
+    pixels = np.asarray(Image.open(tmp_path / "new" / "factors.png").convert("RGB")).reshape(-1, 3)
+    for colour in ("0072b2", "d55e00"):
+        assert (pixels == np.array(list(bytes.fromhex(colour)))).all(axis=1).sum() > 50
+
+
+def test_figure_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"factors\.txt.*\.png"):
+        plot_factors(STUDY, tmp_path / "factors.txt")
+
+
+def stop_after(number: int) -> Any:
+    def progress(done: int, wanted: int, what: str, found: Measurement) -> None:
+        assert wanted == 9
+        if done == number:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def test_study_is_measured_stopped_and_continued(tmp_path: Path) -> None:
+    path, engine = tmp_path / "new" / "factors.json", get_engine("openvino")
+    factors = (SE, Factor.LAYERS)
+    with pytest.raises(KeyboardInterrupt):
+        measure_factors(BASE, [engine], factors=factors, path=path, progress=stop_after(7))
+    (kept,) = json.loads(path.read_text())["blocks"]
+    assert (kept["factor"], kept["values"]) == ("squeeze-excite", ["none", "all"])
+
+    said: list[tuple[int, int, str]] = []
+    study = measure_factors(
+        BASE,
+        [engine],
+        factors=factors,
+        path=path,
+        progress=lambda done, wanted, what, _: said.append((done, wanted, what)),
+    )
+    assert [number for number, _, _ in said] == list(range(1, len(said) + 1))
+    assert {wanted for _, wanted, _ in said} == {len(said)}
+    assert (said[0][2], said[1][2]) == ("openvino fp32, base", "openvino fp32, layers 0.5 x")
+    assert study.blocks[0] == FactorBlock.from_dict(kept)
+    assert [b.factor for b in study.blocks] == [SE, Factor.LAYERS]
+
+    def fail(*_: object) -> None:
+        raise AssertionError("measured again")
+
+    assert measure_factors(BASE, [engine], factors=factors, path=path, progress=fail) == study
+    assert [p.name for p in path.parent.iterdir()] == ["factors.json"]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A study of the tiny network, as if it had been measured on this machine."""
+    mine = replace(STUDY.blocks[1], fingerprint=get_engine("openvino").fingerprint())
+    file.write(tmp_path / "factors.json", BASE, [mine])
+    return tmp_path / "factors.json"
+
+
+def test_files_that_do_not_fit_are_refused_and_kept(path: Path) -> None:
+    original = path.read_text()
+    engine = get_engine("openvino")
+    changes = {
+        "another base": ("another base, tiny", replace(BASE, num_classes=5), original),
+        "another version": (
+            "engine_version was 1.0, is",
+            BASE,
+            original.replace(engine.fingerprint().engine_version, "1.0"),
+        ),
+        "newer": ("format 9", BASE, original.replace('"tiernas_factors": 1', '"tiernas_factors": 9')),
+        "another kind": ("no factor study", BASE, "[]"),
+        "torn": ("no JSON", BASE, original[:-40]),
+        "damaged": ("damaged", BASE, original.replace('"before"', '"later"')),
+    }
+    for words, base, text in changes.values():
+        path.write_text(text)
+        with pytest.raises(UsageError, match=rf"factors\.json: .*{words}.*delete the file"):
+            measure_factors(base, [engine], factors=[SE], path=path)
+        assert path.read_text() == text
+
+
+def test_full_disk_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = path.read_text()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UsageError, match=r"factors\.json: cannot be written \(No space left on device\)"):
+        file.write(path, BASE, STUDY.blocks)
+    assert path.read_text() == original
+    assert [p.name for p in path.parent.iterdir()] == ["factors.json"]
+
+
+def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.json").write_text(ARCHITECTURE.to_json())
+    words = ["latency", "factors", "--base", "mine.json", "--classes", "4", "--factor", "squeeze-excite"]
+    words += ["--engine", "openvino:fp32", "--engine", "onnxruntime", "--output", "out", "--plot", "more.svg"]
+    document = json.loads(CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False).stdout)
+    assert [engine["engine"] for engine in document["engines"]] == ["openvino fp32", "onnxruntime fp32"]
+    assert [found["label"] for found in document["costs"]] == ["none", "all"] * 2
+    assert sorted(p.name for p in Path("out").iterdir()) == ["factors.json", "factors.png"]
+    assert Path("more.svg").read_text().startswith("<?xml")
+    shown = CliRunner().invoke(app, words, catch_exceptions=False).stdout
+    assert "all = base" in shown
+    assert "onnxruntime fp32: base" in shown
