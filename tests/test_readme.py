@@ -25,6 +25,8 @@ SMALLER = {
     ],
     "build": ["--networks", "8"],
     "check": ["--networks", "3"],
+    "factors": ["--base", "gpunet_p0", "--resolution", "64", "--factor", "squeeze-excite"],
+    "measure": ["--resolution", "64"],
 }
 
 

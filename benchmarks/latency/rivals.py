@@ -26,7 +26,7 @@ from tiernas.latency.subject import find_subject
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-RULE = StopRule(min_s=1.0, limit_s=30.0)
+RULE = StopRule(min_s=1.0, limit_s=6.0)
 """Longer than by default: the slowest networks take a third of a second."""
 
 

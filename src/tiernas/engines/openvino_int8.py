@@ -30,6 +30,7 @@ def quantize(model: openvino.Model, calibration: FloatArray, batch: int) -> open
     Raises:
         NotInstalledError: NNCF is not installed.
     """
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # NNCF makes it warn that there is no GPU
     try:
         import nncf
     except ImportError as error:
