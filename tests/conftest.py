@@ -1,5 +1,7 @@
 """Settings of all tests."""
 
+import logging
+
 import pytest
 from hypothesis import HealthCheck, settings
 
