@@ -35,7 +35,7 @@ def quantize(model: openvino.Model, calibration: FloatArray, batch: int) -> open
         import nncf
     except ImportError as error:
         raise NotInstalledError("NNCF", "openvino") from error
-    nncf.set_log_level(logging.ERROR)
+    logging.getLogger("nncf").setLevel(logging.ERROR)  # nncf.set_log_level sets other people's handlers too
     batches = [calibration[i : i + batch] for i in range(0, len(calibration), batch)]
     with contextlib.redirect_stdout(io.StringIO()):  # progress bars
         return nncf.quantize(
