@@ -37,20 +37,18 @@ class Deployment:
 
 
 def try_deployment(
-    network: ConvNet, splits: Splits, engine: Engine, exact_accuracy: float, budget_points: float
+    network: ConvNet, splits: Splits, engine: Engine, exact: Engine, exact_accuracy: float, budget_points: float
 ) -> Deployment:
     """Runs a trained network as it will be deployed.
 
     Args:
         network: The network, trained.
         splits: Its data: calibrated with training images, evaluated on the test part.
-        engine: The engine with its precision, which is not its most exact one.
+        engine: The engine with its precision.
+        exact: The engine that it is compared with, `engine.more_exact()`.
         exact_accuracy: Accuracy of the network in fp32 on the test part, 0 to 1.
         budget_points: Accuracy that the low precision may lose, in percentage points.
     """
-    precisions = engine.precisions()
-    more_exact = precisions[precisions.index(engine.precision) - 1]
-    exact = type(engine)(more_exact, engine.batch, engine.threads)
     resolution = network.architecture.resolution
     calibration = _inputs(splits.train, slice(0, CALIBRATION_IMAGES), resolution)
     with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:

@@ -190,7 +190,8 @@ def _optimizer_class(config: SearchConfig) -> type[Optimizer]:
 
 def _try_deployments(config: SearchConfig, ledger: Ledger, study: Study, splits: Splits, engine: Engine) -> None:
     """Runs trained finalists in the engine's precision, where that is not its most exact one, and records it."""
-    if engine.precision == engine.precisions()[0]:
+    exact = engine.more_exact()
+    if exact is None:
         return
     for finalist in ledger.candidates(study, Purpose.FINAL):
         measured, result = finalist.measurement, finalist.result
@@ -198,7 +199,7 @@ def _try_deployments(config: SearchConfig, ledger: Ledger, study: Study, splits:
             continue
         network = load_trained(checkpoint_dir(config.study.output, study, finalist))
         budget_points = config.finalists.accuracy_budget_points
-        found = try_deployment(network, splits, engine, result["test_accuracy"], budget_points)
+        found = try_deployment(network, splits, engine, exact, result["test_accuracy"], budget_points)
         _log.info("tier %s ms: finalist %d: %s", study.name, finalist.number, found.reason)
         ledger.record_measurement(finalist, {**measured, "deployment": asdict(found)})
 

@@ -1,4 +1,4 @@
-"""`tiernas latency build | check | show`."""
+"""`tiernas latency build | check | show`; `measure` and `factors` are in modules of their own."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tiernas.cli import measure
 from tiernas.cli.factors import factors
+from tiernas.cli.measure import measure
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 
 if TYPE_CHECKING:
     from tiernas.latency import CheckedNetwork, Record
 
 app = typer.Typer(help="The latency table of this device.", no_args_is_help=True, rich_markup_mode=None)
-app.command("measure")(measure.measure)
+app.command("measure")(measure)
+app.command("factors")(factors)
 
 SpaceOption = Annotated[str, typer.Option("--space", help="Search space.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="Deployment engine.")]
@@ -194,6 +195,3 @@ def _show_checked(done: int, wanted: int, network: CheckedNetwork) -> None:
         100 * network.error,
         unstable,
     )
-
-
-app.command("factors")(factors)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from tiernas.doctor.system_file import read
+
 _V1_UNLIMITED = 2**62
 """Version 1 says "no memory limit" with the largest multiple of a page below 2^63."""
 
@@ -24,7 +26,7 @@ def cpu_limit(root: Path = Path("/")) -> float | None:
     """
     limits = [parse_cpu_max(text) for text in _v2(root, "cpu.max")]
     for folder in _v1_folders(root, "cpu"):
-        quota, period = _read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")
+        quota, period = read(folder / "cpu.cfs_quota_us"), read(folder / "cpu.cfs_period_us")
         if quota is not None and period is not None:
             limits.append(parse_quota(quota, period))
     return min((limit for limit in limits if limit is not None), default=None)
@@ -36,7 +38,7 @@ def memory_limit(root: Path = Path("/")) -> int | None:
     Args:
         root: Folder that holds `proc` and `sys`.
     """
-    v1 = (_read(folder / "memory.limit_in_bytes") for folder in _v1_folders(root, "memory"))
+    v1 = (read(folder / "memory.limit_in_bytes") for folder in _v1_folders(root, "memory"))
     limits = [parse_bytes(text) for text in [*_v2(root, "memory.max"), *v1] if text is not None]
     return min((limit for limit in limits if limit is not None), default=None)
 
@@ -69,7 +71,7 @@ def _v2(root: Path, name: str) -> Iterator[str]:
     """The contents of a file in this process's group of version 2 and in all groups above it."""
     for controllers, path in _groups(root):
         if not controllers:
-            yield from (t for folder in _upwards(root / "sys/fs/cgroup", path) if (t := _read(folder / name)))
+            yield from (t for folder in _upwards(root / "sys/fs/cgroup", path) if (t := read(folder / name)))
 
 
 def _v1_folders(root: Path, controller: str) -> Iterator[Path]:
@@ -82,7 +84,7 @@ def _v1_folders(root: Path, controller: str) -> Iterator[Path]:
 
 def _groups(root: Path) -> Iterator[tuple[list[str], PurePosixPath]]:
     """Controllers and path of each group of this process; no controllers for version 2."""
-    for line in (_read(root / "proc/self/cgroup") or "").splitlines():
+    for line in (read(root / "proc/self/cgroup") or "").splitlines():
         hierarchy, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if hierarchy.isdigit() and path.startswith("/"):
@@ -94,10 +96,3 @@ def _upwards(mount: Path, path: PurePosixPath) -> Iterator[Path]:
     """A group's folder and those above it up to the mount; inside a container the mount is the container's group."""
     for group in (path, *path.parents):
         yield mount / group.relative_to("/")
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return None

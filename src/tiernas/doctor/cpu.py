@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tiernas.doctor.cgroup import cpu_limit
 from tiernas.doctor.finding import Finding, Level
+from tiernas.doctor.system_file import read
 
 _CPU = Path("sys/devices/system/cpu")
 
@@ -21,8 +22,8 @@ def governor(root: Path = Path("/")) -> Finding | None:
     Args:
         root: Folder that holds `sys`.
     """
-    read = (_read(path) for path in sorted((root / _CPU).glob("cpu[0-9]*/cpufreq/scaling_governor")))
-    found = Counter(name for name in read if name)
+    names = (read(path) for path in sorted((root / _CPU).glob("cpu[0-9]*/cpufreq/scaling_governor")))
+    found = Counter(name for name in names if name)
     slow = {name: count for name, count in found.items() if name != "performance"}
     if not slow:
         return None
@@ -42,9 +43,9 @@ def boost(root: Path = Path("/")) -> Finding | None:
         root: Folder that holds `sys`.
     """
     intel, other = _CPU / "intel_pstate/no_turbo", _CPU / "cpufreq/boost"
-    if _read(root / intel) == "0":
+    if read(root / intel) == "0":
         off = f"echo 1 | sudo tee /{intel}"
-    elif _read(root / other) == "1":
+    elif read(root / other) == "1":
         off = f"echo 0 | sudo tee /{other}"
     else:
         return None
@@ -63,9 +64,9 @@ def smt(root: Path = Path("/")) -> Finding | None:
     Args:
         root: Folder that holds `sys`.
     """
-    if _read(root / _CPU / "smt/active") != "1":
+    if read(root / _CPU / "smt/active") != "1":
         return None
-    siblings = _read(root / _CPU / "cpu0/topology/thread_siblings_list")
+    siblings = read(root / _CPU / "cpu0/topology/thread_siblings_list")
     return Finding(
         Level.NOTE,
         "SMT",
@@ -81,8 +82,8 @@ def hypervisor(root: Path = Path("/")) -> Finding | None:
     Args:
         root: Folder that holds `proc` and `sys`.
     """
-    flags = (_read(root / "proc/cpuinfo") or "").partition("\nflags")[2].partition("\n")[0].split()
-    kind = _read(root / "sys/hypervisor/type")
+    flags = (read(root / "proc/cpuinfo") or "").partition("\nflags")[2].partition("\n")[0].split()
+    kind = read(root / "sys/hypervisor/type")
     on_arm = (root / "proc/device-tree/hypervisor").is_dir()
     if "hypervisor" not in flags and not kind and not on_arm:
         return None
@@ -131,10 +132,3 @@ def affinity(allowed: int, cores: int) -> Finding | None:
         "Threads beyond these wait for each other; others may use the same cores, which does not show as load.",
         f"use --threads {allowed} or fewer; widen the set with taskset, or docker run --cpuset-cpus",
     )
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return None

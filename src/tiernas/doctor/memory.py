@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tiernas.doctor.cgroup import memory_limit
 from tiernas.doctor.finding import Finding, Level
+from tiernas.doctor.system_file import read
 
 ENOUGH_MB = 2048
 """Exporting, compiling and measuring the largest network of the space `gpunet` needs less than this."""
@@ -54,8 +55,5 @@ def swap(root: Path = Path("/")) -> Finding | None:
 
 def _meminfo_mb(root: Path) -> dict[str, int]:
     """Sizes in /proc/meminfo, in MB (its kB are 1024 bytes); empty where there is none."""
-    try:
-        text = (root / "proc/meminfo").read_text(encoding="utf-8")
-    except OSError:
-        return {}
+    text = read(root / "proc/meminfo") or ""
     return {key: int(kb) // 1024 for key, kb in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.M)}

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from tiernas.engines.calibration import FloatArray
-from tiernas.engines.fingerprint import Fingerprint
+from tiernas.engines.fingerprint import Fingerprint, cpu_device, cpu_flags
 from tiernas.errors import UsageError
 
 
@@ -48,6 +48,15 @@ class CompiledNetwork(abc.ABC):
         Raises:
             UsageError: The images have another shape.
         """
+
+    def require_shape(self, images: FloatArray) -> None:
+        """Refuses images that are not of `input_shape`.
+
+        Raises:
+            UsageError: They have another shape.
+        """
+        if images.shape != self.input_shape:
+            raise UsageError(f"images of shape {images.shape}: the network takes {self.input_shape}")
 
     @abc.abstractmethod
     def infer(self) -> None:
@@ -128,9 +137,27 @@ class Engine(abc.ABC):
             NotInstalledError: The runtime is not installed.
         """
 
+    def more_exact(self) -> Self | None:
+        """The engine with its next more exact precision, all else equal; None if there is none."""
+        precisions = self.precisions()
+        place = precisions.index(self.precision)
+        return type(self)(precisions[place - 1], self.batch, self.threads) if place else None
+
     @abc.abstractmethod
     def fingerprint(self) -> Fingerprint:
         """What a measured latency depends on, besides the network."""
+
+    def cpu_fingerprint(self, engine_version: str) -> Fingerprint:
+        """The fingerprint of an engine that runs on this machine's CPU."""
+        return Fingerprint(
+            device=cpu_device(),
+            engine=self.name,
+            engine_version=engine_version,
+            precision=self.precision,
+            batch=self.batch,
+            threads=self.threads,
+            flags=cpu_flags(),
+        )
 
     @abc.abstractmethod
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> CompiledNetwork:

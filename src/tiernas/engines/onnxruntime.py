@@ -20,7 +20,7 @@ from scipy.stats import trim_mean
 
 from tiernas.engines.calibration import FloatArray, calibration_images
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
-from tiernas.engines.fingerprint import Fingerprint, cpu_device, cpu_flags
+from tiernas.engines.fingerprint import Fingerprint, cpu_flags
 from tiernas.engines.onnx_file import OnnxNetwork, last_line, read_network
 from tiernas.engines.quantization import quantize_for_onnxruntime
 from tiernas.errors import NotInstalledError, UsageError
@@ -62,15 +62,7 @@ class OnnxRuntimeEngine(Engine):
         return ("fp32", "int8")
 
     def fingerprint(self) -> Fingerprint:
-        return Fingerprint(
-            device=cpu_device(),
-            engine=self.name,
-            engine_version=onnxruntime.__version__,
-            precision=self.precision,
-            batch=self.batch,
-            threads=self.threads,
-            flags=cpu_flags(),
-        )
+        return self.cpu_fingerprint(onnxruntime.__version__)
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> OnnxRuntimeNetwork:
         network = read_network(onnx_path, self.batch)
@@ -102,8 +94,7 @@ class OnnxRuntimeNetwork(CompiledNetwork):
         self._binding = _bound(self._session)
 
     def run(self, images: FloatArray) -> FloatArray:
-        if images.shape != self.input_shape:
-            raise UsageError(f"images of shape {images.shape}: the network takes {self.input_shape}")
+        self.require_shape(images)
         feed = {self._network.input_name: images.astype(np.float32, copy=False)}
         return np.array(self._session.run(None, feed)[0], dtype=np.float32)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tiernas.engines.calibration import FloatArray, calibration_images
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
-from tiernas.engines.fingerprint import Fingerprint, cpu_device, cpu_flags
+from tiernas.engines.fingerprint import Fingerprint
 from tiernas.engines.onnx_file import last_line, read_network
 from tiernas.errors import NotInstalledError, UsageError
 
@@ -55,15 +55,7 @@ class OpenVinoEngine(Engine):
         return ("fp32", *bf16, "int8")
 
     def fingerprint(self) -> Fingerprint:
-        return Fingerprint(
-            device=cpu_device(),
-            engine=self.name,
-            engine_version=openvino.__version__.partition("-")[0],
-            precision=self.precision,
-            batch=self.batch,
-            threads=self.threads,
-            flags=cpu_flags(),
-        )
+        return self.cpu_fingerprint(openvino.__version__.partition("-")[0])
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> OpenVinoNetwork:
         network = read_network(onnx_path, self.batch)
@@ -102,8 +94,7 @@ class OpenVinoNetwork(CompiledNetwork):
         self._request = _request(model, options)
 
     def run(self, images: FloatArray) -> FloatArray:
-        if images.shape != self.input_shape:
-            raise UsageError(f"images of shape {images.shape}: the network takes {self.input_shape}")
+        self.require_shape(images)
         return np.array(self._request.infer([images.astype(np.float32, copy=False)])[0], dtype=np.float32)
 
     def infer(self) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 
 from tiernas.engines.calibration import FloatArray
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
-from tiernas.engines.fingerprint import Fingerprint, cpu_device, cpu_flags
+from tiernas.engines.fingerprint import Fingerprint, cpu_flags
 from tiernas.engines.onnx_file import OnnxNetwork, last_line, read_network
 from tiernas.errors import NotInstalledError, UsageError
 
@@ -49,15 +49,7 @@ class TorchEngine(Engine):
         return ("fp32", "bf16") if has_bf16 else ("fp32",)
 
     def fingerprint(self) -> Fingerprint:
-        return Fingerprint(
-            device=cpu_device(),
-            engine=self.name,
-            engine_version=torch.__version__.partition("+")[0],
-            precision=self.precision,
-            batch=self.batch,
-            threads=self.threads,
-            flags=cpu_flags(),
-        )
+        return self.cpu_fingerprint(torch.__version__.partition("+")[0])
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> TorchNetwork:
         return TorchNetwork(read_network(onnx_path, self.batch), self.fingerprint())
@@ -97,8 +89,7 @@ class TorchNetwork(CompiledNetwork):
             raise UsageError(f"{network.path}: {fingerprint.engine} cannot run it: {_reason(error)}") from error
 
     def run(self, images: FloatArray) -> FloatArray:
-        if images.shape != self.input_shape:
-            raise UsageError(f"images of shape {images.shape}: the network takes {self.input_shape}")
+        self.require_shape(images)
         with _threads(self.fingerprint.threads), torch.inference_mode():
             logits = self._call(self._tensor(images))
         return np.array(logits.float().numpy())

@@ -80,8 +80,7 @@ class TensorRtNetwork(CompiledNetwork):
             cache.put(key, compiled)
 
     def run(self, images: FloatArray) -> FloatArray:
-        if images.shape != self.input_shape:
-            raise UsageError(f"images of shape {images.shape}: the network takes {self.input_shape}")
+        self.require_shape(images)
         with torch.cuda.stream(self._stream):
             self._images.copy_(torch.from_numpy(np.array(images, dtype=np.float32)))
             self._graph.replay()

@@ -5,11 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import torch
-
 from tiernas.engines import Engine, Measurement, StopRule
 from tiernas.latency.observe import measure_repeatedly
-from tiernas.networks import build_layer, write_onnx
+from tiernas.networks import build_layer, repeatable_weights, write_onnx
 from tiernas.spaces import Layer
 
 
@@ -19,8 +17,7 @@ def measure_layer(layer: Layer, num_classes: int, engine: Engine, rule: StopRule
     Its latency has costs that the layer does not have inside a network, such as changes of layout at both ends, and
     lacks fusions with its neighbours; sums of such latencies are off for that reason (docs/latency.md).
     """
-    with tempfile.TemporaryDirectory(prefix="tiernas-") as folder, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with tempfile.TemporaryDirectory(prefix="tiernas-") as folder, repeatable_weights():
         path = Path(folder) / "layer.onnx"
         shape = (engine.batch, layer.in_channels, layer.in_size, layer.in_size)
         write_onnx(build_layer(layer, num_classes), path, shape)

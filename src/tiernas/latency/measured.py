@@ -17,13 +17,12 @@ from tiernas.engines import (
     StopRule,
     device_lock,
     graph_digest,
-    measure,
 )
 from tiernas.engines.calibration import FloatArray
 from tiernas.engines.onnx_file import read_network
 from tiernas.errors import UsageError
 from tiernas.latency.advice import Advice, Candidate, advise
-from tiernas.latency.observe import MEASURE_ATTEMPTS, by_layer
+from tiernas.latency.observe import by_layer, measure_repeatedly
 from tiernas.latency.subject import Subject
 from tiernas.networks import Cost
 from tiernas.spaces import Architecture, Layer
@@ -168,13 +167,13 @@ def measure_subject(
     with subject.onnx_file(engine.batch) as path:
         images = calibrate(_image_size(path, engine.batch)) if calibrate else None
         with engine.compile(path, images) as network:
-            measurement = _measure(network, rule)
+            measurement = measure_repeatedly(network, rule)
             nodes = _profile(network) if profile else ()
             input_shape, fingerprint = network.input_shape, network.fingerprint
         comparison = None
         if more_exact:
             with more_exact.compile(path, images) as network:
-                exact = Candidate(more_exact.precision, _measure(network, rule))
+                exact = Candidate(more_exact.precision, measure_repeatedly(network, rule))
             advice = advise(Candidate(engine.precision, measurement), exact)
             comparison = Comparison(exact.precision, exact.measurement, advice)
         return MeasuredNetwork(
@@ -192,27 +191,19 @@ def measure_subject(
 
 
 def _more_exact(engine: Engine) -> Engine:
-    precisions = engine.precisions()
-    place = precisions.index(engine.precision)
-    if place == 0:
+    more_exact = engine.more_exact()
+    if more_exact is None:
         raise UsageError(
             f"compare: {engine.precision} is the most exact precision of {engine.name}; "
-            f"choose a lower one, of {', '.join(precisions[1:]) or 'another engine'}"
+            f"choose a lower one, of {', '.join(engine.precisions()[1:]) or 'another engine'}"
         )
-    return type(engine)(precisions[place - 1], engine.batch, engine.threads)
+    return more_exact
 
 
 def _image_size(path: Path, batch: int) -> tuple[int, int]:
     """Height and width of a network's input."""
     _, _, height, width = read_network(path, batch).input_shape
     return height, width
-
-
-def _measure(network: CompiledNetwork, rule: StopRule | None) -> Measurement:
-    found = [measure(network, rule)]
-    while found[-1].unstable and len(found) < MEASURE_ATTEMPTS:
-        found.append(measure(network, rule))
-    return min(found, key=lambda measurement: measurement.rank)
 
 
 def _profile(network: CompiledNetwork) -> Sequence[NodeTime]:

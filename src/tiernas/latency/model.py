@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from tiernas.latency.deviation import DEVIATIONS, Deviation, Scales
 from tiernas.latency.observations import Observations
-from tiernas.latency.rows import unique_rows
 from tiernas.latency.trend import fit_trend, predict_trend
 from tiernas.spaces.layer import IntArray
 
@@ -25,28 +24,17 @@ class LayerModel:
     Attributes:
         coefficients: The trend, see `tiernas.latency.trend.fit_trend`.
         deviation: The correction; None where measurements are too noisy to learn one.
-        seen_rows: `u x 10` layer rows that were measured.
-        seen_networks: `u` counts of the networks that had them.
         factor: What all predictions are multiplied by.
     """
 
     coefficients: FloatArray
     deviation: Deviation | None
-    seen_rows: IntArray
-    seen_networks: npt.NDArray[np.int64]
     factor: float = 1.0
 
     def predict(self, rows: IntArray) -> FloatArray:
         """Latencies in ms (`m`) of different layer rows (`m x 10`)."""
         trend_ms = self.factor * predict_trend(self.coefficients, rows)
         return trend_ms if self.deviation is None else trend_ms * np.exp(self.deviation.mean(rows))
-
-    def times_seen(self, rows: IntArray) -> npt.NDArray[np.int64]:
-        """In how many measured networks each layer row (`m x 10`) was seen (`m`)."""
-        distinct, index = unique_rows(np.concatenate([self.seen_rows, rows]))
-        found = np.zeros(len(distinct), dtype=np.int64)
-        found[index[: len(self.seen_rows)]] = self.seen_networks
-        return found[index[len(self.seen_rows) :]]
 
 
 def fit_layers(observed: Observations) -> tuple[LayerModel, FloatArray]:
@@ -63,18 +51,15 @@ def fit_layers(observed: Observations) -> tuple[LayerModel, FloatArray]:
         known, test = observed.subset(index[~held]), observed.subset(index[held])
         coefficients = fit_trend(known)
         for row, scales in enumerate(DEVIATIONS):
-            layer_ms = _model(known, coefficients, scales).predict(test.rows)
+            layer_ms = _fit(known, coefficients, scales).predict(test.rows)
             ratios[row, held] = np.bincount(test.network, layer_ms, minlength=len(test.whole_ms)) / test.whole_ms
     best = int(np.argmin(np.abs(ratios - 1) @ observed.weight))
-    return _model(observed, fit_trend(observed), DEVIATIONS[best]), ratios[best]
+    return _fit(observed, fit_trend(observed), DEVIATIONS[best]), ratios[best]
 
 
-def _model(observed: Observations, coefficients: FloatArray, scales: Scales | None) -> LayerModel:
-    distinct, index = unique_rows(observed.rows)
-    pairs, _ = unique_rows(np.stack([index, observed.network], axis=1))
-    networks = np.bincount(pairs[:, 0], minlength=len(distinct))
+def _fit(observed: Observations, coefficients: FloatArray, scales: Scales | None) -> LayerModel:
     deviation = None if scales is None else Deviation(observed, coefficients, scales)
-    model = LayerModel(coefficients, deviation, distinct, networks)
+    model = LayerModel(coefficients, deviation)
     whole_ms = np.bincount(observed.network, model.predict(observed.rows))
     # Load and cold caches only ever add time to a layer, so a robust fit of layers falls short in the sum.
-    return LayerModel(coefficients, deviation, distinct, networks, float(np.median(observed.whole_ms / whole_ms)))
+    return replace(model, factor=float(np.median(observed.whole_ms / whole_ms)))

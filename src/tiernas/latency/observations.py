@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tiernas.errors import UsageError
 from tiernas.latency.file import Record
+from tiernas.latency.rows import unique_rows
 from tiernas.spaces import SearchSpace
 from tiernas.spaces.layer import IntArray
 
@@ -44,6 +45,12 @@ class Observations:
     layer_ms: FloatArray
     whole_ms: FloatArray
     weight: FloatArray
+
+    def distinct_layers(self) -> tuple[IntArray, npt.NDArray[np.int64]]:
+        """The different layer rows (`u x 10`), and in how many networks each is (`u`)."""
+        distinct, index = unique_rows(self.rows)
+        pairs, _ = unique_rows(np.stack([index, self.network], axis=1))
+        return distinct, np.bincount(pairs[:, 0], minlength=len(distinct))
 
     def subset(self, networks: npt.NDArray[np.int64]) -> Observations:
         """The observations of some networks, renumbered in the order given."""

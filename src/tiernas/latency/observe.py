@@ -9,10 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from tiernas.engines import CompiledNetwork, Engine, Measurement, NodeTime, StopRule, device_lock, graph_digest, measure
-from tiernas.networks import build, export_onnx
+from tiernas.networks import export_untrained
 from tiernas.spaces import Architecture
 
 _LAYER = re.compile(r"/blocks/blocks\.(\d+)/")
@@ -100,8 +98,7 @@ def by_layer(nodes: Iterable[NodeTime], num_layers: int) -> tuple[float, ...]:
 
 @contextmanager
 def _exported(architecture: Architecture, num_classes: int, batch: int) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="tiernas-") as folder, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
         path = Path(folder) / "network.onnx"
-        export_onnx(build(architecture, num_classes), path, batch=batch)
+        export_untrained(architecture, num_classes, path, batch=batch)
         yield path

@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
 from tiernas.errors import UsageError
-from tiernas.networks import Cost, build, cost, export_onnx
+from tiernas.networks import Cost, cost, export_untrained
 from tiernas.networks.timm_models import TimmNetwork, build_timm, export_timm, near_timm_names
 from tiernas.spaces import Architecture, get_space, released, released_names
 
@@ -75,21 +73,20 @@ class ArchitectureSubject(Subject):
     """
 
     def __init__(self, name: str, kind: str, architecture: Architecture, num_classes: int) -> None:
-        for number, layer in enumerate(architecture.layers):
-            if layer.out_size < 1:
-                raise UsageError(
-                    f"{name}: a resolution of {architecture.resolution} is too small: layer {number} ({layer.block}, "
-                    f"kernel {layer.kernel}) is left with {layer.in_size} x {layer.in_size} pixels; choose a larger one"
-                )
+        number = architecture.shrunk_layer
+        if number is not None:
+            layer = architecture.layers[number]
+            raise UsageError(
+                f"{name}: a resolution of {architecture.resolution} is too small: layer {number} ({layer.block}, "
+                f"kernel {layer.kernel}) is left with {layer.in_size} x {layer.in_size} pixels; choose a larger one"
+            )
         self.name, self.kind, self.architecture = name, kind, architecture
         self.cost = cost(architecture, num_classes)
         self._num_classes = num_classes
 
     def write(self, path: Path, batch: int) -> None:
         assert self.architecture is not None
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            export_onnx(build(self.architecture, self._num_classes), path, batch=batch)
+        export_untrained(self.architecture, self._num_classes, path, batch=batch)
 
 
 class TimmSubject(Subject):
@@ -158,7 +155,7 @@ def find_subject(
             raise UsageError(f"{name}: the resolution and classes of an ONNX file are fixed; export another")
         return OnnxSubject(Path(name))
     if name.lower().endswith(".json"):
-        kind, architecture = "architecture file", _read_architecture(Path(name))
+        kind, architecture = "architecture file", Architecture.read(Path(name))
     elif _VECTOR.fullmatch(name):
         of = get_space(space)
         kind, architecture = f"vector of {space}", of.decode([int(value) for value in name.split(",")])
@@ -168,19 +165,6 @@ def find_subject(
     if resolution:
         architecture = dataclasses.replace(architecture, resolution=resolution)
     return ArchitectureSubject(name, kind, architecture, classes)
-
-
-def _read_architecture(path: Path) -> Architecture:
-    try:
-        return Architecture.from_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UsageError(f"{path}: there is no such file") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: is no text; an architecture is written by Architecture.to_json()") from error
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
 
 
 def _released(name: str) -> Architecture:

@@ -66,7 +66,10 @@ class LatencyTable:
                 f"the latency table has {len(self.records)} networks; it needs at least {self.FEWEST}: continue it "
                 "with: tiernas latency build"
             )
-        self.model, self._held_out_ratio = fit_layers(observations(self.space, self.records))
+        observed = observations(self.space, self.records)
+        self.model, self._held_out_ratio = fit_layers(observed)
+        rows, networks = observed.distinct_layers()
+        self._seen = {Layer.from_row(row): int(times) for row, times in zip(rows, networks, strict=True)}
 
     @classmethod
     def load(cls, path: Path) -> LatencyTable:
@@ -97,12 +100,12 @@ class LatencyTable:
     def layer_costs(self, layers: Sequence[Layer]) -> list[LayerCost]:
         """What the table says of layers, each marked as measured or predicted."""
         rows = _rows(layers)
-        costs = zip(layers, self.model.predict(rows), self.model.times_seen(rows), strict=True)
-        return [LayerCost(layer, float(ms), int(seen)) for layer, ms, seen in costs]
+        costs = zip(layers, self.model.predict(rows), strict=True)
+        return [LayerCost(layer, float(ms), self._seen.get(layer, 0)) for layer, ms in costs]
 
     def dearest_layers(self, n: int) -> list[LayerCost]:
         """The `n` measured layers that cost most, the dearest first."""
-        costs = self.layer_costs([Layer.from_row(row) for row in self.model.seen_rows])
+        costs = self.layer_costs(list(self._seen))
         return sorted(costs, key=lambda cost: -cost.latency_ms)[:n]
 
     def summary(self) -> dict[str, Any]:
@@ -118,7 +121,7 @@ class LatencyTable:
             **self.header.fingerprint.to_dict(),
             "networks": len(self.records),
             "unstable": sum(record.observation.measurement.unstable for record in self.records),
-            "layers_measured": len(self.model.seen_rows),
+            "layers_measured": len(self._seen),
             "fastest_ms": float(whole_ms.min()),
             "slowest_ms": float(whole_ms.max()),
             "cv_mape": float(100 * np.abs(ratio - 1).mean()),

@@ -1,8 +1,8 @@
 """Networks: `Architecture` to torch modules and to ONNX."""
 
-from tiernas.networks.convnet import ConvNet, FeatureNet, build, build_layer
+from tiernas.networks.convnet import ConvNet, FeatureNet, build, build_layer, repeatable_weights
 from tiernas.networks.cost import Cost, cost
-from tiernas.networks.onnx import check_onnx, export_onnx, write_onnx
+from tiernas.networks.onnx import check_onnx, export_onnx, export_untrained, write_onnx
 
 __all__ = [
     "ConvNet",
@@ -13,5 +13,7 @@ __all__ = [
     "check_onnx",
     "cost",
     "export_onnx",
+    "export_untrained",
+    "repeatable_weights",
     "write_onnx",
 ]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, overload
 
+import torch
 from torch import Tensor, nn
 
 from tiernas.networks import blocks
@@ -138,6 +141,14 @@ def _block(layer: Layer, bn_eps: float, drop_path_rate: float) -> nn.Module:
             return blocks.fused_inverted_residual(layer, bn_eps, drop_path_rate)
         case other:
             raise ValueError(f"no block {other!r}")
+
+
+@contextmanager
+def repeatable_weights() -> Iterator[None]:
+    """Networks built inside have the same random weights every time; torch's own random state is left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
 
 
 def _initialise(network: nn.Module) -> None:

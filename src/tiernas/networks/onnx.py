@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from tiernas.errors import TiernasError
-from tiernas.networks.convnet import ConvNet
+from tiernas.networks.convnet import ConvNet, build, repeatable_weights
+from tiernas.spaces.architecture import Architecture
 
 OPSET = 17
 """ONNX operator set: what every supported engine reads."""
@@ -35,6 +36,12 @@ def export_onnx(network: ConvNet, path: Path, *, batch: int = 1) -> None:
     """
     resolution = network.architecture.resolution
     write_onnx(network, path, (batch, 3, resolution, resolution))
+
+
+def export_untrained(architecture: Architecture, num_classes: int, path: Path, *, batch: int = 1) -> None:
+    """Writes a network of repeatable random weights, which is all that a latency needs, as `export_onnx` does."""
+    with repeatable_weights():
+        export_onnx(build(architecture, num_classes), path, batch=batch)
 
 
 def write_onnx(network: nn.Module, path: Path, input_shape: tuple[int, int, int, int]) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tiernas.errors import NotInstalledError, UsageError
+from tiernas.networks.convnet import repeatable_weights
 from tiernas.networks.cost import Cost
 from tiernas.networks.onnx import write_onnx
 from tiernas.networks.same_padding import fix_padding
@@ -62,8 +63,7 @@ def build_timm(name: str, num_classes: int = 1000, resolution: int | None = None
         near = near_timm_names(name)
         hint = f"; near are: {', '.join(near)}" if near else ""
         raise UsageError(f"timm {timm.__version__} has no network {name!r}{hint}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with repeatable_weights():
         module, size = _create(timm, name, num_classes, resolution)
     config: Any = module.pretrained_cfg
     try:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from tiernas.errors import UsageError
@@ -132,6 +133,11 @@ class Architecture:
         )
 
     @property
+    def shrunk_layer(self) -> int | None:
+        """Position of the first layer whose output has no pixel left; None where the resolution is large enough."""
+        return next((i for i, layer in enumerate(self.layers) if layer.out_size < 1), None)
+
+    @property
     def digest(self) -> str:
         """16 hexadecimal digits that are the same for equal architectures in every process and version."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
@@ -139,6 +145,26 @@ class Architecture:
     def to_json(self) -> str:
         """The architecture as one line of JSON, keys sorted."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def read(cls, path: Path) -> Architecture:
+        """The architecture of a file that holds what `to_json` wrote.
+
+        Raises:
+            UsageError: There is no such file, it cannot be read, or it holds no architecture; names the file.
+        """
+        try:
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise UsageError(
+                f"{path}: there is no such file; an architecture is written by Architecture.to_json()"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path}: is no text; an architecture is written by Architecture.to_json()") from error
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+        except (UsageError, TypeError, ValueError) as error:  # of no architecture, or a value of another type
+            raise UsageError(f"{path}: {error}") from error
 
     @classmethod
     def from_json(cls, text: str) -> Architecture:

@@ -18,7 +18,7 @@ import torch
 
 from tiernas.engines import Engine, Fingerprint, StopRule, measure
 from tiernas.errors import UsageError
-from tiernas.networks import ConvNet, build, export_onnx
+from tiernas.networks import ConvNet, build, export_onnx, repeatable_weights
 from tiernas.spaces import Architecture, Head, Stage, Stem
 
 NUM_CLASSES = 4
@@ -49,8 +49,7 @@ class EngineConformance(abc.ABC):
     @pytest.fixture
     def network(self) -> ConvNet:
         """The tiny network, with fixed weights."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with repeatable_weights():
             return build(ARCHITECTURE, NUM_CLASSES).eval()
 
     @pytest.fixture
@@ -114,6 +113,15 @@ class EngineConformance(abc.ABC):
     def test_own_precision_is_declared(self) -> None:
         engine = self.make()
         assert engine.precision in engine.precisions()
+
+    def test_more_exact_precisions_lead_to_the_first(self) -> None:
+        engine: Engine | None = self.make()
+        seen: list[str] = []
+        while engine is not None:
+            seen.insert(0, engine.precision)
+            engine = engine.more_exact()
+        precisions = self.make().precisions()
+        assert tuple(seen) == precisions[: len(seen)]
 
     def test_unknown_precision_names_the_known(self) -> None:
         engine = self.make()

@@ -74,7 +74,7 @@ class Base:
     num_classes: int = 1000
 
     def __post_init__(self) -> None:
-        if not _fits(self.architecture):
+        if self.architecture.shrunk_layer is not None:
             raise UsageError(
                 f"base {self.name}: {self.architecture.resolution} pixels shrink to nothing before the head; "
                 "choose a larger resolution"
@@ -110,9 +110,7 @@ def base_network(name_or_path: str, *, resolution: int | None = None, num_classe
     """
     path = Path(name_or_path)
     if path.suffix == ".json":
-        if not path.is_file():
-            raise UsageError(f"{path}: there is no such file; an architecture is written by Architecture.to_json()")
-        name, architecture = path.stem, _read(path)
+        name, architecture = path.stem, Architecture.read(path)
     else:
         name, architecture = name_or_path, released(name_or_path)
     if num_classes < 1:
@@ -120,13 +118,6 @@ def base_network(name_or_path: str, *, resolution: int | None = None, num_classe
     if resolution is not None:
         architecture = replace(architecture, resolution=resolution)
     return Base(name, architecture, num_classes)
-
-
-def _read(path: Path) -> Architecture:
-    try:
-        return Architecture.from_json(path.read_text(encoding="utf-8"))
-    except (TypeError, ValueError) as error:  # a value of another type, or of no architecture
-        raise UsageError(f"{path}: {error}") from error
 
 
 def variants(base: Architecture, factor: Factor) -> tuple[Variant, ...]:
@@ -138,7 +129,7 @@ def variants(base: Architecture, factor: Factor) -> tuple[Variant, ...]:
     """
     found: dict[Architecture, Variant] = {}
     for value, architecture in _values(base, factor):
-        if _fits(architecture):
+        if architecture.shrunk_layer is None:
             found.setdefault(architecture, Variant(factor, value, architecture))
     return tuple(found.values())
 
@@ -193,10 +184,6 @@ def _deepened(base: Architecture, multiplier: float) -> Architecture:
 
 def _rounded(size: float) -> int:
     return round_channels(size, CHANNEL_STEP)
-
-
-def _fits(architecture: Architecture) -> bool:
-    return all(layer.in_size >= 1 and layer.out_size >= 1 for layer in architecture.layers)
 
 
 def engine_pairs(engines: Sequence[str], precisions: Sequence[str]) -> tuple[tuple[str, str], ...]:
