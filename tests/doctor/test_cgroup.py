@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,24 +9,16 @@ from hypothesis import strategies as st
 
 from tiernas.doctor.cgroup import cpu_limit, memory_limit, parse_bytes, parse_cpu_max, parse_quota
 
-
-def tree(root: Path, files: dict[str, str]) -> Path:
-    """Writes small files into a folder that stands for `/`."""
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
+WriteTree = Callable[[dict[str, str]], Path]
 
 
-def test_version_2_inside_a_container(tmp_path: Path) -> None:
-    root = tree(tmp_path, {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "150000 100000\n"})
+def test_version_2_inside_a_container(write_tree: WriteTree) -> None:
+    root = write_tree({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "150000 100000\n"})
     assert cpu_limit(root) == 1.5
 
 
-def test_version_2_the_tightest_group_above_counts(tmp_path: Path) -> None:
-    root = tree(
-        tmp_path,
+def test_version_2_the_tightest_group_above_counts(write_tree: WriteTree) -> None:
+    root = write_tree(
         {
             "proc/self/cgroup": "0::/user.slice/job.scope\n",
             "sys/fs/cgroup/user.slice/cpu.max": "50000 100000\n",
@@ -40,10 +33,9 @@ def test_version_2_the_tightest_group_above_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mount", ["cpu", "cpu,cpuacct"])
 @pytest.mark.parametrize("group", ["docker/1f", "."])
-def test_version_1(tmp_path: Path, mount: str, group: str) -> None:
+def test_version_1(write_tree: WriteTree, mount: str, group: str) -> None:
     """The group's folder on the host; inside a container the mount is the group itself."""
-    root = tree(
-        tmp_path,
+    root = write_tree(
         {
             "proc/self/cgroup": "9:name=systemd:/docker/1f\n4:memory:/docker/1f\n1:cpu,cpuacct:/docker/1f\n0::/\n",
             f"sys/fs/cgroup/{mount}/{group}/cpu.cfs_quota_us": "200000\n",
@@ -55,9 +47,8 @@ def test_version_1(tmp_path: Path, mount: str, group: str) -> None:
     assert memory_limit(root) == 2**29
 
 
-def test_version_1_without_limits(tmp_path: Path) -> None:
-    root = tree(
-        tmp_path,
+def test_version_1_without_limits(write_tree: WriteTree) -> None:
+    root = write_tree(
         {
             "proc/self/cgroup": "2:memory:/\n1:cpu:/\n",
             "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
@@ -70,8 +61,8 @@ def test_version_1_without_limits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cgroup", [None, "", "nonsense\n", "0::\n", "1:cpu\n", "0::/../../other\n"])
-def test_no_groups_are_no_limit(tmp_path: Path, cgroup: str | None) -> None:
-    root = tree(tmp_path, {} if cgroup is None else {"proc/self/cgroup": cgroup})
+def test_no_groups_are_no_limit(write_tree: WriteTree, cgroup: str | None) -> None:
+    root = write_tree({} if cgroup is None else {"proc/self/cgroup": cgroup})
     assert cpu_limit(root) is None
     assert memory_limit(root) is None
 
