@@ -31,6 +31,7 @@ from scipy.stats import kendalltau
 from tiernas.engines import Engine, StopRule, get_engine
 from tiernas.latency import LatencyTable, build_table, check_table, measure_layer, plot_check
 from tiernas.latency.features import work
+from tiernas.latency.plot import label_log_axes
 from tiernas.spaces import Layer, get_space
 
 SPACE = "gpunet"
@@ -168,6 +169,7 @@ def draw(estimates: dict[str, FloatArray], measured_ms: FloatArray, path: Path, 
         axes.plot(ends, ends, color="#1f2937", lw=0.8)
         axes.scatter(measured_ms, estimated_ms, s=14, color="#2563eb", edgecolor="white", lw=0.4, zorder=3)
         axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal", xlabel="measured, ms")
+        label_log_axes(axes)
         axes.set_title(
             f"{method}, {row['n']} networks\nmean error {row['mape']:.1f} %, tau {row['kendall_tau']:.3f}",
             fontsize=9,

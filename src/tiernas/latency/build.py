@@ -45,9 +45,9 @@ def build_table(
 ) -> LatencyTable:
     """Measures networks into a file until there are enough, and fits the table.
 
-    A file that is there already is continued: what it holds counts. The networks are those of a Sobol sequence, which
-    lowers the error faster than choosing them by what the model is unsure of (docs/latency.md). Networks whose
-    measurement was unstable are measured once more at the end; both measurements are kept.
+    A file that is there already is continued: what it holds counts. The networks are those of a Sobol sequence;
+    choosing them by what the model is unsure of is no better (docs/latency.md). Networks whose measurement was unstable
+    are measured once more at the end; both measurements are kept.
 
     Args:
         space: The space whose layers the table covers.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -14,6 +15,14 @@ from tiernas.latency.file import Header
 
 _BAND = 0.10
 _INK, _DOTS, _FILL = "#1f2937", "#2563eb", "#dbeafe"
+
+
+def label_log_axes(axes: Axes) -> None:
+    """Labels 1, 2 and 5 of every decade on both logarithmic axes, as plain numbers."""
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def plot_check(check: Check, header: Header, path: Path) -> None:
@@ -42,10 +51,7 @@ def plot_check(check: Check, header: Header, path: Path) -> None:
         label="network, with the interval of its median",
     )
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(NullFormatter())
+    label_log_axes(axes)
     axes.set_xlabel("measured median latency, ms")
     axes.set_ylabel("latency estimated by the table, ms")
     axes.grid(color="#e5e7eb", lw=0.6)
