@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tiernas.search.learned import rows_around
+from tiernas.search.learned import choose_rows, last_learning
 from tiernas.search.partition import Region, grow, learn_boundary
 from tiernas.search.selection import select, upper_confidence_bound
 
@@ -70,34 +70,29 @@ def test_selection_follows_the_mean_until_pending_rows_crowd_it() -> None:
     root = grow(LINE, VALUES, leaf_size=5)
     assert root.split is not None
     # Nothing pending: 13 + 2c sqrt(2 ln 10 / 5) > 3 + the same.
-    idle = select(root, np.empty((0, 1)), exploration=7.0)
-    assert idle.leaf is root.split.better
+    assert select(root, np.empty((0, 1)), exploration=7.0) is root.split.better
     # 45 pending rows in the better half, c = 7, n_p = 55, 2 ln 55 = 8.0147:
     # better 13 + 14 sqrt(8.0147 / 50) = 18.605; worse 3 + 14 sqrt(8.0147 / 5) = 20.725.
-    crowded = select(root, np.full((45, 1), 0.8), exploration=7.0)
-    assert crowded.leaf is root.split.worse
+    assert select(root, np.full((45, 1), 0.8), exploration=7.0) is root.split.worse
     # With 35: n_p = 45, 2 ln 45 = 7.6133; better 13 + 14 sqrt(7.6133 / 40) = 19.108; worse 20.275.
     # With 5: n_p = 15, 2 ln 15 = 5.4161; better 13 + 14 sqrt(5.4161 / 10) = 23.303; worse 17.571.
-    assert select(root, np.full((35, 1), 0.8), exploration=7.0).leaf is root.split.worse
-    assert select(root, np.full((5, 1), 0.8), exploration=7.0).leaf is root.split.better
-
-
-def test_narrow_keeps_the_leaf_or_gives_way_to_its_parent() -> None:
-    selection = select(grow(LINE, VALUES, leaf_size=5), np.empty((0, 1)), exploration=0.1)
-    Z = np.array([[0.1], [0.7], [0.2], [0.9]])
-    np.testing.assert_array_equal(selection.narrow(Z, enough=2), [False, True, False, True])
-    np.testing.assert_array_equal(selection.narrow(Z, enough=3), [True] * 4)
+    assert select(root, np.full((35, 1), 0.8), exploration=7.0) is root.split.worse
+    assert select(root, np.full((5, 1), 0.8), exploration=7.0) is root.split.better
 
 
 def test_a_leaf_as_root_selects_itself() -> None:
     root = Region(np.arange(3), 1.0)
-    selection = select(root, np.empty((0, 1)), exploration=0.1)
-    assert selection.leaf is root
-    assert selection.narrow(np.zeros((2, 1)), enough=64).all()
+    assert select(root, np.empty((0, 1)), exploration=0.1) is root
 
 
-def test_rows_around_takes_members_first_and_then_the_nearest() -> None:
-    # Members 0 and 9 have the mean 0.5; 4 and 5 lie 0.1 away from it, 3 and 6 lie 0.2 away.
-    np.testing.assert_array_equal(rows_around(LINE, np.array([0, 9]), 4), [0, 4, 5, 9])
-    # Members 0, 1 and 3 have the mean 0.133.
-    np.testing.assert_array_equal(rows_around(LINE, np.array([0, 1, 3]), 2), [0, 1])
+def test_a_long_history_is_held_by_its_best_its_nearest_and_a_spread() -> None:
+    # Best first: 1.0, 0.9, 0.8, 0.7, 0.6 ... Four of eight are the best, two lie nearest to 0.12, and of the other
+    # four, 0.6, 0.4, 0.3 and 0.0, the first and the last.
+    order = np.arange(9, -1, -1)
+    np.testing.assert_array_equal(choose_rows(LINE, order, np.array([0.12]), 8), [0, 1, 2, 5, 6, 7, 8, 9])
+    np.testing.assert_array_equal(choose_rows(LINE, order, np.array([0.12]), 10), np.arange(10))
+
+
+def test_slow_learning_follows_a_geometric_schedule() -> None:
+    # ceil(1.1 n): 2, 3, 4 ... 10, 11, 13, 15, 17, 19, 21, 24.
+    assert [last_learning(n) for n in (2, 3, 9, 10, 12, 13, 22, 23, 24)] == [2, 3, 9, 10, 11, 13, 21, 21, 24]

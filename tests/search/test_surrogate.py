@@ -1,8 +1,11 @@
-"""The Gaussian process: sane posteriors, and no trace left in torch."""
+"""The Gaussian process: sane posteriors, draws and beliefs that agree with them, a gradient that is one."""
 
 import numpy as np
-import torch
+import pytest
+from scipy.optimize import check_grad
 
+from tiernas.search.hyperparameters import JITTER, _Posterior, fit
+from tiernas.search.kernel import Hyperparameters, covariance, matern
 from tiernas.search.surrogate import Surrogate
 
 
@@ -12,7 +15,37 @@ def smooth(Z: np.ndarray) -> np.ndarray:
 
 def fitted() -> tuple[Surrogate, np.ndarray]:
     Z = np.random.default_rng(0).random((40, 3))
-    return Surrogate(Z, smooth(Z), seed=0), Z
+    return Surrogate(Z, smooth(Z)), Z
+
+
+def test_matern_by_hand() -> None:
+    # (1 + sqrt(5) / 2 + 5 / 12) exp(-sqrt(5) / 2) at r = 1/2
+    assert matern(np.array([0.0, 0.5])) == pytest.approx([1.0, (1 + 5**0.5 / 2 + 5 / 12) * np.exp(-(5**0.5) / 2)])
+
+
+def test_covariance_scales_each_feature() -> None:
+    scaled = Hyperparameters(np.array([2.0, 1.0]), signal=3.0, noise=0.1)
+    here, there = np.array([[0.0, 0.0]]), np.array([[2.0, 0.0], [0.0, 1.0]])
+    np.testing.assert_allclose(covariance(here, there, scaled), 3.0 * matern(np.array([[1.0, 1.0]])))
+
+
+def test_gradient_is_that_of_the_posterior() -> None:
+    rng = np.random.default_rng(3)
+    Z = rng.random((12, 3))
+    posterior = _Posterior(Z, rng.standard_normal(12))
+    for _ in range(3):
+        at = rng.normal(-0.5, 0.7, size=5)
+        error = check_grad(lambda t: posterior(t)[0], lambda t: posterior(t)[1], at)
+        assert error < 1e-4 * np.linalg.norm(posterior(at)[1])
+
+
+def test_fit_finds_the_feature_that_matters_and_the_noise() -> None:
+    rng = np.random.default_rng(1)
+    Z = rng.random((120, 4))
+    y = np.sin(6.0 * Z[:, 0]) + 0.1 * rng.standard_normal(120)
+    found = fit(Z, (y - y.mean()) / y.std())
+    assert found.length_scales[0] < 0.2 * found.length_scales[1:].min()
+    assert found.noise == pytest.approx(0.01 / y.var(), rel=0.5)
 
 
 def test_posterior_is_close_where_observed_and_unsure_far_away() -> None:
@@ -32,22 +65,37 @@ def test_draws_agree_with_the_posterior() -> None:
     rng = np.random.default_rng(2)
     draws = np.stack([surrogate.draw(Z, rng) for _ in range(600)])
     np.testing.assert_allclose(draws.mean(axis=0), mean, atol=5 * deviation.max() / np.sqrt(600))
-    np.testing.assert_allclose(draws.std(axis=0), deviation, rtol=0.1)
+    np.testing.assert_allclose(draws.std(axis=0), deviation, rtol=0.1, atol=1e-3)
+
+
+def test_beliefs_equal_a_process_told_its_own_predictions() -> None:
+    rng = np.random.default_rng(4)
+    Z, pending, fresh = rng.random((20, 3)), rng.random((5, 3)), rng.random((8, 3))
+    known = Hyperparameters(np.full(3, 0.7), signal=1.0, noise=0.01)
+    y = smooth(Z)
+    surrogate = Surrogate(Z, y, known)
+    at = surrogate.project(fresh)
+    K = covariance(np.vstack([Z, pending]), np.vstack([Z, pending]), known) + (0.01 + JITTER) * np.eye(25)
+    k = covariance(np.vstack([Z, pending]), fresh, known)
+    expected = 1.0 - np.einsum("nm,nm->m", k, np.linalg.solve(K, k))
+    np.testing.assert_allclose(surrogate.believe(pending).variance(at), expected, atol=1e-6)
+    told = Surrogate(Z, y, known).scale.apply(np.concatenate([y, surrogate.predict(pending)[0]]))
+    np.testing.assert_allclose(k.T @ np.linalg.solve(K, told), at.mean, atol=1e-6)
+
+
+def test_nothing_pending_changes_nothing() -> None:
+    surrogate, Z = fitted()
+    at = surrogate.project(Z[:4] + 0.1)
+    np.testing.assert_array_equal(surrogate.believe(np.empty((0, 3))).variance(at), at.variance)
 
 
 def test_equal_observations_and_two_rows() -> None:
-    mean, _ = Surrogate(np.array([[0.0], [1.0]]), np.array([0.3, 0.3]), seed=0).predict(np.array([[0.5]]))
+    mean, _ = Surrogate(np.array([[0.0], [1.0]]), np.array([0.3, 0.3])).predict(np.array([[0.5]]))
     np.testing.assert_allclose(mean, 0.3, atol=1e-6)
 
 
-def test_torch_is_left_as_it_was() -> None:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    torch.manual_seed(7)
-    expected = torch.rand(3)
-    torch.manual_seed(7)
+def test_equal_rows_can_be_drawn_from_and_believed() -> None:
     surrogate, Z = fitted()
-    surrogate.draw(Z, np.random.default_rng(0))
-    assert torch.equal(torch.rand(3), expected)
-    assert torch.get_num_threads() == 2
-    torch.set_num_threads(threads)
+    twice = np.repeat(Z[:3], 2, axis=0)
+    assert np.isfinite(surrogate.draw(twice, np.random.default_rng(0))).all()
+    assert np.isfinite(surrogate.believe(twice).variance(surrogate.project(twice))).all()

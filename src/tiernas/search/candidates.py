@@ -1,33 +1,79 @@
 """Rows among which the surrogate chooses."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import numpy as np
 
-from tiernas.search.lattice import IntArray, Lattice
+from tiernas.search.lattice import FloatArray, IntArray, Lattice
 from tiernas.search.mutation import mutate
 from tiernas.search.supply import Supply
 
-_LISTED = 2048
+_ANYWHERE = 512
 _MUTATIONS = 2048
-"""Of each kind, before the infeasible, the known and those outside the selected region are dropped."""
+"""Before the infeasible and the known are dropped."""
+
+_KEPT = 1024
+"""Mutations that are looked at: four times as many gained nothing that climbing from the best does not."""
 
 _CHANGES = np.array([1, 2, 4, 8])
 """In how many coordinates a mutation may differ from its parent: close by, and far enough to leave a local
 optimum."""
 
+CLIMBERS = 8
+_CHILDREN = 32
+_ROUNDS = 3
+"""Climbing: mutations in one or two coordinates of the most promising rows, a few times over."""
+
+_CLIMB_CHANGES = np.array([1, 1, 2])
+
 
 def gather_candidates(parents: IntArray, lattice: Lattice, supply: Supply, rng: np.random.Generator) -> IntArray:
-    """Gathers new feasible rows: listed ones (pool or enumeration), and mutations of good ones.
+    """Gathers feasible rows, known ones among them: mutations of good ones, and rows from anywhere.
 
     Args:
         parents: `p x d` rows worth mutating.
         lattice: The lattice.
-        supply: Where new feasible rows come from.
+        supply: Where rows from anywhere come from.
         rng: The generator to draw with.
 
     Returns:
-        A `m x d` integer array of distinct rows; empty only if bounded effort finds none.
+        A `m x d` integer array of distinct rows.
     """
     chosen = parents[rng.integers(0, len(parents), size=_MUTATIONS)]
-    children = mutate(chosen, rng.choice(_CHANGES, size=_MUTATIONS), lattice, rng)
-    rows = supply.admit(np.concatenate([supply.draw_listed(_LISTED, rng), children]))
-    return rows if len(rows) else supply.draw(1, rng)
+    children = lattice.feasible_only(mutate(chosen, rng.choice(_CHANGES, size=_MUTATIONS), lattice, rng))
+    kept = rng.permutation(children)[:_KEPT]
+    return lattice.feasible_only(np.concatenate([kept, supply.anywhere(_ANYWHERE, rng)]))
+
+
+def climb(
+    rows: IntArray,
+    score: FloatArray,
+    promise: Callable[[IntArray], FloatArray],
+    lattice: Lattice,
+    supply: Supply,
+    rng: np.random.Generator,
+) -> IntArray:
+    """Climbs from the most promising rows to a better one.
+
+    Args:
+        rows: `m x d` new feasible rows, `m >= 1`.
+        score: `m` values, what `promise` says of them.
+        promise: Maps `n x d` rows to `n` values, larger is better.
+        lattice: The lattice.
+        supply: Says which rows are feasible and new.
+        rng: The generator to draw with.
+
+    Returns:
+        The best row of shape `(d,)` of those given and those met.
+    """
+    for _ in range(_ROUNDS):
+        best = np.argsort(-score, kind="stable")[:CLIMBERS]
+        rows, score = rows[best], score[best]
+        parents = np.repeat(rows, _CHILDREN, axis=0)
+        children = mutate(parents, rng.choice(_CLIMB_CHANGES, size=len(parents)), lattice, rng)
+        children = supply.admit(children)
+        rows, score = np.concatenate([rows, children]), np.concatenate([score, promise(children)])
+    top: IntArray = rows[np.argmax(score)]
+    return top

@@ -16,6 +16,7 @@ class History:
         self._dim = dim
         self._told: dict[bytes, list[float]] = {}
         self._pending: dict[bytes, None] = {}
+        self._observed: tuple[int, IntArray, FloatArray] | None = None
         self.version = 0
         """Changes with every tell; what is derived from the told rows alone can be kept until then."""
 
@@ -54,9 +55,11 @@ class History:
     @property
     def observed(self) -> tuple[IntArray, FloatArray]:
         """The told rows and means without the failed ones."""
-        X, y = self.told
-        ok = ~np.isnan(y)
-        return X[ok], y[ok]
+        if self._observed is None or self._observed[0] != self.version:
+            X, y = self.told
+            ok = ~np.isnan(y)
+            self._observed = self.version, X[ok], y[ok]
+        return self._observed[1:]
 
     def _rows(self, keys: list[bytes]) -> IntArray:
         return np.frombuffer(b"".join(keys), dtype=np.int64).reshape(len(keys), self._dim).copy()
@@ -64,4 +67,4 @@ class History:
 
 def _mean(values: list[float]) -> float:
     finite = [v for v in values if v == v]
-    return float(np.mean(finite)) if finite else float("nan")
+    return sum(finite) / len(finite) if finite else float("nan")

@@ -1,79 +1,175 @@
-"""What is derived from the observations: the tree of regions and the surrogates."""
+"""What is derived from the observations: hyper-parameters, tree of regions, surrogates, candidates."""
+
+from __future__ import annotations
 
 import functools
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from tiernas.search.encoding import Encoding
+from tiernas.search.history import History
+from tiernas.search.kernel import Hyperparameters
 from tiernas.search.lattice import FloatArray, IntArray, Lattice
 from tiernas.search.partition import Region, grow
-from tiernas.search.surrogate import Surrogate
+from tiernas.search.surrogate import Surrogate, fit_hyperparameters
 
-MODEL_ROWS = 256
-"""The most rows a surrogate is fitted on. That takes a few seconds on one thread, and its time grows with
-their cube."""
+MODEL_ROWS = 512
+"""The most rows that hyper-parameters are fitted to and a surrogate holds. Its cost grows with their cube, so this
+bounds what a proposal costs however long the history is."""
+
+_GROWTH = 1.1
+"""Hyper-parameters and tree are learned anew whenever the observations have grown by this factor: they change slowly,
+and learning them costs more than everything else."""
 
 _PARENTS = 20
 """Candidates are mutations of the best tens of rows: of the single best they would be too much alike."""
 
+_CENTRE = 10
+"""So many of a region's best rows say where in it a surrogate should be exact."""
+
+
+@dataclass(frozen=True, eq=False)
+class Slow:
+    """What is learned now and then.
+
+    Attributes:
+        y: The observations that it was learned from: the first ones.
+        hyperparameters: Of every surrogate.
+        tree: The regions.
+    """
+
+    y: FloatArray
+    hyperparameters: Hyperparameters
+    tree: Region
+
 
 class Learned:
-    """The tree and the surrogates of one state of the history, each made when it is first needed.
+    """What is known at one state of the history; parts are made when they are first needed.
 
     Args:
         X: `n x d` observed rows.
         y: `n` observations.
+        Z: `n x f` features of the rows.
         lattice: The lattice the rows belong to.
-        encoding: How rows become features.
-        leaf_size: The most observed rows a region may have without being divided.
-        seed: For the surrogates.
+        slow: What was learned of the first of these rows.
     """
 
-    def __init__(
-        self, X: IntArray, y: FloatArray, lattice: Lattice, encoding: Encoding, leaf_size: int, seed: int
-    ) -> None:
-        self.X = X
-        self.y = y
-        self.Z = encoding(X)
+    def __init__(self, X: IntArray, y: FloatArray, Z: FloatArray, lattice: Lattice, slow: Slow) -> None:
+        self.X, self.y, self.Z = X, y, Z
+        self.tree = slow.tree
+        self._hyperparameters = slow.hyperparameters
         self._lattice = lattice
-        self._leaf_size = leaf_size
-        self._seed = seed
         self._surrogates: dict[Region, Surrogate] = {}
 
     @functools.cached_property
-    def parents(self) -> IntArray:
-        """The best rows, which are worth mutating: feasible ones, unless the history has none."""
-        order = np.argsort(-self.y, kind="stable")
-        feasible = order[self._lattice.feasible(self.X[order])]
-        rows: IntArray = self.X[(feasible if len(feasible) else order)[:_PARENTS]]
+    def _order(self) -> IntArray:
+        """All rows, the best first."""
+        return np.argsort(-self.y, kind="stable")
+
+    def parents(self, region: Region) -> IntArray:
+        """The best rows, which are worth mutating: of all and of a region, feasible ones unless there are none."""
+        feasible = self._order[self._lattice.feasible(self.X[self._order])]
+        order = feasible if len(feasible) else self._order
+        within = order[np.isin(order, region.members)]
+        rows: IntArray = self.X[np.union1d(order[:_PARENTS], within[:_PARENTS])]
         return rows
 
-    @functools.cached_property
-    def tree(self) -> Region:
-        """The root of the tree of regions."""
-        return grow(self.Z, self.y, self._leaf_size)
+    def surrogate(self, region: Region) -> Surrogate:
+        """The surrogate of all rows while they are few, else of the best and of those around a region."""
+        key = self.tree if len(self.X) <= MODEL_ROWS else region
+        if key not in self._surrogates:
+            rows = self._rows(region)
+            self._surrogates[key] = Surrogate(self.Z[rows], self.y[rows], self._hyperparameters)
+        return self._surrogates[key]
 
-    def surrogate(self, leaf: Region) -> Surrogate:
-        """Returns the surrogate of a leaf, fitted on all rows while they are few, else on those around."""
-        region = self.tree if len(self.X) <= MODEL_ROWS else leaf
-        if region not in self._surrogates:
-            rows = rows_around(self.Z, region.members, MODEL_ROWS)
-            self._surrogates[region] = Surrogate(self.Z[rows], self.y[rows], self._seed)
-        return self._surrogates[region]
+    def _rows(self, region: Region) -> IntArray:
+        if len(self.X) <= MODEL_ROWS:
+            return np.arange(len(self.X), dtype=np.int64)
+        inside = self._order[np.isin(self._order, region.members)]
+        return choose_rows(self.Z, self._order, self.Z[inside[:_CENTRE]].mean(axis=0), MODEL_ROWS)
 
 
-def rows_around(Z: FloatArray, members: IntArray, limit: int) -> IntArray:
-    """Chooses up to `limit` rows: first members, then others, both by distance to the members' mean.
+class Learner:
+    """Follows a history and keeps what was learned of it.
+
+    A pure function of the history: what a fresh learner finds equals what one finds that followed it from the start.
+
+    Args:
+        history: The history.
+        lattice: The lattice.
+        leaf_size: The most observed rows a region may have without being divided; None leaves the space whole.
+    """
+
+    def __init__(self, history: History, lattice: Lattice, leaf_size: int | None) -> None:
+        self._history = history
+        self._lattice = lattice
+        self._leaf_size = leaf_size
+        self._slow: Slow | None = None
+        self._learned: Learned | None = None
+        self._version = -1
+        self.encode = Encoding(lattice)
+
+    def learn(self) -> Learned:
+        """What is known now; at least two rows must have been observed."""
+        if self._learned is None or self._version != self._history.version:
+            X, y = self._history.observed
+            Z = self.encode(X)
+            self._learned = Learned(X, y, Z, self._lattice, self._learn_slowly(Z, y))
+            self._version = self._history.version
+        return self._learned
+
+    def _learn_slowly(self, Z: FloatArray, y: FloatArray) -> Slow:
+        n = last_learning(len(y))
+        if self._slow is None or not np.array_equal(self._slow.y, y[:n]):
+            rows = _to_fit(y[:n])
+            tree = whole(y[:n]) if self._leaf_size is None else grow(Z[:n], y[:n], self._leaf_size)
+            self._slow = Slow(y[:n], fit_hyperparameters(Z[rows], y[rows]), tree)
+        return self._slow
+
+
+def whole(y: FloatArray) -> Region:
+    """The undivided space with `n` observations."""
+    return Region(np.arange(len(y), dtype=np.int64), float(y.mean()))
+
+
+def last_learning(n: int) -> int:
+    """How many of `n >= 2` observations the last slow learning took: 2, 3, 4 ... 11, 13, 15, 17, 19, 21, 24 ..."""
+    last = 2
+    while (following := math.ceil(last * _GROWTH)) <= n:
+        last = following
+    return last
+
+
+def choose_rows(Z: FloatArray, order: IntArray, centre: FloatArray, limit: int) -> IntArray:
+    """Chooses what a model of a long history holds.
+
+    Half are the best rows, which the proposals will be near to; a quarter those nearest to a centre; the rest is spread
+    evenly over the order, so that the model knows of the poor parts that they are poor, not that they are unknown.
 
     Args:
         Z: `n x f` features.
-        members: `m` indices.
-        limit: How many rows to choose.
+        order: `n` indices, the best row first.
+        centre: `f` features.
+        limit: How many rows to choose; all if there are no more.
 
     Returns:
         The chosen indices, increasing.
     """
-    distance = ((Z - Z[members].mean(axis=0)) ** 2).sum(axis=1)
-    outside = np.ones(len(Z), dtype=np.bool_)
-    outside[members] = False
-    return np.sort(np.lexsort((distance, outside))[:limit])
+    best, rest = np.split(order, [limit // 2])
+    near = np.argsort(((Z[rest] - centre) ** 2).sum(axis=1), kind="stable")
+    nearest, rest = rest[near[: limit // 4]], rest[np.sort(near[limit // 4 :])]
+    return np.sort(np.concatenate([best, nearest, _spread(rest, limit - len(best) - len(nearest))]))
+
+
+def _spread(order: IntArray, n: int) -> IntArray:
+    """`n` of the indices or all of them, evenly spread."""
+    return order[np.linspace(0, len(order) - 1, min(n, len(order))).round().astype(np.int64)]
+
+
+def _to_fit(y: FloatArray) -> IntArray:
+    """Up to `MODEL_ROWS` indices: the best half of them, and an even choice among the rest in order of value."""
+    order = np.argsort(-y, kind="stable")
+    best, rest = np.split(order, [MODEL_ROWS // 2])
+    return np.sort(np.concatenate([best, _spread(rest, MODEL_ROWS - len(best))]))

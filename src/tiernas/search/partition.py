@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
-from sklearn.cluster import KMeans
 from sklearn.svm import SVC
 
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
@@ -65,7 +63,7 @@ class Split:
 def grow(Z: FloatArray, y: FloatArray, leaf_size: int, members: IntArray | None = None) -> Region:
     """Divides the whole space recursively until no region has more than `leaf_size` observed rows.
 
-    Rows are placed by the classifier's prediction, not by their cluster, so that a region is a part of the
+    Rows are placed by the classifier's prediction, not by what was observed, so that a region is a part of the
     space and its mean that of all rows observed there. A region stays whole where no boundary is learned, or
     where one side of it would keep less than a quarter of `leaf_size` rows: a boundary around a single
     outlier guides nobody.
@@ -93,39 +91,25 @@ def grow(Z: FloatArray, y: FloatArray, leaf_size: int, members: IntArray | None 
 
 
 def learn_boundary(Z: FloatArray, y: FloatArray) -> Boundary | None:
-    """Learns what separates better from worse rows: two clusters of [z, y], then a classifier of z.
+    """Learns what separates the better half of the rows from the worse.
 
-    As in the paper, k-means with k = 2 finds a better and a worse cluster, and an SVM with an RBF kernel
-    learns the boundary between them from the features alone, so that rows never observed can be placed. Two
-    things are added, because on raw [z, y] with dozens of features the clusters have little to do with y:
-
-    - y enters as its rank, so that a few failed networks far below the rest are not a cluster of their own,
-      scaled to have the same total variance as all features together;
-    - k-means starts from the centres of the upper and the lower half, so that its result needs no random
-      numbers.
+    The paper finds two clusters of `[z, y]` with k-means and learns their boundary with an SVM. With dozens of
+    features such clusters have little to do with `y`; halves by `y` do, and one value far off does not move them.
+    The SVM has an RBF kernel and sees the features alone, so that rows never observed can be placed.
 
     Args:
         Z: `n x f` features.
         y: `n` observations.
 
     Returns:
-        The boundary, or None if the observations are all equal or the rows fall into one cluster.
+        The boundary, or None if the observations or the features are all equal.
     """
-    ranks = rankdata(y)
-    if np.ptp(ranks) == 0 or np.ptp(Z, axis=0).max() == 0:
+    if len(y) == 0 or np.ptp(y) == 0 or np.ptp(Z, axis=0).max() == 0:
         return None
-    height = (ranks - ranks.mean()) / ranks.std() * np.sqrt(Z.var(axis=0).sum())
-    points = np.column_stack([Z, height])
-    upper = height >= np.median(height)
-    if upper.all():
-        upper = height > height.min()
-    centres = np.stack([points[~upper].mean(axis=0), points[upper].mean(axis=0)])
-    label = KMeans(n_clusters=2, init=centres, n_init=1).fit(points).labels_ == 1
-    if label.all() or not label.any():
-        return None
-    if y[label].mean() < y[~label].mean():
-        label = ~label
+    better = y > np.median(y)
+    if not better.any():
+        better = y == y.max()
     shift, deviation = Z.mean(axis=0), Z.std(axis=0)
     scale = np.where(deviation > 0, deviation, 1.0)
-    classifier = SVC(kernel="rbf", C=1.0, gamma="scale").fit((Z - shift) / scale, label)
+    classifier = SVC(kernel="rbf", C=1.0, gamma="scale").fit((Z - shift) / scale, better)
     return Boundary(shift, scale, classifier)

@@ -1,44 +1,9 @@
 """Which region of the tree to sample next: upper confidence bounds with virtual visits."""
 
 import math
-from dataclasses import dataclass
 
-import numpy as np
-
-from tiernas.search.lattice import BoolArray, FloatArray
-from tiernas.search.partition import Boundary, Region
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The leaf selected and the way to it.
-
-    Args:
-        leaf: The leaf.
-        steps: The boundaries passed on the way from the root, each with whether the leaf is on its better
-            side.
-    """
-
-    leaf: Region
-    steps: tuple[tuple[Boundary, bool], ...]
-
-    def narrow(self, Z: FloatArray, enough: int) -> BoolArray:
-        """Keeps the rows in the deepest region on the way that holds `enough` of them, or else all rows.
-
-        Args:
-            Z: `n x f` features.
-            enough: With how many rows a region will do.
-
-        Returns:
-            An `n` mask.
-        """
-        inside = np.ones(len(Z), dtype=np.bool_)
-        for boundary, on_better_side in self.steps:
-            deeper = inside & (boundary.is_better(Z) == on_better_side)
-            if deeper.sum() < enough:
-                break
-            inside = deeper
-        return inside
+from tiernas.search.lattice import FloatArray
+from tiernas.search.partition import Region
 
 
 def upper_confidence_bound(mean: float, visits: int, parent_visits: int, exploration: float) -> float:
@@ -51,7 +16,7 @@ def upper_confidence_bound(mean: float, visits: int, parent_visits: int, explora
     return mean + 2.0 * exploration * math.sqrt(2.0 * math.log(parent_visits) / visits)
 
 
-def select(root: Region, pending: FloatArray, exploration: float) -> Selection:
+def select(root: Region, pending: FloatArray, exploration: float) -> Region:
     """Walks from the root to a leaf, at each node into the part with the higher bound.
 
     A pending row counts as a visit of every region it lies in and leaves the mean as it is, so that workers
@@ -61,8 +26,10 @@ def select(root: Region, pending: FloatArray, exploration: float) -> Selection:
         root: The tree.
         pending: `p x f` features of the rows asked and not yet told.
         exploration: The constant `c`, in units of the observations.
+
+    Returns:
+        The leaf.
     """
-    steps: list[tuple[Boundary, bool]] = []
     node = root
     while node.split is not None:
         side = node.split.boundary.is_better(pending)
@@ -75,7 +42,6 @@ def select(root: Region, pending: FloatArray, exploration: float) -> Selection:
             )
         )
         go_better = better >= worse
-        steps.append((node.split.boundary, go_better))
         pending = pending[side == go_better]
         node = node.split.better if go_better else node.split.worse
-    return Selection(node, tuple(steps))
+    return node

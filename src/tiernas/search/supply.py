@@ -48,8 +48,19 @@ class Supply:
     def draw_listed(self, n: int, rng: np.random.Generator) -> IntArray:
         """Draws up to `n` of the new listed rows (enumeration or pool), uniformly and without repeats."""
         new = np.flatnonzero(self._is_new)
-        rows: IntArray = self.rows[rng.permutation(new)[:n]]
+        rows: IntArray = self.rows[rng.choice(new, size=min(n, len(new)), replace=False)]
         return rows
+
+    def anywhere(self, n: int, rng: np.random.Generator) -> IntArray:
+        """Draws up to `n` feasible rows with little effort, known ones among them: listed ones, else uniform ones."""
+        if len(self.rows):
+            listed: IntArray = self.rows[rng.choice(len(self.rows), size=min(n, len(self.rows)), replace=False)]
+            return listed
+        return rng.permutation(self._lattice.feasible_only(self._lattice.uniform(_BATCH, rng)))[:n]
+
+    def is_new(self, X: IntArray) -> BoolArray:
+        """Which of `n x d` canonical rows are neither told nor pending."""
+        return np.array([key not in self._history for key in row_keys(X)], dtype=np.bool_)
 
     def admit(self, X: IntArray) -> IntArray:
         """Returns the canonical, feasible, new and distinct ones of the `n x d` rows `X`, in their order."""

@@ -1,0 +1,53 @@
+"""The covariance of what is observed at two rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tiernas.search.lattice import FloatArray
+
+_ROOT_5 = 5.0**0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameters:
+    """Of a Gaussian process on standardised observations.
+
+    Attributes:
+        length_scales: One for each of the `f` features.
+        signal: Variance of the function.
+        noise: Variance of an observation around it.
+    """
+
+    length_scales: FloatArray
+    signal: float
+    noise: float
+
+
+def matern(distance: FloatArray) -> FloatArray:
+    """Matern-5/2 correlation at scaled distances: `(1 + sqrt(5) r + 5/3 r^2) exp(-sqrt(5) r)`."""
+    scaled = _ROOT_5 * distance
+    correlation: FloatArray = (1.0 + scaled + scaled * scaled / 3.0) * np.exp(-scaled)
+    return correlation
+
+
+def matern_slope(distance: FloatArray) -> FloatArray:
+    """What the correlation grows by when the squared scaled distance shrinks: `5/6 (1 + sqrt(5) r) exp(-sqrt(5) r)`."""
+    scaled = _ROOT_5 * distance
+    slope: FloatArray = 5.0 / 6.0 * (1.0 + scaled) * np.exp(-scaled)
+    return slope
+
+
+def distances(A: FloatArray, B: FloatArray) -> FloatArray:
+    """Euclidean distances (`n x m`) of scaled features, `n x f` and `m x f`."""
+    squared = (A * A).sum(axis=1)[:, None] + (B * B).sum(axis=1) - 2.0 * (A @ B.T)
+    apart: FloatArray = np.sqrt(np.maximum(squared, 0.0))
+    return apart
+
+
+def covariance(Z: FloatArray, other: FloatArray, hyperparameters: Hyperparameters) -> FloatArray:
+    """Covariance (`n x m`) of the function at features `n x f` and `m x f`, without noise."""
+    scales = hyperparameters.length_scales
+    return hyperparameters.signal * matern(distances(Z / scales, other / scales))

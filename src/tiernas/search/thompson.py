@@ -1,0 +1,59 @@
+"""Bayesian optimisation with Thompson sampling, without a partition of the space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tiernas.search.candidates import gather_candidates
+from tiernas.search.lattice import BoolArray, IntArray
+from tiernas.search.learned import Learner
+from tiernas.search.optimizer import Optimizer
+
+_CANDIDATES = 1024
+"""A joint draw over so many takes some tens of milliseconds on one thread, growing with their cube."""
+
+
+class ThompsonOptimizer(Optimizer):
+    """One Gaussian process on all that was observed, one draw of a function from it per proposal.
+
+    The candidates are those of `LaMctsOptimizer`; the one where the drawn function is highest is proposed. Workers that
+    ask at the same time get different rows because each has a draw of its own: K. Kandasamy et al.: Parallelised
+    Bayesian optimisation via Thompson sampling. AISTATS 2018. Of a long history the process holds the best rows and
+    those around them.
+
+    Args:
+        n_initial: Proposals are random until so many rows with a value were told.
+
+    The other arguments are those of `Optimizer`.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[int],
+        *,
+        categorical: Sequence[bool] | None = None,
+        feasible: Callable[[IntArray], BoolArray] | None = None,
+        pool: IntArray | None = None,
+        canonical: Callable[[IntArray], IntArray] | None = None,
+        seed: int = 0,
+        n_initial: int = 10,
+    ) -> None:
+        super().__init__(levels, categorical=categorical, feasible=feasible, pool=pool, canonical=canonical, seed=seed)
+        if n_initial < 2:
+            raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row says nothing of any other")
+        self._n_initial = n_initial
+        self._learner = Learner(self._history, self._lattice, leaf_size=None)
+
+    def _propose(self, rng: np.random.Generator) -> IntArray | None:
+        if len(self._history.observed[1]) < self._n_initial:
+            return self._supply.draw_one(rng)
+        learned = self._learner.learn()
+        rows = gather_candidates(learned.parents(learned.tree), self._lattice, self._supply, rng)
+        rows = self._supply.admit(rng.permutation(rows)[:_CANDIDATES])
+        if not len(rows):
+            return self._supply.draw_one(rng)
+        values = learned.surrogate(learned.tree).draw(self._learner.encode(rows), rng)
+        proposal: IntArray = rows[np.argmax(values)]
+        return proposal
