@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tiernas.search.learned import choose_rows, last_learning
-from tiernas.search.partition import Region, grow, learn_boundary
+from tiernas.search.partition import Region, learn_boundary
 from tiernas.search.selection import select, upper_confidence_bound
 
 # Ten rows on a line, the value rising with the position: 0.0, 0.1, ... 0.4 are worse, 0.6 ... 1.0 better.
@@ -28,14 +28,14 @@ def test_boundary_lies_between_the_clusters() -> None:
 
 
 def test_tree_of_ten_rows() -> None:
-    root = grow(LINE, VALUES, leaf_size=5)
+    root = Region(LINE, VALUES, leaf_size=5)
     assert root.mean == 8.0
     assert root.split is not None
     np.testing.assert_array_equal(root.split.better.members, [5, 6, 7, 8, 9])
     np.testing.assert_array_equal(root.split.worse.members, [0, 1, 2, 3, 4])
     assert (root.split.better.mean, root.split.worse.mean) == (13.0, 3.0)
     assert root.split.better.split is None
-    assert grow(LINE, VALUES, leaf_size=10).split is None
+    assert Region(LINE, VALUES, leaf_size=10).split is None
 
 
 def test_outlier_far_below_is_no_cluster_of_its_own() -> None:
@@ -56,18 +56,18 @@ def test_outlier_far_below_is_no_cluster_of_its_own() -> None:
 )
 def test_nothing_to_divide(Z: np.ndarray, y: np.ndarray) -> None:
     assert learn_boundary(Z, y) is None
-    assert grow(Z, y, leaf_size=2).split is None
+    assert Region(Z, y, leaf_size=2).split is None
 
 
 def test_all_but_one_value_tied_at_the_bottom_or_top() -> None:
     for value in (0.0, 2.0):
         y = np.ones(10)
         y[9] = value
-        assert grow(LINE, y, leaf_size=8).split is None
+        assert Region(LINE, y, leaf_size=8).split is None
 
 
 def test_selection_follows_the_mean_until_pending_rows_crowd_it() -> None:
-    root = grow(LINE, VALUES, leaf_size=5)
+    root = Region(LINE, VALUES, leaf_size=5)
     assert root.split is not None
     # Nothing pending: 13 + 2c sqrt(2 ln 10 / 5) > 3 + the same.
     assert select(root, np.empty((0, 1)), exploration=7.0) is root.split.better
@@ -81,7 +81,7 @@ def test_selection_follows_the_mean_until_pending_rows_crowd_it() -> None:
 
 
 def test_a_leaf_as_root_selects_itself() -> None:
-    root = Region(np.arange(3), 1.0)
+    root = Region(LINE[:3], VALUES[:3], leaf_size=None)
     assert select(root, np.empty((0, 1)), exploration=0.1) is root
 
 

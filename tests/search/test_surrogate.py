@@ -78,15 +78,25 @@ def test_beliefs_equal_a_process_told_its_own_predictions() -> None:
     K = covariance(np.vstack([Z, pending]), np.vstack([Z, pending]), known) + (0.01 + JITTER) * np.eye(25)
     k = covariance(np.vstack([Z, pending]), fresh, known)
     expected = 1.0 - np.einsum("nm,nm->m", k, np.linalg.solve(K, k))
-    np.testing.assert_allclose(surrogate.believe(pending).variance(at), expected, atol=1e-6)
+    np.testing.assert_allclose(surrogate.believe(pending).see(at).variance, expected, atol=1e-6)
     told = Surrogate(Z, y, known).scale.apply(np.concatenate([y, surrogate.predict(pending)[0]]))
     np.testing.assert_allclose(k.T @ np.linalg.solve(K, told), at.mean, atol=1e-6)
+
+
+def test_blocks_of_pending_rows_are_believed_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    surrogate, Z = fitted()
+    rng = np.random.default_rng(5)
+    pending, at = rng.random((7, 3)), surrogate.project(Z[:4] + 0.1)
+    at_once = surrogate.believe(pending).see(at).variance
+    monkeypatch.setattr("tiernas.search.surrogate._BLOCK", 3)
+    surrogate.believe(pending[:5])
+    np.testing.assert_allclose(surrogate.believe(pending).see(at).variance, at_once, rtol=1e-4)
 
 
 def test_nothing_pending_changes_nothing() -> None:
     surrogate, Z = fitted()
     at = surrogate.project(Z[:4] + 0.1)
-    np.testing.assert_array_equal(surrogate.believe(np.empty((0, 3))).variance(at), at.variance)
+    np.testing.assert_array_equal(surrogate.believe(np.empty((0, 3))).see(at).variance, at.variance)
 
 
 def test_equal_observations_and_two_rows() -> None:
@@ -98,4 +108,4 @@ def test_equal_rows_can_be_drawn_from_and_believed() -> None:
     surrogate, Z = fitted()
     twice = np.repeat(Z[:3], 2, axis=0)
     assert np.isfinite(surrogate.draw(twice, np.random.default_rng(0))).all()
-    assert np.isfinite(surrogate.believe(twice).variance(surrogate.project(twice))).all()
+    assert np.isfinite(surrogate.believe(twice).promise(surrogate.project(twice))).all()

@@ -22,7 +22,7 @@ _CHANGES = np.array([1, 2, 4, 8])
 optimum."""
 
 CLIMBERS = 8
-_CHILDREN = 32
+_CHILDREN = 16
 _ROUNDS = 3
 """Climbing: mutations in one or two coordinates of the most promising rows, a few times over."""
 
@@ -42,15 +42,14 @@ def gather_candidates(parents: IntArray, lattice: Lattice, supply: Supply, rng: 
         A `m x d` integer array of distinct rows.
     """
     chosen = parents[rng.integers(0, len(parents), size=_MUTATIONS)]
-    children = lattice.feasible_only(mutate(chosen, rng.choice(_CHANGES, size=_MUTATIONS), lattice, rng))
-    kept = rng.permutation(children)[:_KEPT]
-    return lattice.feasible_only(np.concatenate([kept, supply.anywhere(_ANYWHERE, rng)]))
+    children = lattice.distinct(mutate(chosen, rng.choice(_CHANGES, size=_MUTATIONS), lattice, rng))
+    return lattice.distinct(np.concatenate([children[:_KEPT], supply.anywhere(_ANYWHERE, rng)]))
 
 
 def climb(
     rows: IntArray,
     score: FloatArray,
-    promise: Callable[[IntArray], FloatArray],
+    promise: Callable[[IntArray, float], FloatArray],
     lattice: Lattice,
     supply: Supply,
     rng: np.random.Generator,
@@ -60,7 +59,8 @@ def climb(
     Args:
         rows: `m x d` new feasible rows, `m >= 1`.
         score: `m` values, what `promise` says of them.
-        promise: Maps `n x d` rows to `n` values, larger is better.
+        promise: Maps `n x d` rows and a floor to `n` values, larger is better; those below the floor need not be exact,
+            only below it.
         lattice: The lattice.
         supply: Says which rows are feasible and new.
         rng: The generator to draw with.
@@ -74,6 +74,6 @@ def climb(
         parents = np.repeat(rows, _CHILDREN, axis=0)
         children = mutate(parents, rng.choice(_CLIMB_CHANGES, size=len(parents)), lattice, rng)
         children = supply.admit(children)
-        rows, score = np.concatenate([rows, children]), np.concatenate([score, promise(children)])
+        rows, score = np.concatenate([rows, children]), np.concatenate([score, promise(children, score[-1])])
     top: IntArray = rows[np.argmax(score)]
     return top

@@ -81,8 +81,13 @@ class LaMctsOptimizer(Optimizer):
         if not len(rows):
             return self._supply.draw_one(rng)
 
-        def rate(rows: IntArray) -> FloatArray:
-            return beliefs.promise(surrogate.project(self._learner.encode(rows)))
+        def rate(rows: IntArray, floor: float) -> FloatArray:
+            at = surrogate.project(self._learner.encode(rows))
+            promise = surrogate.promise(at)
+            hopeful = promise > floor
+            if hopeful.any():
+                promise[hopeful] = beliefs.promise(at.part(hopeful))
+            return promise
 
         return climb(rows, promise, rate, self._lattice, self._supply, rng)
 

@@ -94,6 +94,13 @@ class Lattice:
         strides = np.cumprod(np.append(1, self.levels[:0:-1]))[::-1]
         return self.feasible_only(np.arange(self.size, dtype=np.int64)[:, None] // strides % self.levels)
 
+    def distinct(self, X: IntArray) -> IntArray:
+        """Returns the `m x d` distinct canonical feasible rows of `X`, in the order of `X`; quicker than sorting."""
+        rows = self.canonical(X)
+        first = {key: i for i, key in reversed(list(enumerate(row_keys(rows))))}
+        rows = rows[sorted(first.values())]
+        return rows[self.feasible(rows)]
+
     def feasible_only(self, X: IntArray) -> IntArray:
         """Returns the `m x d` distinct canonical feasible rows of `X`, in lexicographic order."""
         rows: IntArray = np.unique(self.canonical(X), axis=0)

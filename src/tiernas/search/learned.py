@@ -12,11 +12,12 @@ from tiernas.search.encoding import Encoding
 from tiernas.search.history import History
 from tiernas.search.kernel import Hyperparameters
 from tiernas.search.lattice import FloatArray, IntArray, Lattice
-from tiernas.search.partition import Region, grow
+from tiernas.search.partition import Region
 from tiernas.search.surrogate import Surrogate, fit_hyperparameters
 
 MODEL_ROWS = 512
-"""The most rows that hyper-parameters are fitted to and a surrogate holds. Its cost grows with their cube, so this
+_FIT_ROWS = 256
+"""The most rows that a surrogate holds and that hyper-parameters are fitted to. Costs grow with their cube, so this
 bounds what a proposal costs however long the history is."""
 
 _GROWTH = 1.1
@@ -124,14 +125,9 @@ class Learner:
         n = last_learning(len(y))
         if self._slow is None or not np.array_equal(self._slow.y, y[:n]):
             rows = _to_fit(y[:n])
-            tree = whole(y[:n]) if self._leaf_size is None else grow(Z[:n], y[:n], self._leaf_size)
+            tree = Region(Z[:n], y[:n], self._leaf_size)
             self._slow = Slow(y[:n], fit_hyperparameters(Z[rows], y[rows]), tree)
         return self._slow
-
-
-def whole(y: FloatArray) -> Region:
-    """The undivided space with `n` observations."""
-    return Region(np.arange(len(y), dtype=np.int64), float(y.mean()))
 
 
 def last_learning(n: int) -> int:
@@ -169,7 +165,7 @@ def _spread(order: IntArray, n: int) -> IntArray:
 
 
 def _to_fit(y: FloatArray) -> IntArray:
-    """Up to `MODEL_ROWS` indices: the best half of them, and an even choice among the rest in order of value."""
+    """Up to `_FIT_ROWS` indices: half of them the best, and an even choice among the rest in order of value."""
     order = np.argsort(-y, kind="stable")
-    best, rest = np.split(order, [MODEL_ROWS // 2])
-    return np.sort(np.concatenate([best, _spread(rest, MODEL_ROWS - len(best))]))
+    best, rest = np.split(order, [_FIT_ROWS // 2])
+    return np.sort(np.concatenate([best, _spread(rest, _FIT_ROWS - len(best))]))

@@ -25,8 +25,8 @@ def mutate(parents: IntArray, changes: IntArray, lattice: Lattice, rng: np.rando
     levels = lattice.levels
     free = levels > 1
     order = np.where(free, rng.random(parents.shape), np.inf)
-    rank = np.argsort(np.argsort(order, axis=1), axis=1)
-    chosen = (rank < changes[:, None]) & free
+    last = np.take_along_axis(np.sort(order, axis=1), np.minimum(changes, len(levels))[:, None] - 1, axis=1)
+    chosen = (order <= last) & free
 
     shift = rng.integers(1, np.maximum(levels, 2), size=parents.shape)
     anywhere = (parents + shift) % levels

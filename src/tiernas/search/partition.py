@@ -1,6 +1,9 @@
 """A tree of regions, learned from what was observed: the partition of LA-MCTS."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
 
 import numpy as np
 from sklearn.svm import SVC
@@ -30,19 +33,40 @@ class Boundary:
         return side
 
 
-@dataclass(frozen=True, eq=False)
 class Region:
-    """A node of the tree.
+    """A node of the tree; it is divided when that is first asked for, which most never are.
 
     Args:
-        members: The `m` indices of the observed rows that lie in the region.
-        mean: The mean of what was observed of them.
-        split: How the region is divided; None for a leaf.
+        Z: `n x f` features of all observed rows.
+        y: `n` observations.
+        leaf_size: The most observed rows a region may have without being divided; None leaves it whole.
+        members: The `m` indices of the observed rows that lie in the region; all of them by default.
     """
 
-    members: IntArray
-    mean: float
-    split: "Split | None" = None
+    def __init__(self, Z: FloatArray, y: FloatArray, leaf_size: int | None, members: IntArray | None = None) -> None:
+        self.members: IntArray = np.arange(len(Z), dtype=np.int64) if members is None else members
+        self.mean = float(y[self.members].mean())
+        self._Z, self._y, self._leaf_size = Z, y, leaf_size
+
+    @functools.cached_property
+    def split(self) -> Split | None:
+        """How the region is divided; None for a leaf.
+
+        Rows are placed by the classifier's prediction, not by what was observed, so that a part is a part of the space
+        and its mean that of all rows observed there. A region stays whole where no boundary is learned, or where one
+        side of it would keep less than a quarter of `leaf_size` rows: a boundary around a single outlier guides nobody.
+        """
+        if self._leaf_size is None or len(self.members) <= self._leaf_size:
+            return None
+        Z = self._Z[self.members]
+        boundary = learn_boundary(Z, self._y[self.members])
+        if boundary is None:
+            return None
+        side = boundary.is_better(Z)
+        if min(int(side.sum()), int((~side).sum())) < max(1, self._leaf_size // 4):
+            return None
+        better, worse = (Region(self._Z, self._y, self._leaf_size, self.members[part]) for part in (side, ~side))
+        return Split(boundary, better, worse)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,36 +82,16 @@ class Split:
     boundary: Boundary
     better: Region
     worse: Region
+    _known: dict[bytes, bool] = field(default_factory=dict)
 
-
-def grow(Z: FloatArray, y: FloatArray, leaf_size: int, members: IntArray | None = None) -> Region:
-    """Divides the whole space recursively until no region has more than `leaf_size` observed rows.
-
-    Rows are placed by the classifier's prediction, not by what was observed, so that a region is a part of the
-    space and its mean that of all rows observed there. A region stays whole where no boundary is learned, or
-    where one side of it would keep less than a quarter of `leaf_size` rows: a boundary around a single
-    outlier guides nobody.
-
-    Args:
-        Z: `n x f` features of the observed rows.
-        y: `n` observations.
-        leaf_size: The split threshold of the paper.
-        members: The `m` indices of the rows in the region; all of them by default.
-
-    Returns:
-        The root of the tree.
-    """
-    if members is None:
-        members = np.arange(len(Z), dtype=np.int64)
-    mean = float(y[members].mean())
-    boundary = learn_boundary(Z[members], y[members]) if len(members) > leaf_size else None
-    if boundary is None:
-        return Region(members, mean)
-    side = boundary.is_better(Z[members])
-    if min(int(side.sum()), int((~side).sum())) < max(1, leaf_size // 4):
-        return Region(members, mean)
-    better, worse = (grow(Z, y, leaf_size, members[part]) for part in (side, ~side))
-    return Region(members, mean, Split(boundary, better, worse))
+    def places_better(self, Z: FloatArray) -> BoolArray:
+        """As `boundary.is_better`, which is asked once of each row: pending rows stay so through many proposals."""
+        keys = [row.tobytes() for row in Z]
+        missing = [i for i, key in enumerate(keys) if key not in self._known]
+        if missing:
+            sides = self.boundary.is_better(Z[missing])
+            self._known.update(zip((keys[i] for i in missing), sides.tolist(), strict=True))
+        return np.array([self._known[key] for key in keys], dtype=np.bool_)
 
 
 def learn_boundary(Z: FloatArray, y: FloatArray) -> Boundary | None:

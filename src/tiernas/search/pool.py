@@ -6,19 +6,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tiernas.search.acquisition import log_expected_improvement
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
-from tiernas.search.surrogate import Beliefs, Projection, Surrogate
+from tiernas.search.surrogate import Beliefs, Surrogate
 
-_CHUNK = 256
+_CHUNK = 64
 
 
 class Pool:
-    """Rows that are rated at leisure: pending rows only lessen what a row promises.
+    """Rows that are rated at leisure: more pending rows only lessen what a row promises.
 
-    The variance at a row shrinks with every pending row and the best to improve on never sinks, so the expected
-    improvement without pending rows is a bound. Rows are rated in the order of it, until none that is left can be
-    among the best.
+    The variance at a row shrinks with every pending row and the best to improve on never sinks, so what a row promised
+    last is a bound of what it promises now. Rows are rated in the order of it, until none that is left can be among the
+    best: the lazy evaluation of M. Minoux: Accelerated greedy algorithms for maximizing submodular set functions. 1978.
 
     Args:
         rows: `m x d` rows.
@@ -27,16 +26,14 @@ class Pool:
     """
 
     def __init__(self, rows: IntArray, surrogate: Surrogate, Z: FloatArray) -> None:
-        at = surrogate.project(Z)
-        bound = log_expected_improvement(at.mean, at.variance, surrogate.best)
-        order = np.argsort(-bound, kind="stable")
-        self._rows, self._bound = rows[order], bound[order]
-        self._at = Projection(at.Z[order], at.mean[order], at.whitened[:, order], at.variance[order])
+        self._rows = rows
+        self._at = surrogate.project(Z)
+        self._bound = surrogate.promise(self._at)
 
     def most_promising(
-        self, n: int, beliefs: Beliefs, is_new: Callable[[IntArray], BoolArray]
+        self, n: int, beliefs: Surrogate | Beliefs, is_new: Callable[[IntArray], BoolArray]
     ) -> tuple[IntArray, FloatArray]:
-        """Finds the `n` new rows that promise most.
+        """Finds the `n` new rows that promise most. No row may have ceased to be pending since the last call.
 
         Args:
             n: How many are wanted.
@@ -46,14 +43,14 @@ class Pool:
         Returns:
             `k x d` rows, the best first, and their `k` promises; `k < n` only if no more are new.
         """
-        rows, promise = self._rows[:0], self._bound[:0]
-        for begin in range(0, len(self._rows), _CHUNK):
-            if len(rows) == n and promise[-1] >= self._bound[begin]:
+        order = np.argsort(-self._bound, kind="stable")
+        best = order[:0]
+        for begin in range(0, len(order), _CHUNK):
+            chunk = order[begin : begin + _CHUNK]
+            if len(best) == n and self._bound[best[-1]] >= self._bound[chunk[0]]:
                 break
-            chunk = slice(begin, begin + _CHUNK)
-            new = is_new(self._rows[chunk])
-            rows = np.concatenate([rows, self._rows[chunk][new]])
-            promise = np.concatenate([promise, beliefs.promise(self._at.part(chunk))[new]])
-            best = np.argsort(-promise, kind="stable")[:n]
-            rows, promise = rows[best], promise[best]
-        return rows, promise
+            self._bound[chunk] = np.where(is_new(self._rows[chunk]), beliefs.promise(self._at.part(chunk)), -np.inf)
+            best = np.concatenate([best, chunk])
+            best = best[np.argsort(-self._bound[best], kind="stable")][:n]
+        best = best[self._bound[best] > -np.inf]
+        return self._rows[best], self._bound[best]

@@ -32,7 +32,7 @@ def select(root: Region, pending: FloatArray, exploration: float) -> Region:
     """
     node = root
     while node.split is not None:
-        side = node.split.boundary.is_better(pending)
+        side = node.split.places_better(pending)
         visits = len(node.members) + len(pending)
         better, worse = (
             upper_confidence_bound(part.mean, len(part.members) + virtual, visits, exploration)

@@ -56,7 +56,7 @@ class Supply:
         if len(self.rows):
             listed: IntArray = self.rows[rng.choice(len(self.rows), size=min(n, len(self.rows)), replace=False)]
             return listed
-        return rng.permutation(self._lattice.feasible_only(self._lattice.uniform(_BATCH, rng)))[:n]
+        return self._lattice.distinct(self._lattice.uniform(_BATCH, rng))[:n]
 
     def is_new(self, X: IntArray) -> BoolArray:
         """Which of `n x d` canonical rows are neither told nor pending."""
@@ -65,9 +65,7 @@ class Supply:
     def admit(self, X: IntArray) -> IntArray:
         """Returns the canonical, feasible, new and distinct ones of the `n x d` rows `X`, in their order."""
         rows = self._lattice.canonical(X)
-        first = {key: i for i, key in reversed(list(enumerate(row_keys(rows)))) if key not in self._history}
-        rows = rows[sorted(first.values())]
-        return rows[self._lattice.feasible(rows)]
+        return self._lattice.distinct(rows[self.is_new(rows)])
 
     def draw(self, n: int, rng: np.random.Generator) -> IntArray:
         """Draws up to `n` new rows: listed ones, else uniform ones, else mutations of known feasible rows.

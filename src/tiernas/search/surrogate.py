@@ -10,7 +10,10 @@ from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
 from tiernas.search.acquisition import log_expected_improvement
 from tiernas.search.hyperparameters import JITTER, fit
 from tiernas.search.kernel import Hyperparameters, covariance
-from tiernas.search.lattice import FloatArray
+from tiernas.search.lattice import BoolArray, FloatArray, IntArray
+
+_BLOCK = 64
+"""Pending rows that beliefs are made of at a time."""
 
 _LEAST_VARIANCE = 1e-10
 """Of the standardised function: rounding must not make a variance negative."""
@@ -50,7 +53,7 @@ class Projection:
     Attributes:
         Z: Their `m x f` features.
         mean: `m` posterior means, standardised.
-        whitened: `n x m`; the product of two columns is the covariance that the observations explain.
+        whitened: `n x m`; the product of two columns is the covariance that what is known explains.
         variance: `m` posterior variances, without noise, standardised.
     """
 
@@ -59,8 +62,8 @@ class Projection:
     whitened: FloatArray
     variance: FloatArray
 
-    def part(self, rows: slice) -> Projection:
-        """Some of the rows."""
+    def part(self, rows: IntArray | BoolArray) -> Projection:
+        """Some of the rows, by index or mask."""
         return Projection(self.Z[rows], self.mean[rows], self.whitened[:, rows], self.variance[rows])
 
 
@@ -86,6 +89,7 @@ class Surrogate:
         K[np.diag_indices(len(K))] += self._hyperparameters.noise + JITTER
         self._factor = cholesky(K, lower=True, overwrite_a=True, check_finite=False)
         self._weights = cho_solve((self._factor, True), standardised, check_finite=False)
+        self._beliefs: dict[tuple[int, bytes], Beliefs] = {}
         self.best = float(self.project(Z).mean.max())
         """The highest posterior mean of an observed row, standardised: noise has no part in it."""
 
@@ -100,23 +104,45 @@ class Surrogate:
     def draw(self, Z: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Draws one function from the posterior and returns its `m` values at `m x f` features."""
         at = self.project(Z)
-        values = at.mean + _root(self._posterior_covariance(at, at)) @ rng.standard_normal(len(Z))
+        if not len(Z):
+            return at.mean
+        values = at.mean + _root(self.posterior_covariance(at, at)) @ rng.standard_normal(len(Z))
         drawn: FloatArray = values * self.scale.deviation + self.scale.mean
         return drawn
 
     def project(self, Z: FloatArray) -> Projection:
         """The posterior at each of `m x f` features."""
-        shared = covariance(self._Z, Z, self._hyperparameters)
+        shared = covariance(Z, self._Z, self._hyperparameters).T  # in the order of memory that LAPACK solves in place
         mean: FloatArray = shared.T @ self._weights
         whitened = solve_triangular(self._factor, shared, lower=True, overwrite_b=True, check_finite=False)
         variance = self._hyperparameters.signal - np.einsum("nm,nm->m", whitened, whitened)
         return Projection(Z, mean, whitened, np.maximum(variance, _LEAST_VARIANCE))
 
-    def believe(self, Z: FloatArray) -> Beliefs:
-        """The surrogate once `p x f` pending features have come out as it predicts."""
-        return Beliefs(self, self.project(Z))
+    def believe(self, Z: FloatArray) -> Surrogate | Beliefs:
+        """The surrogate once `p x f` pending features have come out as it predicts.
 
-    def _posterior_covariance(self, a: Projection, b: Projection) -> FloatArray:
+        Pending rows are taken in blocks of their order, and what is believed of a full block is kept: with hundreds of
+        them, most are those of the proposal before.
+        """
+        known: Surrogate | Beliefs = self
+        for begin in range(0, len(Z), _BLOCK):
+            block = Z[begin : begin + _BLOCK]
+            key = begin, block.tobytes()
+            if key not in self._beliefs:
+                self._beliefs[key] = Beliefs(self, known, block)
+            known = self._beliefs[key]
+        return known
+
+    def see(self, at: Projection) -> Projection:
+        """What is known of rows that the surrogate has projected: nothing more."""
+        return at
+
+    def promise(self, at: Projection) -> FloatArray:
+        """Logarithm of the expected improvement over `best`, standardised, of each of `m` rows."""
+        return log_expected_improvement(at.mean, at.variance, self.best)
+
+    def posterior_covariance(self, a: Projection, b: Projection) -> FloatArray:
+        """Covariance (`m x k`) of the function at rows that the same observations explain."""
         return covariance(a.Z, b.Z, self._hyperparameters) - a.whitened.T @ b.whitened
 
     @property
@@ -133,36 +159,35 @@ class Beliefs:
     Riche, L. Carraro: Kriging is well-suited to parallelize optimization. 2010.
 
     Args:
-        surrogate: What is known.
-        pending: `p` rows.
+        surrogate: What is observed.
+        before: What is believed already.
+        Z: `p x f` features of more pending rows, `p >= 1`.
     """
 
-    def __init__(self, surrogate: Surrogate, pending: Projection) -> None:
-        self._surrogate = surrogate
-        self._pending = pending
-        self.best = max(surrogate.best, float(pending.mean.max(initial=-np.inf)))
+    def __init__(self, surrogate: Surrogate, before: Surrogate | Beliefs, Z: FloatArray) -> None:
+        self._surrogate, self._before = surrogate, before
+        self._pending = before.see(surrogate.project(Z))
+        self.best: float = max(before.best, float(self._pending.mean.max()))
         """The highest posterior mean of an observed or pending row, standardised."""
-        K = surrogate._posterior_covariance(pending, pending)
+        K = surrogate.posterior_covariance(self._pending, self._pending)
         self._factor = _root(K + surrogate.noise * np.eye(len(K)))
 
-    def promise(self, at: Projection) -> FloatArray:
-        """Logarithm of the expected improvement over `best`, standardised, of each of `m` rows."""
-        return log_expected_improvement(at.mean, self.variance(at), self.best)
-
-    def variance(self, at: Projection) -> FloatArray:
-        """The `m` posterior variances of the function, standardised."""
-        if not len(self._pending.Z):
-            return at.variance
-        shared = self._surrogate._posterior_covariance(self._pending, at)
+    def see(self, at: Projection) -> Projection:
+        """What is known of `m` rows that the surrogate has projected."""
+        at = self._before.see(at)
+        shared = self._surrogate.posterior_covariance(at, self._pending).T
         explained = solve_triangular(self._factor, shared, lower=True, overwrite_b=True, check_finite=False)
-        variance: FloatArray = at.variance - np.einsum("pm,pm->m", explained, explained)
-        return np.maximum(variance, _LEAST_VARIANCE)
+        variance = np.maximum(at.variance - np.einsum("pm,pm->m", explained, explained), _LEAST_VARIANCE)
+        return Projection(at.Z, at.mean, np.concatenate([at.whitened, explained]), variance)
+
+    def promise(self, at: Projection) -> FloatArray:
+        """As `Surrogate.promise`, of rows as the surrogate projected them."""
+        seen = self.see(at)
+        return log_expected_improvement(seen.mean, seen.variance, self.best)
 
 
 def _root(K: FloatArray) -> FloatArray:
     """Lower Cholesky factor of a covariance that rounding may have made indefinite."""
-    if not len(K):
-        return K
     jitter = JITTER
     while True:
         try:

@@ -1,0 +1,174 @@
+"""What each part of `LaMctsOptimizer` is worth: the same replays with one part taken away or exchanged.
+
+From the root of the repository, on one core, some ten seconds per replay:
+
+    export OMP_NUM_THREADS=1 TIERNAS_SEARCH_TABLES=<folder of the tables>
+    python benchmarks/search/ablation.py --seeds 0-9
+
+A run that is in results/ablation already is not done again. At the end a table is printed and written to
+results/ablation.md: mean true regret, standard error, and the mean difference to the whole optimizer on the same seeds
+with its 95 % interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from compare import seeds
+from runs import Run, RunFile
+from scipy import stats
+from tasks import RESULTS, TASKS, TIGHT_US, Task, add_tables_option, clear_errors
+
+from tiernas.replay import Replay, Trials, replay
+from tiernas.search import LaMctsOptimizer, Optimizer, ThompsonOptimizer, candidates, learned
+from tiernas.search.surrogate import Surrogate
+
+MARKS = {f"anb28-{TIGHT_US}us": (100, 300), "nasbench201": (100, 200)}
+WORKERS = 8
+WHOLE = "whole"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to make the optimizer and to run it.
+
+    Attributes:
+        differs: What differs from the whole optimizer.
+        make: The class.
+        options: Arguments of it, besides those of the task.
+        categorical: Which dimensions are categorical; None for what the task says.
+        patches: What is replaced while it runs, `(owner, name, value)` each.
+        generations: Whether workers wait for each other.
+    """
+
+    differs: str
+    make: Callable[..., Optimizer] = LaMctsOptimizer
+    options: dict[str, Any] = field(default_factory=dict)
+    categorical: bool | None = None
+    patches: tuple[tuple[Any, str, Any], ...] = ()
+    generations: bool = False
+
+
+def nothing_believed(self: Surrogate, _: np.ndarray) -> Surrogate:
+    """Pending rows change nothing."""
+    return self
+
+
+VARIANTS = {
+    WHOLE: Variant("nothing"),
+    "no-partition": Variant("no tree of regions", options={"leaf_size": None}),
+    "no-climbing": Variant("the best candidate is proposed, not climbed from", patches=((candidates, "_ROUNDS", 0),)),
+    "no-beliefs": Variant("pending rows count for nothing", patches=((Surrogate, "believe", nothing_believed),)),
+    "thompson": Variant("a Thompson draw over the candidates, no climbing, no tree", make=ThompsonOptimizer),
+    "one-parent": Variant("mutations of the single best row, not of 20", patches=((learned, "_PARENTS", 1),)),
+    "uniform-only": Variant(
+        "no mutations of good rows; climbing from rows of anywhere", patches=((candidates, "_KEPT", 0),)
+    ),
+    "one-hot": Variant("every dimension coded as categorical", categorical=True),
+    "ordinal": Variant("every dimension coded as ordered", categorical=False),
+    "generations": Variant("8 proposals at once, all told before the next", generations=True),
+    "20-initial": Variant("20 random rows first, not 10", options={"n_initial": 20}),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", nargs="+", choices=MARKS, default=list(MARKS))
+    parser.add_argument("--variant", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--seeds", type=seeds, default=range(10), help="first-last, such as 0-9")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    add_tables_option(parser)
+    args = parser.parse_args()
+    with clear_errors():
+        for seed in args.seeds:
+            for name in args.task:
+                task, evaluations = TASKS[name](args.tables), max(MARKS[name])
+                for variant in args.variant:
+                    file = run_file(args.results, name, variant)
+                    if seed not in file.read(evaluations):
+                        file.append(run_once(task, VARIANTS[variant], seed, evaluations), evaluations)
+                        print(f"{name} {variant} seed {seed}", flush=True)
+    text = table(args.results)
+    (args.results / "ablation.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def run_file(results: Path, task: str, variant: str) -> RunFile:
+    return RunFile(results / "ablation", task, variant, WORKERS, 0.0)
+
+
+def run_once(task: Task, variant: Variant, seed: int, evaluations: int) -> Run:
+    """Replays one search."""
+    evaluator = task.evaluator
+    categorical = evaluator.categorical
+    if variant.categorical is not None:
+        categorical = [variant.categorical] * len(evaluator.levels)
+    with patched(variant.patches):
+        searcher = variant.make(
+            evaluator.levels, categorical=categorical, feasible=evaluator.feasible, seed=seed, **variant.options
+        )
+        run = replay_in_generations if variant.generations else replay
+        replayed = run(searcher, Trials(evaluator, seed=seed), workers=WORKERS, evaluations=evaluations)
+    return Run.of(seed, replayed, evaluator.value(replayed.rows), task.best)
+
+
+def replay_in_generations(optimizer: Optimizer, trials: Trials, *, workers: int, evaluations: int) -> Replay:
+    """As `replay`, but every worker waits until all have ended. Neither times nor durations are kept."""
+    rows = np.empty((0, len(trials.evaluator.levels)), dtype=np.int64)
+    while len(rows) < evaluations:
+        asked = optimizer.ask(min(workers, evaluations - len(rows)))
+        optimizer.tell(asked, [trials.train(row).value for row in asked])
+        rows = np.concatenate([rows, asked])
+    values = np.array([trials.train(row).value for row in rows])
+    nothing = np.zeros(len(rows))
+    return Replay(rows, values, np.arange(len(rows)), nothing, nothing)
+
+
+@contextmanager
+def patched(patches: tuple[tuple[Any, str, Any], ...]) -> Iterator[None]:
+    """Replaces attributes for a while."""
+    for owner, name, value in patches[:1]:
+        with mock.patch.object(owner, name, value), patched(patches[1:]):
+            yield
+        return
+    yield
+
+
+def table(results: Path) -> str:
+    """All that is there, as Markdown."""
+    lines = []
+    for task, marks in MARKS.items():
+        whole = run_file(results, task, WHOLE).read(max(marks))
+        heads = "".join(f" regret at {n} | difference |" for n in marks)
+        lines += [f"**{task}**, {WORKERS} workers", "", f"| variant | differs in | seeds |{heads}"]
+        lines += ["|---|---|---|" + "---|---|" * len(marks)]
+        for name, variant in VARIANTS.items():
+            runs = run_file(results, task, name).read(max(marks))
+            common = sorted(runs.keys() & whole.keys())
+            if not common:
+                continue
+            cells = ""
+            for n in marks:
+                regret = np.array([runs[s].curve(n)[-1] for s in common])
+                cells += f" {regret.mean():.3f} ± {stats.sem(regret):.3f} |"
+                cells += f" {interval(regret - [whole[s].curve(n)[-1] for s in common])} |" if name != WHOLE else " |"
+            lines.append(f"| {name} | {variant.differs} | {len(common)} |{cells}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def interval(difference: np.ndarray) -> str:
+    """Mean and 95 % interval by Student's t."""
+    half = stats.sem(difference) * stats.t.ppf(0.975, len(difference) - 1)
+    return f"{difference.mean():+.3f} ({difference.mean() - half:+.3f} to {difference.mean() + half:+.3f})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Finds the best known accuracy of `anb28` within each cost limit by local search; writes results/best-known.json.
+
+From the root of the repository, a minute on one core:
+
+    export OMP_NUM_THREADS=1 TIERNAS_SEARCH_TABLES=<folder of the tables>
+    python benchmarks/search/find_best.py
+
+Each of many random starts within the limit climbs: of all rows that differ in one or two coordinates and keep the
+limit, the best one is next, until none is better. How many starts end at the best value tells how sure it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+from tasks import BEST_KNOWN, add_tables_option, anb28_limits_us, clear_errors
+
+from tiernas.replay import Anb28
+from tiernas.search.lattice import IntArray
+
+STARTS = 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--starts", type=int, default=STARTS)
+    add_tables_option(parser)
+    args = parser.parse_args()
+    with clear_errors():
+        found = {name: best_of(args.tables, limit_us, args.starts) for name, limit_us in limits(args.tables)}
+    BEST_KNOWN.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def limits(tables: Path) -> list[tuple[str, float]]:
+    return list(anb28_limits_us(tables).items())
+
+
+def best_of(tables: Path, limit_us: float, starts: int) -> dict[str, object]:
+    table = Anb28.load(tables, limit_us)
+    changes = one_or_two_changes(table.levels)
+    rng = np.random.default_rng(0)
+    ends = [climb(table, start(table, rng), changes) for _ in range(starts)]
+    accuracies = np.array([table.value(row[None])[0] for row in ends])
+    best = ends[int(accuracies.argmax())]
+    reached = int(np.sum(accuracies > accuracies.max() - 1e-6))
+    cost_us = float(table.cost_us(best[None])[0])
+    print(f"at most {limit_us} us: {accuracies.max():.4f} at {cost_us:.2f} us, {reached} of {starts} starts end there")
+    return {
+        "limit_us": limit_us,
+        "best": float(accuracies.max()),
+        "cost_us": round(cost_us, 4),
+        "row": best.tolist(),
+        "starts": starts,
+        "starts_that_end_there": reached,
+    }
+
+
+def start(table: Anb28, rng: np.random.Generator) -> IntArray:
+    while True:
+        row: IntArray = rng.integers(0, table.levels)
+        if table.feasible(row[None])[0]:
+            return row
+
+
+def one_or_two_changes(levels: tuple[int, ...]) -> IntArray:
+    """What is added to a row, modulo the levels, to change it in one or two coordinates in every way."""
+    steps = [(i, step) for i, n in enumerate(levels) for step in range(1, n)]
+    pairs = [pair for pair in itertools.combinations(steps, 2) if pair[0][0] != pair[1][0]]
+    changes = np.zeros((len(steps) + len(pairs), len(levels)), dtype=np.int64)
+    for k, change in enumerate([*((step,) for step in steps), *pairs]):
+        for i, step in change:
+            changes[k, i] = step
+    return changes
+
+
+def climb(table: Anb28, row: IntArray, changes: IntArray) -> IntArray:
+    accuracy = table.value(row[None])[0]
+    while True:
+        neighbours = (row + changes) % table.levels
+        neighbours = neighbours[table.feasible(neighbours)]
+        accuracies = table.value(neighbours)
+        if not len(neighbours) or accuracies.max() <= accuracy:
+            return row
+        row, accuracy = neighbours[accuracies.argmax()], accuracies.max()
+
+
+if __name__ == "__main__":
+    main()

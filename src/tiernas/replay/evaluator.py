@@ -1,0 +1,30 @@
+"""What takes the place of a training."""
+
+from typing import Protocol
+
+from tiernas.search.lattice import BoolArray, FloatArray, IntArray
+
+
+class Evaluator(Protocol):
+    """A lattice whose every row has a known value.
+
+    Everything is vectorised over `n x d` rows of levels, row by row: the answer for a row does not depend on the
+    others.
+    """
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Number of values of each of the `d` dimensions."""
+
+    @property
+    def categorical(self) -> tuple[bool, ...]:
+        """Which dimensions have no order among their values."""
+
+    def value(self, rows: IntArray) -> FloatArray:
+        """The `n` true values, larger is better: accuracies in percentage points, or a function's."""
+
+    def feasible(self, rows: IntArray) -> BoolArray:
+        """Which of the `n` rows may be proposed."""
+
+    def duration_s(self, rows: IntArray) -> FloatArray:
+        """How long a worker would take for each of the `n` rows, in simulated seconds."""

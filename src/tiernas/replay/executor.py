@@ -1,0 +1,57 @@
+"""An executor without workers: trainings are looked up, and end in the order of a simulated clock."""
+
+from collections.abc import Sequence
+
+from tiernas.executors import Event, Executor, Failed, Finished, Job
+from tiernas.replay.space import LatticeSpace
+from tiernas.replay.trials import Trial, Trials
+from tiernas.replay.workers import SimulatedWorkers
+from tiernas.spaces import Architecture
+
+
+class SimulatedExecutor(Executor):
+    """Looks trainings up; `poll` returns the next end at once, whatever the simulated time until then.
+
+    The accuracy of an event is the value of the trial, in the evaluator's unit.
+
+    Args:
+        space: Of the rows that stand behind the architectures.
+        trials: Trains the rows.
+        workers: How many jobs run at the same time.
+    """
+
+    def __init__(self, space: LatticeSpace, trials: Trials, workers: int) -> None:
+        self._space = space
+        self._trials = trials
+        self._workers = workers
+        self._clock = SimulatedWorkers(workers)
+        self._running: dict[int, Trial] = {}
+
+    @property
+    def now_s(self) -> float:
+        """The simulated time."""
+        return self._clock.now_s
+
+    @property
+    def free(self) -> int:
+        return self._clock.free
+
+    def submit(self, job: Job) -> str:
+        row = self._space.encode(Architecture.from_json(job.architecture))
+        trial = self._trials.train(row, job.seed)
+        self._clock.start(job.id, trial.duration_s)
+        self._running[job.id] = trial
+        return "simulated"
+
+    def poll(self, timeout_s: float) -> Sequence[Event]:
+        job_id = self._clock.next_end()
+        if job_id is None:
+            return ()
+        trial = self._running.pop(job_id)
+        if trial.value != trial.value:
+            return (Failed(job_id, "the replay says so", retry=False),)
+        return (Finished(job_id, trial.value, {"duration_s": trial.duration_s}),)
+
+    def close(self) -> None:
+        self._clock = SimulatedWorkers(self._workers)
+        self._running = {}

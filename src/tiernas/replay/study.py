@@ -1,0 +1,55 @@
+"""The loop of a real study, with its ledger, on a table of results."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tiernas.ledger import Candidate, Ledger, Purpose
+from tiernas.replay.executor import SimulatedExecutor
+from tiernas.replay.space import LatticeSpace
+from tiernas.replay.trials import Trials
+from tiernas.search import Optimizer
+from tiernas.study import Proposals, Trainings
+
+
+def replay_study(
+    optimizer: Optimizer,
+    trials: Trials,
+    ledger: Ledger,
+    *,
+    workers: int,
+    evaluations: int,
+    pending: int | None = None,
+) -> Sequence[Candidate]:
+    """Replays a study: proposals, state machine and ledger are those of `tiernas search`, only trainings are not.
+
+    Called again with a fresh optimizer and the same ledger, it continues.
+
+    Args:
+        optimizer: What is tried; fresh.
+        trials: Trains the rows.
+        ledger: Where the study is written; its estimated latencies are the simulated durations without jitter.
+        workers: How many rows are trained at the same time.
+        evaluations: How many trainings are wanted.
+        pending: As for `Proposals`: None for the asynchronous order.
+
+    Returns:
+        The candidates in the order in which they were proposed; their vectors are rows of levels.
+    """
+    evaluator = trials.evaluator
+    space = LatticeSpace(evaluator.levels, evaluator.categorical)
+    with SimulatedExecutor(space, trials, workers) as executor:
+        trainings = Trainings(
+            ledger=ledger,
+            executor=executor,
+            space=space,
+            data={},
+            recipes={purpose: {} for purpose in Purpose},
+            seed=0,
+            output=Path(),
+            stop=lambda: False,
+            watch=lambda study, purpose, candidates: None,
+        )
+        ledger.reclaim("an earlier replay was cut off")
+        study = ledger.open_study("replay", {"seed": trials.seed})
+        proposals = Proposals(ledger, study, space, optimizer, evaluator.duration_s, pending)
+        return trainings.run(study, Purpose.SEARCH, proposals.next, evaluations)

@@ -1,0 +1,56 @@
+"""One training in a replay: the true value with noise, or a failure, and how long it took."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from tiernas.replay.evaluator import Evaluator
+from tiernas.search.lattice import IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of a training.
+
+    Attributes:
+        value: What the optimizer is told; NaN if the training failed.
+        duration_s: Simulated time that it took.
+    """
+
+    value: float
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """Trains rows as a study would: the same row with the same seeds always gives the same trial.
+
+    Attributes:
+        evaluator: Knows the true values and durations.
+        seed: Of the whole replay, 0 or more.
+        noise_sd: Standard deviation of the normal noise on a value, in its unit.
+        failing_share: Part of the trainings that fail, 0 to 1.
+        jitter: Standard deviation of the logarithm of the factor on a duration, whose median is 1; 0.23 was
+            seen in the trainings behind `Anb28`.
+    """
+
+    evaluator: Evaluator
+    seed: int = 0
+    noise_sd: float = 0.0
+    failing_share: float = 0.0
+    jitter: float = 0.23
+
+    def train(self, row: IntArray, training_seed: int = 0) -> Trial:
+        """Trains a row of shape `(d,)`.
+
+        Args:
+            row: The row.
+            training_seed: Repeats of a row with other seeds have other noise, 0 or more.
+        """
+        rng = np.random.default_rng(np.random.SeedSequence([self.seed, training_seed, *row.tolist()]))
+        noise, slowness = rng.standard_normal(2)
+        failed = rng.random() < self.failing_share
+        value = float(self.evaluator.value(row[None])[0]) + self.noise_sd * noise
+        duration_s = float(self.evaluator.duration_s(row[None])[0]) * math.exp(self.jitter * slowness)
+        return Trial(math.nan if failed else value, duration_s)
