@@ -8,7 +8,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tiernas.search import LaMctsOptimizer, Optimizer, RandomSearch, RegularizedEvolution
+from tiernas.search import (
+    LaMctsOptimizer,
+    Optimizer,
+    RandomSearch,
+    RegularizedEvolution,
+    SobolSearch,
+    ThompsonOptimizer,
+    TpeOptimizer,
+    TrustRegionOptimizer,
+)
 from tiernas.search.lattice import BoolArray, IntArray
 
 LEVELS = [3, 2, 1, 4]
@@ -80,10 +89,32 @@ class RandomInterleavings(Interleavings):
     build = RandomSearch
 
 
+class SobolInterleavings(Interleavings):
+    build = SobolSearch
+
+
 class EvolutionInterleavings(Interleavings):
     @staticmethod
     def build(levels: list[int], **arguments: Any) -> Optimizer:
         return RegularizedEvolution(levels, population_size=3, sample_size=2, **arguments)
+
+
+class TpeInterleavings(Interleavings):
+    @staticmethod
+    def build(levels: list[int], **arguments: Any) -> Optimizer:
+        return TpeOptimizer(levels, n_initial=2, **arguments)
+
+
+class TrustRegionInterleavings(Interleavings):
+    @staticmethod
+    def build(levels: list[int], **arguments: Any) -> Optimizer:
+        return TrustRegionOptimizer(levels, n_initial=2, **arguments)
+
+
+class ThompsonInterleavings(Interleavings):
+    @staticmethod
+    def build(levels: list[int], **arguments: Any) -> Optimizer:
+        return ThompsonOptimizer(levels, n_initial=2, **arguments)
 
 
 class LaMctsInterleavings(Interleavings):
@@ -92,9 +123,20 @@ class LaMctsInterleavings(Interleavings):
         return LaMctsOptimizer(levels, n_initial=2, leaf_size=3, **arguments)
 
 
+QUICK = settings(max_examples=15, stateful_step_count=25, deadline=None)
+SLOW = settings(max_examples=6, stateful_step_count=15, deadline=None, derandomize=True)
+
 TestRandom = RandomInterleavings.TestCase
-TestRandom.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestRandom.settings = QUICK
+TestSobol = SobolInterleavings.TestCase
+TestSobol.settings = QUICK
 TestEvolution = EvolutionInterleavings.TestCase
-TestEvolution.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestEvolution.settings = QUICK
+TestTpe = TpeInterleavings.TestCase
+TestTpe.settings = SLOW
+TestTrustRegion = TrustRegionInterleavings.TestCase
+TestTrustRegion.settings = SLOW
+TestThompson = ThompsonInterleavings.TestCase
+TestThompson.settings = SLOW
 TestLaMcts = LaMctsInterleavings.TestCase
-TestLaMcts.settings = settings(max_examples=6, stateful_step_count=15, deadline=None, derandomize=True)
+TestLaMcts.settings = SLOW

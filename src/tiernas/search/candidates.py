@@ -28,6 +28,14 @@ _ROUNDS = 3
 
 _CLIMB_CHANGES = np.array([1, 1, 2])
 
+_EXPEDITIONS = 64
+_EXPEDITION_CHILDREN = 8
+_EXPEDITION_ROUNDS = 30
+"""Rows that climb each for itself, so that good regions far from the best rows are found too. Costs as much as some
+tens of proposals."""
+
+_EXPEDITION_CHANGES = np.array([1, 1, 2, 2, 3])
+
 
 def gather_candidates(parents: IntArray, lattice: Lattice, supply: Supply, rng: np.random.Generator) -> IntArray:
     """Gathers feasible rows, known ones among them: mutations of good ones, and rows from anywhere.
@@ -43,7 +51,7 @@ def gather_candidates(parents: IntArray, lattice: Lattice, supply: Supply, rng: 
     """
     chosen = parents[rng.integers(0, len(parents), size=_MUTATIONS)]
     children = lattice.distinct(mutate(chosen, rng.choice(_CHANGES, size=_MUTATIONS), lattice, rng))
-    return lattice.distinct(np.concatenate([children[:_KEPT], supply.anywhere(_ANYWHERE, rng)]))
+    return lattice.distinct(np.concatenate([parents, children[:_KEPT], supply.anywhere(_ANYWHERE, rng)]))
 
 
 def climb(
@@ -77,3 +85,42 @@ def climb(
         rows, score = np.concatenate([rows, children]), np.concatenate([score, promise(children, score[-1])])
     top: IntArray = rows[np.argmax(score)]
     return top
+
+
+def explore(
+    starts: IntArray,
+    promise: Callable[[IntArray], FloatArray],
+    lattice: Lattice,
+    supply: Supply,
+    rng: np.random.Generator,
+) -> IntArray:
+    """Climbs from many rows at once, each for itself.
+
+    Args:
+        starts: `s x d` feasible rows to climb from; rows from anywhere join them.
+        promise: Maps `n x d` rows to `n` values, larger is better.
+        lattice: The lattice.
+        supply: Where rows from anywhere come from.
+        rng: The generator to draw with.
+
+    Returns:
+        The `m x d` distinct rows where they arrived, known ones among them.
+    """
+    rows = np.concatenate([starts, supply.anywhere(_EXPEDITIONS, rng)])
+    rows = rows[:_EXPEDITIONS]
+    score = promise(rows)
+    for _ in range(_EXPEDITION_ROUNDS):
+        parents = np.repeat(rows, _EXPEDITION_CHILDREN, axis=0)
+        children = mutate(parents, rng.choice(_EXPEDITION_CHANGES, size=len(parents)), lattice, rng)
+        children = lattice.canonical(children)
+        reached = np.full(len(children), -np.inf)
+        feasible = lattice.feasible(children)
+        if feasible.any():
+            reached[feasible] = promise(children[feasible])
+        reached = reached.reshape(len(rows), -1)
+        best = reached.argmax(axis=1)
+        climbers = np.arange(len(rows))
+        better = reached[climbers, best] > score
+        rows = np.where(better[:, None], children.reshape(len(rows), -1, lattice.dim)[climbers, best], rows)
+        score = np.where(better, reached[climbers, best], score)
+    return lattice.distinct(rows)

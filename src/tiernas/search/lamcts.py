@@ -66,7 +66,7 @@ class LaMctsOptimizer(Optimizer):
             raise ValueError(f"exploration must be 0 or more, got {exploration}")
         self._n_initial = n_initial
         self._exploration = exploration
-        self._learner = Learner(self._history, self._lattice, leaf_size)
+        self._learner = Learner(self._history, self._lattice, self._supply, leaf_size, seed)
         self._pools: tuple[Learned, dict[Region, Pool]] | None = None
 
     def _propose(self, rng: np.random.Generator) -> IntArray | None:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tiernas.search.candidates import explore
 from tiernas.search.encoding import Encoding
 from tiernas.search.history import History
 from tiernas.search.kernel import Hyperparameters
 from tiernas.search.lattice import FloatArray, IntArray, Lattice
 from tiernas.search.partition import Region
+from tiernas.search.supply import Supply
 from tiernas.search.surrogate import Surrogate, fit_hyperparameters
 
 MODEL_ROWS = 512
@@ -39,11 +41,13 @@ class Slow:
         y: The observations that it was learned from: the first ones.
         hyperparameters: Of every surrogate.
         tree: The regions.
+        summits: `s x d` rows where climbs from many rows ended, wherever in the space.
     """
 
     y: FloatArray
     hyperparameters: Hyperparameters
     tree: Region
+    summits: IntArray
 
 
 class Learned:
@@ -60,6 +64,7 @@ class Learned:
     def __init__(self, X: IntArray, y: FloatArray, Z: FloatArray, lattice: Lattice, slow: Slow) -> None:
         self.X, self.y, self.Z = X, y, Z
         self.tree = slow.tree
+        self._summits = slow.summits
         self._hyperparameters = slow.hyperparameters
         self._lattice = lattice
         self._surrogates: dict[Region, Surrogate] = {}
@@ -70,12 +75,11 @@ class Learned:
         return np.argsort(-self.y, kind="stable")
 
     def parents(self, region: Region) -> IntArray:
-        """The best rows, which are worth mutating: of all and of a region, feasible ones unless there are none."""
+        """Rows worth mutating: the summits, and the best of all and of a region, feasible ones unless there are none."""
         feasible = self._order[self._lattice.feasible(self.X[self._order])]
         order = feasible if len(feasible) else self._order
         within = order[np.isin(order, region.members)]
-        rows: IntArray = self.X[np.union1d(order[:_PARENTS], within[:_PARENTS])]
-        return rows
+        return np.concatenate([self.X[np.union1d(order[:_PARENTS], within[:_PARENTS])], self._summits])
 
     def surrogate(self, region: Region) -> Surrogate:
         """The surrogate of all rows while they are few, else of the best and of those around a region."""
@@ -100,12 +104,16 @@ class Learner:
     Args:
         history: The history.
         lattice: The lattice.
+        supply: Where rows from anywhere come from.
         leaf_size: The most observed rows a region may have without being divided; None leaves the space whole.
+        seed: Of what is random.
     """
 
-    def __init__(self, history: History, lattice: Lattice, leaf_size: int | None) -> None:
+    def __init__(self, history: History, lattice: Lattice, supply: Supply, leaf_size: int | None, seed: int) -> None:
         self._history = history
         self._lattice = lattice
+        self._supply = supply
+        self._seed = seed
         self._leaf_size = leaf_size
         self._slow: Slow | None = None
         self._learned: Learned | None = None
@@ -117,16 +125,25 @@ class Learner:
         if self._learned is None or self._version != self._history.version:
             X, y = self._history.observed
             Z = self.encode(X)
-            self._learned = Learned(X, y, Z, self._lattice, self._learn_slowly(Z, y))
+            self._learned = Learned(X, y, Z, self._lattice, self._learn_slowly(X, Z, y))
             self._version = self._history.version
         return self._learned
 
-    def _learn_slowly(self, Z: FloatArray, y: FloatArray) -> Slow:
+    def _learn_slowly(self, X: IntArray, Z: FloatArray, y: FloatArray) -> Slow:
         n = last_learning(len(y))
         if self._slow is None or not np.array_equal(self._slow.y, y[:n]):
             rows = _to_fit(y[:n])
-            tree = Region(Z[:n], y[:n], self._leaf_size)
-            self._slow = Slow(y[:n], fit_hyperparameters(Z[rows], y[rows]), tree)
+            hyperparameters = fit_hyperparameters(Z[rows], y[rows])
+            surrogate = Surrogate(Z[rows], y[rows], hyperparameters)
+            best = X[np.argsort(-y[:n], kind="stable")]
+            summits = explore(
+                best[self._lattice.feasible(best)][:_PARENTS],
+                lambda rows: surrogate.promise(surrogate.project(self.encode(rows))),
+                self._lattice,
+                self._supply,
+                np.random.default_rng([self._seed, n]),
+            )
+            self._slow = Slow(y[:n], hyperparameters, Region(Z[:n], y[:n], self._leaf_size), summits)
         return self._slow
 
 

@@ -44,7 +44,7 @@ class ThompsonOptimizer(Optimizer):
         if n_initial < 2:
             raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row says nothing of any other")
         self._n_initial = n_initial
-        self._learner = Learner(self._history, self._lattice, leaf_size=None)
+        self._learner = Learner(self._history, self._lattice, self._supply, None, seed)
 
     def _propose(self, rng: np.random.Generator) -> IntArray | None:
         if len(self._history.observed[1]) < self._n_initial:

@@ -91,7 +91,7 @@ class OptimizerConformance(abc.ABC):
         batch, single = self.make(LEVELS), self.make(LEVELS)
         run(batch, self.warm_up, batch=7)
         run(single, self.warm_up, batch=7)
-        np.testing.assert_array_equal(batch.ask(4), np.concatenate([single.ask() for _ in range(4)]))
+        np.testing.assert_array_equal(batch.ask(8), np.concatenate([single.ask() for _ in range(8)]))
 
     def test_rebuilt_proposes_what_the_uninterrupted_would(self) -> None:
         optimizer = self.make(LEVELS, feasible=narrow, seed=5)
@@ -137,9 +137,19 @@ class OptimizerConformance(abc.ABC):
         assert len(rest) == 4
         assert optimizer.ask(2).shape == (0, 3)
 
-    def test_nothing_feasible(self) -> None:
-        optimizer = self.make([3, 3], feasible=lambda X: np.zeros(len(X), dtype=np.bool_))
-        assert optimizer.ask(2).shape == (0, 2)
+    @pytest.mark.parametrize("dim", [2, 20])
+    def test_nothing_feasible(self, dim: int) -> None:
+        optimizer = self.make([9] * dim, feasible=lambda X: np.zeros(len(X), dtype=np.bool_))
+        assert optimizer.ask(2).shape == (0, dim)
+        X = np.random.default_rng(0).integers(0, 9, size=(self.warm_up, dim))
+        optimizer.tell(X, separable(X))
+        assert optimizer.ask(2).shape == (0, dim)
+
+    def test_one_feasible_row_among_many(self) -> None:
+        optimizer = self.make([9] * 4, feasible=lambda X: (X == 7).all(axis=1))
+        X = np.random.default_rng(0).integers(0, 7, size=(self.warm_up, 4))
+        optimizer.tell(X, separable(X))
+        np.testing.assert_array_equal(optimizer.ask(2), [[7, 7, 7, 7]])
 
     def test_a_lattice_too_large_to_list(self) -> None:
         levels = [7] * 30
@@ -148,6 +158,20 @@ class OptimizerConformance(abc.ABC):
         run(optimizer, self.warm_up)
         X = np.concatenate([optimizer.told[0], optimizer.ask(4)])
         assert (X.sum(axis=1) <= 80).all()
+        assert_new(X)
+
+    @pytest.mark.parametrize("dim", [6, 50])
+    def test_few_and_many_dimensions_of_both_kinds(self, dim: int) -> None:
+        levels = np.resize([12, 3, 2, 7, 1, 25], dim)
+        optimizer = self.make(
+            levels.tolist(),
+            categorical=(np.arange(dim) % 3 == 1).tolist(),
+            feasible=lambda X: X.sum(axis=1) <= (levels - 1).sum() / 2,
+        )
+        run(optimizer, self.warm_up)
+        X = np.concatenate([optimizer.told[0], optimizer.ask(4)])
+        assert len(X) == self.warm_up + 4
+        assert (X.sum(axis=1) <= (levels - 1).sum() / 2).all()
         assert_new(X)
 
     def test_failed_trainings_are_never_proposed_again(self) -> None:
@@ -165,13 +189,36 @@ class OptimizerConformance(abc.ABC):
             optimizer.tell(X, np.full(4, np.nan))
         assert len(optimizer.ask(2)) == 2
 
-    def test_history_that_was_never_asked(self) -> None:
-        X = np.unique(np.random.default_rng(0).integers(0, LEVELS, size=(30, len(LEVELS))), axis=0)
+    @pytest.mark.parametrize("all_infeasible", [False, True])
+    def test_history_that_was_never_asked(self, all_infeasible: bool) -> None:
+        rows = np.random.default_rng(0).integers(0, LEVELS, size=(40, len(LEVELS)))
+        X = np.unique(rows[~narrow(rows)] if all_infeasible else rows, axis=0)
         optimizer = self.make(LEVELS, feasible=narrow)
         optimizer.tell(X, separable(X))
         proposed = optimizer.ask(3)
+        assert len(proposed) == 3
         assert narrow(proposed).all()
         assert_new(proposed, X)
+
+    def test_long_history_and_many_pending_rows(self) -> None:
+        rows = np.random.default_rng(1).permutation(np.argwhere(np.ones(LEVELS)))
+        told, pending = rows[:300], rows[300:350]
+        optimizer = self.make(LEVELS)
+        optimizer.tell(told, separable(told))
+        optimizer.add_pending(pending)
+        proposed = optimizer.ask(3)
+        assert len(proposed) == 3
+        assert_new(proposed, told, pending)
+
+    def test_only_the_mean_of_contradictory_observations_counts(self) -> None:
+        X = self.make(LEVELS).ask(self.warm_up)
+        once, twice = self.make(LEVELS), self.make(LEVELS)
+        once.tell(X, separable(X))
+        twice.tell(X, separable(X) + 2.0)
+        twice.ask(1)
+        twice.tell(X, separable(X) - 2.0)
+        once.add_pending(twice.pending)
+        np.testing.assert_array_equal(once.ask(2), twice.ask(2))
 
     def test_contradictory_observations_are_averaged(self) -> None:
         optimizer = self.make([3, 3])

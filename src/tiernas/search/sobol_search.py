@@ -1,0 +1,66 @@
+"""Quasi-random search: what even coverage of the space is worth, without learning anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from scipy.stats import qmc
+
+from tiernas.search.lattice import BoolArray, IntArray, row_keys
+from tiernas.search.optimizer import Optimizer
+
+_BLOCK = 2048
+"""A power of two, which the balance of the sequence asks for."""
+
+_BARREN_BLOCKS = 32
+"""So many blocks in a row without a further feasible row end the sequence: 65,536 points, the effort that
+`Supply` takes for blind draws."""
+
+
+class SobolSearch(Optimizer):
+    """Proposes the feasible rows of a scrambled Sobol sequence in its order, each once.
+
+    A point `u` of the unit cube is the row `floor(u * levels)`. When the sequence yields no further feasible row,
+    rows come from where `RandomSearch` takes them; a pool serves only then.
+
+    I. M. Sobol: On the distribution of points in a cube and the approximate evaluation of integrals. 1967; scrambled
+    after A. B. Owen: Randomly permuted (t,m,s)-nets and (t,s)-sequences. 1995.
+
+    The arguments are those of `Optimizer`.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[int],
+        *,
+        categorical: Sequence[bool] | None = None,
+        feasible: Callable[[IntArray], BoolArray] | None = None,
+        pool: IntArray | None = None,
+        canonical: Callable[[IntArray], IntArray] | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(levels, categorical=categorical, feasible=feasible, pool=pool, canonical=canonical, seed=seed)
+        self._remaining = self._sequence()
+
+    def _propose(self, rng: np.random.Generator) -> IntArray | None:
+        for row in self._remaining:
+            if row.tobytes() not in self._history:
+                return row
+        return self._supply.draw_one(rng)
+
+    def _sequence(self) -> Iterator[IntArray]:
+        """Yields the distinct feasible rows; they depend on the constructor's arguments alone."""
+        engine = qmc.Sobol(self._lattice.dim, scramble=True, rng=np.random.default_rng(self._seed))
+        known: set[bytes] = set()
+        barren = 0
+        while barren < _BARREN_BLOCKS:
+            points = engine.random(_BLOCK)
+            rows = self._lattice.canonical((points * self._lattice.levels).astype(np.int64))
+            rows = rows[self._lattice.feasible(rows)]
+            barren += 1
+            for row, key in zip(rows, row_keys(rows), strict=True):
+                if key not in known:
+                    known.add(key)
+                    barren = 0
+                    yield row
