@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 
 import typer
 
@@ -38,8 +37,6 @@ def _main(version: bool = typer.Option(False, "--version", help="Print the versi
 
 def main() -> None:
     """Runs the command line; errors of tiernas are one message on stderr and an exit code."""
-    # linear_operator, which botorch needs, scripts functions when it is imported; nothing that a user can mend
-    warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)
     try:
         app()
     except TiernasError as error:

@@ -106,8 +106,9 @@ def explore(
     Returns:
         The `m x d` distinct rows where they arrived, known ones among them.
     """
-    rows = np.concatenate([starts, supply.anywhere(_EXPEDITIONS, rng)])
-    rows = rows[:_EXPEDITIONS]
+    rows = np.concatenate([starts, supply.anywhere(_EXPEDITIONS, rng)])[:_EXPEDITIONS]
+    if not len(rows):
+        return rows
     score = promise(rows)
     for _ in range(_EXPEDITION_ROUNDS):
         parents = np.repeat(rows, _EXPEDITION_CHILDREN, axis=0)
@@ -117,10 +118,9 @@ def explore(
         feasible = lattice.feasible(children)
         if feasible.any():
             reached[feasible] = promise(children[feasible])
-        reached = reached.reshape(len(rows), -1)
-        best = reached.argmax(axis=1)
-        climbers = np.arange(len(rows))
-        better = reached[climbers, best] > score
-        rows = np.where(better[:, None], children.reshape(len(rows), -1, lattice.dim)[climbers, best], rows)
-        score = np.where(better, reached[climbers, best], score)
+        best = np.arange(0, len(children), _EXPEDITION_CHILDREN)
+        best += reached.reshape(len(rows), _EXPEDITION_CHILDREN).argmax(axis=1)
+        better = reached[best] > score
+        rows = np.where(better[:, None], children[best], rows)
+        score = np.where(better, reached[best], score)
     return lattice.distinct(rows)

@@ -75,7 +75,7 @@ class Learned:
         return np.argsort(-self.y, kind="stable")
 
     def parents(self, region: Region) -> IntArray:
-        """Rows worth mutating: the summits, and the best of all and of a region, feasible ones unless there are none."""
+        """Rows worth mutating: summits, the best of all, the best of a region; feasible ones unless none is."""
         feasible = self._order[self._lattice.feasible(self.X[self._order])]
         order = feasible if len(feasible) else self._order
         within = order[np.isin(order, region.members)]
