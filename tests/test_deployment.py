@@ -7,7 +7,7 @@ import torch
 
 from tiernas import deployment
 from tiernas.deployment import try_deployment
-from tiernas.engines import StopRule, get_engine
+from tiernas.engines import get_engine
 from tiernas.networks import ConvNet, build
 from tiernas.spaces import get_space
 from tiernas.training import DataConfig, Splits, evaluate, load_data
@@ -31,7 +31,7 @@ def network() -> ConvNet:
 def test_accuracy_is_that_of_the_engine_and_a_loss_beyond_the_budget_is_not_recommended(
     network: ConvNet, splits: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deployment, "MEASURE_RULE", StopRule(warmup_s=0.01, min_s=0.02, limit_s=0.2))
+    monkeypatch.setattr(deployment, "MEASURE_LIMIT_S", 0.2)
     exact = evaluate(network, splits.test, network.architecture.resolution)
     engine = get_engine("openvino", precision="int8", batch=7)
     more_exact = engine.more_exact()

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tiernas.engines import CompiledNetwork, Engine, StopRule
-from tiernas.latency import advise, measure_repeatedly
+from tiernas.engines import CompiledNetwork, Engine, measure_loads
+from tiernas.engines.loads import LIMIT_S
+from tiernas.latency import advise
 from tiernas.latency.advice import Candidate
 from tiernas.networks import ConvNet, export_onnx
 from tiernas.training import ImageSet, Splits, normalize, resize
@@ -17,8 +18,8 @@ from tiernas.training import ImageSet, Splits, normalize, resize
 CALIBRATION_IMAGES = 256
 """Training images that int8 learns its ranges from; the documentation of NNCF gives 300 as its default."""
 
-MEASURE_RULE = StopRule()
-"""How long both precisions are measured."""
+MEASURE_LIMIT_S = LIMIT_S
+"""How long each precision is measured, see `tiernas.engines.measure_loads`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,9 @@ def try_deployment(
         export_onnx(network, path, batch=engine.batch)
         with engine.compile(path, calibration) as compiled:
             accuracy = _accuracy(compiled, splits.test, resolution)
-            low = Candidate(engine.precision, measure_repeatedly(compiled, MEASURE_RULE), accuracy)
+            low = Candidate(engine.precision, measure_loads(compiled, MEASURE_LIMIT_S), accuracy)
         with exact.compile(path, calibration) as compiled:
-            other = Candidate(exact.precision, measure_repeatedly(compiled, MEASURE_RULE), exact_accuracy)
+            other = Candidate(exact.precision, measure_loads(compiled, MEASURE_LIMIT_S), exact_accuracy)
     advice = advise(low, other, budget_points=budget_points)
     return Deployment(accuracy, advice.recommended, advice.reason)
 

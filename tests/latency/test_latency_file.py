@@ -34,6 +34,14 @@ def test_round_trip(path: Path) -> None:
         )
 
 
+def test_tables_of_before_there_were_loads_are_read(path: Path) -> None:
+    header, *lines = map(json.loads, path.read_text().splitlines())
+    for line in lines:
+        del line["loads"], line["load_cv"], line["other_load"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in [header, *lines]))
+    assert [record.observation.measurement.loads for record in file.read(path)[1]] == [1] * 10
+
+
 def test_lines_are_json(path: Path) -> None:
     assert len([json.loads(line) for line in path.read_text().splitlines()]) == 11
 

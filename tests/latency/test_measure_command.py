@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from tiernas.cli import app, main
 from tiernas.engines import Fingerprint, get_engine, graph_digest
+from tiernas.engines.loads import FEWEST
 from tiernas.errors import UsageError
 from tiernas.latency.advice import Advice
 from tiernas.latency.measured import Comparison, MeasuredNetwork
@@ -53,7 +54,8 @@ def test_vector() -> None:
     measured, on = found["measurement"], found["fingerprint"]
     assert 0 < measured["low_ms"] <= measured["latency_ms"] <= measured["high_ms"]
     assert measured["latency_ms"] <= measured["p90_ms"] <= measured["p95_ms"] <= measured["p99_ms"]
-    assert measured["runs"] >= 1
+    assert measured["runs"] >= measured["loads"] >= FEWEST
+    assert measured["load_cv"] >= 0
     architecture = SPACE.decode([int(value) for value in VECTOR.split(",")])
     assert (found["params"], found["macs"]) == dataclasses.astuple(cost(architecture, SPACE.num_classes))
     assert found["input_shape"] == [1, 3, architecture.resolution, architecture.resolution]
@@ -128,6 +130,7 @@ def test_text_tells_everything() -> None:
         "95 % interval",
         "p90, p95, p99",
         "coefficient of variation",
+        "loads",
         "runs",
         "parameters",
         "openvino",

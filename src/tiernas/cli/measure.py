@@ -48,13 +48,14 @@ def measure(
     ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Time of each layer, or of the dearest nodes.")] = False,
     seconds: Annotated[
-        float, typer.Option("--seconds", min=0.01, help="Stop timing after so long, even if the interval is wide.")
-    ] = 5.0,
+        float,
+        typer.Option("--seconds", min=0.01, help="Load it no more after so long, even if the interval is wide."),
+    ] = 10.0,
     top: Annotated[int, typer.Option("--top", min=1, help="How many nodes to list.")] = 15,
     as_json: JsonOption = False,
 ) -> None:
     """Measures one network: its latency, how sure that is, and where it goes."""
-    from tiernas.engines import StopRule, get_engine
+    from tiernas.engines import get_engine
     from tiernas.latency.calibration_files import read_calibration
     from tiernas.latency.measured import measure_subject
     from tiernas.latency.subject import find_subject
@@ -72,7 +73,7 @@ def measure(
         calibrate=partial(read_calibration, calibration, mean=mean, std=std) if calibration else None,
         profile=profile,
         compare=compare,
-        rule=StopRule(min_s=min(seconds, StopRule().min_s), limit_s=seconds),
+        limit_s=seconds,
     )
     for warning in measured.warnings:
         _log.warning("%s", warning)
@@ -107,6 +108,7 @@ def _facts(measured: MeasuredNetwork) -> Iterator[tuple[str, object]]:
     yield "latency", f"{found.latency_ms:.3f} ms (median; 95 % interval {found.low_ms:.3f} to {found.high_ms:.3f} ms)"
     yield "p90, p95, p99", f"{found.p90_ms:.3f}, {found.p95_ms:.3f}, {found.p99_ms:.3f} ms"
     yield "coefficient of variation", f"{found.cv:.1%}"
+    yield "loads", f"{found.loads} (coefficient of variation between them {found.load_cv:.1%})"
     yield "runs", found.runs
     yield "other load", f"{found.other_load:.2f} cores"
     yield "stable", "no" if found.unstable else "yes"

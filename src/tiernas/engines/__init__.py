@@ -4,6 +4,7 @@ from tiernas.engines.calibration import calibration_images
 from tiernas.engines.catalogue import engine_names, get_engine
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint, graph_digest
+from tiernas.engines.loads import measure_loads
 from tiernas.engines.lock import device_lock
 from tiernas.engines.timing import Measurement, StopRule, measure
 
@@ -20,4 +21,5 @@ __all__ = [
     "get_engine",
     "graph_digest",
     "measure",
+    "measure_loads",
 ]

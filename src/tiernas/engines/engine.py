@@ -79,6 +79,15 @@ class CompiledNetwork(abc.ABC):
         return {}
 
     @abc.abstractmethod
+    def reload(self) -> None:
+        """Loads the network anew: its weights as the engine packs them, and its buffers, lie elsewhere in memory.
+
+        What was decided when it was compiled stays: nothing is quantised again, and kernels that were chosen by timing
+        are not chosen again. Where a network lies may change its latency, so `tiernas.engines.measure_loads` measures
+        several loads. An engine that cannot do all of it does what it can, and says so.
+        """
+
+    @abc.abstractmethod
     def profile(self) -> Sequence[NodeTime]:
         """Times of the nodes that really run, in the order they run.
 

@@ -90,8 +90,7 @@ class OnnxRuntimeNetwork(CompiledNetwork):
         self.input_shape = network.input_shape
         self._model = model
         self._network = network
-        self._session = open_session(model, network.path, threads=fingerprint.threads)
-        self._binding = _bound(self._session)
+        self.reload()
 
     def run(self, images: FloatArray) -> FloatArray:
         self.require_shape(images)
@@ -100,6 +99,10 @@ class OnnxRuntimeNetwork(CompiledNetwork):
 
     def infer(self) -> None:
         self._session.run_with_iobinding(self._binding)
+
+    def reload(self) -> None:
+        self._session = open_session(self._model, self._network.path, threads=self.fingerprint.threads)
+        self._binding = _bound(self._session)
 
     def profile(self) -> Sequence[NodeTime]:
         overhead = _profiler_overhead()

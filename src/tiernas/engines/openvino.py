@@ -100,6 +100,9 @@ class OpenVinoNetwork(CompiledNetwork):
     def infer(self) -> None:
         self._request.infer(share_inputs=True, share_outputs=True)
 
+    def reload(self) -> None:
+        self._request = _request(self._model, self._options)
+
     def profile(self) -> Sequence[NodeTime]:
         begin = time.perf_counter()
         self.infer()

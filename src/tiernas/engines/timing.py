@@ -77,6 +77,9 @@ class Measurement:
             kept so many cores busy that too few were left.
         other_load: Cores that other processes kept busy while timing, on average.
         device_state: What the device says of clocks, power and throttling, before and after timing; empty on CPUs.
+        loads: How often the network was loaded and timed; `measure_loads` pools several, and says what the fields above
+            are of them.
+        load_cv: Coefficient of variation of the medians of the loads; 0 for a single one.
     """
 
     latency_ms: float
@@ -91,6 +94,8 @@ class Measurement:
     unstable: bool
     other_load: float = 0.0
     device_state: Mapping[str, Any] = field(default_factory=dict)
+    loads: int = 1
+    load_cv: float = 0.0
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -102,7 +107,7 @@ class Measurement:
 
 
 def measure(network: CompiledNetwork, rule: StopRule | None = None) -> Measurement:
-    """Measures a compiled network, alone on its device.
+    """Measures a compiled network as it is loaded, alone on its device.
 
     Args:
         network: The network; it runs on its prepared buffers.
@@ -158,11 +163,8 @@ def summarise(
     times = np.asarray(times_ms, dtype=np.float64)
     median, low, high = median_and_interval(times)
     p90, p95, p99 = np.percentile(times, [90, 95, 99])
-    half = len(times) // 2
-    drift = abs(np.median(times[:half]) - np.median(times[half:])) / median if half else 0.0
     wide = high - low > max(relative_width, _WIDE) * median
-    harmless = max(_PREEMPTED * len(times), _PREEMPTED_PER_S * times.sum() / 1e3)
-    interrupted = preemptions > harmless or other_load > spare_cores + _CROWDED
+    disturbed = is_disturbed(len(times), times.sum() / 1e3, preemptions, other_load, spare_cores)
     return Measurement(
         latency_ms=median,
         low_ms=low,
@@ -173,9 +175,32 @@ def summarise(
         cv=float(times.std() / times.mean()),
         runs=len(times),
         preemptions=preemptions,
-        unstable=bool(wide or drift > _DRIFT or interrupted),
+        unstable=bool(wide or drifts(times) or disturbed),
         other_load=other_load,
     )
+
+
+def drifts(times_ms: npt.NDArray[np.float64]) -> bool:
+    """Whether latencies, in the order they were taken, are no steady state: medians of their halves are 2 % apart."""
+    half = len(times_ms) // 2
+    if not half:
+        return False
+    first, second = np.median(times_ms[:half]), np.median(times_ms[half:])
+    return bool(abs(first - second) > _DRIFT * np.median(times_ms))
+
+
+def is_disturbed(runs: int, timed_s: float, preemptions: int, other_load: float, spare_cores: int) -> bool:
+    """Whether other processes interrupted so many runs, or kept so many cores busy, that the latency is not trusted.
+
+    Args:
+        runs: Timed inferences.
+        timed_s: How long they took together.
+        preemptions: See `Measurement`.
+        other_load: See `Measurement`.
+        spare_cores: Cores that the inference does not need.
+    """
+    harmless = max(_PREEMPTED * runs, _PREEMPTED_PER_S * timed_s)
+    return preemptions > harmless or other_load > spare_cores + _CROWDED
 
 
 def median_and_interval(times_ms: npt.NDArray[np.float64]) -> tuple[float, float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -98,6 +99,11 @@ class TorchNetwork(CompiledNetwork):
         with _threads(self.fingerprint.threads), torch.inference_mode():
             self._call(self._images)
 
+    def reload(self) -> None:
+        self._images = self._images.clone()
+        self._module = copy.deepcopy(self._module)
+        self._call = self._prepare(self._module)
+
     def profile(self) -> Sequence[NodeTime]:
         stopwatch = _Stopwatch(self._module)
         with _threads(self.fingerprint.threads), torch.inference_mode():
@@ -126,6 +132,10 @@ class TorchNetwork(CompiledNetwork):
 
 class TorchCompiledNetwork(TorchNetwork):
     """A network compiled by Inductor."""
+
+    def reload(self) -> None:
+        """Makes the images anew alone: Inductor froze the weights into its code, and compiling takes minutes."""
+        self._images = self._images.clone()
 
     def profile(self) -> Sequence[NodeTime]:
         """Not possible.

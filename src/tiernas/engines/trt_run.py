@@ -48,36 +48,10 @@ class TensorRtNetwork(CompiledNetwork):
     ) -> None:
         self.fingerprint = fingerprint
         self._library = library
+        self._serialized = serialized
         self._gpu = gpu
-        library.messages.clear()
-        self._runtime = library.trt.Runtime(library.logger)
-        self._engine = self._runtime.deserialize_cuda_engine(serialized)
-        if self._engine is None:
-            raise TiernasError(f"{library.title} cannot load the engine it built: {'; '.join(library.messages[:3])}")
-        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
-        modes = {self._engine.get_tensor_mode(name): name for name in names}
-        self._input_name = modes[library.trt.TensorIOMode.INPUT]
-        self._output_name = modes[library.trt.TensorIOMode.OUTPUT]
-        batch, channels, height, width = self._engine.get_tensor_shape(self._input_name)
-        self.input_shape = (batch, channels, height, width)
-        device = torch.device("cuda", gpu.index)
-        logits_shape = tuple(self._engine.get_tensor_shape(self._output_name))
-        self._images = torch.randn(self.input_shape, dtype=torch.float32, device=device)
-        self._logits = torch.empty(logits_shape, dtype=torch.float32, device=device)
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self._begin, self._end = (
-            torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-            for _ in range(2)
-        )
-        key = CacheKey("kernels", library.package, library.version, gpu.kind)
-        stored = cache.get(key)
-        if stored is not None and len(stored) > _GREATEST_KERNELS_BYTES:
-            stored = None
-        self._context, self._kernels = self._new_context(stored)
-        self._graph = self._captured()
-        compiled = self._compiled_kernels()
-        if compiled is not None and compiled != stored:
-            cache.put(key, compiled)
+        self._cache = cache
+        self._load()
 
     def run(self, images: FloatArray) -> FloatArray:
         self.require_shape(images)
@@ -106,6 +80,10 @@ class TensorRtNetwork(CompiledNetwork):
         elapsed_ms: float = self._begin.elapsed_time(self._end)
         return round(elapsed_ms * 1e6)
 
+    def reload(self) -> None:
+        self._free()
+        self._load()
+
     def device_state(self) -> Mapping[str, Any]:
         return self._gpu.state()
 
@@ -125,6 +103,42 @@ class TensorRtNetwork(CompiledNetwork):
         return times.means(first_onnx_nodes(inspected))
 
     def close(self) -> None:
+        self._free()
+        del self._serialized
+
+    def _load(self) -> None:
+        library, gpu = self._library, self._gpu
+        library.messages.clear()
+        self._runtime = library.trt.Runtime(library.logger)
+        self._engine = self._runtime.deserialize_cuda_engine(self._serialized)
+        if self._engine is None:
+            raise TiernasError(f"{library.title} cannot load the engine it built: {'; '.join(library.messages[:3])}")
+        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
+        modes = {self._engine.get_tensor_mode(name): name for name in names}
+        self._input_name = modes[library.trt.TensorIOMode.INPUT]
+        self._output_name = modes[library.trt.TensorIOMode.OUTPUT]
+        batch, channels, height, width = self._engine.get_tensor_shape(self._input_name)
+        self.input_shape = (batch, channels, height, width)
+        device = torch.device("cuda", gpu.index)
+        logits_shape = tuple(self._engine.get_tensor_shape(self._output_name))
+        self._images = torch.randn(self.input_shape, dtype=torch.float32, device=device)
+        self._logits = torch.empty(logits_shape, dtype=torch.float32, device=device)
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._begin, self._end = (
+            torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+            for _ in range(2)
+        )
+        key = CacheKey("kernels", library.package, library.version, gpu.kind)
+        stored = self._cache.get(key)
+        if stored is not None and len(stored) > _GREATEST_KERNELS_BYTES:
+            stored = None
+        self._context, self._kernels = self._new_context(stored)
+        self._graph = self._captured()
+        compiled = self._compiled_kernels()
+        if compiled is not None and compiled != stored:
+            self._cache.put(key, compiled)
+
+    def _free(self) -> None:
         self._stream.synchronize()
         del self._graph, self._context, self._kernels, self._engine, self._runtime, self._images, self._logits
 

@@ -14,15 +14,16 @@ from tiernas.engines import (
     Fingerprint,
     Measurement,
     NodeTime,
-    StopRule,
     device_lock,
     graph_digest,
+    measure_loads,
 )
 from tiernas.engines.calibration import FloatArray
+from tiernas.engines.loads import LIMIT_S
 from tiernas.engines.onnx_file import read_network
 from tiernas.errors import UsageError
 from tiernas.latency.advice import Advice, Candidate, advise
-from tiernas.latency.observe import by_layer, measure_repeatedly
+from tiernas.latency.observe import by_layer
 from tiernas.latency.subject import Subject
 from tiernas.networks import Cost
 from tiernas.spaces import Architecture, Layer
@@ -145,11 +146,9 @@ def measure_subject(
     calibrate: Callable[[tuple[int, int]], FloatArray] | None = None,
     profile: bool = False,
     compare: bool = False,
-    rule: StopRule | None = None,
+    limit_s: float = LIMIT_S,
 ) -> MeasuredNetwork:
-    """Exports, compiles and measures a network, alone on its device.
-
-    An unstable measurement is made up to three times; the best is reported.
+    """Exports, compiles and measures a network over several loads, alone on its device.
 
     Args:
         subject: The network.
@@ -157,7 +156,7 @@ def measure_subject(
         calibrate: Gives the calibration images of int8 for a height and width of the input; noise if None.
         profile: Take it apart too.
         compare: Measure it in the engine's next more exact precision too.
-        rule: How long to measure.
+        limit_s: How long to measure, see `tiernas.engines.measure_loads`.
 
     Raises:
         UsageError: The engine cannot run the network, the calibration does not fit, or there is no more exact
@@ -167,13 +166,13 @@ def measure_subject(
     with subject.onnx_file(engine.batch) as path:
         images = calibrate(_image_size(path, engine.batch)) if calibrate else None
         with engine.compile(path, images) as network:
-            measurement = measure_repeatedly(network, rule)
+            measurement = measure_loads(network, limit_s)
             nodes = _profile(network) if profile else ()
             input_shape, fingerprint = network.input_shape, network.fingerprint
         comparison = None
         if more_exact:
             with more_exact.compile(path, images) as network:
-                exact = Candidate(more_exact.precision, measure_repeatedly(network, rule))
+                exact = Candidate(more_exact.precision, measure_loads(network, limit_s))
             advice = advise(Candidate(engine.precision, measurement), exact)
             comparison = Comparison(exact.precision, exact.measurement, advice)
         return MeasuredNetwork(
@@ -251,6 +250,7 @@ def _warnings(precision: str, measurement: Measurement) -> Iterator[str]:
     if measurement.unstable:
         yield (
             f"{precision}: the measurement is unstable ({measurement.preemptions} interruptions in {measurement.runs} "
-            f"runs, coefficient of variation {measurement.cv:.1%}); measure again on a quiet machine: "
-            "`tiernas doctor` tells what disturbs it"
+            f"runs, coefficient of variation {measurement.cv:.1%}, between {measurement.loads} loads "
+            f"{measurement.load_cv:.1%}); measure again on a quiet machine, or longer: `tiernas doctor` tells what "
+            "disturbs it"
         )

@@ -80,6 +80,17 @@ class EngineConformance(abc.ABC):
             np.testing.assert_array_equal(before, kept)
             np.testing.assert_allclose(compiled.run(images), before, rtol=1e-5)
 
+    def test_logits_do_not_change_when_it_is_loaded_anew(self, onnx_path: Path) -> None:
+        images = np.ones((1, 3, 16, 16), dtype=np.float32)
+        with self.make().compile(onnx_path) as compiled:
+            before = compiled.run(images)
+            for _ in range(2):
+                compiled.reload()
+                assert compiled.input_shape == images.shape
+                np.testing.assert_allclose(compiled.run(images), before, rtol=1e-5)
+            compiled.infer()
+            assert compiled.time_ns() > 0
+
     def test_images_of_another_shape_are_refused(self, onnx_path: Path) -> None:
         with self.make().compile(onnx_path) as compiled, pytest.raises(UsageError, match="17"):
             compiled.run(np.zeros((1, 3, 17, 17), dtype=np.float32))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from tiernas.engines import Engine, Measurement, StopRule
 from tiernas.latency.factors import file
 from tiernas.latency.factors.study import FactorBlock, FactorStudy
 from tiernas.latency.factors.variants import Base, Factor, Variant, variants
-from tiernas.latency.observe import MEASURE_ATTEMPTS, measure_architecture
+from tiernas.latency.observe import MEASURE_ATTEMPTS, measure_architecture, measure_repeatedly
 from tiernas.networks import cost
 from tiernas.spaces import Architecture
 
@@ -94,7 +95,8 @@ class _Clock:
         )
 
     def _measure(self, architecture: Architecture, engine: Engine, what: str) -> Measurement:
-        found = measure_architecture(architecture, self._base.num_classes, engine, STOP_RULE, attempts=ATTEMPTS)
+        clock = partial(measure_repeatedly, rule=STOP_RULE, attempts=ATTEMPTS)
+        found = measure_architecture(architecture, self._base.num_classes, engine, clock)
         self._done += 1
         self._progress(self._done, self._wanted, f"{engine.name} {engine.precision}, {what}", found)
         return found
