@@ -7,11 +7,13 @@ from tiernas.config import load_config
 from tiernas.engines import Fingerprint
 from tiernas.entries import make_entry
 from tiernas.ledger import Candidate, Purpose, State, Study
+from tiernas.table import Entry
+from tiernas.table.card import card
 from tiernas.testing.entries import SPACE, VECTOR
 from tiernas.training import load_data
 
 
-def test_an_entry_names_what_it_was_measured_on_whatever_is_installed_now() -> None:
+def entry(searched: Candidate | None = None) -> Entry:
     measured_on = Fingerprint("Some CPU", "openvino", "2021.4", "fp32", 1, 2)
     config = load_config(Path(__file__).parents[1] / "examples" / "digits.toml")
     latency = {"latency_ms": 0.2, "low_ms": 0.19, "high_ms": 0.21, "unstable": False}
@@ -27,7 +29,24 @@ def test_an_entry_names_what_it_was_measured_on_whatever_is_installed_now() -> N
         result={"test_accuracy": 0.8},
         finished_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
     )
-    entry = make_entry(config, Study(name="0.15-0.3"), finalist, SPACE.decode(VECTOR), load_data(config.data))
-    assert (entry.device, entry.engine_version, entry.threads) == ("Some CPU", "2021.4", 2)
-    assert (entry.latency_ms, entry.accuracy, entry.validation_accuracy) == (0.2, 0.8, 0.9)
-    assert entry.name == "digits-0.15-0.3-1"
+    architecture, splits = SPACE.decode(VECTOR), load_data(config.data)
+    return make_entry(config, Study(name="0.15-0.3"), finalist, architecture, splits, searched)
+
+
+def test_an_entry_names_what_it_was_measured_on_whatever_is_installed_now() -> None:
+    made = entry()
+    assert (made.device, made.engine_version, made.threads) == ("Some CPU", "2021.4", 2)
+    assert (made.latency_ms, made.accuracy, made.validation_accuracy) == (0.2, 0.8, 0.9)
+    assert made.name == "digits-0.15-0.3-1"
+    assert (made.repeats, made.repeats_accuracy, made.reused_from) == (0, None, "")
+
+
+def test_an_entry_and_its_card_say_how_the_network_was_chosen_and_where_it_was_found() -> None:
+    repeated = {"accuracy": 0.875, "standard_error": 0.0025, "seeds": 3, "rank_accuracy": 0.88}
+    made = entry(Candidate(accuracy=0.91, repeated=repeated, origin="tier 0.4-0.5 ms, candidate 3 in other.sqlite"))
+    assert (made.repeats_accuracy, made.repeats_standard_error, made.repeats) == (0.875, 0.0025, 3)
+    assert Entry.from_json(made.to_json()) == made
+    written = card(made, 1e-6)
+    assert "chosen by short trainings: 87.50% +- 0.25% with 3 other seeds" in written
+    assert "first trained in tier 0.4-0.5 ms, candidate 3 in other.sqlite" in written
+    assert "by which it was chosen" in card(entry(), 1e-6)

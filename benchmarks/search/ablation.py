@@ -27,7 +27,7 @@ from scipy import stats
 from tasks import RESULTS, TASKS, TIGHT_US, Task, add_tables_option, clear_errors
 
 from tiernas.replay import Replay, Trials, replay
-from tiernas.search import LaMctsOptimizer, Optimizer, ThompsonOptimizer, candidates, learned
+from tiernas.search import LaMctsOptimizer, Optimizer, ThompsonOptimizer, candidates, hyperparameters, learned
 from tiernas.search.surrogate import Surrogate
 
 MARKS = {f"anb28-{TIGHT_US}us": (100, 300), "nasbench201": (100, 200)}
@@ -70,6 +70,12 @@ VARIANTS = {
     "one-parent": Variant("mutations of the single best row, not of 20", patches=((learned, "_PARENTS", 1),)),
     "uniform-only": Variant(
         "no mutations of good rows; climbing from rows of anywhere", patches=((candidates, "_KEPT", 0),)
+    ),
+    "no-expeditions": Variant(
+        "no climbs from many rows now and then", patches=((candidates, "_EXPEDITION_ROUNDS", 0),)
+    ),
+    "narrow-prior": Variant(
+        "logarithms of length scales deviate by 0.5, not sqrt(3)", patches=((hyperparameters, "_SCALE_DEVIATION", 0.5),)
     ),
     "one-hot": Variant("every dimension coded as categorical", categorical=True),
     "ordinal": Variant("every dimension coded as ordered", categorical=False),

@@ -6,6 +6,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from tiernas.errors import UsageError
 from tiernas.latency.advice import ACCURACY_BUDGET_POINTS
 from tiernas.spaces import get_space
+from tiernas.study import Screen
 from tiernas.tiers import DEFAULT_POOL_NETWORKS, Tier, tiers_between
 from tiernas.training import DataConfig, RecipeConfig
 
@@ -87,19 +89,62 @@ class TiersSection(Section):
     pool: Annotated[int, Field(ge=1, le=2**24)] = DEFAULT_POOL_NETWORKS
 
 
+def _increasing(epochs: list[int]) -> list[int]:
+    if any(later <= earlier for earlier, later in pairwise(epochs)):
+        raise ValueError("must increase")
+    return epochs
+
+
+class ScreenSection(Section):
+    """Cheap first: which trainings of the search end early.
+
+    Attributes:
+        epochs: Epochs after which a training is compared to the others, such as [2, 6]; increasing, each below
+            `recipe.epochs`. Empty: every training goes to its end.
+        keep: Part that goes on at each of them.
+        audit: Of so many candidates one goes on whatever its accuracy is: they show whether the screen can be relied
+            on (`tiernas status`).
+    """
+
+    epochs: Annotated[list[Annotated[int, Field(ge=1)]], AfterValidator(_increasing)] = []
+    keep: Annotated[float, Field(gt=0, lt=1)] = 1 / 3
+    audit: Annotated[int, Field(ge=2)] = 8
+
+
 class SearchSection(Section):
     """The search of each tier.
 
     Attributes:
         optimizer: Who proposes networks.
-        trainings: Networks that are trained per tier.
-        pending: Earlier networks of the tier whose result may still be missing when one is proposed. Proposals
-            depend on it and on nothing else of the timing; a worker waits when more are missing.
+        trainings: Networks that are trained per tier: those that the screen ends early count, those whose accuracy is
+            reused do not.
+        order: "reproducible": what is proposed depends on results alone, not on timing, so the same file finds the
+            same networks again; best for a few workers of one speed. "asynchronous": each proposal uses every result
+            that is there, and no worker waits for another one; best for many workers or unequal ones.
+        pending: Of the reproducible order: earlier networks of the tier whose result may still be missing when one is
+            proposed. At most one worker more is busy; with fewer, proposals know more.
+        reuse: Output folders of other searches, or their ledgers, of the same space, data and recipe: their accuracies
+            are known from the start, whatever device they were for. Taken over when the search of a tier begins.
+        screen: Which trainings end early.
     """
 
     optimizer: Literal["lamcts", "evolution", "random"] = "lamcts"
     trainings: Annotated[int, Field(ge=1)] = 40
+    order: Literal["reproducible", "asynchronous"] = "reproducible"
     pending: Annotated[int, Field(ge=0)] = 3
+    reuse: list[Path] = []
+    screen: ScreenSection = ScreenSection()
+
+    @property
+    def distance(self) -> int | None:
+        """How many of the latest candidates may be without a result when one is proposed; None: any number."""
+        return self.pending if self.order == "reproducible" else None
+
+    @property
+    def screen_rule(self) -> Screen | None:
+        """What the screen decides by; None where every training goes to its end."""
+        screen = self.screen
+        return Screen(tuple(screen.epochs), screen.keep, screen.audit, self.distance) if screen.epochs else None
 
 
 class FinalistsSection(Section):
@@ -107,12 +152,17 @@ class FinalistsSection(Section):
 
     Attributes:
         per_tier: How many of each tier; 0 ends after the search.
+        repeats: Other seeds with which the best are trained once more, by the recipe of the search, before finalists
+            are chosen by their mean; 0 chooses by the accuracy of the search.
+        repeat_best: How many of each tier are trained with other seeds.
         epochs: Epochs of their training.
         accuracy_budget_points: Accuracy that a low precision of the engine may lose, in percentage points; an entry
             that loses more is kept but never recommended.
     """
 
     per_tier: Annotated[int, Field(ge=0)] = 2
+    repeats: Annotated[int, Field(ge=0)] = 1
+    repeat_best: Annotated[int, Field(ge=1)] = 4
     epochs: Annotated[int, Field(ge=1)]
     accuracy_budget_points: Annotated[float, Field(ge=0)] = ACCURACY_BUDGET_POINTS
 
@@ -155,6 +205,17 @@ class SearchConfig(Section):
         """The tiers, in order."""
         return tiers_between(self.tiers.edges)
 
+    def check(self) -> None:
+        """Checks what more than one key decides.
+
+        Raises:
+            UsageError: Names the keys, their values and what is allowed.
+        """
+        self.tier_list()
+        rungs, epochs = self.search.screen.epochs, self.recipe.epochs
+        if rungs and rungs[-1] >= epochs:
+            raise UsageError(f"search.screen.epochs = {rungs}: each must be below recipe.epochs = {epochs}")
+
     @property
     def ledger_path(self) -> Path:
         """The ledger, in the output folder."""
@@ -188,7 +249,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
         _override(data, override)
     try:
         config = SearchConfig.model_validate(data)
-        config.tier_list()
+        config.check()
     except ValidationError as error:
         raise UsageError(f"{path}: " + "\n  ".join(_explained(problem) for problem in error.errors())) from error
     except UsageError as error:

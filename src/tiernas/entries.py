@@ -18,13 +18,24 @@ def make_entry(
     finalist: Candidate,
     architecture: Architecture,
     splits: Splits,
+    searched: Candidate | None = None,
 ) -> Entry:
-    """The entry of a finalist that is done, with everything that its figures came about by."""
+    """The entry of a finalist that is done, with everything that its figures came about by.
+
+    Args:
+        config: Of the search.
+        study: Of the tier.
+        finalist: A finalist that is measured and trained.
+        architecture: Its network.
+        splits: What it was trained on.
+        searched: The candidate that it was chosen as.
+    """
     measured, result = finalist.measurement, finalist.result
     if measured is None or result is None or finalist.accuracy is None or finalist.finished_at is None:
         raise ValueError(f"finalist {finalist.number} of tier {study.name} is not measured and trained")
     fingerprint = Fingerprint.from_dict(measured["fingerprint"])
     deployment = measured.get("deployment")
+    repeated = (searched and searched.repeated) or {}
     size = cost(architecture, len(splits.classes))
     recipe = config.recipe.model_dump(mode="json") | {"epochs": config.finalists.epochs}
     return Entry(
@@ -60,4 +71,8 @@ def make_entry(
         exact_accuracy=result["test_accuracy"] if deployment else None,
         recommended=deployment["recommended"] if deployment else True,
         advice=deployment["reason"] if deployment else "",
+        repeats_accuracy=repeated.get("accuracy"),
+        repeats_standard_error=repeated.get("standard_error"),
+        repeats=repeated.get("seeds", 0),
+        reused_from=(searched and searched.origin) or "",
     )

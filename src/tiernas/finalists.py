@@ -27,7 +27,7 @@ def choose_finalists(
     """
     chosen = {f.digest for f in ledger.candidates(study, Purpose.FINAL)}
     done = [c for c in ledger.candidates(study) if c.state is State.DONE]
-    done.sort(key=lambda c: (-(c.accuracy or 0.0), c.number))
+    done.sort(key=lambda c: (c.merit, -c.number), reverse=True)
     for candidate in done[: per_tier * _MEASURED_PER_FINALIST]:
         if len(chosen) >= per_tier:
             break

@@ -38,6 +38,7 @@ pending = 1
 
 [finalists]
 per_tier = 1
+repeats = 0
 epochs = 3
 
 [workers]

@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
-from tiernas.executors import EpochDone, Event, Failed, Finished, Job, LocalExecutor
+from tiernas.executors import EpochDone, Event, Failed, Finished, Job, LocalExecutor, Paused
 from tiernas.spaces import get_space
 
 SPACE = get_space("gpunet-small")
@@ -75,6 +76,22 @@ def test_two_candidates_at_once_give_what_each_gives_alone(executor: LocalExecut
     assert executor.free == 2
     assert executor.submit(job(tmp_path, 3)) in workers
     events_until_ended(executor, 1)
+
+
+def test_a_job_that_pauses_says_how_good_the_network_is_by_then_and_the_next_one_goes_on(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    whole = job(tmp_path, epochs=3)
+    executor.submit(replace(whole, stop_epoch=2))
+    *epochs, paused = events_until_ended(executor, 1)
+    assert epochs == [EpochDone(1, 1), EpochDone(1, 2)]
+    assert isinstance(paused, Paused)
+    assert (paused.epochs, 0 <= paused.accuracy <= 1) == (2, True)
+    assert executor.free == 2
+    executor.submit(whole)
+    epoch, finished = events_until_ended(executor, 1)
+    assert epoch == EpochDone(1, 3)
+    assert isinstance(finished, Finished)
 
 
 def test_divergence_is_reported_with_its_reason_and_not_tried_again(executor: LocalExecutor, tmp_path: Path) -> None:

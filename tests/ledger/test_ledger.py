@@ -4,6 +4,7 @@ import os
 import sqlite3
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,36 @@ def test_a_newer_ledger_is_refused(ledger: Ledger) -> None:
         Ledger(ledger.path)
 
 
+def test_an_older_ledger_is_upgraded_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((Path(__file__).parent / "version1.sql").read_text())
+    with ThreadPoolExecutor(4) as pool:
+        ledger, *others = pool.map(lambda _: Ledger(path), range(4))
+    for other in others:
+        other.close()
+    (study,) = ledger.studies()
+    candidates = ledger.candidates(study)
+    assert [c.state for c in candidates] == [State.FAILED, State.DONE, State.RUNNING, State.PENDING]
+    assert [c.ended_order for c in candidates] == [1, 0, None, None]  # the second was done before the first failed
+    assert [[a.worker for a in c.attempts] for c in candidates] == [["host:1"], ["host:1"], ["host:1"], []]
+    assert (candidates[1].accuracy, candidates[1].result, candidates[1].seed_offset) == (0.9, {"duration_s": 2.0}, 0)
+    assert [c.measurement for c in ledger.candidates(study, Purpose.FINAL)] == [{"latency_ms": 0.17}]
+    assert ledger.reclaim("the server ended") == 1
+    ledger.start(candidates[3], "host:2")
+    ledger.finish(candidates[3], 0.8, {})
+    assert ledger.candidates(study)[3].ended_order == 2
+    ledger.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        made = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall())
+    Ledger(tmp_path / "new.sqlite").close()
+    with closing(sqlite3.connect(tmp_path / "new.sqlite")) as connection:
+        new = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall())
+    assert made.keys() == new.keys()
+    assert made["candidates"] == new["candidates"]
+
+
 def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
     other = tmp_path / "other.sqlite"
     with sqlite3.connect(other) as connection:
@@ -129,6 +160,7 @@ class Candidates(RuleBasedStateMachine):
         self.study = self.ledger.open_study("tier", {})
         self.model: dict[int, State] = {}
         self.deaths: dict[int, int] = {}
+        self.ended: list[int] = []
 
     def pick(self, data: st.DataObject, state: State) -> Candidate:
         numbers = [n for n, s in self.model.items() if s is state]
@@ -154,6 +186,8 @@ class Candidates(RuleBasedStateMachine):
         self.deaths[candidate.number] += 1
         again = retry and self.deaths[candidate.number] < MAX_ATTEMPTS
         self.model[candidate.number] = State.PENDING if again else State.FAILED
+        if not again:
+            self.ended.append(candidate.number)
         assert self.ledger.fail(candidate, "died", retry=retry) is self.model[candidate.number]
 
     @precondition(lambda self: State.RUNNING in self.model.values())
@@ -162,6 +196,19 @@ class Candidates(RuleBasedStateMachine):
         candidate = self.pick(data, State.RUNNING)
         self.ledger.finish(candidate, 0.5, {})
         self.model[candidate.number] = State.DONE
+        self.ended.append(candidate.number)
+
+    @precondition(lambda self: State.RUNNING in self.model.values())
+    @rule(data=st.data(), prune=st.booleans())
+    def pause(self, data: st.DataObject, prune: bool) -> None:
+        candidate = self.pick(data, State.RUNNING)
+        rungs = len(candidate.rungs or [])
+        state = self.ledger.pause(candidate, rungs + 1, 0.4, kept=not prune, prune=prune)
+        assert state is (State.PRUNED if prune else State.PENDING)
+        assert len(candidate.rungs or []) == rungs + 1
+        self.model[candidate.number] = state
+        if prune:
+            self.ended.append(candidate.number)
 
     @precondition(lambda self: State.DONE in self.model.values())
     @rule(data=st.data())
@@ -182,6 +229,8 @@ class Candidates(RuleBasedStateMachine):
         if hasattr(self, "study"):
             rows = self.ledger.candidates(self.study)
             assert {c.number: c.state for c in rows} == self.model
+            ended = sorted((c.ended_order, c.number) for c in rows if c.ended_order is not None)
+            assert ended == list(enumerate(self.ended))
             for row in rows:
                 running = [a for a in row.attempts if a.outcome is Outcome.RUNNING]
                 assert len(running) == (row.state is State.RUNNING)

@@ -69,3 +69,15 @@ def test_without_a_partition_and_with_a_short_or_long_history() -> None:
 def test_optimizers_do_not_import_torch() -> None:
     code = "import sys, tiernas.search as s; s.LaMctsOptimizer([2]).ask(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_better_rows_that_are_infeasible_are_learned_from_but_not_chased() -> None:
+    X = np.random.default_rng(2).integers(0, LEVELS, size=(200, len(LEVELS)))
+    slow = X[~affordable(X)]
+    optimizer = LaMctsOptimizer(LEVELS, feasible=affordable, seed=1)
+    optimizer.tell(slow, accuracy(slow))  # of another tier: better than anything here
+    told, alone = (
+        best_of(optimizer, 16, batch=4),
+        best_of(LaMctsOptimizer(LEVELS, feasible=affordable, seed=1), 16, batch=4),
+    )
+    assert told > alone

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("tiernas.search")
 
+_PLURALS = {Purpose.SEARCH: "search", Purpose.REPEAT: "repeats", Purpose.FINAL: "finalists"}
+
 
 @contextmanager
 def watching(config: SearchConfig) -> Iterator[tuple[Callable[[], bool], Callable[..., None]]]:
@@ -51,16 +53,20 @@ class _Lines:
     """One line for each candidate that ended."""
 
     def __init__(self, config: SearchConfig) -> None:
-        self._wanted = {Purpose.SEARCH: config.search.trainings, Purpose.FINAL: config.finalists.per_tier}
+        self._trainings = config.search.trainings
         self._shown: dict[tuple[str, Purpose], set[int]] = {}
 
+    def wanted(self, purpose: Purpose, candidates: Sequence[Candidate]) -> int:
+        """How many are to end: in the search more may be proposed, of all else there are no others."""
+        return self._trainings if purpose is Purpose.SEARCH else len(candidates)
+
     def watch(self, study: Study, purpose: Purpose, candidates: Sequence[Candidate]) -> None:
-        ended = [c for c in candidates if c.ended]
+        ended = [c for c in candidates if c.ended and c.origin is None]
         # what had ended before this command began is not news
         shown = self._shown.setdefault((study.name, purpose), {c.id for c in ended})
         for candidate in ended:
             if candidate.id not in shown:
-                _log.info("%s", _line(study, purpose, candidate, ended, self._wanted[purpose]))
+                _log.info("%s", _line(study, purpose, candidate, ended, self.wanted(purpose, candidates)))
                 shown.add(candidate.id)
 
 
@@ -69,7 +75,6 @@ class _Bars:
 
     def __init__(self, config: SearchConfig) -> None:
         self._lines = _Lines(config)
-        self._wanted = self._lines._wanted
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -84,10 +89,9 @@ class _Bars:
         self._lines.watch(study, purpose, candidates)
         key = (study.name, purpose)
         if key not in self._tasks:
-            what = "finalists" if purpose is Purpose.FINAL else "search"
-            total = len(candidates) if purpose is Purpose.FINAL else self._wanted[purpose]
-            self._tasks[key] = self._bars.add_task(f"{what} {study.name} ms", total=total, best="")
-        ended = [c for c in candidates if c.ended]
+            total = self._lines.wanted(purpose, candidates)
+            self._tasks[key] = self._bars.add_task(f"{_PLURALS[purpose]} {study.name} ms", total=total, best="")
+        ended = [c for c in candidates if c.ended and c.origin is None]
         best = max((c.accuracy or 0.0 for c in ended), default=0.0)
         self._bars.update(self._tasks[key], completed=len(ended), best=f"best {best:.4f}" if ended else "")
 
@@ -100,10 +104,13 @@ class _Bars:
 
 
 def _line(study: Study, purpose: Purpose, candidate: Candidate, ended: Sequence[Candidate], wanted: int) -> str:
-    what = "finalist" if purpose is Purpose.FINAL else "candidate"
+    what = "finalist" if purpose is Purpose.FINAL else "candidate" if purpose is Purpose.SEARCH else "repeat"
     where = f"tier {study.name} ms  {len(ended)}/{wanted}  {what} {candidate.number}"
     if candidate.state is State.FAILED:
         return f"{where}  failed: {candidate.reason}"
+    if candidate.state is State.PRUNED:
+        rung = (candidate.rungs or [])[-1]
+        return f"{where}  pruned after {rung['epochs']} epochs, accuracy {rung['accuracy']:.4f}"
     best = max(c.accuracy or 0.0 for c in ended)
     seconds = (candidate.result or {}).get("duration_s", 0.0)
     latency = f"{candidate.estimated_latency_ms:.3f} ms"

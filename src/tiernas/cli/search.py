@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,11 +48,23 @@ def status(config: ConfigArgument, set_: SetOption = None, json: JsonOption = Fa
     if json:
         print_json(found)
         return
-    columns = {"tier": "tier (ms)", "done": "done", "running": "runs", "pending": "waits", "failed": "failed"}
-    columns |= {"wanted": "of", "finalists_done": "finalists", "best_accuracy": "best", "best_latency_ms": "ms"}
+    columns = {"tier": "tier (ms)", "done": "done", "running": "runs", "pending": "waits", "pruned": "pruned"}
+    columns |= {"failed": "failed", "wanted": "of", "reused": "reused", "repeats_done": "repeats"}
+    columns |= {"finalists_done": "finalists", "best_accuracy": "best", "best_latency_ms": "ms"}
     print_table(found["tiers"], columns, title=f"{found['study']}: {found['candidates']['done']} trainings done")
+    if screened := [tier for tier in found["tiers"] if tier["screen"]]:
+        _show_screen(screened)
     if found["failures"]:
         print_table(found["failures"], {"tier": "tier (ms)", "candidate": "candidate", "reason": "failed because"})
+
+
+def _show_screen(tiers: list[dict[str, Any]]) -> None:
+    for tier in tiers:
+        screen = tier["screen"]
+        spent = f"{screen['epochs_spent']} epochs trained instead of {screen['epochs_without']}"
+        columns = {"epochs": "after epochs", "reached": "reached", "pruned": "pruned", "pairs": "trained to the end"}
+        columns |= {"tau": "Kendall's tau", "tau_low": "from", "tau_high": "to"}
+        print_table(screen["rungs"], columns, title=f"screen of tier {tier['tier']} ms: {spent}")
 
 
 def report(config: ConfigArgument, set_: SetOption = None, json: JsonOption = False) -> None:

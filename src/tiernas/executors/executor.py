@@ -21,6 +21,7 @@ class Job:
         checkpoint_dir: Folder of the checkpoints; a training that has some continues from them.
         cache_dir: Folder where decoded images are kept for other workers.
         test: Whether the accuracy on the test part is computed at the end.
+        stop_epoch: The epoch after which the training pauses; None to complete it.
     """
 
     id: int
@@ -31,6 +32,7 @@ class Job:
     checkpoint_dir: str
     cache_dir: str
     test: bool
+    stop_epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,21 @@ class Finished:
     job_id: int
     accuracy: float
     result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A training reached the epoch at which its job ends, and its checkpoint is written.
+
+    Attributes:
+        job_id: The job.
+        epochs: Epochs that are complete.
+        accuracy: Top-1 accuracy on the validation part at this point, 0 to 1.
+    """
+
+    job_id: int
+    epochs: int
+    accuracy: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +101,7 @@ class Blocked:
     reason: str
 
 
-Event = EpochDone | Finished | Failed | Blocked
+Event = EpochDone | Paused | Finished | Failed | Blocked
 
 
 class Executor(abc.ABC):

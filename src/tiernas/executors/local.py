@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tiernas.executors.executor import Blocked, EpochDone, Event, Executor, Failed, Finished, Job
+from tiernas.executors.executor import Blocked, EpochDone, Event, Executor, Failed, Finished, Job, Paused
 
 _EVENTS: dict[str, type[Event]] = {
     "epoch": EpochDone,
+    "paused": Paused,
     "finished": Finished,
     "failed": Failed,
     "blocked": Blocked,

@@ -16,12 +16,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import torch
 
 from tiernas.errors import UsageError
-from tiernas.executors.executor import Blocked, EpochDone, Event, Failed, Finished, Job
+from tiernas.executors.executor import Blocked, EpochDone, Event, Failed, Finished, Job, Paused
 from tiernas.spaces import Architecture
 from tiernas.training import (
     DataConfig,
@@ -53,7 +53,7 @@ def main() -> None:
 def run(job: Job, send: Callable[[str, Event], None]) -> None:
     """Trains one candidate and sends its events."""
     try:
-        accuracy, result = _train(job, lambda epochs: send("epoch", EpochDone(job.id, epochs)))
+        ended = _train(job, lambda epochs: send("epoch", EpochDone(job.id, epochs)))
     except TrainingDiverged as error:
         send("failed", Failed(job.id, str(error), retry=False))
     except UsageError as error:
@@ -62,10 +62,10 @@ def run(job: Job, send: Callable[[str, Event], None]) -> None:
         traceback.print_exc()
         send("failed", Failed(job.id, f"{type(error).__name__}: {error}", retry=True))
     else:
-        send("finished", Finished(job.id, accuracy, result))
+        send("paused" if isinstance(ended, Paused) else "finished", ended)
 
 
-def _train(job: Job, on_epoch: Callable[[int], None]) -> tuple[float, dict[str, Any]]:
+def _train(job: Job, on_epoch: Callable[[int], None]) -> Paused | Finished:
     splits = _splits(json.dumps(job.data), job.cache_dir)
     architecture = Architecture.from_json(job.architecture)
     recipe = RecipeConfig.model_validate(job.recipe)
@@ -76,13 +76,16 @@ def _train(job: Job, on_epoch: Callable[[int], None]) -> tuple[float, dict[str, 
         recipe,
         seed=job.seed,
         checkpoint_dir=folder,
+        stop_epoch=job.stop_epoch,
         on_epoch=lambda report: on_epoch(report.epoch),
     )
+    if trained.epochs < recipe.epochs:
+        return Paused(job.id, trained.epochs, trained.accuracy)
     result = asdict(trained)
     if job.test:
         network = load_trained(folder)
         result["test_accuracy"] = evaluate(network, splits.test, architecture.resolution)
-    return trained.accuracy, result
+    return Finished(job.id, trained.accuracy, result)
 
 
 @cache

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, func, insert, inspect, select
-from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-import tiernas
 from tiernas.errors import NothingFoundError, UsageError
-from tiernas.ledger.models import SCHEMA_VERSION, Attempt, Base, Candidate, Info, Outcome, Purpose, State, Study, now
+from tiernas.ledger.database import Database, copy_database
+from tiernas.ledger.known import Known
+from tiernas.ledger.models import Attempt, Candidate, Outcome, Purpose, State, Study, now
 
 MAX_ATTEMPTS = 3
 """Tries after which a candidate whose worker died or raised is failed and the search goes on (DESIGN, section 3)."""
@@ -22,10 +23,11 @@ MAX_ATTEMPTS = 3
 class Ledger:
     """Studies, candidates and attempts in an SQLite file.
 
-    Every method is one transaction, so a process killed at any moment leaves whole rows.
+    Every method is one transaction, so a process killed at any moment leaves whole rows. A method that changes a
+    candidate brings the object it is given up to date.
 
     Args:
-        path: The file; made if it is missing.
+        path: The file; made if it is missing, upgraded if an older version wrote it.
 
     Raises:
         UsageError: The file is no ledger, a newer version wrote it, or it cannot be written.
@@ -33,16 +35,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._engine = create_engine(f"sqlite:///{path}")
-        _configure_sqlite(self._engine)
-        try:
-            self._open()
-        except OperationalError as error:
-            self.close()
-            raise UsageError(f"ledger {path}: cannot be opened for writing ({error.orig})") from error
-        except DatabaseError as error:
-            self.close()
-            raise UsageError(f"ledger {path}: not a ledger of tiernas ({error.orig}); choose another output") from error
+        self._database = Database(path)
 
     @classmethod
     def of_begun_search(cls, path: Path) -> Ledger:
@@ -56,33 +49,23 @@ class Ledger:
             raise NothingFoundError(f"no ledger {path}: the search has not begun; start it: tiernas search")
         return cls(path)
 
-    def _open(self) -> None:
-        tables = inspect(self._engine).get_table_names()
-        if tables and Info.__tablename__ not in tables:
-            raise UsageError(f"ledger {self.path}: a database of something else; choose another output folder")
-        if not tables:
-            self._create()
-        with self._transaction() as session:
-            info = session.scalars(select(Info)).one()
-        if info.schema_version > SCHEMA_VERSION:
-            raise UsageError(
-                f"ledger {self.path}: version {info.schema_version}, written by tiernas {info.tiernas_version}; "
-                f"this tiernas ({tiernas.__version__}) reads up to version {SCHEMA_VERSION}. Update tiernas."
-            )
+    @classmethod
+    @contextmanager
+    def copy_of(cls, path: Path) -> Iterator[Ledger]:
+        """A copy of another search's ledger, for reading; the file itself stays as it is, whoever writes it meanwhile.
 
-    def _create(self) -> None:
-        """Makes the tables in one transaction, so that nobody who opens the file meanwhile sees half of them."""
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            if not inspect(connection).get_table_names():
-                Base.metadata.create_all(connection)
-                info = {"schema_version": SCHEMA_VERSION, "tiernas_version": tiernas.__version__, "created_at": now()}
-                connection.execute(insert(Info).values(info))
-            connection.commit()
+        Raises:
+            UsageError: There is no such file, or as for `Ledger`.
+        """
+        with TemporaryDirectory() as folder:
+            copy = Path(folder) / path.name
+            copy_database(path, copy)
+            with cls(copy) as ledger:
+                yield ledger
 
     def close(self) -> None:
         """Closes the database."""
-        self._engine.dispose()
+        self._database.close()
 
     def __enter__(self) -> Ledger:
         return self
@@ -90,23 +73,13 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Session]:
-        try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                yield session
-        except OperationalError as error:
-            raise UsageError(
-                f"ledger {self.path}: cannot be written ({error.orig}); free some space. What is recorded is safe."
-            ) from error
-
     def open_study(self, name: str, settings: Mapping[str, Any]) -> Study:
         """The study of a name, made if it is new.
 
         Raises:
             UsageError: The study is there with other settings; the message names each that differs.
         """
-        with self._transaction() as session:
+        with self._database.transaction() as session:
             study = session.scalar(select(Study).where(Study.name == name))
             if study is None:
                 study = Study(name=name, settings=dict(settings))
@@ -126,12 +99,12 @@ class Ledger:
 
     def studies(self) -> Sequence[Study]:
         """All studies, oldest first."""
-        with self._transaction() as session:
+        with self._database.transaction() as session:
             return session.scalars(select(Study).order_by(Study.id)).all()
 
     def candidates(self, study: Study, purpose: Purpose = Purpose.SEARCH) -> Sequence[Candidate]:
         """The candidates of a study in the order they were proposed, with their attempts."""
-        with self._transaction() as session:
+        with self._database.transaction() as session:
             rows = select(Candidate).where(Candidate.study_id == study.id, Candidate.purpose == purpose)
             return session.scalars(rows.order_by(Candidate.number)).all()
 
@@ -144,16 +117,17 @@ class Ledger:
         *,
         purpose: Purpose = Purpose.SEARCH,
         measurement: Mapping[str, Any] | None = None,
+        seed_offset: int = 0,
     ) -> Candidate:
         """Records the next candidate of a study, pending."""
-        with self._transaction() as session:
-            rows = select(func.count()).where(Candidate.study_id == study.id, Candidate.purpose == purpose)
+        with self._database.transaction() as session:
             candidate = Candidate(
                 study_id=study.id,
                 purpose=purpose,
-                number=session.scalar(rows) or 0,
+                number=_next(session, Candidate.number, study.id, purpose),
                 vector=[int(v) for v in vector],
                 digest=digest,
+                seed_offset=seed_offset,
                 estimated_latency_ms=estimated_latency_ms,
                 measurement=dict(measurement) if measurement else None,
                 attempts=[],
@@ -161,29 +135,92 @@ class Ledger:
             session.add(candidate)
         return candidate
 
+    def adopt(self, study: Study, known: Sequence[Known], reused: Mapping[str, int]) -> None:
+        """Records, once and before the search of a tier begins, what was trained elsewhere.
+
+        Args:
+            study: A study without candidates.
+            known: The networks; those inside the tier become candidates that are done, the others its history.
+            reused: From where how many were taken.
+        """
+        with self._database.transaction() as session:
+            if session.get_one(Study, study.id).reused is not None:
+                raise ValueError(f"study {study.name} has begun")
+            for purpose in (Purpose.SEARCH, Purpose.HISTORY):
+                of_purpose = [k for k in known if k.inside == (purpose is Purpose.SEARCH)]
+                session.add_all(
+                    Candidate(
+                        study_id=study.id,
+                        purpose=purpose,
+                        number=number,
+                        vector=list(k.vector),
+                        digest=k.digest,
+                        estimated_latency_ms=k.estimated_latency_ms,
+                        state=State.DONE,
+                        accuracy=k.accuracy,
+                        result=dict(k.result),
+                        origin=k.origin,
+                        ended_order=number,
+                        finished_at=now(),
+                    )
+                    for number, k in enumerate(of_purpose)
+                )
+            session.add(study)
+            study.reused = dict(reused)
+
     def record_measurement(self, candidate: Candidate, measurement: Mapping[str, Any]) -> None:
         """Records the measured latency of a candidate that may become a finalist."""
-        with self._transaction() as session:
+        with self._database.transaction() as session:
             session.get_one(Candidate, candidate.id).measurement = dict(measurement)
+
+    def record_repeats(self, candidate: Candidate, repeated: Mapping[str, Any]) -> None:
+        """Records what the trainings of a candidate with other seeds came to."""
+        with self._database.transaction() as session:
+            session.get_one(Candidate, candidate.id).repeated = dict(repeated)
+        candidate.repeated = dict(repeated)
 
     def start(self, candidate: Candidate, worker: str) -> None:
         """Records that a worker trains a candidate: pending to running."""
-        with self._transaction() as session:
+        with self._database.transaction() as session:
             row = _in_state(session, candidate, State.PENDING)
             row.state = State.RUNNING
             row.attempts.append(Attempt(number=len(row.attempts) + 1, worker=worker))
 
     def progress(self, candidate: Candidate, epochs: int) -> None:
         """Records how many epochs of the running attempt are complete."""
-        with self._transaction() as session:
+        with self._database.transaction() as session:
             _in_state(session, candidate, State.RUNNING).attempts[-1].epochs = epochs
 
     def finish(self, candidate: Candidate, accuracy: float, result: Mapping[str, Any]) -> None:
         """Records a result: running to done."""
-        with self._transaction() as session:
+        with self._database.transaction() as session:
             row = _in_state(session, candidate, State.RUNNING)
-            row.state, row.accuracy, row.result, row.finished_at = State.DONE, accuracy, dict(result), now()
-            _end(row.attempts[-1], Outcome.DONE, None)
+            row.accuracy, row.result = accuracy, dict(result)
+            _end_attempt(row, Outcome.DONE)
+            _end(session, row, State.DONE)
+
+    def pause(self, candidate: Candidate, epochs: int, accuracy: float, *, kept: bool, prune: bool) -> State:
+        """Records what the screen saw at a rung.
+
+        Args:
+            candidate: A running candidate.
+            epochs: Epochs that are complete.
+            accuracy: Its accuracy at this point.
+            kept: Whether it is among those of the rung that go on.
+            prune: Whether it ends here.
+
+        Returns:
+            The new state: pruned, or pending until a worker is free.
+        """
+        with self._database.transaction() as session:
+            row = _in_state(session, candidate, State.RUNNING)
+            row.rungs = [*(row.rungs or []), {"epochs": epochs, "accuracy": accuracy, "kept": kept}]
+            _end_attempt(row, Outcome.PAUSED)
+            if prune:
+                _end(session, row, State.PRUNED)
+            else:
+                row.state = State.PENDING
+            return row.state
 
     def fail(self, candidate: Candidate, reason: str, *, retry: bool) -> State:
         """Records that an attempt ended without a result.
@@ -196,10 +233,16 @@ class Ledger:
         Returns:
             The new state: pending while there are attempts left, else failed.
         """
-        with self._transaction() as session:
+        with self._database.transaction() as session:
             row = _in_state(session, candidate, State.RUNNING)
-            _end(row.attempts[-1], Outcome.FAILED, reason)
-            return _retire(row, reason, retry=retry)
+            _end_attempt(row, Outcome.FAILED, reason)
+            failures = sum(attempt.outcome is Outcome.FAILED for attempt in row.attempts)
+            if retry and failures < MAX_ATTEMPTS:
+                row.state = State.PENDING
+            else:
+                row.reason = reason
+                _end(session, row, State.FAILED)
+            return row.state
 
     def reclaim(self, reason: str) -> int:
         """Takes back what a dead server left running; the checkpoints stay.
@@ -209,42 +252,39 @@ class Ledger:
         Returns:
             How many candidates were taken back.
         """
-        with self._transaction() as session:
+        with self._database.transaction() as session:
             rows = session.scalars(select(Candidate).where(Candidate.state == State.RUNNING)).all()
             for row in rows:
-                _end(row.attempts[-1], Outcome.LOST, reason)
+                _end_attempt(row, Outcome.LOST, reason)
                 row.state = State.PENDING
             return len(rows)
 
 
 def _in_state(session: Session, candidate: Candidate, state: State) -> Candidate:
-    row = session.get_one(Candidate, candidate.id)
-    if row.state is not state:
-        raise ValueError(f"candidate {row.number} is {row.state}, not {state}")
-    return row
+    """The candidate as the database has it now, part of the session; the object is the one that was given."""
+    session.add(candidate)
+    session.refresh(candidate)
+    if candidate.state is not state:
+        raise ValueError(f"candidate {candidate.number} is {candidate.state}, not {state}")
+    return candidate
 
 
-def _end(attempt: Attempt, outcome: Outcome, reason: str | None) -> None:
+def _next(session: Session, column: InstrumentedAttribute[Any], study_id: int, purpose: Purpose) -> int:
+    """One more than the largest value of a column within a study and purpose; 0 for the first."""
+    rows = select(func.max(column)).where(Candidate.study_id == study_id, Candidate.purpose == purpose)
+    largest = session.scalar(rows)
+    return 0 if largest is None else int(largest) + 1
+
+
+def _end_attempt(row: Candidate, outcome: Outcome, reason: str | None = None) -> None:
+    attempt = row.attempts[-1]
     attempt.outcome, attempt.reason, attempt.finished_at = outcome, reason, now()
 
 
-def _retire(row: Candidate, reason: str, *, retry: bool) -> State:
-    failures = sum(attempt.outcome is Outcome.FAILED for attempt in row.attempts)
-    if retry and failures < MAX_ATTEMPTS:
-        row.state = State.PENDING
-    else:
-        row.state, row.reason, row.finished_at = State.FAILED, reason, now()
-    return row.state
+def _end(session: Session, row: Candidate, state: State) -> None:
+    row.ended_order = _next(session, Candidate.ended_order, row.study_id, row.purpose)
+    row.state, row.finished_at = state, now()
 
 
 def _shown(value: object) -> str:
     return "not set" if value is None else repr(value)
-
-
-def _configure_sqlite(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _: object) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA busy_timeout = 5000")
-        connection.execute("PRAGMA foreign_keys = ON")

@@ -56,6 +56,8 @@ class RegularizedEvolution(Optimizer):
 
     def _propose(self, rng: np.random.Generator) -> IntArray | None:
         X, y = self._history.observed
+        feasible = self._lattice.feasible(X)  # a history may hold what this search must not propose
+        X, y = X[feasible], y[feasible]
         if len(X) >= self._population_size:
             alive = np.arange(len(X) - self._population_size, len(X))
             sample = rng.choice(alive, size=self._sample_size, replace=False)

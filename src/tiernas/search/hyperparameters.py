@@ -14,10 +14,9 @@ from tiernas.search.lattice import FloatArray
 _ITERATIONS = 50
 """Of L-BFGS. Trials on tables of trained networks found no gain from more."""
 
-_SCALE_DEVIATION = 0.5
-"""Standard deviation of the logarithm of a length scale. The source of the prior has sqrt(3); with a few tens of
-observations that lets single dimensions explain chance. On really trained networks never seen, 0.5 has the higher rank
-correlation up to 60 observations and the same from 120 on (benchmarks/search/length_scales.py)."""
+_SCALE_DEVIATION = math.sqrt(3.0)
+"""Standard deviation of the logarithm of a length scale, that of the source. A narrower one predicts networks drawn at
+random better (benchmarks/search/length_scales.py), and yet the search with it finds less (docs/search.md)."""
 
 _SIGNAL_PRIOR = (math.log(0.5), 2.0)
 _NOISE_PRIOR = (-4.0, 1.0)
@@ -35,8 +34,8 @@ JITTER = 1e-6
 def fit(Z: FloatArray, y: FloatArray) -> Hyperparameters:
     """The maximum a posteriori of the hyper-parameters.
 
-    The length scales have the prior `l_i ~ LogNormal(sqrt(2) + ln(f) / 2, 0.5)`, which grows with the number of
-    features `f`, so that many features do not make every row a stranger to every other: after C. Hvarfner, E. O.
+    The length scales have the prior `l_i ~ LogNormal(sqrt(2) + ln(f) / 2, sqrt(3))`, which grows with the number of
+    features `f`, so that many features do not make every row a stranger to every other: C. Hvarfner, E. O.
     Hellsten, L. Nardi: Vanilla Bayesian optimization performs great in high dimensions. ICML 2024, arXiv 2402.02229.
     The gradient is exact (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, eq. 5.9); that of all
     length scales together costs one product of matrices, not one `n x n` matrix each.

@@ -12,7 +12,7 @@ from tiernas.search.candidates import explore
 from tiernas.search.encoding import Encoding
 from tiernas.search.history import History
 from tiernas.search.kernel import Hyperparameters
-from tiernas.search.lattice import FloatArray, IntArray, Lattice
+from tiernas.search.lattice import BoolArray, FloatArray, IntArray, Lattice
 from tiernas.search.partition import Region
 from tiernas.search.supply import Supply
 from tiernas.search.surrogate import Surrogate, fit_hyperparameters
@@ -70,13 +70,18 @@ class Learned:
         self._surrogates: dict[Region, Surrogate] = {}
 
     @functools.cached_property
+    def _feasible(self) -> BoolArray:
+        """Which rows may be improved on: a history may hold rows that must not be proposed."""
+        return self._lattice.feasible(self.X)
+
+    @functools.cached_property
     def _order(self) -> IntArray:
         """All rows, the best first."""
         return np.argsort(-self.y, kind="stable")
 
     def parents(self, region: Region) -> IntArray:
         """Rows worth mutating: summits, the best of all, the best of a region; feasible ones unless none is."""
-        feasible = self._order[self._lattice.feasible(self.X[self._order])]
+        feasible = self._order[self._feasible[self._order]]
         order = feasible if len(feasible) else self._order
         within = order[np.isin(order, region.members)]
         return np.concatenate([self.X[np.union1d(order[:_PARENTS], within[:_PARENTS])], self._summits])
@@ -86,7 +91,8 @@ class Learned:
         key = self.tree if len(self.X) <= MODEL_ROWS else region
         if key not in self._surrogates:
             rows = self._rows(region)
-            self._surrogates[key] = Surrogate(self.Z[rows], self.y[rows], self._hyperparameters)
+            feasible = self._feasible[rows]
+            self._surrogates[key] = Surrogate(self.Z[rows], self.y[rows], self._hyperparameters, feasible)
         return self._surrogates[key]
 
     def _rows(self, region: Region) -> IntArray:
@@ -134,10 +140,11 @@ class Learner:
         if self._slow is None or not np.array_equal(self._slow.y, y[:n]):
             rows = _to_fit(y[:n])
             hyperparameters = fit_hyperparameters(Z[rows], y[rows])
-            surrogate = Surrogate(Z[rows], y[rows], hyperparameters)
-            best = X[np.argsort(-y[:n], kind="stable")]
+            feasible = self._lattice.feasible(X[:n])
+            surrogate = Surrogate(Z[rows], y[rows], hyperparameters, feasible[rows])
+            best = np.argsort(-y[:n], kind="stable")
             summits = explore(
-                best[self._lattice.feasible(best)][:_PARENTS],
+                X[best[feasible[best]]][:_PARENTS],
                 lambda rows: surrogate.promise(surrogate.project(self.encode(rows))),
                 self._lattice,
                 self._supply,

@@ -78,9 +78,16 @@ class Surrogate:
         Z: `n x f` features, `n >= 1`.
         y: `n` observations.
         hyperparameters: Fitted to the same observations by default; `n >= 2` then.
+        feasible: An `n` mask of the rows that are to be improved on; all by default, and where none is feasible.
     """
 
-    def __init__(self, Z: FloatArray, y: FloatArray, hyperparameters: Hyperparameters | None = None) -> None:
+    def __init__(
+        self,
+        Z: FloatArray,
+        y: FloatArray,
+        hyperparameters: Hyperparameters | None = None,
+        feasible: BoolArray | None = None,
+    ) -> None:
         self.scale = Scale.of(y)
         standardised = self.scale.apply(y)
         self._Z = Z
@@ -90,8 +97,9 @@ class Surrogate:
         self._factor = cholesky(K, lower=True, overwrite_a=True, check_finite=False)
         self._weights = cho_solve((self._factor, True), standardised, check_finite=False)
         self._beliefs: dict[tuple[int, bytes], Beliefs] = {}
-        self.best = float(self.project(Z).mean.max())
-        """The highest posterior mean of an observed row, standardised: noise has no part in it."""
+        to_beat = Z if feasible is None or not feasible.any() else Z[feasible]
+        self.best = float(self.project(to_beat).mean.max())
+        """The highest posterior mean of a feasible observed row, standardised: noise has no part in it."""
 
     def predict(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Returns the `m` posterior means and standard deviations, without noise, at `m x f` features."""

@@ -17,6 +17,8 @@ def card(entry: Entry, onnx_difference: float) -> str:
     exact = "" if entry.exact_accuracy is None else f"; {entry.exact_accuracy:.2%} in fp32. {_sentence(entry.advice)}"
     shape = f"{entry.batch} x 3 x {entry.resolution} x {entry.resolution}"
     conditions = f"{entry.precision}, batch {entry.batch}, {entry.threads} thread(s)"
+    chosen = "by which it was chosen" if not entry.repeats_accuracy else f"chosen by short trainings: {_repeats(entry)}"
+    origin = f", first trained in {entry.reused_from}" if entry.reused_from else ""
     recipe = ", ".join(f"{key} {value}" for key, value in entry.recipe.items())
     return f"""# {entry.name}
 
@@ -28,9 +30,9 @@ An image classifier for {entry.data} ({len(entry.classes)} classes), found by ti
 | Latency | {entry.latency_ms:.3f} ms, median; 95 % interval {low:.3f} to {high:.3f} ms{settled} |
 | Measured on | {entry.device}, {entry.engine} {entry.engine_version}, {conditions} |
 | Accuracy | {entry.accuracy:.2%} top-1 on the test part of {entry.data}, which no search has seen{exact} |
-| Validation accuracy | {entry.validation_accuracy:.2%}, by which it was chosen |
+| Validation accuracy | {entry.validation_accuracy:.2%}, {chosen} |
 | Size | {entry.params:,} parameters, {entry.macs:,} multiply-accumulates |
-| Found by | study {entry.study}, space {entry.space}, seed {entry.seed}, {entry.created_at} |
+| Found by | study {entry.study}, space {entry.space}, seed {entry.seed}, {entry.created_at}{origin} |
 | Trained with | {recipe} |
 | ONNX against torch | logits differ by {onnx_difference:.1e} of the largest |
 
@@ -50,6 +52,12 @@ logits = network(images)["logits"]
 `{entry.name}.onnx` runs on ONNX Runtime; `{entry.name}.safetensors` and `{entry.name}.json` are weights and
 architecture for `tiernas.build`.
 """
+
+
+def _repeats(entry: Entry) -> str:
+    error = "" if entry.repeats_standard_error is None else f" +- {entry.repeats_standard_error:.2%}"
+    seeds = "one other seed" if entry.repeats == 1 else f"{entry.repeats} other seeds"
+    return f"{entry.repeats_accuracy:.2%}{error} with {seeds}"
 
 
 def _sentence(text: str) -> str:

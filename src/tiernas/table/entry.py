@@ -51,6 +51,11 @@ class Entry:
         recommended: Whether the precision is worth it: faster than the next more exact one, and not less accurate
             than allowed. Queries return no other entries.
         advice: Why, in words; empty where there was nothing to decide.
+        repeats_accuracy: Mean validation accuracy of short trainings with other seeds, which it was chosen by; None
+            without any.
+        repeats_standard_error: Standard error of that mean; None where it is not known.
+        repeats: How many they are.
+        reused_from: Where the short training that found it is recorded, if not in this study; else empty.
     """
 
     name: str
@@ -85,6 +90,10 @@ class Entry:
     exact_accuracy: float | None = None
     recommended: bool = True
     advice: str = ""
+    repeats_accuracy: float | None = None
+    repeats_standard_error: float | None = None
+    repeats: int = 0
+    reused_from: str = ""
 
     def to_json(self) -> str:
         """The entry as JSON, one line per key."""

@@ -24,16 +24,16 @@ class EpochReport:
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """Outcome of a complete training.
+    """Outcome of a training that is complete, or paused where it was asked to.
 
     Attributes:
-        accuracy: Top-1 on the validation part, in 0 ... 1, after the last epoch.
-        epochs: Epochs trained.
+        accuracy: Top-1 on the validation part, in 0 ... 1, after the last epoch that was trained.
+        epochs: Epochs trained; those of the recipe if it is complete.
         train_loss: Mean loss of the last epoch.
         duration_s: The epochs over all attempts, and the validation; without loading data.
         images_per_s: Training images (augmented, forward, backward, update) per second of the epochs.
         peak_memory_mb: Most memory held: on CPU by the process since its start, on a GPU by the training.
-        recipe_digest: `RecipeConfig.digest`, with the epochs that were trained.
+        recipe_digest: `RecipeConfig.digest`, with the epochs of the complete training.
         data_digest: `Splits.digest`.
         seed: Seed of weights, order, augmentation and dropout.
     """

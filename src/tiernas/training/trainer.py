@@ -28,6 +28,7 @@ def train(
     seed: int,
     checkpoint_dir: Path,
     epochs: int | None = None,
+    stop_epoch: int | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
     device: str | torch.device = "cpu",
 ) -> TrainingResult:
@@ -47,15 +48,22 @@ def train(
         checkpoint_dir: A folder of this training alone; made if missing. In the end it holds the weights, for
             `load_trained`.
         epochs: Train for so many instead of `recipe.epochs`.
+        stop_epoch: Pause after so many epochs in all, with the learning rates of the whole training; called again
+            without it, or with a later one, the training goes on as if it had never paused. The result is that of the
+            network as it is then; no weights are left for `load_trained`.
         on_epoch: Called after every epoch; what it raises ends the training, which can be continued.
         device: Where to train.
 
     Raises:
         TrainingDiverged: The loss is infinite, no number, or hopelessly large.
         UsageError: `checkpoint_dir` cannot be written to, or the disk is full.
+        ValueError: `stop_epoch` is not an epoch of the training.
     """
     if epochs is not None:
         recipe = RecipeConfig(**recipe.model_dump() | {"epochs": epochs})
+    stop_epoch = recipe.epochs if stop_epoch is None else stop_epoch
+    if not 1 <= stop_epoch <= recipe.epochs:
+        raise ValueError(f"stop_epoch = {stop_epoch}: must be 1 to {recipe.epochs}")
     identity = Identity(architecture.to_json(), splits.classes, recipe.digest, splits.digest, seed)
     folder = CheckpointFolder(checkpoint_dir, identity)
     if (complete := folder.result()) is not None:
@@ -65,7 +73,7 @@ def train(
         torch.manual_seed(derived_seed(seed, Purpose.WEIGHTS))
         state = TrainingState(architecture, len(splits.classes), recipe, device)
         progress = _continue(state, folder)
-        while progress.epoch < recipe.epochs:
+        while progress.epoch < stop_epoch:
             started_s = time.perf_counter()
             loss = train_epoch(state, splits, recipe, architecture.resolution, seed=seed, epoch=progress.epoch)
             duration_s = progress.duration_s + time.perf_counter() - started_s
@@ -77,16 +85,17 @@ def train(
     accuracy = evaluate(state.resulting, splits.validation, architecture.resolution)
     result = TrainingResult(
         accuracy=accuracy,
-        epochs=recipe.epochs,
+        epochs=progress.epoch,
         train_loss=progress.train_loss,
         duration_s=progress.duration_s + time.perf_counter() - started_s,
-        images_per_s=recipe.epochs * len(splits.train) / progress.duration_s,
+        images_per_s=progress.epoch * len(splits.train) / progress.duration_s,
         peak_memory_mb=peak_memory_mb(device),
         recipe_digest=recipe.digest,
         data_digest=splits.digest,
         seed=seed,
     )
-    folder.finish(state.resulting.state_dict(), result)
+    if progress.epoch == recipe.epochs:
+        folder.finish(state.resulting.state_dict(), result)
     return result
 
 

@@ -9,13 +9,11 @@ import hashlib
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from tiernas.config import SearchConfig
@@ -25,14 +23,12 @@ from tiernas.entries import make_entry
 from tiernas.errors import UsageError
 from tiernas.executors import Executor, LocalExecutor
 from tiernas.finalists import choose_finalists
+from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable, build_table
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
-from tiernas.search import Optimizer, RandomSearch, RegularizedEvolution
 from tiernas.spaces import SearchSpace, get_space
-from tiernas.spaces.layer import IntArray
-from tiernas.study import Proposals, Trainings, checkpoint_dir
+from tiernas.study import Trainings, checkpoint_dir, has_begun, repeat_best, require_reusable
 from tiernas.table import Entry, ModelTable
-from tiernas.tiers import Pool, Tier, sample_pools
 from tiernas.training import Splits, load_data, load_trained
 
 _log = logging.getLogger(__name__)
@@ -66,6 +62,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         ledger = stack.enter_context(Ledger(config.ledger_path))
         if taken_back := ledger.reclaim("the server ended"):
             _log.info("%d trainings were cut off; they continue from their last checkpoint", taken_back)
+        _check_reuse(config, ledger, splits)
         searched = _searched(config, ledger)
         table = None if searched else _latency_table(config, space, engine, len(splits.classes))
         settings = _settings(config, splits, engine)
@@ -73,7 +70,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         executor = stack.enter_context(LocalExecutor(config.workers.count, output / "logs"))
         trainings = _trainings(config, ledger, executor, space, stop, watch)
         if table is not None:
-            _search_tiers(config, ledger, studies, space, table, trainings)
+            search_tiers(config, ledger, studies, space, table, trainings)
+        _repeat_best(config, ledger, list(studies.values()), trainings)
         for tier, study in studies.items():  # the workers are idle: nothing trains while networks are measured
             choose_finalists(ledger, study, tier, space, len(splits.classes), engine, config.finalists.per_tier)
         for study in studies.values():
@@ -81,6 +79,14 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         for study in studies.values():
             _try_deployments(config, ledger, study, splits, engine)
         return _enter(config, ledger, list(studies.values()), space, splits)
+
+
+def _check_reuse(config: SearchConfig, ledger: Ledger, splits: Splits) -> None:
+    """Refuses other searches that do not fit, before anything is measured or a study is begun with wrong settings."""
+    begun = {study.name for study in ledger.studies() if has_begun(ledger, study)}
+    if any(tier.name not in begun for tier in config.tier_list()):
+        for path in config.search.reuse:
+            require_reusable(path, _training_settings(config, splits))
 
 
 def _latency_table(config: SearchConfig, space: SearchSpace, engine: Engine, num_classes: int) -> LatencyTable:
@@ -100,21 +106,32 @@ def _latency_table(config: SearchConfig, space: SearchSpace, engine: Engine, num
     return table
 
 
+def _training_settings(config: SearchConfig, splits: Splits) -> dict[str, object]:
+    """What the accuracy of a network depends on, but for the seed."""
+    recipe = {f"recipe.{key}": value for key, value in config.recipe.model_dump(mode="json").items()}
+    return {"study.space": config.study.space, "data": splits.digest, **recipe}
+
+
 def _settings(config: SearchConfig, splits: Splits, engine: Engine) -> dict[str, object]:
     """Everything that proposals and accuracies of a study depend on; the number of trainings may grow."""
+    screen = config.search.screen.model_dump(mode="json")
     return {
-        "study.space": config.study.space,
+        **_training_settings(config, splits),
         "study.seed": config.study.seed,
-        "data": splits.digest,
-        **{f"recipe.{key}": value for key, value in config.recipe.model_dump(mode="json").items()},
         **{f"engine.{key}": value for key, value in config.engine.model_dump(mode="json").items()},
         "device": engine.fingerprint().device,
         "latency table": hashlib.sha256(config.latency_table_path.read_bytes()).hexdigest()[:16],
         "tiers.pool": config.tiers.pool,
         "search.optimizer": config.search.optimizer,
-        "search.pending": config.search.pending,
+        **_order(config),
+        **({f"search.screen.{key}": value for key, value in screen.items()} if screen["epochs"] else {}),
         "finalists.epochs": config.finalists.epochs,
     }
+
+
+def _order(config: SearchConfig) -> dict[str, object]:
+    search = config.search
+    return {"search.pending": search.pending} if search.order == "reproducible" else {"search.order": search.order}
 
 
 def _trainings(
@@ -126,7 +143,7 @@ def _trainings(
     watch: Watch,
 ) -> Trainings:
     longer = config.recipe.model_copy(update={"epochs": config.finalists.epochs})
-    recipes = {Purpose.SEARCH: config.recipe, Purpose.FINAL: longer}
+    recipes = {Purpose.SEARCH: config.recipe, Purpose.REPEAT: config.recipe, Purpose.FINAL: longer}
     return Trainings(
         ledger=ledger,
         executor=executor,
@@ -137,55 +154,16 @@ def _trainings(
         output=config.study.output,
         stop=stop,
         watch=watch,
+        screen=config.search.screen_rule,
     )
 
 
-def _search_tiers(
-    config: SearchConfig,
-    ledger: Ledger,
-    studies: Mapping[Tier, Study],
-    space: SearchSpace,
-    table: LatencyTable,
-    trainings: Trainings,
-) -> None:
-    pools = sample_pools(space, table, list(studies), n=config.tiers.pool, seed=config.study.seed)
-    for pool in pools.values():
-        _log.info("tier %s ms: %d of %d sampled networks", pool.tier.name, len(pool), config.tiers.pool)
-    for pool in pools.values():
-        study = studies[pool.tier]
-        optimizer = _optimizer(config, space, table, pool)
-        proposals = Proposals(ledger, study, space, optimizer, table.estimate, config.search.pending)
-        trainings.run(study, Purpose.SEARCH, proposals.next, config.search.trainings)
-
-
-def _optimizer(config: SearchConfig, space: SearchSpace, table: LatencyTable, pool: Pool) -> Optimizer:
-    def feasible(rows: IntArray) -> npt.NDArray[np.bool_]:
-        latency_ms = table.estimate(space.from_levels(rows))
-        return (pool.tier.low_ms <= latency_ms) & (latency_ms < pool.tier.high_ms)
-
-    def canonical(rows: IntArray) -> IntArray:
-        return space.to_levels(space.canonical(space.from_levels(rows)))
-
-    return _optimizer_class(config)(
-        space.levels,
-        categorical=[d.categorical for d in space.dimensions],
-        feasible=feasible,
-        pool=space.to_levels(pool.vectors),
-        canonical=canonical,
-        seed=config.study.seed,
-    )
-
-
-def _optimizer_class(config: SearchConfig) -> type[Optimizer]:
-    match config.search.optimizer:
-        case "lamcts":
-            from tiernas.search import LaMctsOptimizer  # brings botorch, which takes seconds to import
-
-            return LaMctsOptimizer
-        case "evolution":
-            return RegularizedEvolution
-        case "random":
-            return RandomSearch
+def _repeat_best(config: SearchConfig, ledger: Ledger, studies: Sequence[Study], trainings: Trainings) -> None:
+    """Trains the best of every tier that has yet to choose finalists with other seeds."""
+    wanted = config.finalists
+    for study in studies:
+        if wanted.repeats and len(ledger.candidates(study, Purpose.FINAL)) < wanted.per_tier:
+            repeat_best(ledger, study, trainings, best=wanted.repeat_best, repeats=wanted.repeats)
 
 
 def _try_deployments(config: SearchConfig, ledger: Ledger, study: Study, splits: Splits, engine: Engine) -> None:
@@ -215,12 +193,13 @@ def _enter(
     there = {entry.name: entry for entry in table.entries()}
     entries = []
     for study in studies:
+        searched = {c.digest: c for c in ledger.candidates(study)}
         finalists = [c for c in ledger.candidates(study, Purpose.FINAL) if c.state is State.DONE]
         if not finalists and config.finalists.per_tier:
             _log.warning("tier %s ms has no entry: none of its best networks measured inside it", study.name)
         for finalist in finalists:
             architecture = space.decode(finalist.vector)
-            entry = make_entry(config, study, finalist, architecture, splits)
+            entry = make_entry(config, study, finalist, architecture, splits, searched[finalist.digest])
             if there.get(entry.name) != entry:
                 table.add(entry, load_trained(checkpoint_dir(config.study.output, study, finalist)))
             entries.append(entry)
@@ -231,7 +210,7 @@ def _searched(config: SearchConfig, ledger: Ledger) -> bool:
     """Whether every tier has its trainings, so that neither the latency table nor an optimizer is needed."""
     names = {tier.name for tier in config.tier_list()}
     studies = [study for study in ledger.studies() if study.name in names]
-    ended = [sum(c.ended for c in ledger.candidates(study)) for study in studies]
+    ended = [sum(c.ended and c.origin is None for c in ledger.candidates(study)) for study in studies]
     there = config.latency_table_path.exists() and len(studies) == len(names)
     return there and all(n >= config.search.trainings for n in ended)
 

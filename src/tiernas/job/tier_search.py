@@ -1,0 +1,106 @@
+"""The search of every tier: what is known already, who proposes, who trains."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from tiernas.config import SearchConfig
+from tiernas.latency import LatencyTable
+from tiernas.ledger import Ledger, Purpose, Study
+from tiernas.search import Optimizer, RandomSearch, RegularizedEvolution
+from tiernas.spaces import SearchSpace
+from tiernas.spaces.layer import IntArray
+from tiernas.study import LOW_TAU, Proposals, ScreenReport, Trainings, report_screen, reuse_accuracies
+from tiernas.tiers import Pool, Tier, sample_pools
+
+_log = logging.getLogger(__name__)
+
+
+def search_tiers(
+    config: SearchConfig,
+    ledger: Ledger,
+    studies: Mapping[Tier, Study],
+    space: SearchSpace,
+    table: LatencyTable,
+    trainings: Trainings,
+) -> None:
+    """Searches the tiers one after the other, each knowing what the earlier ones found.
+
+    Raises:
+        UsageError: A tier has no network, accuracies cannot be reused, or a training met what the user must mend.
+        StoppedError: The user asked to stop.
+    """
+    pools = sample_pools(space, table, list(studies), n=config.tiers.pool, seed=config.study.seed)
+    for pool in pools.values():
+        _log.info("tier %s ms: %d of %d sampled networks", pool.tier.name, len(pool), config.tiers.pool)
+    pending = config.search.distance
+    if pending is not None and pending + 1 < config.workers.count:
+        _log.warning(
+            "search.pending = %d keeps at most %d of %d workers busy; raise it, or set search.order = 'asynchronous'",
+            pending,
+            pending + 1,
+            config.workers.count,
+        )
+    for pool in pools.values():
+        study = studies[pool.tier]
+        reuse_accuracies(ledger, study, pool.tier, table.estimate, config.search.reuse)
+        optimizer = _optimizer(config, space, table, pool)
+        history = ledger.candidates(study, Purpose.HISTORY)
+        proposals = Proposals(ledger, study, space, optimizer, table.estimate, pending, history)
+        candidates = trainings.run(study, Purpose.SEARCH, proposals.next, config.search.trainings)
+        if trainings.screen is not None:
+            _log_screen(pool.tier, report_screen(candidates, trainings.screen, config.recipe.epochs))
+
+
+def _log_screen(tier: Tier, report: ScreenReport) -> None:
+    saved = f"{report.epochs_spent} epochs were trained instead of {report.epochs_without}"
+    _log.info("tier %s ms: with the screen %s", tier.name, saved)
+    for rung in report.rungs:
+        where = f"tier {tier.name} ms: {rung.pruned} of {rung.reached} pruned after {rung.epochs} epochs"
+        if rung.tau is None:
+            _log.info("%s; too few trainings (%d) to tell whether rightly", where, rung.pairs)
+            continue
+        tau = f"Kendall's tau to the final accuracy {rung.tau:.2f} ({rung.tau_low:.2f} to {rung.tau_high:.2f})"
+        _log.info("%s; %s, %d trainings", where, tau, rung.pairs)
+        if rung.tau < LOW_TAU:
+            _log.warning(
+                "tier %s ms: accuracies after %d epochs say little of the final ones (tau below %.1f): set "
+                "search.screen.epochs later, or leave the screen out",
+                tier.name,
+                rung.epochs,
+                LOW_TAU,
+            )
+
+
+def _optimizer(config: SearchConfig, space: SearchSpace, table: LatencyTable, pool: Pool) -> Optimizer:
+    def feasible(rows: IntArray) -> npt.NDArray[np.bool_]:
+        latency_ms = table.estimate(space.from_levels(rows))
+        return (pool.tier.low_ms <= latency_ms) & (latency_ms < pool.tier.high_ms)
+
+    def canonical(rows: IntArray) -> IntArray:
+        return space.to_levels(space.canonical(space.from_levels(rows)))
+
+    return _optimizer_class(config)(
+        space.levels,
+        categorical=[d.categorical for d in space.dimensions],
+        feasible=feasible,
+        pool=space.to_levels(pool.vectors),
+        canonical=canonical,
+        seed=config.study.seed,
+    )
+
+
+def _optimizer_class(config: SearchConfig) -> type[Optimizer]:
+    match config.search.optimizer:
+        case "lamcts":
+            from tiernas.search import LaMctsOptimizer  # brings scikit-learn, which takes seconds to import
+
+            return LaMctsOptimizer
+        case "evolution":
+            return RegularizedEvolution
+        case "random":
+            return RandomSearch
