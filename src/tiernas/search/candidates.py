@@ -15,7 +15,7 @@ _MUTATIONS = 2048
 """Before the infeasible and the known are dropped."""
 
 _KEPT = 1024
-"""Mutations that are looked at: four times as many gained nothing that climbing from the best does not."""
+"""Mutations that are rated."""
 
 _CHANGES = np.array([1, 2, 4, 8])
 """In how many coordinates a mutation may differ from its parent: close by, and far enough to leave a local

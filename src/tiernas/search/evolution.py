@@ -1,12 +1,13 @@
 """Regularised evolution, the usual baseline of architecture search."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 
-from tiernas.search.lattice import BoolArray, IntArray
+from tiernas.search.lattice import IntArray
 from tiernas.search.mutation import mutate
-from tiernas.search.optimizer import Optimizer
+from tiernas.search.optimizer import Optimizer, Problem
 
 _CHILDREN = 64
 _MAX_CHANGES = 8
@@ -35,18 +36,9 @@ class RegularizedEvolution(Optimizer):
     """
 
     def __init__(
-        self,
-        levels: Sequence[int],
-        *,
-        categorical: Sequence[bool] | None = None,
-        feasible: Callable[[IntArray], BoolArray] | None = None,
-        pool: IntArray | None = None,
-        canonical: Callable[[IntArray], IntArray] | None = None,
-        seed: int = 0,
-        population_size: int = 30,
-        sample_size: int = 20,
+        self, levels: Sequence[int], *, population_size: int = 30, sample_size: int = 20, **problem: Unpack[Problem]
     ) -> None:
-        super().__init__(levels, categorical=categorical, feasible=feasible, pool=pool, canonical=canonical, seed=seed)
+        super().__init__(levels, **problem)
         if not 1 <= sample_size <= population_size:
             raise ValueError(
                 f"sample_size must lie between 1 and population_size, got {sample_size} and {population_size}"

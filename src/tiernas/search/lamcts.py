@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 
 from tiernas.search.candidates import CLIMBERS, climb, gather_candidates
-from tiernas.search.lattice import BoolArray, FloatArray, IntArray
+from tiernas.search.lattice import FloatArray, IntArray
 from tiernas.search.learned import Learned, Learner
-from tiernas.search.optimizer import Optimizer
+from tiernas.search.optimizer import Optimizer, Problem
 from tiernas.search.partition import Region
 from tiernas.search.pool import Pool
 from tiernas.search.selection import select
@@ -48,16 +49,12 @@ class LaMctsOptimizer(Optimizer):
         self,
         levels: Sequence[int],
         *,
-        categorical: Sequence[bool] | None = None,
-        feasible: Callable[[IntArray], BoolArray] | None = None,
-        pool: IntArray | None = None,
-        canonical: Callable[[IntArray], IntArray] | None = None,
-        seed: int = 0,
         n_initial: int = 10,
         leaf_size: int | None = 20,
         exploration: float = 0.1,
+        **problem: Unpack[Problem],
     ) -> None:
-        super().__init__(levels, categorical=categorical, feasible=feasible, pool=pool, canonical=canonical, seed=seed)
+        super().__init__(levels, **problem)
         if n_initial < 2:
             raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row says nothing of any other")
         if leaf_size is not None and leaf_size < 2:
@@ -66,7 +63,7 @@ class LaMctsOptimizer(Optimizer):
             raise ValueError(f"exploration must be 0 or more, got {exploration}")
         self._n_initial = n_initial
         self._exploration = exploration
-        self._learner = Learner(self._history, self._lattice, self._supply, leaf_size, seed)
+        self._learner = Learner(self._history, self._lattice, self._supply, leaf_size, self._seed)
         self._pools: tuple[Learned, dict[Region, Pool]] | None = None
 
     def _propose(self, rng: np.random.Generator) -> IntArray | None:

@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable, Sequence
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,6 +10,16 @@ from numpy.typing import ArrayLike
 from tiernas.search.history import History
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray, Lattice
 from tiernas.search.supply import Supply
+
+
+class Problem(TypedDict, total=False):
+    """The arguments of every optimizer besides `levels`; `Optimizer` says what they mean."""
+
+    categorical: Sequence[bool] | None
+    feasible: Callable[[IntArray], BoolArray] | None
+    pool: IntArray | None
+    canonical: Callable[[IntArray], IntArray] | None
+    seed: int
 
 
 class Optimizer(abc.ABC):

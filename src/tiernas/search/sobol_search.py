@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Unpack
 
 import numpy as np
 from scipy.stats import qmc
 
-from tiernas.search.lattice import BoolArray, IntArray, row_keys
-from tiernas.search.optimizer import Optimizer
+from tiernas.search.lattice import IntArray, row_keys
+from tiernas.search.optimizer import Optimizer, Problem
 
 _BLOCK = 2048
 """A power of two, which the balance of the sequence asks for."""
@@ -30,17 +31,8 @@ class SobolSearch(Optimizer):
     The arguments are those of `Optimizer`.
     """
 
-    def __init__(
-        self,
-        levels: Sequence[int],
-        *,
-        categorical: Sequence[bool] | None = None,
-        feasible: Callable[[IntArray], BoolArray] | None = None,
-        pool: IntArray | None = None,
-        canonical: Callable[[IntArray], IntArray] | None = None,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(levels, categorical=categorical, feasible=feasible, pool=pool, canonical=canonical, seed=seed)
+    def __init__(self, levels: Sequence[int], **problem: Unpack[Problem]) -> None:
+        super().__init__(levels, **problem)
         self._remaining = self._sequence()
 
     def _propose(self, rng: np.random.Generator) -> IntArray | None:

@@ -71,8 +71,8 @@ class Surrogate:
     """Gaussian process with a Matern-5/2 kernel and one length scale per feature.
 
     `k(z, z') = s (1 + sqrt(5) r + 5/3 r^2) exp(-sqrt(5) r)` with `r^2 = sum_i (z_i - z'_i)^2 / l_i^2`, on
-    standardised observations, with noise. Written on LAPACK directly: at 500 rows the default fit of a library
-    takes about a minute and a posterior of it some hundred milliseconds, where a proposal may take 20.
+    standardised observations, with noise. Written on LAPACK directly: a proposal may take some tens of milliseconds,
+    on one thread, and what is computed for one is kept for the next.
 
     Args:
         Z: `n x f` features, `n >= 1`.

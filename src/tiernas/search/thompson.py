@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 
 from tiernas.search.candidates import gather_candidates
-from tiernas.search.lattice import BoolArray, IntArray
+from tiernas.search.lattice import IntArray
 from tiernas.search.learned import Learner
-from tiernas.search.optimizer import Optimizer
+from tiernas.search.optimizer import Optimizer, Problem
 
 _CANDIDATES = 1024
 """A joint draw over so many takes some tens of milliseconds on one thread, growing with their cube."""
@@ -29,22 +30,12 @@ class ThompsonOptimizer(Optimizer):
     The other arguments are those of `Optimizer`.
     """
 
-    def __init__(
-        self,
-        levels: Sequence[int],
-        *,
-        categorical: Sequence[bool] | None = None,
-        feasible: Callable[[IntArray], BoolArray] | None = None,
-        pool: IntArray | None = None,
-        canonical: Callable[[IntArray], IntArray] | None = None,
-        seed: int = 0,
-        n_initial: int = 10,
-    ) -> None:
-        super().__init__(levels, categorical=categorical, feasible=feasible, pool=pool, canonical=canonical, seed=seed)
+    def __init__(self, levels: Sequence[int], *, n_initial: int = 10, **problem: Unpack[Problem]) -> None:
+        super().__init__(levels, **problem)
         if n_initial < 2:
             raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row says nothing of any other")
         self._n_initial = n_initial
-        self._learner = Learner(self._history, self._lattice, self._supply, None, seed)
+        self._learner = Learner(self._history, self._lattice, self._supply, None, self._seed)
 
     def _propose(self, rng: np.random.Generator) -> IntArray | None:
         if len(self._history.observed[1]) < self._n_initial:

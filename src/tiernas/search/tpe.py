@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from tiernas.errors import NotInstalledError
-from tiernas.search.lattice import BoolArray, FloatArray, IntArray, Lattice
+from tiernas.search.lattice import FloatArray, IntArray, Lattice
 from tiernas.search.mutation import mutate
-from tiernas.search.optimizer import Optimizer
+from tiernas.search.optimizer import Optimizer, Problem
 
 try:
     import optuna
@@ -44,18 +44,8 @@ class TpeOptimizer(Optimizer):
     The other arguments are those of `Optimizer`.
     """
 
-    def __init__(
-        self,
-        levels: Sequence[int],
-        *,
-        categorical: Sequence[bool] | None = None,
-        feasible: Callable[[IntArray], BoolArray] | None = None,
-        pool: IntArray | None = None,
-        canonical: Callable[[IntArray], IntArray] | None = None,
-        seed: int = 0,
-        n_initial: int = 10,
-    ) -> None:
-        super().__init__(levels, categorical=categorical, feasible=feasible, pool=pool, canonical=canonical, seed=seed)
+    def __init__(self, levels: Sequence[int], *, n_initial: int = 10, **problem: Unpack[Problem]) -> None:
+        super().__init__(levels, **problem)
         if n_initial < 2:
             raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row cannot be divided in two")
         self._n_initial = n_initial

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 
 from tiernas.search.encoding import Encoding
 from tiernas.search.kernel import Hyperparameters
-from tiernas.search.lattice import BoolArray, FloatArray, IntArray, Lattice
+from tiernas.search.lattice import FloatArray, IntArray, Lattice
 from tiernas.search.learned import MODEL_ROWS, last_learning
-from tiernas.search.optimizer import Optimizer
+from tiernas.search.optimizer import Optimizer, Problem
 from tiernas.search.surrogate import Surrogate, fit_hyperparameters
 
 INITIAL_LENGTH = 0.8
@@ -101,18 +102,8 @@ class TrustRegionOptimizer(Optimizer):
     The other arguments are those of `Optimizer`.
     """
 
-    def __init__(
-        self,
-        levels: Sequence[int],
-        *,
-        categorical: Sequence[bool] | None = None,
-        feasible: Callable[[IntArray], BoolArray] | None = None,
-        pool: IntArray | None = None,
-        canonical: Callable[[IntArray], IntArray] | None = None,
-        seed: int = 0,
-        n_initial: int = 10,
-    ) -> None:
-        super().__init__(levels, categorical=categorical, feasible=feasible, pool=pool, canonical=canonical, seed=seed)
+    def __init__(self, levels: Sequence[int], *, n_initial: int = 10, **problem: Unpack[Problem]) -> None:
+        super().__init__(levels, **problem)
         if n_initial < 2:
             raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row says nothing of any other")
         self._n_initial = n_initial
