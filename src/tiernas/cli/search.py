@@ -38,6 +38,10 @@ def search(config: ConfigArgument, set_: SetOption = None, json: JsonOption = Fa
         typer.echo(f"Try next:  tiernas table query --max-latency-ms {budget * 1.05:.2g}")
 
 
+_SHOWN_IF_ANY = ("running", "pending", "pruned", "failed", "reused", "repeats_done", "finalists_done")
+"""Columns of the status that a terminal of 80 characters has no room for together; most are empty most of the time."""
+
+
 def status(config: ConfigArgument, set_: SetOption = None, json: JsonOption = False) -> None:
     """Show what is done, running, failed and why."""
     log_to_stderr()
@@ -51,6 +55,9 @@ def status(config: ConfigArgument, set_: SetOption = None, json: JsonOption = Fa
     columns = {"tier": "tier (ms)", "done": "done", "running": "runs", "pending": "waits", "pruned": "pruned"}
     columns |= {"failed": "failed", "wanted": "of", "reused": "reused", "repeats_done": "repeats"}
     columns |= {"finalists_done": "finalists", "best_accuracy": "best", "best_latency_ms": "ms"}
+    for key in _SHOWN_IF_ANY:
+        if not any(tier[key] for tier in found["tiers"]):
+            del columns[key]
     print_table(found["tiers"], columns, title=f"{found['study']}: {found['candidates']['done']} trainings done")
     if screened := [tier for tier in found["tiers"] if tier["screen"]]:
         _show_screen(screened)
