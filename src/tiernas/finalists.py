@@ -41,14 +41,7 @@ def choose_finalists(
             _report(study, candidate, record["latency_ms"], inside=tier.contains(record["latency_ms"]))
         if tier.contains(record["latency_ms"]):
             chosen.add(candidate.digest)
-            ledger.propose(
-                study,
-                candidate.vector,
-                candidate.digest,
-                candidate.estimated_latency_ms,
-                purpose=Purpose.FINAL,
-                measurement=record,
-            )
+            ledger.propose_again(study, candidate, Purpose.FINAL, measurement=record)
 
 
 def _report(study: Study, candidate: Candidate, latency_ms: float, *, inside: bool) -> None:

@@ -16,8 +16,8 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
 
     Returns:
         `study`, `candidates` (number by state, over all tiers), `tiers` (for each its candidates by state, its
-        finalists, its best, what was reused and what the screen
-        did) and `failures` (each failed candidate with its reason).
+        finalists, its best, what was reused and what the screen did) and `failures` (each failed candidate with its
+        reason).
 
     Raises:
         NothingFoundError: The search has not begun.

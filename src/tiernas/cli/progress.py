@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("tiernas.search")
 
+_SINGULARS = {Purpose.SEARCH: "candidate", Purpose.REPEAT: "repeat", Purpose.FINAL: "finalist"}
 _PLURALS = {Purpose.SEARCH: "search", Purpose.REPEAT: "repeats", Purpose.FINAL: "finalists"}
 
 
@@ -61,7 +62,7 @@ class _Lines:
         return self._trainings if purpose is Purpose.SEARCH else len(candidates)
 
     def watch(self, study: Study, purpose: Purpose, candidates: Sequence[Candidate]) -> None:
-        ended = [c for c in candidates if c.ended and c.origin is None]
+        ended = _ended_here(candidates)
         # what had ended before this command began is not news
         shown = self._shown.setdefault((study.name, purpose), {c.id for c in ended})
         for candidate in ended:
@@ -91,7 +92,7 @@ class _Bars:
         if key not in self._tasks:
             total = self._lines.wanted(purpose, candidates)
             self._tasks[key] = self._bars.add_task(f"{_PLURALS[purpose]} {study.name} ms", total=total, best="")
-        ended = [c for c in candidates if c.ended and c.origin is None]
+        ended = _ended_here(candidates)
         best = max((c.accuracy or 0.0 for c in ended), default=0.0)
         self._bars.update(self._tasks[key], completed=len(ended), best=f"best {best:.4f}" if ended else "")
 
@@ -103,9 +104,13 @@ class _Bars:
         self._bars.stop()
 
 
+def _ended_here(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that ended, without those whose accuracy was taken over."""
+    return [c for c in candidates if c.ended and c.origin is None]
+
+
 def _line(study: Study, purpose: Purpose, candidate: Candidate, ended: Sequence[Candidate], wanted: int) -> str:
-    what = "finalist" if purpose is Purpose.FINAL else "candidate" if purpose is Purpose.SEARCH else "repeat"
-    where = f"tier {study.name} ms  {len(ended)}/{wanted}  {what} {candidate.number}"
+    where = f"tier {study.name} ms  {len(ended)}/{wanted}  {_SINGULARS[purpose]} {candidate.number}"
     if candidate.state is State.FAILED:
         return f"{where}  failed: {candidate.reason}"
     if candidate.state is State.PRUNED:

@@ -135,6 +135,26 @@ class Ledger:
             session.add(candidate)
         return candidate
 
+    def propose_again(
+        self,
+        study: Study,
+        candidate: Candidate,
+        purpose: Purpose,
+        *,
+        measurement: Mapping[str, Any] | None = None,
+        seed_offset: int = 0,
+    ) -> Candidate:
+        """Records that the network of a candidate is to be trained for another purpose; see `propose`."""
+        return self.propose(
+            study,
+            candidate.vector,
+            candidate.digest,
+            candidate.estimated_latency_ms,
+            purpose=purpose,
+            measurement=measurement,
+            seed_offset=seed_offset,
+        )
+
     def adopt(self, study: Study, known: Sequence[Known], reused: Mapping[str, int]) -> None:
         """Records, once and before the search of a tier begins, what was trained elsewhere.
 

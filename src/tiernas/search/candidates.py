@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tiernas.search.lattice import FloatArray, IntArray, Lattice
+from tiernas.search.lattice import FloatArray, IntArray, Lattice, first_of_each
 from tiernas.search.mutation import mutate
 from tiernas.search.supply import Supply
 
@@ -51,7 +51,8 @@ def gather_candidates(parents: IntArray, lattice: Lattice, supply: Supply, rng: 
     """
     chosen = parents[rng.integers(0, len(parents), size=_MUTATIONS)]
     children = lattice.distinct(mutate(chosen, rng.choice(_CHANGES, size=_MUTATIONS), lattice, rng))
-    return lattice.distinct(np.concatenate([parents, children[:_KEPT], supply.anywhere(_ANYWHERE, rng)]))
+    anywhere = supply.anywhere(_ANYWHERE, rng)
+    return first_of_each(np.concatenate([lattice.distinct(parents), children[:_KEPT], anywhere]))
 
 
 def climb(

@@ -16,10 +16,9 @@ class Encoding:
     """
 
     def __init__(self, lattice: Lattice) -> None:
-        hot = lattice.categorical & (lattice.levels > 2)
-        self._ordered = np.flatnonzero((lattice.levels > 1) & ~hot)
+        self._ordered = np.flatnonzero((lattice.levels > 1) & ~lattice.unordered)
         self._scale = lattice.levels[self._ordered] - 1.0
-        self._hot = [(int(j), np.arange(lattice.levels[j])) for j in np.flatnonzero(hot)]
+        self._hot = [(int(j), np.arange(lattice.levels[j])) for j in np.flatnonzero(lattice.unordered)]
 
     def __call__(self, X: IntArray) -> FloatArray:
         """Maps `n x d` rows to `n x f` features."""

@@ -48,7 +48,7 @@ class RegularizedEvolution(Optimizer):
 
     def _propose(self, rng: np.random.Generator) -> IntArray | None:
         X, y = self._history.observed
-        feasible = self._lattice.feasible(X)  # a history may hold what this search must not propose
+        feasible = self._supply.known_feasible(X)
         X, y = X[feasible], y[feasible]
         if len(X) >= self._population_size:
             alive = np.arange(len(X) - self._population_size, len(X))

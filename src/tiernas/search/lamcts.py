@@ -10,7 +10,7 @@ import numpy as np
 from tiernas.search.candidates import CLIMBERS, climb, gather_candidates
 from tiernas.search.lattice import FloatArray, IntArray
 from tiernas.search.learned import Learned, Learner
-from tiernas.search.optimizer import Optimizer, Problem
+from tiernas.search.optimizer import Optimizer, Problem, check_initial
 from tiernas.search.partition import Region
 from tiernas.search.pool import Pool
 from tiernas.search.selection import select
@@ -55,13 +55,11 @@ class LaMctsOptimizer(Optimizer):
         **problem: Unpack[Problem],
     ) -> None:
         super().__init__(levels, **problem)
-        if n_initial < 2:
-            raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row says nothing of any other")
         if leaf_size is not None and leaf_size < 2:
             raise ValueError(f"leaf_size must be 2 or more, got {leaf_size}")
         if exploration < 0:
             raise ValueError(f"exploration must be 0 or more, got {exploration}")
-        self._n_initial = n_initial
+        self._n_initial = check_initial(n_initial)
         self._exploration = exploration
         self._learner = Learner(self._history, self._lattice, self._supply, leaf_size, self._seed)
         self._pools: tuple[Learned, dict[Region, Pool]] | None = None

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +40,8 @@ class Lattice:
         if len(flags) != self.dim:
             raise ValueError(f"categorical has {len(flags)} flags for {self.dim} levels: give one per dimension")
         self.categorical: BoolArray = np.array(flags, dtype=np.bool_)
+        self.unordered: BoolArray = self.categorical & (self.levels > 2)
+        """Categorical dimensions of three values or more; two have but one distance."""
         self._feasible = feasible
         self._canonical = canonical
 
@@ -96,9 +99,7 @@ class Lattice:
 
     def distinct(self, X: IntArray) -> IntArray:
         """Returns the `m x d` distinct canonical feasible rows of `X`, in the order of `X`; quicker than sorting."""
-        rows = self.canonical(X)
-        first = {key: i for i, key in reversed(list(enumerate(row_keys(rows))))}
-        rows = rows[sorted(first.values())]
+        rows = first_of_each(self.canonical(X))
         return rows[self.feasible(rows)]
 
     def feasible_only(self, X: IntArray) -> IntArray:
@@ -107,9 +108,16 @@ class Lattice:
         return rows[self.feasible(rows)]
 
 
-def row_keys(X: IntArray) -> list[bytes]:
+def row_keys(X: NDArray[Any]) -> list[bytes]:
     """Returns one hashable key per row of `n x d` rows."""
     return [row.tobytes() for row in np.ascontiguousarray(X)]
+
+
+def first_of_each(X: IntArray) -> IntArray:
+    """Returns the `m x d` distinct ones of `n x d` rows, in the order in which they first come."""
+    first = {key: i for i, key in reversed(list(enumerate(row_keys(X))))}
+    rows: IntArray = X[sorted(first.values())]
+    return rows
 
 
 def _integers(values: ArrayLike, name: str) -> IntArray:

@@ -57,22 +57,17 @@ class Learned:
         X: `n x d` observed rows.
         y: `n` observations.
         Z: `n x f` features of the rows.
-        lattice: The lattice the rows belong to.
+        feasible: An `n` mask of the rows that may be improved on.
         slow: What was learned of the first of these rows.
     """
 
-    def __init__(self, X: IntArray, y: FloatArray, Z: FloatArray, lattice: Lattice, slow: Slow) -> None:
+    def __init__(self, X: IntArray, y: FloatArray, Z: FloatArray, feasible: BoolArray, slow: Slow) -> None:
         self.X, self.y, self.Z = X, y, Z
         self.tree = slow.tree
         self._summits = slow.summits
         self._hyperparameters = slow.hyperparameters
-        self._lattice = lattice
+        self._feasible = feasible
         self._surrogates: dict[Region, Surrogate] = {}
-
-    @functools.cached_property
-    def _feasible(self) -> BoolArray:
-        """Which rows may be improved on: a history may hold rows that must not be proposed."""
-        return self._lattice.feasible(self.X)
 
     @functools.cached_property
     def _order(self) -> IntArray:
@@ -131,16 +126,16 @@ class Learner:
         if self._learned is None or self._version != self._history.version:
             X, y = self._history.observed
             Z = self.encode(X)
-            self._learned = Learned(X, y, Z, self._lattice, self._learn_slowly(X, Z, y))
+            feasible = self._supply.known_feasible(X)
+            self._learned = Learned(X, y, Z, feasible, self._learn_slowly(X, Z, y, feasible))
             self._version = self._history.version
         return self._learned
 
-    def _learn_slowly(self, X: IntArray, Z: FloatArray, y: FloatArray) -> Slow:
+    def _learn_slowly(self, X: IntArray, Z: FloatArray, y: FloatArray, feasible: BoolArray) -> Slow:
         n = last_learning(len(y))
         if self._slow is None or not np.array_equal(self._slow.y, y[:n]):
             rows = _to_fit(y[:n])
             hyperparameters = fit_hyperparameters(Z[rows], y[rows])
-            feasible = self._lattice.feasible(X[:n])
             surrogate = Surrogate(Z[rows], y[rows], hyperparameters, feasible[rows])
             best = np.argsort(-y[:n], kind="stable")
             summits = explore(

@@ -22,6 +22,17 @@ class Problem(TypedDict, total=False):
     seed: int
 
 
+def check_initial(n_initial: int) -> int:
+    """The number of random rows that a model begins with, if it is one.
+
+    Raises:
+        ValueError: It is less than 2.
+    """
+    if n_initial < 2:
+        raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row says nothing of any other")
+    return n_initial
+
+
 class Optimizer(abc.ABC):
     """Proposes rows of an integer lattice and learns from what was observed of them; larger is better.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.svm import SVC
 
+from tiernas.search.asked_once import AskedOnce
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
 
 
@@ -82,16 +83,11 @@ class Split:
     boundary: Boundary
     better: Region
     worse: Region
-    _known: dict[bytes, bool] = field(default_factory=dict)
 
-    def places_better(self, Z: FloatArray) -> BoolArray:
-        """As `boundary.is_better`, which is asked once of each row: pending rows stay so through many proposals."""
-        keys = [row.tobytes() for row in Z]
-        missing = [i for i, key in enumerate(keys) if key not in self._known]
-        if missing:
-            sides = self.boundary.is_better(Z[missing])
-            self._known.update(zip((keys[i] for i in missing), sides.tolist(), strict=True))
-        return np.array([self._known[key] for key in keys], dtype=np.bool_)
+    @functools.cached_property
+    def places_better(self) -> AskedOnce:
+        """As `boundary.is_better`, for pending rows, which stay so through many proposals."""
+        return AskedOnce(self.boundary.is_better)
 
 
 def learn_boundary(Z: FloatArray, y: FloatArray) -> Boundary | None:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from tiernas.search.asked_once import AskedOnce
 from tiernas.search.history import History
-from tiernas.search.lattice import BoolArray, IntArray, Lattice, row_keys
+from tiernas.search.lattice import BoolArray, IntArray, Lattice, first_of_each, row_keys
 from tiernas.search.mutation import mutate
 
 ENUMERATE_LIMIT = 2**16
@@ -39,6 +40,8 @@ class Supply:
             self.rows = np.empty((0, lattice.dim), dtype=np.int64)
         self._index = {key: i for i, key in enumerate(row_keys(self.rows))}
         self._is_new: BoolArray = np.ones(len(self.rows), dtype=np.bool_)
+        self.known_feasible = AskedOnce(lattice.feasible)
+        """As `lattice.feasible`, for told rows: a history may hold rows that must not be proposed."""
 
     def mark_seen(self, X: IntArray) -> None:
         """Strikes the `n x d` rows `X`, now told or pending, from the listed rows."""
@@ -65,7 +68,8 @@ class Supply:
     def admit(self, X: IntArray) -> IntArray:
         """Returns the canonical, feasible, new and distinct ones of the `n x d` rows `X`, in their order."""
         rows = self._lattice.canonical(X)
-        return self._lattice.distinct(rows[self.is_new(rows)])
+        rows = first_of_each(rows[self.is_new(rows)])
+        return rows[self._lattice.feasible(rows)]
 
     def draw(self, n: int, rng: np.random.Generator) -> IntArray:
         """Draws up to `n` new rows: listed ones, else uniform ones, else mutations of known feasible rows.

@@ -93,12 +93,13 @@ class Surrogate:
         self._Z = Z
         self._hyperparameters = hyperparameters or fit(Z, standardised)
         K = covariance(Z, Z, self._hyperparameters)
-        K[np.diag_indices(len(K))] += self._hyperparameters.noise + JITTER
+        noise = self._hyperparameters.noise + JITTER
+        K[np.diag_indices(len(K))] += noise
         self._factor = cholesky(K, lower=True, overwrite_a=True, check_finite=False)
         self._weights = cho_solve((self._factor, True), standardised, check_finite=False)
         self._beliefs: dict[tuple[int, bytes], Beliefs] = {}
-        to_beat = Z if feasible is None or not feasible.any() else Z[feasible]
-        self.best = float(self.project(to_beat).mean.max())
+        mean = standardised - noise * self._weights  # K w without the noise on its diagonal
+        self.best = float((mean if feasible is None or not feasible.any() else mean[feasible]).max())
         """The highest posterior mean of a feasible observed row, standardised: noise has no part in it."""
 
     def predict(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -136,9 +137,10 @@ class Surrogate:
         for begin in range(0, len(Z), _BLOCK):
             block = Z[begin : begin + _BLOCK]
             key = begin, block.tobytes()
-            if key not in self._beliefs:
-                self._beliefs[key] = Beliefs(self, known, block)
-            known = self._beliefs[key]
+            believed = self._beliefs.get(key) or Beliefs(self, known, block)
+            if len(block) == _BLOCK:
+                self._beliefs[key] = believed
+            known = believed
         return known
 
     def see(self, at: Projection) -> Projection:

@@ -10,7 +10,7 @@ import numpy as np
 from tiernas.search.candidates import gather_candidates
 from tiernas.search.lattice import IntArray
 from tiernas.search.learned import Learner
-from tiernas.search.optimizer import Optimizer, Problem
+from tiernas.search.optimizer import Optimizer, Problem, check_initial
 
 _CANDIDATES = 1024
 """A joint draw over so many takes some tens of milliseconds on one thread, growing with their cube."""
@@ -32,9 +32,7 @@ class ThompsonOptimizer(Optimizer):
 
     def __init__(self, levels: Sequence[int], *, n_initial: int = 10, **problem: Unpack[Problem]) -> None:
         super().__init__(levels, **problem)
-        if n_initial < 2:
-            raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row says nothing of any other")
-        self._n_initial = n_initial
+        self._n_initial = check_initial(n_initial)
         self._learner = Learner(self._history, self._lattice, self._supply, None, self._seed)
 
     def _propose(self, rng: np.random.Generator) -> IntArray | None:

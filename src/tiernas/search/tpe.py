@@ -11,7 +11,7 @@ import numpy as np
 from tiernas.errors import NotInstalledError
 from tiernas.search.lattice import FloatArray, IntArray, Lattice
 from tiernas.search.mutation import mutate
-from tiernas.search.optimizer import Optimizer, Problem
+from tiernas.search.optimizer import Optimizer, Problem, check_initial
 
 try:
     import optuna
@@ -46,9 +46,7 @@ class TpeOptimizer(Optimizer):
 
     def __init__(self, levels: Sequence[int], *, n_initial: int = 10, **problem: Unpack[Problem]) -> None:
         super().__init__(levels, **problem)
-        if n_initial < 2:
-            raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row cannot be divided in two")
-        self._n_initial = n_initial
+        self._n_initial = check_initial(n_initial)
         self._mirror = _Mirror(self._lattice)
 
     def _propose(self, rng: np.random.Generator) -> IntArray | None:

@@ -12,7 +12,7 @@ from tiernas.search.encoding import Encoding
 from tiernas.search.kernel import Hyperparameters
 from tiernas.search.lattice import FloatArray, IntArray, Lattice
 from tiernas.search.learned import MODEL_ROWS, last_learning
-from tiernas.search.optimizer import Optimizer, Problem
+from tiernas.search.optimizer import Optimizer, Problem, check_initial
 from tiernas.search.surrogate import Surrogate, fit_hyperparameters
 
 INITIAL_LENGTH = 0.8
@@ -104,9 +104,7 @@ class TrustRegionOptimizer(Optimizer):
 
     def __init__(self, levels: Sequence[int], *, n_initial: int = 10, **problem: Unpack[Problem]) -> None:
         super().__init__(levels, **problem)
-        if n_initial < 2:
-            raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row says nothing of any other")
-        self._n_initial = n_initial
+        self._n_initial = check_initial(n_initial)
         self._encode = Encoding(self._lattice)
         self._fitted: tuple[FloatArray, FloatArray, Hyperparameters] | None = None
         self._model: tuple[int, Progress, _Model | None] | None = None
@@ -138,7 +136,7 @@ class TrustRegionOptimizer(Optimizer):
         return self._model[1:]
 
     def _fit(self, X: IntArray, y: FloatArray) -> _Model | None:
-        feasible = self._lattice.feasible(X)
+        feasible = self._supply.known_feasible(X)
         if not feasible.any():
             return None
         Z = self._encode(X)
@@ -179,7 +177,7 @@ def perturb(
     Returns:
         `n x d` rows, not made canonical; equal ones and the centre among them.
     """
-    hot = lattice.categorical & (lattice.levels > 2)
+    hot = lattice.unordered
     ordered = (lattice.levels > 1) & ~hot
     searched = int((lattice.levels > 1).sum())
     shape = (_DRAWN, lattice.dim)

@@ -48,14 +48,7 @@ def repeat_best(ledger: Ledger, study: Study, trainings: Trainings, *, best: int
             # an accuracy that was taken over may have that very seed; then the study's own is another one
             seed_offset = 0 if (candidate.result or {}).get("seed") == trainings.seed + repeat else repeat
             if (candidate.digest, seed_offset) not in there:
-                ledger.propose(
-                    study,
-                    candidate.vector,
-                    candidate.digest,
-                    candidate.estimated_latency_ms,
-                    purpose=Purpose.REPEAT,
-                    seed_offset=seed_offset,
-                )
+                ledger.propose_again(study, candidate, Purpose.REPEAT, seed_offset=seed_offset)
     repeated = trainings.run(study, Purpose.REPEAT)
     accuracies = {
         c.digest: [r.accuracy for r in repeated if r.digest == c.digest and r.accuracy is not None] for c in chosen
