@@ -24,7 +24,8 @@ def test_hopeless_rows_still_have_an_order() -> None:
     assert (np.diff(found) < 0).all()
 
 
-def test_pool_finds_what_rating_every_row_finds() -> None:
+@pytest.mark.parametrize("margin", [0.0, 0.2])
+def test_pool_finds_what_rating_every_row_finds(margin: float) -> None:
     rng = np.random.default_rng(0)
     Z = rng.random((30, 4))
     surrogate = Surrogate(Z, np.sin(4.0 * Z).sum(axis=1))
@@ -33,10 +34,10 @@ def test_pool_finds_what_rating_every_row_finds() -> None:
     new = rng.random(900) < 0.7
     beliefs = surrogate.believe(features[np.argsort(-surrogate.predict(features)[0])[:60]])
     allowed = {row.tobytes() for row in rows[new]}
-    found, promise = Pool(rows, surrogate, features).most_promising(
+    found, promise = Pool(rows, surrogate, features, margin).most_promising(
         5, beliefs, lambda X: np.array([row.tobytes() in allowed for row in X])
     )
-    every = beliefs.promise(surrogate.project(features))
+    every = beliefs.promise(surrogate.project(features), margin)
     every[[row.tobytes() not in allowed for row in rows]] = -np.inf
     best = np.argsort(-every, kind="stable")[:5]
     np.testing.assert_array_equal(found, rows[best])

@@ -8,12 +8,17 @@ from typing import Unpack
 import numpy as np
 
 from tiernas.search.candidates import CLIMBERS, climb, gather_candidates
+from tiernas.search.compression import compress
 from tiernas.search.lattice import FloatArray, IntArray
 from tiernas.search.learned import Learned, Learner
 from tiernas.search.optimizer import Optimizer, Problem, check_initial
 from tiernas.search.partition import Region
 from tiernas.search.pool import Pool
 from tiernas.search.selection import select
+
+_MARGINS = (0.0, 0.2)
+"""Standard deviations of the observations. Half of the proposals look for any improvement, half for one of so much:
+these go where less is known, and a search on the way to a local optimum has others that are not."""
 
 
 class LaMctsOptimizer(Optimizer):
@@ -29,8 +34,9 @@ class LaMctsOptimizer(Optimizer):
     3. Candidates are mutations of the best rows of all and of the best rows of the leaf, and rows from anywhere
        (`candidates.py`). So the tree adds candidates and takes none away: where it is wrong it does no harm.
     4. A Gaussian process takes its predictions of pending rows for observed and rates the candidates by expected
-       improvement; from the most promising ones it is climbed to the proposal (`surrogate.py`, `acquisition.py`).
-       Of a long history the process holds the best rows and those around the leaf.
+       improvement, over the best or over somewhat more; from the most promising ones it is climbed to the proposal
+       (`surrogate.py`, `acquisition.py`). Of low observations it learns that they are low, not how low
+       (`compression.py`). Of a long history it holds the best rows and those around the leaf.
 
     The first rows are random.
 
@@ -61,8 +67,8 @@ class LaMctsOptimizer(Optimizer):
             raise ValueError(f"exploration must be 0 or more, got {exploration}")
         self._n_initial = check_initial(n_initial)
         self._exploration = exploration
-        self._learner = Learner(self._history, self._lattice, self._supply, leaf_size, self._seed)
-        self._pools: tuple[Learned, dict[Region, Pool]] | None = None
+        self._learner = Learner(self._history, self._lattice, self._supply, leaf_size, self._seed, compress)
+        self._pools: tuple[Learned, dict[tuple[Region, float], Pool]] | None = None
 
     def _propose(self, rng: np.random.Generator) -> IntArray | None:
         if len(self._history.observed[1]) < self._n_initial:
@@ -72,27 +78,29 @@ class LaMctsOptimizer(Optimizer):
         region = select(learned.tree, pending, self._exploration * float(np.ptp(learned.y)))
         surrogate = learned.surrogate(region)
         beliefs = surrogate.believe(pending)
-        rows, promise = self._pool(learned, region).most_promising(CLIMBERS, beliefs, self._supply.is_new)
+        margin = _MARGINS[rng.integers(len(_MARGINS))]
+        rows, promise = self._pool(learned, region, margin).most_promising(CLIMBERS, beliefs, self._supply.is_new)
         if not len(rows):
             return self._supply.draw_one(rng)
 
         def rate(rows: IntArray, floor: float) -> FloatArray:
             at = surrogate.project(self._learner.encode(rows))
-            promise = surrogate.promise(at)
+            promise = surrogate.promise(at, margin)
             hopeful = promise > floor
             if hopeful.any():
-                promise[hopeful] = beliefs.promise(at.part(hopeful))
+                promise[hopeful] = beliefs.promise(at.part(hopeful), margin)
             return promise
 
         return climb(rows, promise, rate, self._lattice, self._supply, rng)
 
-    def _pool(self, learned: Learned, region: Region) -> Pool:
-        """The candidates of a region; all proposals made at the same state of knowledge share them."""
+    def _pool(self, learned: Learned, region: Region, margin: float) -> Pool:
+        """The candidates of a region and margin; all proposals made at the same state of knowledge share them."""
         if self._pools is None or self._pools[0] is not learned:
             self._pools = learned, {}
         pools = self._pools[1]
-        if region not in pools:
+        key = region, margin
+        if key not in pools:
             rng = np.random.default_rng([self._seed, len(learned.y), len(region.members)])
             rows = gather_candidates(learned.parents(region), self._lattice, self._supply, rng)
-            pools[region] = Pool(rows, learned.surrogate(region), self._learner.encode(rows))
-        return pools[region]
+            pools[key] = Pool(rows, learned.surrogate(region), self._learner.encode(rows), margin)
+        return pools[key]

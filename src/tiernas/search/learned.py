@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,7 @@ class Slow:
     """What is learned now and then.
 
     Attributes:
-        y: The observations that it was learned from: the first ones.
+        y: The observations that it was learned from, as they were told: the first ones.
         hyperparameters: Of every surrogate.
         tree: The regions.
         summits: `s x d` rows where climbs from many rows ended, wherever in the space.
@@ -55,7 +56,7 @@ class Learned:
 
     Args:
         X: `n x d` observed rows.
-        y: `n` observations.
+        y: `n` observations, as they are learned from.
         Z: `n x f` features of the rows.
         feasible: An `n` mask of the rows that may be improved on.
         slow: What was learned of the first of these rows.
@@ -108,14 +109,24 @@ class Learner:
         supply: Where rows from anywhere come from.
         leaf_size: The most observed rows a region may have without being divided; None leaves the space whole.
         seed: Of what is random.
+        see: How observations are seen: maps `n` values to `n` in the same order; as they are by default.
     """
 
-    def __init__(self, history: History, lattice: Lattice, supply: Supply, leaf_size: int | None, seed: int) -> None:
+    def __init__(
+        self,
+        history: History,
+        lattice: Lattice,
+        supply: Supply,
+        leaf_size: int | None,
+        seed: int,
+        see: Callable[[FloatArray], FloatArray] = np.asarray,
+    ) -> None:
         self._history = history
         self._lattice = lattice
         self._supply = supply
         self._seed = seed
         self._leaf_size = leaf_size
+        self._see = see
         self._slow: Slow | None = None
         self._learned: Learned | None = None
         self._version = -1
@@ -127,17 +138,18 @@ class Learner:
             X, y = self._history.observed
             Z = self.encode(X)
             feasible = self._supply.known_feasible(X)
-            self._learned = Learned(X, y, Z, feasible, self._learn_slowly(X, Z, y, feasible))
+            self._learned = Learned(X, self._see(y), Z, feasible, self._learn_slowly(X, Z, y, feasible))
             self._version = self._history.version
         return self._learned
 
-    def _learn_slowly(self, X: IntArray, Z: FloatArray, y: FloatArray, feasible: BoolArray) -> Slow:
-        n = last_learning(len(y))
-        if self._slow is None or not np.array_equal(self._slow.y, y[:n]):
-            rows = _to_fit(y[:n])
+    def _learn_slowly(self, X: IntArray, Z: FloatArray, told: FloatArray, feasible: BoolArray) -> Slow:
+        n = last_learning(len(told))
+        if self._slow is None or not np.array_equal(self._slow.y, told[:n]):
+            y = self._see(told[:n])
+            rows = _to_fit(y)
             hyperparameters = fit_hyperparameters(Z[rows], y[rows])
             surrogate = Surrogate(Z[rows], y[rows], hyperparameters, feasible[rows])
-            best = np.argsort(-y[:n], kind="stable")
+            best = np.argsort(-y, kind="stable")
             summits = explore(
                 X[best[feasible[best]]][:_PARENTS],
                 lambda rows: surrogate.promise(surrogate.project(self.encode(rows))),
@@ -145,7 +157,7 @@ class Learner:
                 self._supply,
                 np.random.default_rng([self._seed, n]),
             )
-            self._slow = Slow(y[:n], hyperparameters, Region(Z[:n], y[:n], self._leaf_size), summits)
+            self._slow = Slow(told[:n], hyperparameters, Region(Z[:n], y, self._leaf_size), summits)
         return self._slow
 
 

@@ -23,12 +23,14 @@ class Pool:
         rows: `m x d` rows.
         surrogate: Rates them.
         Z: `m x f` features of the rows.
+        margin: What an improvement must exceed; see `Surrogate.promise`.
     """
 
-    def __init__(self, rows: IntArray, surrogate: Surrogate, Z: FloatArray) -> None:
+    def __init__(self, rows: IntArray, surrogate: Surrogate, Z: FloatArray, margin: float = 0.0) -> None:
         self._rows = rows
         self._at = surrogate.project(Z)
-        self._bound = surrogate.promise(self._at)
+        self._margin = margin
+        self._bound = surrogate.promise(self._at, margin)
 
     def most_promising(
         self, n: int, beliefs: Surrogate | Beliefs, is_new: Callable[[IntArray], BoolArray]
@@ -49,7 +51,8 @@ class Pool:
             chunk = order[begin : begin + _CHUNK]
             if len(best) == n and self._bound[best[-1]] >= self._bound[chunk[0]]:
                 break
-            self._bound[chunk] = np.where(is_new(self._rows[chunk]), beliefs.promise(self._at.part(chunk)), -np.inf)
+            promise = beliefs.promise(self._at.part(chunk), self._margin)
+            self._bound[chunk] = np.where(is_new(self._rows[chunk]), promise, -np.inf)
             best = np.concatenate([best, chunk])
             best = best[np.argsort(-self._bound[best], kind="stable")][:n]
         best = best[self._bound[best] > -np.inf]

@@ -13,7 +13,7 @@ from tiernas.search.kernel import Hyperparameters, covariance
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
 
 _BLOCK = 64
-"""Pending rows that beliefs are made of at a time."""
+"""Beliefs are kept for a multiple of so many pending rows."""
 
 _LEAST_VARIANCE = 1e-10
 """Of the standardised function: rounding must not make a variance negative."""
@@ -97,7 +97,7 @@ class Surrogate:
         K[np.diag_indices(len(K))] += noise
         self._factor = cholesky(K, lower=True, overwrite_a=True, check_finite=False)
         self._weights = cho_solve((self._factor, True), standardised, check_finite=False)
-        self._beliefs: dict[tuple[int, bytes], Beliefs] = {}
+        self._kept: tuple[bytes, Beliefs] | None = None
         mean = standardised - noise * self._weights  # K w without the noise on its diagonal
         self.best = float((mean if feasible is None or not feasible.any() else mean[feasible]).max())
         """The highest posterior mean of a feasible observed row, standardised: noise has no part in it."""
@@ -130,26 +130,24 @@ class Surrogate:
     def believe(self, Z: FloatArray) -> Surrogate | Beliefs:
         """The surrogate once `p x f` pending features have come out as it predicts.
 
-        Pending rows are taken in blocks of their order, and what is believed of a full block is kept: with hundreds of
-        them, most are those of the proposal before.
+        What is believed of all but the last rows is kept: with hundreds of them, most are those of the proposal before.
         """
         known: Surrogate | Beliefs = self
-        for begin in range(0, len(Z), _BLOCK):
-            block = Z[begin : begin + _BLOCK]
-            key = begin, block.tobytes()
-            believed = self._beliefs.get(key) or Beliefs(self, known, block)
-            if len(block) == _BLOCK:
-                self._beliefs[key] = believed
-            known = believed
-        return known
+        kept = len(Z) - len(Z) % _BLOCK
+        if kept:
+            key = Z[:kept].tobytes()
+            if self._kept is None or self._kept[0] != key:
+                self._kept = key, Beliefs(self, self, Z[:kept])
+            known = self._kept[1]
+        return known if kept == len(Z) else Beliefs(self, known, Z[kept:])
 
     def see(self, at: Projection) -> Projection:
         """What is known of rows that the surrogate has projected: nothing more."""
         return at
 
-    def promise(self, at: Projection) -> FloatArray:
-        """Logarithm of the expected improvement over `best`, standardised, of each of `m` rows."""
-        return log_expected_improvement(at.mean, at.variance, self.best)
+    def promise(self, at: Projection, margin: float = 0.0) -> FloatArray:
+        """Logarithm of the expected improvement over `best + margin`, standardised, of each of `m` rows."""
+        return log_expected_improvement(at.mean, at.variance, self.best + margin)
 
     def posterior_covariance(self, a: Projection, b: Projection) -> FloatArray:
         """Covariance (`m x k`) of the function at rows that the same observations explain."""
@@ -190,10 +188,10 @@ class Beliefs:
         variance = np.maximum(at.variance - np.einsum("pm,pm->m", explained, explained), _LEAST_VARIANCE)
         return Projection(at.Z, at.mean, np.concatenate([at.whitened, explained]), variance)
 
-    def promise(self, at: Projection) -> FloatArray:
+    def promise(self, at: Projection, margin: float = 0.0) -> FloatArray:
         """As `Surrogate.promise`, of rows as the surrogate projected them."""
         seen = self.see(at)
-        return log_expected_improvement(seen.mean, seen.variance, self.best)
+        return log_expected_improvement(seen.mean, seen.variance, self.best + margin)
 
 
 def _root(K: FloatArray) -> FloatArray:
