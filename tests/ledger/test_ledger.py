@@ -1,25 +1,24 @@
 from __future__ import annotations
 
-import os
-import sqlite3
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tiernas.errors import UsageError
 from tiernas.ledger import MAX_ATTEMPTS, Candidate, Ledger, Outcome, Purpose, State
 
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(tmp_path / "ledger.sqlite")
+ENDED = {State.DONE, State.FAILED, State.PRUNED, State.DROPPED}
 
 
 def propose(ledger: Ledger, number: int = 0, **more: Any) -> Candidate:
@@ -32,7 +31,7 @@ def test_a_candidate_runs_and_is_done(ledger: Ledger) -> None:
     ledger.start(candidate, "host:1")
     ledger.progress(candidate, 3)
     ledger.finish(candidate, 0.9, {"duration_s": 2.0})
-    (row,) = Ledger(ledger.path).candidates(ledger.studies()[0])
+    (row,) = ledger.candidates(ledger.studies()[0])
     assert (row.state, row.accuracy, row.result) == (State.DONE, 0.9, {"duration_s": 2.0})
     (attempt,) = row.attempts
     assert (attempt.number, attempt.outcome, attempt.worker, attempt.epochs) == (1, Outcome.DONE, "host:1", 3)
@@ -83,81 +82,15 @@ def test_finalists_are_counted_apart(ledger: Ledger) -> None:
     assert [c.measurement for c in ledger.candidates(study, Purpose.FINAL)] == [{"latency_ms": 0.16}]
 
 
-def test_a_newer_ledger_is_refused(ledger: Ledger) -> None:
-    ledger.close()
-    with sqlite3.connect(ledger.path) as connection:
-        connection.execute("UPDATE info SET schema_version = 99, tiernas_version = '9.9'")
-    with pytest.raises(UsageError, match=r"version 99, written by tiernas 9\.9.*Update tiernas"):
-        Ledger(ledger.path)
-
-
-def test_an_older_ledger_is_upgraded_and_goes_on(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript((Path(__file__).parent / "version1.sql").read_text())
-    with ThreadPoolExecutor(4) as pool:
-        ledger, *others = pool.map(lambda _: Ledger(path), range(4))
-    for other in others:
-        other.close()
-    (study,) = ledger.studies()
-    candidates = ledger.candidates(study)
-    assert [c.state for c in candidates] == [State.FAILED, State.DONE, State.RUNNING, State.PENDING]
-    assert [c.ended_order for c in candidates] == [1, 0, None, None]  # the second was done before the first failed
-    assert [[a.worker for a in c.attempts] for c in candidates] == [["host:1"], ["host:1"], ["host:1"], []]
-    assert (candidates[1].accuracy, candidates[1].result, candidates[1].seed_offset) == (0.9, {"duration_s": 2.0}, 0)
-    assert [c.measurement for c in ledger.candidates(study, Purpose.FINAL)] == [{"latency_ms": 0.17}]
-    assert ledger.reclaim("the server ended") == 1
-    ledger.start(candidates[3], "host:2")
-    ledger.finish(candidates[3], 0.8, {})
-    assert ledger.candidates(study)[3].ended_order == 2
-    ledger.close()
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-        made = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall())
-    Ledger(tmp_path / "new.sqlite").close()
-    with closing(sqlite3.connect(tmp_path / "new.sqlite")) as connection:
-        new = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall())
-    assert made.keys() == new.keys()
-    assert made["candidates"] == new["candidates"]
-
-
-def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
-    other = tmp_path / "other.sqlite"
-    with sqlite3.connect(other) as connection:
-        connection.execute("CREATE TABLE songs (name)")
-    text = tmp_path / "text.sqlite"
-    text.write_text("no database " * 100)
-    with pytest.raises(UsageError, match="a database of something else"):
-        Ledger(other)
-    with pytest.raises(UsageError, match="not a ledger"):
-        Ledger(text)
-    assert text.read_text() == "no database " * 100
-
-
-def test_many_processes_may_open_a_new_ledger_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.sqlite"
-    with ThreadPoolExecutor(8) as pool:
-        ledgers = list(pool.map(lambda _: Ledger(path), range(8)))
-    assert all(not ledger.studies() for ledger in ledgers)
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("SELECT count(*) FROM info").fetchone() == (1,)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(UsageError, match="cannot be opened for writing"):
-        Ledger(tmp_path / "ledger.sqlite")
-
-
 class Candidates(RuleBasedStateMachine):
     """Whatever happens in whatever order, no candidate is lost, doubled or run by two workers."""
 
+    location: Path | str  # set by the test
+
     @initialize()
     def open(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.ledger = Ledger(Path(self.folder.name) / "ledger.sqlite")
-        self.study = self.ledger.open_study("tier", {})
+        self.ledger, self.user = Ledger(self.location), Ledger(self.location)
+        self.study = self.ledger.open_study(f"tier{len(self.ledger.studies())}", {})
         self.model: dict[int, State] = {}
         self.deaths: dict[int, int] = {}
         self.ended: list[int] = []
@@ -216,10 +149,29 @@ class Candidates(RuleBasedStateMachine):
         with pytest.raises(ValueError, match="is done, not pending"):
             self.ledger.start(self.pick(data, State.DONE), "host:2")
 
+    @precondition(lambda self: bool({State.PENDING, State.RUNNING} & set(self.model.values())))
+    @rule(data=st.data())
+    def drop(self, data: st.DataObject) -> None:
+        candidate = self.pick(data, data.draw(st.sampled_from(sorted({*self.model.values()} - ENDED))))
+        was = candidate.state
+        self.user.drop(self.study.name, candidate.number, Purpose.SEARCH, "too slow")
+        self.model[candidate.number] = State.DROPPED
+        self.ended.append(candidate.number)
+        if was is State.RUNNING:
+            assert self.ledger.finish(candidate, 0.5, {}) is candidate.state is State.DROPPED
+
+    @precondition(lambda self: State.FAILED in self.model.values())
+    @rule(data=st.data())
+    def requeue(self, data: st.DataObject) -> None:
+        candidate = self.pick(data, State.FAILED)
+        self.user.requeue(self.study.name, candidate.number)
+        self.model[candidate.number], self.deaths[candidate.number] = State.PENDING, 0
+        self.ended.remove(candidate.number)
+
     @rule()
     def kill_and_start_the_server(self) -> None:
         self.ledger.close()
-        self.ledger = Ledger(self.ledger.path)
+        self.ledger = Ledger(self.location)
         running = [n for n, s in self.model.items() if s is State.RUNNING]
         assert self.ledger.reclaim("the server ended") == len(running)
         self.model |= dict.fromkeys(running, State.PENDING)
@@ -230,7 +182,8 @@ class Candidates(RuleBasedStateMachine):
             rows = self.ledger.candidates(self.study)
             assert {c.number: c.state for c in rows} == self.model
             ended = sorted((c.ended_order, c.number) for c in rows if c.ended_order is not None)
-            assert ended == list(enumerate(self.ended))
+            assert [number for _, number in ended] == self.ended
+            assert len({order for order, _ in ended}) == len(ended)
             for row in rows:
                 running = [a for a in row.attempts if a.outcome is Outcome.RUNNING]
                 assert len(running) == (row.state is State.RUNNING)
@@ -238,8 +191,9 @@ class Candidates(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "ledger"):
             self.ledger.close()
-            self.folder.cleanup()
+            self.user.close()
 
 
-TestCandidates = Candidates.TestCase
-TestCandidates.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+def test_candidates_live_as_they_should(location: Path | str) -> None:
+    machine = type("OnLocation", (Candidates,), {"location": location})
+    run_state_machine_as_test(machine, settings=settings(max_examples=6, stateful_step_count=15, deadline=None))

@@ -1,7 +1,29 @@
-"""The ledger: every study, candidate, attempt, result and reason."""
+"""The ledger: every study, candidate, attempt, result and reason; and what the user orders of a running server."""
 
 from tiernas.ledger.known import Known
+from tiernas.ledger.lease import Lease, LeaseLostError, Server, Serving
 from tiernas.ledger.ledger import MAX_ATTEMPTS, Ledger
+from tiernas.ledger.location import Location
 from tiernas.ledger.models import Attempt, Candidate, Outcome, Purpose, State, Study
+from tiernas.ledger.orders import Orders
+from tiernas.ledger.summary import Failure, Running
 
-__all__ = ["MAX_ATTEMPTS", "Attempt", "Candidate", "Known", "Ledger", "Outcome", "Purpose", "State", "Study"]
+__all__ = [
+    "MAX_ATTEMPTS",
+    "Attempt",
+    "Candidate",
+    "Failure",
+    "Known",
+    "Lease",
+    "LeaseLostError",
+    "Ledger",
+    "Location",
+    "Orders",
+    "Outcome",
+    "Purpose",
+    "Running",
+    "Server",
+    "Serving",
+    "State",
+    "Study",
+]

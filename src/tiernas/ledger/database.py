@@ -1,92 +1,155 @@
-"""The file of a ledger: opened, made, upgraded, and written in transactions."""
+"""The database of a ledger: opened, made, upgraded, and read and written in transactions."""
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, event, insert, inspect, select
+from sqlalchemy import Connection, create_engine, event, func, insert, inspect, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 import tiernas
-from tiernas.errors import UsageError
-from tiernas.ledger.models import SCHEMA_VERSION, Base, Info, now
-from tiernas.ledger.upgrade import upgrade
+from tiernas.errors import NotInstalledError, UsageError
+from tiernas.ledger.location import Location
+from tiernas.ledger.models import SCHEMA_VERSION, Base, Control, Info, LeaseRow, now
+
+_CONNECT_S = 10
+"""How long a PostgreSQL server may take to answer a connection."""
+
+_LOCK = 0x7469_6572
+"""Number of PostgreSQL's advisory lock under which tables are made or upgraded ("tier" in ASCII)."""
 
 
 class Database:
-    """An SQLite file with the tables of a ledger.
+    """An SQLite file or PostgreSQL database with the tables of a ledger.
 
     Args:
-        path: The file; made if it is missing, upgraded if an older version wrote it.
+        location: Where it is.
+        make: Whether the tables are made or upgraded where that is needed; else it must be of this version.
+
+    Attributes:
+        name: What messages call it.
+        has_clock: Whether `time` is the same for all machines.
+        check: Called in every transaction that writes; raises where the writer has no right to.
 
     Raises:
-        UsageError: The file is no ledger, a newer version wrote it, or it cannot be written.
+        UsageError: It is no ledger, a newer version wrote it, or it cannot be reached or written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._engine = create_engine(f"sqlite:///{path}")
-        _configure_sqlite(self._engine)
+    def __init__(self, location: Location, *, make: bool = True) -> None:
+        self.name = location.name
+        self.has_clock = location.path is None
+        self.check: Callable[[Session], None] | None = None
+        self._make = make
+        self._engine = _engine(location)
+        self._reader, self._writer = _reader_and_writer(self._engine)
         try:
             self._open()
         except OperationalError as error:
             self.close()
-            raise UsageError(f"ledger {path}: cannot be opened for writing ({error.orig})") from error
+            what = "cannot be reached" if self.has_clock else "cannot be opened for writing"
+            raise UsageError(f"ledger {self.name}: {what} ({_reason(error)})") from error
         except DatabaseError as error:
             self.close()
-            raise UsageError(f"ledger {path}: not a ledger of tiernas ({error.orig}); choose another output") from error
+            raise UsageError(
+                f"ledger {self.name}: not a ledger of tiernas ({_reason(error)}); choose another output"
+            ) from error
+        except UsageError:
+            self.close()
+            raise
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the connections."""
         self._engine.dispose()
 
+    def time(self, session: Session) -> dt.datetime:
+        """The time: PostgreSQL's, or this machine's on SQLite."""
+        return session.execute(select(func.clock_timestamp())).scalar_one() if self.has_clock else now()
+
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """A session whose changes are on the disk when it is left, all of them or none.
+    def reading(self) -> Iterator[Session]:
+        """A session that sees the ledger as it is at one moment.
 
         Raises:
-            UsageError: The disk is full or the file cannot be written.
+            UsageError: It cannot be read, or holds what this version does not know.
         """
+        with self._translated("read"), Session(self._reader, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def writing(self, *, checked: bool = True) -> Iterator[Session]:
+        """A session whose changes are on the disk when it is left, all of them or none.
+
+        Args:
+            checked: Whether `check` is called.
+
+        Raises:
+            UsageError: The disk is full, or the database cannot be written or reached.
+        """
+        with self._translated("written"), Session(self._writer, expire_on_commit=False) as session, session.begin():
+            if checked and self.check is not None:
+                self.check(session)
+            yield session
+
+    @contextmanager
+    def _translated(self, done: str) -> Iterator[None]:
         try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                yield session
+            yield
         except OperationalError as error:
+            cure = "start the database, or look at the network" if self.has_clock else "free some space"
             raise UsageError(
-                f"ledger {self.path}: cannot be written ({error.orig}); free some space. What is recorded is safe."
+                f"ledger {self.name}: cannot be {done} ({_reason(error)}); {cure}. What is recorded is safe."
             ) from error
+        except LookupError as error:
+            if type(error) is not LookupError:
+                raise
+            raise UsageError(f"ledger {self.name}: holds a value that tiernas does not write ({error})") from error
 
     def _open(self) -> None:
         tables = inspect(self._engine).get_table_names()
         if tables and Info.__tablename__ not in tables:
-            raise UsageError(f"ledger {self.path}: a database of something else; choose another output folder")
+            raise UsageError(f"ledger {self.name}: a database of something else; choose another output folder")
         if not tables:
-            self._create()
-        with self.transaction() as session:
-            info = session.scalars(select(Info)).one()
-        if info.schema_version > SCHEMA_VERSION:
+            if not self._make:
+                raise UsageError(f"no ledger {self.name}: the database is empty; name that of another search")
+            with self._alone() as connection:
+                if not inspect(connection).get_table_names():
+                    _create(connection)
+        with self.reading() as session:
+            version, writer = session.execute(select(Info.schema_version, Info.tiernas_version)).one()
+        if version > SCHEMA_VERSION:
             raise UsageError(
-                f"ledger {self.path}: version {info.schema_version}, written by tiernas {info.tiernas_version}; "
+                f"ledger {self.name}: version {version}, written by tiernas {writer}; "
                 f"this tiernas ({tiernas.__version__}) reads up to version {SCHEMA_VERSION}. Update tiernas."
             )
-        if info.schema_version < SCHEMA_VERSION:
-            with self._engine.connect() as connection:
+        if version < SCHEMA_VERSION:
+            if not self._make:
+                raise UsageError(f"ledger {self.name}: version {version}; bring it up to date first: tiernas status")
+            from tiernas.ledger.upgrade import upgrade
+
+            with self._alone() as connection:
                 upgrade(connection)
 
-    def _create(self) -> None:
-        """Makes the tables in one transaction, so that nobody who opens the file meanwhile sees half of them."""
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            if not inspect(connection).get_table_names():
-                Base.metadata.create_all(connection)
-                info = {"schema_version": SCHEMA_VERSION, "tiernas_version": tiernas.__version__, "created_at": now()}
-                connection.execute(insert(Info).values(info))
-            connection.commit()
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        """A transaction in which nobody else makes or upgrades tables, so that nobody sees half of them."""
+        with self._writer.connect() as connection:
+            if not self.has_clock:  # tables may be made anew, and those that point to them keep doing so
+                driver: Any = connection.connection.driver_connection
+                driver.execute("PRAGMA foreign_keys = OFF")
+                driver.execute("PRAGMA legacy_alter_table = ON")
+            with connection.begin():
+                if self.has_clock:
+                    connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+                yield connection
+            connection.invalidate()  # it has those settings
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -107,10 +170,56 @@ def copy_database(source: Path, target: Path) -> None:
         raise UsageError(f"ledger {source}: cannot be read ({error})") from error
 
 
+def _create(connection: Connection) -> None:
+    Base.metadata.create_all(connection)
+    info = {"schema_version": SCHEMA_VERSION, "tiernas_version": tiernas.__version__, "created_at": now()}
+    connection.execute(insert(Info).values(info))
+    connection.execute(insert(Control).values(id=1, paused=False, changed=0))
+    connection.execute(insert(LeaseRow).values(id=1))
+
+
+def _engine(location: Location) -> Engine:
+    if location.path is not None:
+        engine = create_engine(location.url, json_deserializer=_read_json)
+        _configure_sqlite(engine)
+        return engine
+    try:
+        return create_engine(
+            location.url,
+            json_deserializer=_read_json,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": _CONNECT_S, "application_name": "tiernas"},
+        )
+    except ImportError as error:
+        raise NotInstalledError("psycopg, the driver of PostgreSQL,", "postgres") from error
+
+
+def _reader_and_writer(engine: Engine) -> tuple[Engine, Engine]:
+    if engine.dialect.name == "sqlite":
+        return engine, engine.execution_options(begin="BEGIN IMMEDIATE")
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True), engine
+
+
 def _configure_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # `begin` begins, so that what is read in a transaction is of one moment
+        connection.execute("PRAGMA busy_timeout = 5000")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA busy_timeout = 5000")
         connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+def _read_json(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise LookupError(f"no JSON: {error}") from error
+
+
+def _reason(error: DatabaseError) -> str:
+    return " ".join(str(error.orig).split())

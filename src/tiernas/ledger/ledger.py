@@ -1,65 +1,109 @@
-"""`Ledger`: the only truth about a search. Only the server writes it; everything else is rebuilt from its rows."""
+"""`Ledger`: the only truth about a search; everything else is rebuilt from its rows.
+
+Only the server writes it, but for the orders of the user.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import select
 
 from tiernas.errors import NothingFoundError, UsageError
 from tiernas.ledger.database import Database, copy_database
 from tiernas.ledger.known import Known
+from tiernas.ledger.lease import Lease, Server, Serving, leased, read_serving
+from tiernas.ledger.location import Location
 from tiernas.ledger.models import Attempt, Candidate, Outcome, Purpose, State, Study, now
+from tiernas.ledger.orders import Ordered
+from tiernas.ledger.reading import read_candidates, require_safe
+from tiernas.ledger.summary import Summarized
+from tiernas.ledger.transitions import end, end_attempt, locked, next_value
 
 MAX_ATTEMPTS = 3
 """Tries after which a candidate whose worker died or raised is failed and the search goes on (DESIGN, section 3)."""
 
 
-class Ledger:
-    """Studies, candidates and attempts in an SQLite file.
+class Ledger(Ordered, Summarized):
+    """Studies, candidates and attempts in an SQLite file or a PostgreSQL database.
 
     Every method is one transaction, so a process killed at any moment leaves whole rows. A method that changes a
-    candidate brings the object it is given up to date.
+    candidate brings the object it is given up to date. Where the user has dropped the candidate meanwhile, nothing is
+    recorded, and its state says so.
 
     Args:
-        path: The file; made if it is missing, upgraded if an older version wrote it.
+        location: A path or URL (see `Location.of`); made if it is missing or empty, upgraded if an older version
+            wrote it.
+
+    Attributes:
+        name: What messages call it: the path, or the URL without password.
 
     Raises:
-        UsageError: The file is no ledger, a newer version wrote it, or it cannot be written.
+        UsageError: It is no ledger, a newer version wrote it, or it cannot be reached or written. From every method:
+            it cannot be reached or written any more.
+        NotInstalledError: The driver of PostgreSQL is missing.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._database = Database(path)
+    def __init__(self, location: Path | str) -> None:
+        self._open(Location.of(location), make=True)
+
+    def _open(self, location: Location, *, make: bool) -> None:
+        self.name = location.name
+        self._location = location
+        self._database = Database(location, make=make)
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file.
+
+        Raises:
+            ValueError: It is a PostgreSQL database.
+        """
+        if self._location.path is None:
+            raise ValueError(f"ledger {self.name} is no file")
+        return self._location.path
 
     @classmethod
-    def of_begun_search(cls, path: Path) -> Ledger:
-        """The ledger of a search that has begun, for reading what it did.
+    def of_begun_search(cls, location: Path | str) -> Ledger:
+        """The ledger of a search that has begun, for reading what it did and giving orders.
 
         Raises:
             NothingFoundError: There is none.
             UsageError: As for `Ledger`.
         """
-        if not path.exists():
-            raise NothingFoundError(f"no ledger {path}: the search has not begun; start it: tiernas search")
-        return cls(path)
+        where = Location.of(location)
+        if where.path is not None and not where.path.exists():
+            raise NothingFoundError(f"no ledger {where.name}: the search has not begun; start it: tiernas search")
+        ledger = cls(location)
+        if where.path is None and not ledger.studies():
+            ledger.close()
+            raise NothingFoundError(f"ledger {where.name}: the search has not begun; start it: tiernas search")
+        return ledger
 
     @classmethod
     @contextmanager
-    def copy_of(cls, path: Path) -> Iterator[Ledger]:
-        """A copy of another search's ledger, for reading; the file itself stays as it is, whoever writes it meanwhile.
+    def copy_of(cls, location: Path | str) -> Iterator[Ledger]:
+        """Another search's ledger, for reading; it stays as it is, whoever writes it meanwhile.
+
+        A file is copied; a PostgreSQL database is read where it is.
 
         Raises:
-            UsageError: There is no such file, or as for `Ledger`.
+            UsageError: There is no such ledger, an older version wrote it to PostgreSQL, or as for `Ledger`.
         """
+        where = Location.of(location)
+        if where.path is None:
+            ledger = cls.__new__(cls)
+            ledger._open(where, make=False)
+            with ledger:
+                yield ledger
+            return
         with TemporaryDirectory() as folder:
-            copy = Path(folder) / path.name
-            copy_database(path, copy)
+            copy = Path(folder) / where.path.name
+            copy_database(where.path, copy)
             with cls(copy) as ledger:
                 yield ledger
 
@@ -77,14 +121,16 @@ class Ledger:
         """The study of a name, made if it is new.
 
         Raises:
-            UsageError: The study is there with other settings; the message names each that differs.
+            UsageError: The study is there with other settings (the message names each that differs), or its name
+                could lead out of a folder.
         """
-        with self._database.transaction() as session:
+        with self._database.writing() as session:
             study = session.scalar(select(Study).where(Study.name == name))
             if study is None:
                 study = Study(name=name, settings=dict(settings))
                 session.add(study)
                 session.flush()
+            require_safe(study, self.name)
             differing = [
                 f"{key} was {_shown(study.settings.get(key))}, is {_shown(settings.get(key))}"
                 for key in sorted(study.settings.keys() | settings.keys())
@@ -92,21 +138,27 @@ class Ledger:
             ]
             if differing:
                 raise UsageError(
-                    f"ledger {self.path}: study {name} was begun with other settings: {'; '.join(differing)}. "
+                    f"ledger {self.name}: study {name} was begun with other settings: {'; '.join(differing)}. "
                     "Set them back to continue it, or choose another output folder."
                 )
             return study
 
     def studies(self) -> Sequence[Study]:
-        """All studies, oldest first."""
-        with self._database.transaction() as session:
-            return session.scalars(select(Study).order_by(Study.id)).all()
+        """All studies, oldest first.
+
+        Raises:
+            UsageError: The name of one could lead out of the folder of its checkpoints.
+        """
+        with self._database.reading() as session:
+            studies = session.scalars(select(Study).order_by(Study.id)).all()
+        for study in studies:
+            require_safe(study, self.name)
+        return studies
 
     def candidates(self, study: Study, purpose: Purpose = Purpose.SEARCH) -> Sequence[Candidate]:
         """The candidates of a study in the order they were proposed, with their attempts."""
-        with self._database.transaction() as session:
-            rows = select(Candidate).where(Candidate.study_id == study.id, Candidate.purpose == purpose)
-            return session.scalars(rows.order_by(Candidate.number)).all()
+        with self._database.reading() as session:
+            return read_candidates(session, study, purpose)
 
     def propose(
         self,
@@ -120,11 +172,11 @@ class Ledger:
         seed_offset: int = 0,
     ) -> Candidate:
         """Records the next candidate of a study, pending."""
-        with self._database.transaction() as session:
+        with self._database.writing() as session:
             candidate = Candidate(
                 study_id=study.id,
                 purpose=purpose,
-                number=_next(session, Candidate.number, study.id, purpose),
+                number=next_value(session, Candidate.number, study.id, purpose),
                 vector=[int(v) for v in vector],
                 digest=digest,
                 seed_offset=seed_offset,
@@ -163,7 +215,7 @@ class Ledger:
             known: The networks; those inside the tier become candidates that are done, the others its history.
             reused: From where how many were taken.
         """
-        with self._database.transaction() as session:
+        with self._database.writing() as session:
             if session.get_one(Study, study.id).reused is not None:
                 raise ValueError(f"study {study.name} has begun")
             for purpose in (Purpose.SEARCH, Purpose.HISTORY):
@@ -190,34 +242,51 @@ class Ledger:
 
     def record_measurement(self, candidate: Candidate, measurement: Mapping[str, Any]) -> None:
         """Records the measured latency of a candidate that may become a finalist."""
-        with self._database.transaction() as session:
+        with self._database.writing() as session:
             session.get_one(Candidate, candidate.id).measurement = dict(measurement)
 
     def record_repeats(self, candidate: Candidate, repeated: Mapping[str, Any]) -> None:
         """Records what the trainings of a candidate with other seeds came to."""
-        with self._database.transaction() as session:
+        with self._database.writing() as session:
             session.get_one(Candidate, candidate.id).repeated = dict(repeated)
         candidate.repeated = dict(repeated)
 
-    def start(self, candidate: Candidate, worker: str) -> None:
-        """Records that a worker trains a candidate: pending to running."""
-        with self._database.transaction() as session:
-            row = _in_state(session, candidate, State.PENDING)
-            row.state = State.RUNNING
-            row.attempts.append(Attempt(number=len(row.attempts) + 1, worker=worker))
+    def start(self, candidate: Candidate, worker: str, node: str | None = None, gpu: str | None = None) -> State:
+        """Records that a worker trains a candidate: pending to running.
 
-    def progress(self, candidate: Candidate, epochs: int) -> None:
-        """Records how many epochs of the running attempt are complete."""
-        with self._database.transaction() as session:
-            _in_state(session, candidate, State.RUNNING).attempts[-1].epochs = epochs
+        Returns:
+            The new state: running, or dropped.
+        """
+        with self._database.writing() as session:
+            if locked(session, candidate, State.PENDING):
+                candidate.state = State.RUNNING
+                number = len(candidate.attempts) + 1
+                candidate.attempts.append(Attempt(number=number, worker=worker, node=node, gpu=gpu))
+        return candidate.state
 
-    def finish(self, candidate: Candidate, accuracy: float, result: Mapping[str, Any]) -> None:
-        """Records a result: running to done."""
-        with self._database.transaction() as session:
-            row = _in_state(session, candidate, State.RUNNING)
-            row.accuracy, row.result = accuracy, dict(result)
-            _end_attempt(row, Outcome.DONE)
-            _end(session, row, State.DONE)
+    def progress(self, candidate: Candidate, epochs: int) -> State:
+        """Records how many epochs of the running attempt are complete.
+
+        Returns:
+            The state: running, or dropped.
+        """
+        with self._database.writing() as session:
+            if locked(session, candidate, State.RUNNING):
+                candidate.attempts[-1].epochs = epochs
+        return candidate.state
+
+    def finish(self, candidate: Candidate, accuracy: float, result: Mapping[str, Any]) -> State:
+        """Records a result: running to done.
+
+        Returns:
+            The new state: done, or dropped.
+        """
+        with self._database.writing() as session:
+            if locked(session, candidate, State.RUNNING):
+                candidate.accuracy, candidate.result = accuracy, dict(result)
+                end_attempt(candidate, Outcome.DONE)
+                end(session, candidate, State.DONE)
+        return candidate.state
 
     def pause(self, candidate: Candidate, epochs: int, accuracy: float, *, kept: bool, prune: bool) -> State:
         """Records what the screen saw at a rung.
@@ -230,17 +299,18 @@ class Ledger:
             prune: Whether it ends here.
 
         Returns:
-            The new state: pruned, or pending until a worker is free.
+            The new state: pruned, pending until a worker is free, or dropped.
         """
-        with self._database.transaction() as session:
-            row = _in_state(session, candidate, State.RUNNING)
-            row.rungs = [*(row.rungs or []), {"epochs": epochs, "accuracy": accuracy, "kept": kept}]
-            _end_attempt(row, Outcome.PAUSED)
-            if prune:
-                _end(session, row, State.PRUNED)
-            else:
-                row.state = State.PENDING
-            return row.state
+        with self._database.writing() as session:
+            if locked(session, candidate, State.RUNNING):
+                rung = {"epochs": epochs, "accuracy": accuracy, "kept": kept}
+                candidate.rungs = [*(candidate.rungs or []), rung]
+                end_attempt(candidate, Outcome.PAUSED)
+                if prune:
+                    end(session, candidate, State.PRUNED)
+                else:
+                    candidate.state = State.PENDING
+        return candidate.state
 
     def fail(self, candidate: Candidate, reason: str, *, retry: bool) -> State:
         """Records that an attempt ended without a result.
@@ -251,18 +321,18 @@ class Ledger:
             retry: Whether another attempt may succeed (a dead worker), unlike a training that diverges.
 
         Returns:
-            The new state: pending while there are attempts left, else failed.
+            The new state: pending while there are attempts left, else failed; or dropped.
         """
-        with self._database.transaction() as session:
-            row = _in_state(session, candidate, State.RUNNING)
-            _end_attempt(row, Outcome.FAILED, reason)
-            failures = sum(attempt.outcome is Outcome.FAILED for attempt in row.attempts)
-            if retry and failures < MAX_ATTEMPTS:
-                row.state = State.PENDING
-            else:
-                row.reason = reason
-                _end(session, row, State.FAILED)
-            return row.state
+        with self._database.writing() as session:
+            if locked(session, candidate, State.RUNNING):
+                end_attempt(candidate, Outcome.FAILED, reason)
+                counted = candidate.attempts[candidate.forgiven :]
+                if retry and sum(attempt.outcome is Outcome.FAILED for attempt in counted) < MAX_ATTEMPTS:
+                    candidate.state = State.PENDING
+                else:
+                    candidate.reason = reason
+                    end(session, candidate, State.FAILED)
+        return candidate.state
 
     def reclaim(self, reason: str) -> int:
         """Takes back what a dead server left running; the checkpoints stay.
@@ -272,38 +342,33 @@ class Ledger:
         Returns:
             How many candidates were taken back.
         """
-        with self._database.transaction() as session:
-            rows = session.scalars(select(Candidate).where(Candidate.state == State.RUNNING)).all()
+        with self._database.writing() as session:
+            rows = session.scalars(select(Candidate).where(Candidate.state == State.RUNNING).with_for_update()).all()
             for row in rows:
-                _end_attempt(row, Outcome.LOST, reason)
+                end_attempt(row, Outcome.LOST, reason)
                 row.state = State.PENDING
             return len(rows)
 
+    def serve(self, server: Server, lease_s: float) -> AbstractContextManager[Lease]:
+        """Holds the lease of the server while the context lasts; every write of this object checks that it still does.
 
-def _in_state(session: Session, candidate: Candidate, state: State) -> Candidate:
-    """The candidate as the database has it now, part of the session; the object is the one that was given."""
-    session.add(candidate)
-    session.refresh(candidate)
-    if candidate.state is not state:
-        raise ValueError(f"candidate {candidate.number} is {candidate.state}, not {state}")
-    return candidate
+        A server that was killed is replaced at once if it ran on this machine, else when its lease has run out. Time
+        is told by the clock of PostgreSQL. On SQLite, where another machine wrote the lease, entering waits as long as
+        it lasts, and sees whether it is renewed: the clocks of two machines may differ.
 
+        Args:
+            server: This process, `Server.here()`.
+            lease_s: Seconds that the lease lasts without `Lease.renew`.
 
-def _next(session: Session, column: InstrumentedAttribute[Any], study_id: int, purpose: Purpose) -> int:
-    """One more than the largest value of a column within a study and purpose; 0 for the first."""
-    rows = select(func.max(column)).where(Candidate.study_id == study_id, Candidate.purpose == purpose)
-    largest = session.scalar(rows)
-    return 0 if largest is None else int(largest) + 1
+        Raises:
+            UsageError: Another server holds the lease; the message names it and the seconds that are left.
+            LeaseLostError: From everything that writes, in the context: another server has taken over.
+        """
+        return leased(self._database, server, lease_s)
 
-
-def _end_attempt(row: Candidate, outcome: Outcome, reason: str | None = None) -> None:
-    attempt = row.attempts[-1]
-    attempt.outcome, attempt.reason, attempt.finished_at = outcome, reason, now()
-
-
-def _end(session: Session, row: Candidate, state: State) -> None:
-    row.ended_order = _next(session, Candidate.ended_order, row.study_id, row.purpose)
-    row.state, row.finished_at = state, now()
+    def serving(self) -> Serving | None:
+        """The server that holds the lease; None after a clean end. One that was killed is not `alive`."""
+        return read_serving(self._database)
 
 
 def _shown(value: object) -> str:

@@ -6,17 +6,18 @@ import datetime as dt
 import enum
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Enum, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, DateTime, Dialect, Enum, ForeignKey, Index, String, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-SCHEMA_VERSION = 2
-"""Raised with every change of the tables; an older ledger is upgraded (`upgrade.py`), a newer one is refused."""
+SCHEMA_VERSION = 3
+"""Raised with every change of the tables, together with a migration; a newer ledger is refused."""
 
 
 class State(enum.StrEnum):
-    """State of a candidate: `pending -> running -> done | failed | pruned`.
+    """State of a candidate: `pending -> running -> done | failed | pruned | dropped`.
 
-    Back to pending where a worker dies, and where a training that the screen lets go on waits for a worker.
+    Back to pending where a worker dies, where a training that the screen lets go on waits for a worker, and where the
+    user requeues one that failed. Dropped by the user, from pending or running.
     """
 
     PENDING = "pending"
@@ -24,16 +25,18 @@ class State(enum.StrEnum):
     DONE = "done"
     FAILED = "failed"
     PRUNED = "pruned"
+    DROPPED = "dropped"
 
 
 class Outcome(enum.StrEnum):
-    """How an attempt ended; `LOST` where the server died, `PAUSED` at a rung of the screen."""
+    """How an attempt ended: `LOST` where the server died, `PAUSED` at a rung of the screen, `DROPPED` by the user."""
 
     RUNNING = "running"
     DONE = "done"
     PAUSED = "paused"
     FAILED = "failed"
     LOST = "lost"
+    DROPPED = "dropped"
 
 
 class Purpose(enum.StrEnum):
@@ -55,10 +58,31 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-class Base(DeclarativeBase):
-    """Base of the tables."""
+class Utc(TypeDecorator[dt.datetime]):
+    """A time in UTC; SQLite keeps no time zones."""
 
-    type_annotation_map = {dict[str, Any]: JSON, list[int]: JSON, list[dict[str, Any]]: JSON}  # noqa: RUF012
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        return value if value is None or value.tzinfo else value.replace(tzinfo=dt.UTC)
+
+
+_JSON = JSON(none_as_null=True)
+
+
+class Base(DeclarativeBase):
+    """Base of the tables. Whatever is no number or text is JSON: nothing that is read can execute code."""
+
+    type_annotation_map = {  # noqa: RUF012
+        dict[str, Any]: _JSON,
+        list[int]: _JSON,
+        list[dict[str, Any]]: _JSON,
+        dt.datetime: Utc,
+        State: Enum(State, native_enum=False, length=7),
+        Outcome: Enum(Outcome, native_enum=False, length=7),
+        Purpose: Enum(Purpose, native_enum=False, length=7),
+    }
 
 
 class Info(Base):
@@ -69,7 +93,55 @@ class Info(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     schema_version: Mapped[int]
     tiernas_version: Mapped[str]
-    created_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), default=now)
+    created_at: Mapped[dt.datetime] = mapped_column(default=now)
+
+
+class LeaseRow(Base):
+    """The lease of the server: one row, and its columns but `id` are null while there is none (`lease.py`).
+
+    Attributes:
+        token: Made anew with every lease; a server whose token is no longer here has lost it.
+        host: Name of its machine.
+        machine: Which boot of which machine, or container: two may have the same name.
+        pid: Its process.
+        began_s: When that process began, in seconds since the machine booted.
+        lease_s: For how many seconds a renewal holds.
+        renewals: How often it was renewed.
+        expires_at: When it runs out: by the clock of PostgreSQL, or on SQLite of that machine.
+        clients: How many trainings could run at once.
+        idle: How many of these have nothing to do.
+    """
+
+    __tablename__ = "lease"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str | None] = mapped_column(String(32))
+    host: Mapped[str | None]
+    machine: Mapped[str | None]
+    pid: Mapped[int | None]
+    began_s: Mapped[float | None]
+    lease_s: Mapped[float | None]
+    renewals: Mapped[int | None]
+    expires_at: Mapped[dt.datetime | None]
+    clients: Mapped[int | None]
+    idle: Mapped[int | None]
+
+
+class Control(Base):
+    """What the user wants of a running server: one row (`orders.py`).
+
+    Attributes:
+        paused: Whether no training is to be started.
+        trainings: Number of trainings per tier in place of the configured one.
+        changed: Raised by everything that the user orders.
+    """
+
+    __tablename__ = "control"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    paused: Mapped[bool] = mapped_column(default=False)
+    trainings: Mapped[int | None]
+    changed: Mapped[int] = mapped_column(default=0)
 
 
 class Study(Base):
@@ -88,7 +160,7 @@ class Study(Base):
     name: Mapped[str] = mapped_column(unique=True)
     settings: Mapped[dict[str, Any]]
     reused: Mapped[dict[str, Any] | None]
-    created_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), default=now)
+    created_at: Mapped[dt.datetime] = mapped_column(default=now)
 
 
 class Candidate(Base):
@@ -108,8 +180,9 @@ class Candidate(Base):
         repeated: Of one of the best that was trained with other seeds: `accuracy`, the mean of the others;
             `standard_error` of that, or None; `seeds`, how many others; and `rank_accuracy`, the mean of all.
         origin: Where the accuracy was taken over from; None where it was trained here.
-        reason: Why it failed.
-        ended_order: Position in the order in which those of the study and purpose ended, from 0.
+        reason: Why it failed or was dropped.
+        forgiven: Attempts up to this number don't count against `MAX_ATTEMPTS`, because the user requeued it.
+        ended_order: Larger than that of all of the study and purpose that ended before; from 0.
     """
 
     __tablename__ = "candidates"
@@ -117,34 +190,34 @@ class Candidate(Base):
         UniqueConstraint("study_id", "purpose", "number"),
         UniqueConstraint("study_id", "purpose", "digest", "seed_offset"),
         Index("ix_candidates_ended_order", "study_id", "purpose", "ended_order"),
+        Index("ix_candidates_finished_at", "finished_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"), index=True)
-    purpose: Mapped[Purpose] = mapped_column(Enum(Purpose, native_enum=False))
+    purpose: Mapped[Purpose]
     number: Mapped[int]
     vector: Mapped[list[int]]
     digest: Mapped[str]
     seed_offset: Mapped[int] = mapped_column(default=0)
     estimated_latency_ms: Mapped[float]
     measurement: Mapped[dict[str, Any] | None]
-    state: Mapped[State] = mapped_column(Enum(State, native_enum=False), default=State.PENDING, index=True)
+    state: Mapped[State] = mapped_column(default=State.PENDING, index=True)
     accuracy: Mapped[float | None]
     result: Mapped[dict[str, Any] | None]
     rungs: Mapped[list[dict[str, Any]] | None]
     repeated: Mapped[dict[str, Any] | None]
     origin: Mapped[str | None]
     reason: Mapped[str | None]
+    forgiven: Mapped[int] = mapped_column(default=0)
     ended_order: Mapped[int | None]
-    created_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), default=now)
-    finished_at: Mapped[dt.datetime | None] = mapped_column(DateTime(timezone=True))
-    attempts: Mapped[list[Attempt]] = relationship(
-        order_by="Attempt.number", back_populates="candidate", lazy="selectin"
-    )
+    created_at: Mapped[dt.datetime] = mapped_column(default=now)
+    finished_at: Mapped[dt.datetime | None]
+    attempts: Mapped[list[Attempt]] = relationship(order_by="Attempt.number", back_populates="candidate")
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more: done, failed or pruned."""
+        """Whether nothing will change any more: done, failed, pruned or dropped."""
         return self.state not in (State.PENDING, State.RUNNING)
 
     @property
@@ -165,6 +238,8 @@ class Attempt(Base):
     Attributes:
         number: From 1.
         worker: Host and process that tried.
+        node: Host of the worker.
+        gpu: The GPUs that it had, as CUDA numbers them on that host; None if none.
         epochs: Epochs that were complete at the last report.
         reason: Why it ended without a result.
     """
@@ -175,10 +250,17 @@ class Attempt(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id"), index=True)
     number: Mapped[int]
-    outcome: Mapped[Outcome] = mapped_column(Enum(Outcome, native_enum=False), default=Outcome.RUNNING)
+    outcome: Mapped[Outcome] = mapped_column(default=Outcome.RUNNING)
     worker: Mapped[str]
+    node: Mapped[str | None]
+    gpu: Mapped[str | None]
     epochs: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str | None]
-    started_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), default=now)
-    finished_at: Mapped[dt.datetime | None] = mapped_column(DateTime(timezone=True))
+    started_at: Mapped[dt.datetime] = mapped_column(default=now)
+    finished_at: Mapped[dt.datetime | None]
     candidate: Mapped[Candidate] = relationship(back_populates="attempts")
+
+    @property
+    def duration_s(self) -> float | None:
+        """Time from its start to its end, by the clock of the server; None while it runs."""
+        return None if self.finished_at is None else (self.finished_at - self.started_at).total_seconds()

@@ -1,0 +1,75 @@
+"""Where a ledger is kept: an SQLite file or a PostgreSQL database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from tiernas.errors import UsageError
+
+_HOW = "give a path, sqlite:///PATH or postgresql://USER@HOST:PORT/DATABASE"
+
+_POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
+"""What PostgreSQL's own library accepts, and SQLAlchemy's name of the driver that is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a ledger is kept.
+
+    Attributes:
+        name: What messages call it: the path, or the URL without password and options.
+        path: The SQLite file; None on PostgreSQL.
+        url: For SQLAlchemy; may hold a password, so it is never shown.
+    """
+
+    name: str
+    path: Path | None
+    url: URL = field(repr=False)
+
+    @classmethod
+    def of(cls, location: Path | str) -> Location:
+        """Reads a path or URL; connects to nothing.
+
+        Args:
+            location: A path, `sqlite:///PATH`, or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`. The password may be
+                left to PostgreSQL's own `PGPASSWORD` or `~/.pgpass`.
+
+        Raises:
+            UsageError: It is a URL of another kind, or one that cannot be read. The message shows no part of it but
+                the kind, because what was mistaken may be the password.
+        """
+        if isinstance(location, Path) or "://" not in location:
+            return cls._of_file(Path(location))
+        kind, _, rest = location.partition("://")
+        if kind == "sqlite":
+            if len(rest) < 2 or not rest.startswith("/"):
+                raise UsageError(f"ledger sqlite://{rest}: no path; {_HOW}")
+            return cls._of_file(Path(rest[1:]))
+        if kind not in _POSTGRESQL:
+            raise UsageError(f"ledger {kind}://...: neither SQLite nor PostgreSQL; {_HOW}")
+        return cls._of_postgresql(rest)
+
+    @classmethod
+    def _of_file(cls, path: Path) -> Location:
+        return cls(name=str(path), path=path, url=URL.create("sqlite", database=str(path)))
+
+    @classmethod
+    def _of_postgresql(cls, rest: str) -> Location:
+        try:
+            url = make_url(f"postgresql+psycopg://{rest}")
+        except (ArgumentError, ValueError):
+            url = URL.create("postgresql+psycopg", host="@")
+        if "@" in (url.host or ""):
+            raise UsageError(
+                f"ledger postgresql://...: cannot be read as a URL; {_HOW}. In a password, write @ as %40, / as %2F "
+                "and % as %25."
+            )
+        if isinstance(password := url.query.get("password"), str):
+            url = url.set(password=password).difference_update_query(["password"])
+        shown = {key: url.query[key] for key in ("host", "port") if key in url.query}
+        name = URL.create("postgresql", url.username, None, url.host, url.port, url.database, shown)
+        return cls(name=name.render_as_string(), path=None, url=url)

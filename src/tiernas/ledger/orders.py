@@ -1,0 +1,105 @@
+"""What the user orders while a search runs. Other processes than the server write these, each in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from tiernas.errors import UsageError
+from tiernas.ledger.database import Database
+from tiernas.ledger.models import Candidate, Control, Outcome, Purpose, State, Study
+from tiernas.ledger.transitions import end, end_attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the user wants of a running server.
+
+    Attributes:
+        paused: Whether no training is to be started; those that run go on.
+        trainings: Number of trainings per tier, in place of the configured one; None where it stays.
+        changed: Raised by every order; where it did, candidates may have been requeued or dropped.
+    """
+
+    paused: bool
+    trainings: int | None
+    changed: int
+
+
+class Ordered:
+    """The part of `Ledger` by which the user orders and the server asks; any process may call any of it."""
+
+    _database: Database
+
+    def orders(self) -> Orders:
+        """What the user wants of the server; cheap enough to be asked several times a second."""
+        with self._database.reading() as session:
+            return Orders(*session.execute(select(Control.paused, Control.trainings, Control.changed)).one())
+
+    def pause_study(self, paused: bool) -> None:
+        """Orders that no training is started, or that they are started again; those that run go on."""
+        with self._database.writing() as session:
+            session.execute(update(Control).values(paused=paused, changed=Control.changed + 1))
+
+    def set_trainings(self, trainings: int) -> None:
+        """Orders another number of trainings per tier than the configured one.
+
+        Raises:
+            UsageError: It is not positive.
+        """
+        if trainings < 1:
+            raise UsageError(f"trainings {trainings}: must be 1 or more")
+        with self._database.writing() as session:
+            session.execute(update(Control).values(trainings=trainings, changed=Control.changed + 1))
+
+    def requeue(self, study_name: str, number: int, purpose: Purpose = Purpose.SEARCH) -> None:
+        """Orders that a candidate that failed is tried again: to pending; its attempts so far no longer count.
+
+        Raises:
+            UsageError: There is no such candidate, or it did not fail.
+        """
+        with self._database.writing() as session:
+            candidate = _named(session, study_name, number, purpose)
+            if candidate.state is not State.FAILED:
+                what = _what(study_name, number, purpose)
+                raise UsageError(f"{what} is {candidate.state}; only one that failed can be requeued")
+            candidate.state = State.PENDING
+            candidate.forgiven = len(candidate.attempts)
+            candidate.reason = candidate.ended_order = candidate.finished_at = None
+            session.execute(update(Control).values(changed=Control.changed + 1))
+
+    def drop(self, study_name: str, number: int, purpose: Purpose, reason: str) -> None:
+        """Orders that a candidate is given up: pending or running to dropped. The server stops one that runs.
+
+        Raises:
+            UsageError: There is no such candidate, or it has ended.
+        """
+        with self._database.writing() as session:
+            candidate = _named(session, study_name, number, purpose)
+            if candidate.ended:
+                what = _what(study_name, number, purpose)
+                raise UsageError(f"{what} is {candidate.state}; only one that has not ended can be dropped")
+            if candidate.state is State.RUNNING:
+                end_attempt(candidate, Outcome.DROPPED, reason)
+            candidate.reason = reason
+            end(session, candidate, State.DROPPED)
+            session.execute(update(Control).values(changed=Control.changed + 1))
+
+
+def _named(session: Session, study: str, number: int, purpose: Purpose) -> Candidate:
+    ids = dict(session.execute(select(Study.name, Study.id)).all())
+    if study not in ids:
+        raise UsageError(f"tier {study!r}: not in the ledger; there are: {', '.join(sorted(ids)) or 'none yet'}")
+    rows = select(Candidate).where(
+        Candidate.study_id == ids[study], Candidate.purpose == purpose, Candidate.number == number
+    )
+    candidate = session.scalar(rows.with_for_update(of=Candidate))
+    if candidate is None:
+        raise UsageError(f"{_what(study, number, purpose)}: not in the ledger")
+    return candidate
+
+
+def _what(study: str, number: int, purpose: Purpose) -> str:
+    return f"tier {study}: {purpose} candidate {number}"

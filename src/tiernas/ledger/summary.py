@@ -1,0 +1,123 @@
+"""What status shows, by queries that read no more than they must: a ledger may hold 100,000 candidates."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from tiernas.ledger.database import Database
+from tiernas.ledger.models import Attempt, Candidate, Outcome, Purpose, State, Study
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A candidate that failed.
+
+    Attributes:
+        study: Name of its study.
+        purpose: What it was trained for.
+        number: Its number.
+        reason: Why.
+    """
+
+    study: str
+    purpose: Purpose
+    number: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An attempt that runs.
+
+    Attributes:
+        study: Name of its study.
+        purpose: What is trained for.
+        number: Number of the candidate.
+        attempt: Which try it is, from 1.
+        epochs: Epochs that are complete.
+        worker: Who trains.
+        node: Host of the worker.
+        gpu: Its GPUs.
+        started_at: When it began, by the clock of the server.
+    """
+
+    study: str
+    purpose: Purpose
+    number: int
+    attempt: int
+    epochs: int
+    worker: str
+    node: str | None
+    gpu: str | None
+    started_at: dt.datetime
+
+
+class Summarized:
+    """The part of `Ledger` that says how far a search is."""
+
+    _database: Database
+
+    def count(self, study: Study, purpose: Purpose = Purpose.SEARCH, *, reused: bool = False) -> Counter[State]:
+        """How many candidates are in each state, of those trained here or (`reused`) of those taken over."""
+        rows = (
+            select(Candidate.state, func.count())
+            .where(Candidate.study_id == study.id, Candidate.purpose == purpose)
+            .where(Candidate.origin.is_not(None) if reused else Candidate.origin.is_(None))
+            .group_by(Candidate.state)
+        )
+        with self._database.reading() as session:
+            return Counter(dict(session.execute(rows).all()))
+
+    def best(self, study: Study) -> Candidate | None:
+        """The candidate of the most merit (`Candidate.merit`), the first of several; its attempts are left out."""
+        of_study = select(Candidate).where(Candidate.study_id == study.id, Candidate.purpose == Purpose.SEARCH)
+        by_accuracy = of_study.where(Candidate.accuracy.is_not(None))
+        with self._database.reading() as session:
+            repeated = session.scalars(of_study.where(Candidate.repeated.is_not(None))).all()
+            first = session.scalars(by_accuracy.order_by(Candidate.accuracy.desc(), Candidate.number).limit(1)).all()
+        return max((*repeated, *first), key=lambda c: (c.merit, -c.number), default=None)
+
+    def failures(self) -> Sequence[Failure]:
+        """The candidates that failed, over all studies and purposes, in the order proposed."""
+        rows = (
+            select(Study.name, Candidate.purpose, Candidate.number, Candidate.reason)
+            .join(Study)
+            .where(Candidate.state == State.FAILED)
+            .order_by(Study.id, Candidate.purpose, Candidate.number)
+        )
+        with self._database.reading() as session:
+            return [Failure(*row) for row in session.execute(rows)]
+
+    def running(self) -> Sequence[Running]:
+        """The attempts that run, oldest first."""
+        rows = (
+            select(
+                Study.name,
+                Candidate.purpose,
+                Candidate.number,
+                Attempt.number,
+                Attempt.epochs,
+                Attempt.worker,
+                Attempt.node,
+                Attempt.gpu,
+                Attempt.started_at,
+            )
+            .select_from(Candidate)
+            .join(Study)
+            .join(Attempt)
+            .where(Candidate.state == State.RUNNING, Attempt.outcome == Outcome.RUNNING)
+            .order_by(Attempt.started_at)
+        )
+        with self._database.reading() as session:
+            return [Running(*row) for row in session.execute(rows)]
+
+    def ended_since(self, since: dt.datetime) -> int:
+        """How many candidates that were trained here have ended since a time, by the clock of the server."""
+        rows = select(func.count()).where(Candidate.finished_at >= since, Candidate.origin.is_(None))
+        with self._database.reading() as session:
+            return session.scalar(rows) or 0
