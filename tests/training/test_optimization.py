@@ -26,7 +26,18 @@ def test_without_warm_up_the_peak_comes_first() -> None:
     assert learning_rate_at(0, 1000, recipe) == pytest.approx(1, abs=1e-3)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adamw"])
+def test_steps_are_those_of_timm() -> None:
+    timm = pytest.importorskip("timm.scheduler", reason="timm is not installed")
+    recipe = RecipeConfig(epochs=12, schedule="step", warmup_fraction=0, learning_rate=0.5)
+    optimizer = make_optimizer(nn.Linear(1, 1), recipe)
+    scheduler = timm.StepLRScheduler(optimizer, decay_t=2.4, decay_rate=0.97)
+    for epoch in range(12):
+        scheduler.step(epoch)
+        for step in (5 * epoch, 5 * epoch + 4):
+            assert learning_rate_at(step, 60, recipe) == pytest.approx(optimizer.param_groups[0]["lr"])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "rmsproptf", "adamw"])
 def test_biases_and_normalisation_are_not_decayed(optimizer: Any) -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2))
     decayed, kept = make_optimizer(network, RecipeConfig(optimizer=optimizer, weight_decay=0.1)).param_groups
@@ -59,11 +70,26 @@ def test_the_average_follows_at_first_and_holds_on_later() -> None:
         {"dropout": 1.0},
         {"crop_padding": 0.9},
         {"epoch": 5},
+        {"auto_augment": "rand-m9-mstd0.5"},
+        {"crop_scale": (0.1, 1.0)},
+        {"crop_scale": (1.0, 0.1), "crop_padding": 0},
+        {"preset": "slow"},
+        {"precision": "int8"},
     ],
 )
 def test_recipes_are_validated(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         RecipeConfig(**wrong)
+
+
+def test_the_preset_paper_has_the_values_of_the_paper() -> None:
+    recipe = RecipeConfig.model_validate({"preset": "paper", "epochs": 100})
+    assert (recipe.epochs, recipe.optimizer, recipe.schedule) == (100, "rmsproptf", "step")
+    assert (recipe.decay_rate, recipe.decay_epochs, recipe.ema_decay) == (0.97, 2.4, 0.9999)
+    assert (recipe.crop_scale, recipe.auto_augment, recipe.erase_probability) == ((0.08, 1.0), "rand-m9-mstd0.5", 0.2)
+    assert (recipe.dropout, recipe.drop_path_rate, recipe.label_smoothing) == (0.2, 0.2, 0.1)
+    assert RecipeConfig.model_validate_json(recipe.model_dump_json()) == recipe
+    assert RecipeConfig.model_validate({"preset": "fast"}) == RecipeConfig()
 
 
 def test_the_digest_tells_recipes_apart() -> None:

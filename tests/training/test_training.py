@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -85,11 +85,26 @@ def test_a_complete_training_is_not_repeated(small: Splits, tiny: Architecture, 
     assert again == first
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adamw"])
+# RMSpropTF, timm's augmentation, fp16 with a scaled loss.
+PAPER = {"preset": "paper", "epochs": 3, "batch_size": 32, "flip": True, "ema_decay": 0.9, "schedule": "cosine"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        FULL.model_dump() | {"optimizer": "sgd"},
+        FULL.model_dump() | {"optimizer": "rmsprop"},
+        FULL.model_dump() | {"optimizer": "adamw", "precision": "bf16"},
+        PAPER,
+    ],
+    ids=["sgd", "rmsprop", "adamw-bf16", "paper-fp16"],
+)
 def test_continued_weights_are_bitwise_those_of_an_uninterrupted_training(
-    small: Splits, tiny: Architecture, tmp_path: Path, optimizer: Literal["sgd", "rmsprop", "adamw"]
+    small: Splits, tiny: Architecture, tmp_path: Path, values: dict[str, Any]
 ) -> None:
-    recipe = RecipeConfig(**FULL.model_dump() | {"optimizer": optimizer})
+    recipe = RecipeConfig.model_validate(values)
+    if recipe.crop_scale is not None:
+        pytest.importorskip("timm", reason="timm is not installed")
     whole = train(tiny, small, recipe, seed=3, checkpoint_dir=tmp_path / "whole")
     for epoch in (1, 2):
         torch.manual_seed(epoch)  # what torch's global generator holds must not matter
@@ -179,6 +194,17 @@ def test_a_huge_learning_rate_diverges(
     assert 1 <= caught.value.epoch <= 5
     assert caught.value.step >= 1
     assert not (tmp_path / WEIGHTS).exists()
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_digits_are_learned_in_mixed_precision(
+    small: Splits, tiny: Architecture, tmp_path: Path, precision: Literal["bf16", "fp16"]
+) -> None:
+    fp32 = train(tiny, small, RecipeConfig(epochs=3), seed=0, checkpoint_dir=tmp_path / "fp32")
+    mixed = train(tiny, small, RecipeConfig(epochs=3, precision=precision), seed=0, checkpoint_dir=tmp_path / "mixed")
+    assert mixed.train_loss == pytest.approx(fp32.train_loss, rel=0.1)
+    assert mixed.train_loss != fp32.train_loss
+    assert {tensor.dtype for tensor in weights(tmp_path / "mixed").values()} <= {torch.float32, torch.int64}
 
 
 def test_epochs_can_be_given_apart_from_the_recipe(small: Splits, tiny: Architecture, tmp_path: Path) -> None:

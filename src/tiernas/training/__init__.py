@@ -6,12 +6,14 @@
 
 from tiernas.training.data import load_data
 from tiernas.training.data_config import DataConfig
+from tiernas.training.distributed import train_distributed
 from tiernas.training.errors import TrainingDiverged
 from tiernas.training.evaluation import evaluate
 from tiernas.training.images import ImageSet, Splits
 from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD, normalize, resize
 from tiernas.training.recipe import RecipeConfig
 from tiernas.training.result import EpochReport, TrainingResult
+from tiernas.training.teachers import TeacherConfig
 from tiernas.training.trained import load_trained
 from tiernas.training.trainer import train
 
@@ -23,6 +25,7 @@ __all__ = [
     "ImageSet",
     "RecipeConfig",
     "Splits",
+    "TeacherConfig",
     "TrainingDiverged",
     "TrainingResult",
     "evaluate",
@@ -31,4 +34,5 @@ __all__ = [
     "normalize",
     "resize",
     "train",
+    "train_distributed",
 ]

@@ -30,6 +30,11 @@ class Augmentation:
     flip: bool = False
     erase_probability: float = 0.0
 
+    @property
+    def changes_images(self) -> bool:
+        """Whether images may come out other than they went in."""
+        return bool(self.crop_padding or self.flip or self.erase_probability)
+
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         """`(n, 3, size, size)` uint8 images, changed; the given ones are left as they are."""
         if self.crop_padding or self.flip:

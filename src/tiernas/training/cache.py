@@ -7,12 +7,10 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from filelock import FileLock
-
-from tiernas.errors import UsageError
 from tiernas.storage import read_tensors, write_tensors
 from tiernas.training.data_config import DataConfig
 from tiernas.training.images import ImageSet, Splits, channels_last
+from tiernas.training.once import made_once
 
 _FORMAT = 1
 """Goes up when the same files would be decoded or split to something else."""
@@ -42,21 +40,7 @@ class DataCache:
             UsageError: From `load`; or the folder cannot be written to.
         """
         path = self._folder / f"data-{_key(config)}.safetensors"
-        if (found := _read(path)) is not None:
-            return found
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path.with_suffix(".lock"))
-            lock.acquire()
-        except OSError as error:
-            raise UsageError(f"cannot write the data cache {self._folder}: {error}; choose another folder") from error
-        try:
-            if (found := _read(path)) is None:
-                found = load(config)
-                _write(path, found)
-            return found
-        finally:
-            lock.release()
+        return made_once(path, _read, lambda: load(config), _write)
 
 
 def _key(config: DataConfig) -> str:

@@ -71,8 +71,9 @@ class _SmallMapConvolution(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, weight = ctx.saved_tensors
         stride, padding = ctx.stride, ctx.padding
-        grad_x = conv2d_input(x.shape, weight, grad, stride, padding, groups=len(weight))  # type: ignore[no-untyped-call]
-        return grad_x, _weight_gradient(x, grad, weight, stride, padding), None, None
+        weight_cast = weight.to(grad.dtype)  # in mixed precision the forward pass cast it as well
+        grad_x = conv2d_input(x.shape, weight_cast, grad, stride, padding, groups=len(weight))  # type: ignore[no-untyped-call]
+        return grad_x.to(x.dtype), _weight_gradient(x, grad, weight, stride, padding), None, None
 
 
 def _weight_gradient(x: Tensor, grad: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:

@@ -7,21 +7,31 @@ import math
 import torch
 from torch.nn.functional import cross_entropy
 
-from tiernas.training.augmentation import Augmentation
 from tiernas.training.errors import TrainingDiverged
+from tiernas.training.group import ALONE, Group
 from tiernas.training.images import Splits
 from tiernas.training.optimization import learning_rate_at
-from tiernas.training.preprocessing import normalize, resize
+from tiernas.training.precision import autocast
+from tiernas.training.preparation import make_preparation
 from tiernas.training.recipe import RecipeConfig
 from tiernas.training.seeding import Purpose, derived_seed
 from tiernas.training.state import TrainingState
+from tiernas.training.teachers import Teacher, distillation_loss
 
 _HOPELESS = 10.0
-"""An epoch whose mean loss is this many times that of guessing, `ln(classes)`, counts as diverged."""
+"""An epoch whose mean loss is this many times that of guessing, `ln(classes)` for each term, counts as diverged."""
 
 
 def train_epoch(
-    state: TrainingState, splits: Splits, recipe: RecipeConfig, resolution: int, *, seed: int, epoch: int
+    state: TrainingState,
+    splits: Splits,
+    recipe: RecipeConfig,
+    resolution: int,
+    *,
+    seed: int,
+    epoch: int,
+    teacher: Teacher | None = None,
+    group: Group = ALONE,
 ) -> float:
     """Trains for one epoch; what it does follows from the state and its arguments alone.
 
@@ -32,6 +42,8 @@ def train_epoch(
         resolution: Size that the network takes, in pixels.
         seed: Of the training.
         epoch: From 0.
+        teacher: Whose answers are learnt beside the labels.
+        group: The processes that train together, of whose batches this one takes its share.
 
     Returns:
         The mean loss over the images.
@@ -41,26 +53,35 @@ def train_epoch(
             number after the last step.
     """
     generator = torch.Generator().manual_seed(derived_seed(seed, Purpose.IMAGES, epoch))
-    torch.manual_seed(derived_seed(seed, Purpose.LAYERS, epoch))
-    flip = splits.flip_safe if recipe.flip is None else recipe.flip
-    augment = Augmentation(recipe.crop_padding, flip, recipe.erase_probability)
+    torch.manual_seed(derived_seed(seed, Purpose.LAYERS, epoch, group.rank))
+    prepare = make_preparation(recipe, splits, resolution)
     train, device = splits.train, state.device
     batches = torch.randperm(len(train), generator=generator).tensor_split(steps_per_epoch(len(train), recipe))
     first_step, total_steps = epoch * len(batches), recipe.epochs * len(batches)
+    if not group.is_first:  # the order above is the same everywhere, what follows is each process's own
+        generator = torch.Generator().manual_seed(derived_seed(seed, Purpose.IMAGES, epoch, group.rank))
     loss_sum = 0.0
     state.network.train()
-    for step, rows in enumerate(batches, start=first_step):
-        pixels = augment(resize(train.images[rows], resolution), generator)
-        logits = state.network(normalize(pixels.to(device)))
+    for step, batch in enumerate(batches, start=first_step):
+        rows = group.share(batch)
+        images = prepare(train.images[rows], generator, device)
+        with autocast(recipe.precision, device):
+            logits = state.parallel(images)
+            taught = None if teacher is None else teacher.logits(images, rows).float()
+        logits = logits.float()
         loss = cross_entropy(logits, train.labels[rows].to(device), label_smoothing=recipe.label_smoothing)
-        value = loss.item()
+        if teacher is not None and taught is not None:
+            loss = loss + teacher.weight * distillation_loss(logits, taught, teacher.temperature)
+        weight = len(rows) / len(batch)
+        value = group.total(weight * loss.item(), device)
         if not math.isfinite(value):
             raise TrainingDiverged("the loss is no finite number", epoch=epoch + 1, step=step + 1, loss=value)
-        loss.backward()  # type: ignore[no-untyped-call]
-        state.update(learning_rate_at(step, total_steps, recipe))
-        loss_sum += value * len(rows)
+        state.update(loss * (weight * group.size), learning_rate_at(step, total_steps, recipe))
+        loss_sum += value * len(batch)
+    state.average_buffers(group)
     mean, last_step = loss_sum / len(train), first_step + len(batches)
-    if mean > _HOPELESS * math.log(len(splits.classes)):
+    terms = 1.0 if teacher is None else 1 + teacher.weight * teacher.temperature**2
+    if mean > _HOPELESS * terms * math.log(len(splits.classes)):
         what = f"the mean loss of the epoch is more than {_HOPELESS:g} times that of guessing"
         raise TrainingDiverged(what, epoch=epoch + 1, step=last_step, loss=mean)
     if not state.is_finite():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer, RMSprop
 from torch.optim.swa_utils import AveragedModel
 
+from tiernas.errors import NotInstalledError
 from tiernas.training.recipe import RecipeConfig
 
 _RMSPROP_SMOOTHING = 0.9
@@ -23,7 +25,7 @@ _ADAM_BETA2 = 0.99
 def make_optimizer(network: nn.Module, recipe: RecipeConfig) -> Optimizer:
     """The optimiser; tensors with one dimension (biases, normalisation, PReLU) are not decayed."""
     parameters = list(network.parameters())
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
@@ -33,12 +35,23 @@ def make_optimizer(network: nn.Module, recipe: RecipeConfig) -> Optimizer:
             return SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=True)
         case "rmsprop":
             return RMSprop(groups, lr=rate, alpha=_RMSPROP_SMOOTHING, eps=_RMSPROP_EPS, momentum=momentum)
+        case "rmsproptf":
+            return _rmsprop_tf(groups, rate, momentum)
         case "adamw":
             return AdamW(groups, lr=rate, betas=(momentum, _ADAM_BETA2), fused=True)
 
 
+def _rmsprop_tf(groups: list[dict[str, Any]], rate: float, momentum: float) -> Optimizer:
+    try:
+        from timm.optim.rmsprop_tf import RMSpropTF
+    except ImportError as error:
+        raise NotInstalledError("timm, which has the optimizer rmsproptf,", "rivals") from error
+    optimizer: Optimizer = RMSpropTF(groups, lr=rate, alpha=_RMSPROP_SMOOTHING, eps=_RMSPROP_EPS, momentum=momentum)
+    return optimizer
+
+
 def learning_rate_at(step: int, total_steps: int, recipe: RecipeConfig) -> float:
-    """The learning rate of a step: linear warm-up to the peak, then down towards zero.
+    """The learning rate of a step: linear warm-up to the peak, then down.
 
     A function of nothing but the step, so that continuing a training needs no state of the schedule.
 
@@ -50,6 +63,10 @@ def learning_rate_at(step: int, total_steps: int, recipe: RecipeConfig) -> float
     at = (step + 0.5) / total_steps
     if at < recipe.warmup_fraction:
         return recipe.learning_rate * at / recipe.warmup_fraction
+    if recipe.schedule == "step":
+        return recipe.learning_rate * recipe.decay_rate ** math.floor(
+            math.floor(at * recipe.epochs) / recipe.decay_epochs
+        )
     left = (1 - at) / (1 - recipe.warmup_fraction)
     factor = left if recipe.schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left))
     return recipe.learning_rate * factor

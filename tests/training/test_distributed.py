@@ -1,0 +1,100 @@
+"""Two real processes, gradients over gloo, against one process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tiernas.errors import UsageError
+from tiernas.spaces import Architecture
+from tiernas.training import DataConfig, RecipeConfig, load_data, train
+from tiernas.training.checkpoint import WEIGHTS
+from tiernas.training.group import ALONE, Group
+
+PROCESS = """
+import json, sys
+from dataclasses import asdict
+from pathlib import Path
+import torch
+from tiernas.errors import TiernasError
+from tiernas.spaces import Architecture
+from tiernas.training import DataConfig, RecipeConfig, load_data, train_distributed
+torch.set_num_threads(1)
+rank, root, architecture, trainings = int(sys.argv[1]), Path(sys.argv[2]), *map(json.loads, sys.argv[3:])
+splits = load_data(DataConfig(train_limit=600))
+for number, (folder, recipe, stop_epoch) in enumerate(trainings):
+    try:
+        result = train_distributed(Architecture.from_json(json.dumps(architecture)), splits,
+            RecipeConfig.model_validate(recipe), rank=rank, world_size=2, init_method=f"file://{root}/meet-{number}",
+            seed=3, checkpoint_dir=root / folder, stop_epoch=stop_epoch)
+    except TiernasError as error:
+        print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
+    else:
+        print(json.dumps(asdict(result)))
+"""
+
+RECIPE = RecipeConfig(epochs=3, ema_decay=0.9, dropout=0.1)
+DIVERGING = RecipeConfig(optimizer="sgd", learning_rate=1e6, epochs=3)
+
+Told = list[dict[str, Any]]
+
+
+def in_two_processes(
+    root: Path, architecture: Architecture, trainings: list[tuple[str, RecipeConfig, int | None]]
+) -> list[Told]:
+    """What each process says of each training: folder, recipe, epoch at which it pauses."""
+    told = json.dumps([(folder, recipe.model_dump(mode="json"), stop) for folder, recipe, stop in trainings])
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, str(rank), str(root), architecture.to_json(), told],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for rank in range(2)
+    ]
+    try:
+        outputs = [process.communicate(timeout=280)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [[json.loads(line) for line in output.splitlines() if line.startswith("{")] for output in outputs]
+
+
+def test_two_processes_learn_what_one_does_and_are_continued_bitwise(tiny: Architecture, tmp_path: Path) -> None:
+    one = train(tiny, load_data(DataConfig(train_limit=600)), RECIPE, seed=3, checkpoint_dir=tmp_path / "one")
+    first, second = in_two_processes(
+        tmp_path,
+        tiny,
+        [("whole", RECIPE, None), ("parts", RECIPE, 1), ("parts", RECIPE, None), ("diverging", DIVERGING, None)],
+    )
+    for whole, paused, continued, diverged in (first, second):
+        assert whole["accuracy"] == pytest.approx(one.accuracy, abs=0.08)
+        assert whole["train_loss"] == pytest.approx(one.train_loss, rel=0.1)
+        assert (paused["epochs"], continued["epochs"]) == (1, 3)
+        assert diverged["error"].startswith("TrainingDiverged")
+    for key in ("accuracy", "train_loss", "error"):
+        assert [told.get(key) for told in first] == [told.get(key) for told in second]
+    a, b = (load_file(tmp_path / name / WEIGHTS) for name in ("whole", "parts"))
+    assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_one_image_for_each_process_is_refused() -> None:
+    with pytest.raises(UsageError, match="each needs at least 2 for batch normalisation"):
+        Group(0, 4).require_images(smallest_batch=7, batch_size=8)
+    Group(0, 4).require_images(smallest_batch=8, batch_size=8)
+
+
+def test_shares_are_all_of_a_batch() -> None:
+    rows = torch.arange(7)
+    assert [Group(rank, 3).share(rows).tolist() for rank in range(3)] == [[0, 1, 2], [3, 4], [5, 6]]
+    assert torch.equal(ALONE.share(rows), rows)
