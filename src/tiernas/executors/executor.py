@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Job:
         data: `DataConfig` as plain values.
         recipe: `RecipeConfig` as plain values.
         seed: Seed of weights, order of images and augmentation.
-        checkpoint_dir: Folder of the checkpoints; a training that has some continues from them.
+        checkpoint_dir: Folder of the checkpoints, a path or an fsspec URL; a training that has some continues from
+            them.
         cache_dir: Folder where decoded images are kept for other workers.
         test: Whether the accuracy on the test part is computed at the end.
         stop_epoch: The epoch after which the training pauses; None to complete it.
@@ -33,6 +34,21 @@ class Job:
     cache_dir: str
     test: bool
     stop_epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a job went.
+
+    Attributes:
+        worker: Names the worker; one that takes the place of a dead one has another name.
+        node: Host of the worker.
+        gpu: The GPUs that it was given, as CUDA numbers them on that host, such as "3" or "0,1"; None if none.
+    """
+
+    worker: str
+    node: str
+    gpu: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +121,15 @@ Event = EpochDone | Paused | Finished | Failed | Blocked
 
 
 class Executor(abc.ABC):
-    """Runs trainings somewhere. Used as a context manager; leaving it stops every worker at once."""
+    """Runs trainings somewhere. Used as a context manager; leaving it stops every worker at once.
+
+    Called from one thread. A worker that dies is replaced, and its job comes back as `Failed` with `retry`.
+    """
+
+    @property
+    @abc.abstractmethod
+    def clients(self) -> int:
+        """How many jobs could run at the same time now, busy or not; changes where machines come and go."""
 
     @property
     @abc.abstractmethod
@@ -113,25 +137,35 @@ class Executor(abc.ABC):
         """How many jobs would start at once if they were submitted now."""
 
     @abc.abstractmethod
-    def submit(self, job: Job) -> str:
+    def submit(self, job: Job) -> Placement:
         """Starts a job; called only while `free` is positive.
 
         Returns:
-            Name of the worker that got it.
+            Where it runs.
         """
 
     @abc.abstractmethod
     def poll(self, timeout_s: float) -> Sequence[Event]:
         """Waits up to `timeout_s` for events and returns them; empty where nothing happened.
 
-        A worker that dies is reported as `Failed` with `retry`, and replaced.
+        The events of one job come in order. The last one is not `EpochDone`, and with it the client is free.
+
+        Raises:
+            UsageError: No job can run until the user mends something.
+        """
+
+    @abc.abstractmethod
+    def cancel(self, job_id: int) -> None:
+        """Stops a job at once; it keeps its last checkpoint, and no event of it comes any more.
+
+        Its worker is killed and replaced. Nothing happens where no such job runs.
         """
 
     @abc.abstractmethod
     def close(self) -> None:
         """Stops every worker at once; running trainings keep their last checkpoint."""
 
-    def __enter__(self) -> Executor:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import signal
@@ -11,18 +10,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-from tiernas.executors.executor import Blocked, EpochDone, Event, Executor, Failed, Finished, Job, Paused
-
-_EVENTS: dict[str, type[Event]] = {
-    "epoch": EpochDone,
-    "paused": Paused,
-    "finished": Finished,
-    "failed": Failed,
-    "blocked": Blocked,
-}
+from tiernas.executors.executor import EpochDone, Event, Executor, Failed, Job, Placement
+from tiernas.executors.wire import decode_event, encode_job
 
 
 class LocalExecutor(Executor):
@@ -43,16 +34,20 @@ class LocalExecutor(Executor):
         self._workers: dict[Path, _Worker] = {}
 
     @property
+    def clients(self) -> int:
+        return len(self._logs)
+
+    @property
     def free(self) -> int:
         return len(self._logs) - sum(worker.job_id is not None for worker in self._workers.values())
 
-    def submit(self, job: Job) -> str:
+    def submit(self, job: Job) -> Placement:
         idle = [log for log in self._logs if log not in self._workers or self._workers[log].job_id is None]
         log = min(idle, key=lambda log: log not in self._workers)  # one that runs already, if there is one
         if log not in self._workers:
             self._workers[log] = _Worker(log, self._events)
         self._workers[log].start(job)
-        return self._workers[log].name
+        return Placement(self._workers[log].name, socket.gethostname())
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         found: list[Event] = []
@@ -64,6 +59,8 @@ class LocalExecutor(Executor):
             return found
 
     def _received(self, worker: _Worker, event: Event | None) -> Sequence[Event]:
+        if self._workers.get(worker.log) is not worker:  # its job was cancelled
+            return []
         if event is None:  # its stdout closed: it is dead
             del self._workers[worker.log]
             reason = worker.how_it_died()
@@ -71,6 +68,11 @@ class LocalExecutor(Executor):
         if not isinstance(event, EpochDone):
             worker.job_id = None
         return [event]
+
+    def cancel(self, job_id: int) -> None:
+        for worker in [worker for worker in self._workers.values() if worker.job_id == job_id]:
+            del self._workers[worker.log]
+            worker.stop()
 
     def close(self) -> None:
         for worker in self._workers.values():
@@ -102,7 +104,7 @@ class _Worker:
         assert self._process.stdin is not None
         self.job_id = job.id
         try:
-            self._process.stdin.write(json.dumps(asdict(job)) + "\n")
+            self._process.stdin.write(encode_job(job) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             pass  # it died idle; the reader reports it, and the job with it
@@ -110,8 +112,7 @@ class _Worker:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            kind, values = json.loads(line)
-            self._events.put((self, _EVENTS[kind](**values)))
+            self._events.put((self, decode_event(line)))
         self._events.put((self, None))
 
     def how_it_died(self) -> str:

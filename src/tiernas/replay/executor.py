@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tiernas.executors import Event, Executor, Failed, Finished, Job
+from tiernas.executors import Event, Executor, Failed, Finished, Job, Placement
 from tiernas.replay.space import LatticeSpace
 from tiernas.replay.trials import Trial, Trials
 from tiernas.replay.workers import SimulatedWorkers
@@ -33,15 +33,19 @@ class SimulatedExecutor(Executor):
         return self._clock.now_s
 
     @property
+    def clients(self) -> int:
+        return self._workers
+
+    @property
     def free(self) -> int:
         return self._clock.free
 
-    def submit(self, job: Job) -> str:
+    def submit(self, job: Job) -> Placement:
         row = self._space.encode(Architecture.from_json(job.architecture))
         trial = self._trials.train(row, job.seed)
         self._clock.start(job.id, trial.duration_s)
         self._running[job.id] = trial
-        return "simulated"
+        return Placement("simulated", "simulated")
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         job_id = self._clock.next_end()
@@ -51,6 +55,11 @@ class SimulatedExecutor(Executor):
         if trial.value != trial.value:
             return (Failed(job_id, "the replay says so", retry=False),)
         return (Finished(job_id, trial.value, {"duration_s": trial.duration_s}),)
+
+    def cancel(self, job_id: int) -> None:
+        if job_id in self._running:
+            del self._running[job_id]
+            self._clock.stop(job_id)
 
     def close(self) -> None:
         self._clock = SimulatedWorkers(self._workers)

@@ -47,7 +47,7 @@ def replay_study(
             seed=0,
             output=Path(),
             stop=lambda: False,
-            watch=lambda study, purpose, candidates: None,
+            watch=lambda *_: None,
         )
         ledger.reclaim("an earlier replay was cut off")
         study = ledger.open_study("replay", {"seed": trials.seed})

@@ -30,6 +30,11 @@ class SimulatedWorkers:
         heapq.heappush(self._running, (self.now_s + duration_s, self._started, key))
         self._started += 1
 
+    def stop(self, key: int) -> None:
+        """Frees the worker of something that runs, before its end."""
+        self._running = [entry for entry in self._running if entry[2] != key]
+        heapq.heapify(self._running)
+
     def next_end(self) -> int | None:
         """Lets time pass until the next end and returns its key; of two at the same time, the one begun first.
 

@@ -1,0 +1,58 @@
+"""What a Ray driver is told when it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tiernas.errors import UsageError
+
+TRAINING = "tiernas.executors.ray_client:TrainingClient"
+
+
+@dataclass(frozen=True, slots=True)
+class RaySettings:
+    """Which cluster, and what a client gets of it.
+
+    Attributes:
+        address: "auto" (the cluster that this machine is a node of) or `HOST:PORT` of the head; None starts Ray on
+            this machine alone.
+        count: Clients at most. More than fit are asked for, so that an autoscaler adds nodes; None: as many as fit on
+            the nodes that are there.
+        cpus: Cores of each client; a fraction is allowed.
+        gpus: GPUs of each client, at most one; a fraction shares one.
+        client: `module:class` of what a client is: a subclass of `ray_client.Client`.
+        jobs_per_process: Clients that live in one process, as threads; more than 1 only where jobs are no trainings.
+        look_s: Time between two looks at which nodes there are.
+
+    Raises:
+        UsageError: A value is not allowed.
+    """
+
+    address: str | None = None
+    count: int | None = None
+    cpus: float = 1
+    gpus: float = 0
+    client: str = TRAINING
+    jobs_per_process: int = 1
+    look_s: float = 5
+
+    def __post_init__(self) -> None:
+        if self.address is not None and "://" in self.address:
+            raise UsageError(
+                f"Ray address {self.address}: must be auto or HOST:PORT of the head; the server runs on a node of the "
+                "cluster, as Ray's client protocol cannot tell what happens to a worker"
+            )
+        if self.cpus < 0 or (self.cpus > 1 and self.cpus != int(self.cpus)):
+            raise UsageError(f"cpus per candidate = {self.cpus}: must be 0 to 1, or a whole number above")
+        if not 0 <= self.gpus <= 1:
+            raise UsageError(f"gpus per candidate = {self.gpus}: must be 0 to 1; a candidate is trained on one device")
+        if self.cpus == self.gpus == 0:
+            raise UsageError("a candidate needs cpus or gpus: both are 0")
+        if self.count is not None and self.count < 1:
+            raise UsageError(f"count of clients = {self.count}: must be 1 or more")
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What Ray gives one process."""
+        needs = {"CPU": self.cpus * self.jobs_per_process, "GPU": self.gpus * self.jobs_per_process}
+        return {name: need for name, need in needs.items() if need}

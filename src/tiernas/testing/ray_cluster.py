@@ -1,0 +1,93 @@
+"""A Ray cluster of this machine whose nodes start and die as tests want."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+_HOST = "127.0.0.1"
+
+
+class RayCluster:
+    """A Ray cluster of this machine, with its token on; a node is a process and those that it starts.
+
+    Nothing of Ray is imported, so the process that uses this stays as a server's is.
+
+    Args:
+        folder: Of the cluster's sockets and logs, with a short path: that of a socket may have 107 characters.
+        environment: Variables that the nodes have besides those of this process.
+        cpus: Logical cores of each node.
+        gpus: Logical GPUs of each node.
+
+    Attributes:
+        address: `HOST:PORT` of its head.
+        environment: What a server needs too: the token.
+    """
+
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str] | None = None, *, cpus: int = 2, gpus: int = 0
+    ) -> None:
+        self._folder = folder
+        self._resources = (f"--num-cpus={cpus}", f"--num-gpus={gpus}", "--object-store-memory=80000000")
+        self.environment = {
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "RAY_gcs_rpc_server_reconnect_timeout_s": "2",  # so that what a lost head leaves behind ends soon
+            **(environment or {}),
+        }
+        self._nodes: dict[str, psutil.Process] = {}
+        with socket.socket() as free:
+            free.bind((_HOST, 0))
+            self.address = f"{_HOST}:{free.getsockname()[1]}"
+
+    def start_head(self) -> None:
+        """Starts the head, at the same address whenever it is started again; returns before it is ready."""
+        port = self.address.partition(":")[2]
+        self._start("head", "--head", f"--port={port}", f"--temp-dir={self._folder}", "--include-dashboard=false")
+
+    def add_node(self, name: str) -> None:
+        """Starts another node; returns before it is ready."""
+        self._start(name, f"--address={self.address}")
+
+    def kill(self, name: str) -> None:
+        """Ends every process of a node, as a power cut does; the head is named `head`."""
+        node = self._nodes.pop(name)
+        for process in [*node.children(recursive=True), node]:
+            process.kill()
+        node.wait()
+
+    def close(self) -> None:
+        """Ends every node."""
+        for name in list(self._nodes):
+            self.kill(name)
+
+    def _start(self, name: str, *arguments: str) -> None:
+        executable = str(Path(sys.executable).with_name("ray"))
+        ports = ("--min-worker-port=0", "--max-worker-port=0")
+        usage = ("--disable-usage-stats",) if name == "head" else ()
+        command = [
+            executable,
+            "start",
+            *arguments,
+            f"--node-ip-address={_HOST}",
+            *ports,
+            *self._resources,
+            *usage,
+            "--block",
+        ]
+        with (self._folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+        self._nodes[name] = psutil.Process(process.pid)

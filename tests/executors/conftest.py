@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tiernas.testing.ray_cluster import RayCluster
+
+
+@pytest.fixture(scope="module")
+def ray_cluster() -> Iterator[RayCluster]:
+    """A cluster of one node with two cores; tests that add nodes remove them."""
+    pytest.importorskip("ray")
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # a socket's path may have 107 characters
+    cluster = RayCluster(folder, {"PYTHONPATH": str(Path(__file__).parent)})
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in cluster.environment.items():
+            patch.setenv(name, value)
+        cluster.start_head()
+        yield cluster
+        cluster.close()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tiernas.errors import NotInstalledError, UsageError
+from tiernas.executors import Executor, Failed, Finished, RayExecutor, RaySettings, ray_executor
+from tiernas.testing.executors import ExecutorConformance, ended, events_until, light_job, wait_until
+from tiernas.testing.ray_cluster import RayCluster
+from tiernas.training import DataConfig, load_data
+
+
+def connected(settings: RaySettings, folder: Path) -> RayExecutor:
+    """An executor, once its cluster has started."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return RayExecutor(settings, folder / "logs", reconnect_s=60)
+        except UsageError:
+            assert time.monotonic() < deadline
+
+
+class TestRayExecutor(ExecutorConformance):
+    cluster: ClassVar[RayCluster]
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _cluster(cls, ray_cluster: RayCluster) -> None:
+        cls.cluster = ray_cluster
+
+    @classmethod
+    def make(cls, clients: int, folder: Path) -> Executor:
+        settings = RaySettings(cls.cluster.address, count=clients, cpus=0.4, look_s=0.5)
+        return connected(settings, folder)
+
+
+@pytest.fixture
+def executor(ray_cluster: RayCluster, tmp_path: Path) -> Iterator[RayExecutor]:
+    """As many clients as fit: two for each node."""
+    with connected(RaySettings(ray_cluster.address, look_s=0.5), tmp_path) as executor:
+        yield executor
+
+
+def test_nodes_come_and_go_and_the_head_is_lost(executor: RayExecutor, ray_cluster: RayCluster, tmp_path: Path) -> None:
+    ray_cluster.add_node("second")
+    wait_until(executor, lambda: executor.clients == 4)
+    for number in range(4):
+        executor.submit(light_job(tmp_path, number, epochs=5000))
+    assert executor.free == 0
+    ray_cluster.kill("second")
+    failed = [event for event in events_until(executor, ended(2)) if isinstance(event, Failed)]
+    assert len(failed) == 2
+    assert all(event.retry for event in failed)
+    assert (executor.clients, executor.free) == (2, 0)
+
+    ray_cluster.kill("head")
+    failed = [event for event in events_until(executor, ended(2)) if isinstance(event, Failed)]
+    assert len(failed) == 2
+    assert all(event.retry for event in failed)
+    ray_cluster.start_head()
+    wait_until(executor, lambda: executor.free == executor.clients == 2)
+    executor.submit(light_job(tmp_path / "again"))
+    *_, finished = events_until(executor, ended(1))
+    assert isinstance(finished, Finished)
+
+
+@pytest.mark.parametrize(
+    ("client", "words"),
+    [
+        ("OtherCodeClient", r"client .* has tiernas 0\.0\.1 \(0123456789ab\), this server \d"),
+        ("IncompleteClient", "torch"),
+    ],
+)
+def test_clients_that_cannot_train_what_the_server_does_are_refused(
+    ray_cluster: RayCluster, tmp_path: Path, client: str, words: str
+) -> None:
+    settings = RaySettings(ray_cluster.address, count=1, client=f"odd_ray_clients:{client}")
+    with connected(settings, tmp_path) as executor, pytest.raises(UsageError, match=words):
+        wait_until(executor, lambda: executor.clients > 0)
+
+
+def test_a_data_set_reaches_nodes_that_do_not_see_it(ray_cluster: RayCluster, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for label in ("cats", "dogs"):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for i in range(20):
+            image = Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8))
+            image.save(tmp_path / "images" / label / f"{i}.png")
+    data = DataConfig(kind="folder", path=tmp_path / "images", image_size=16)
+    expected = load_data(data, cache_dir=tmp_path / "cache")
+    settings = RaySettings(ray_cluster.address, count=1, client="odd_ray_clients:RemoteClient", look_s=0.5)
+    with connected(settings, tmp_path) as executor:
+        wait_until(executor, lambda: executor.free == 1)
+        executor.submit(replace(light_job(tmp_path), data=data.model_dump(mode="json")))
+        *_, finished = events_until(executor, ended(1))
+    assert isinstance(finished, Finished)
+    assert finished.result["data_digest"] == expected.digest
+
+
+def test_a_cluster_that_is_not_there_or_wants_another_token(
+    ray_cluster: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match=r"Ray cluster 127\.0\.0\.1:9 cannot be reached .*ray start"):
+        RayExecutor(RaySettings("127.0.0.1:9"), tmp_path)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
+    with pytest.raises(UsageError, match=r"cannot be reached .*token"):
+        RayExecutor(RaySettings(ray_cluster.address), tmp_path)
+
+
+def test_ray_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(ray_executor, "find_spec", lambda name: None)
+    with pytest.raises(NotInstalledError, match=r"pip install 'tiernas\[ray\]'"):
+        RayExecutor(RaySettings(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"address": "ray://head:10001"}, "HOST:PORT"),
+        ({"gpus": 2}, "gpus per candidate = 2"),
+        ({"cpus": 1.5}, r"cpus per candidate = 1\.5"),
+        ({"cpus": -1}, "cpus per candidate = -1"),
+        ({"cpus": 0}, "both are 0"),
+        ({"count": 0}, "count of clients = 0"),
+    ],
+)
+def test_bad_settings(settings: dict[str, str | float], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        RaySettings(**settings)  # type: ignore[arg-type]
+
+
+def test_clients_are_as_many_as_fit_on_each_node() -> None:
+    pytest.importorskip("ray")
+    from tiernas.executors.ray_pool import wanted_processes
+
+    nodes = [
+        {"Alive": True, "Resources": {"CPU": 16.0, "GPU": 8.0}},
+        {"Alive": True, "Resources": {"CPU": 3.0, "GPU": 8.0}},
+        {"Alive": True, "Resources": {"CPU": 16.0}},
+        {"Alive": False, "Resources": {"CPU": 16.0, "GPU": 8.0}},
+    ]
+    assert wanted_processes(nodes, RaySettings(gpus=1)) == 8 + 3
+    assert wanted_processes(nodes, RaySettings(gpus=0.1, cpus=0.1)) == 80 + 30
+    assert wanted_processes(nodes, RaySettings(cpus=2)) == 8 + 1 + 8
+    assert wanted_processes(nodes, RaySettings(gpus=1, count=100)) == 100  # an autoscaler may add nodes
+    assert wanted_processes(nodes, RaySettings(gpus=1, count=100, jobs_per_process=8)) == 13
