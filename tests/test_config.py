@@ -6,6 +6,8 @@ import pytest
 
 from tiernas.config import load_config
 from tiernas.errors import UsageError
+from tiernas.executors import RaySettings
+from tiernas.search import Optimizer
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))
 
@@ -45,7 +47,9 @@ def test_defaults(file: Path) -> None:
     assert [tier.name for tier in config.tier_list()] == ["0.2-0.4", "0.4-0.8"]
     assert config.search.optimizer == "lamcts"
     assert config.latency_table_path == Path("runs/mine/latency-table.jsonl")
-    assert config.workers.count >= 1
+    assert config.workers.processes >= 1
+    assert config.ledger == Path("runs/mine/ledger.sqlite")
+    assert config.checkpoints == "runs/mine/checkpoints"
 
 
 def test_overrides_are_toml_or_bare_words(file: Path) -> None:
@@ -65,7 +69,7 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ("recipe.epoch=3", r"unknown key recipe\.epoch; did you mean 'epochs'\?"),
         ("search.trainings=0", r"search\.trainings = 0: input should be greater than or equal to 1"),
         ("search.trainings=many", r"search\.trainings = 'many': input should be a valid integer"),
-        ("search.optimizer=grid", r"search\.optimizer = 'grid': input should be 'lamcts', 'evolution' or 'random'"),
+        ("search.optimizer=grid", r"search\.optimizer = 'grid': no such optimizer; there are: lamcts, thompson, "),
         ("recipe.learning_rate=-1", r"recipe\.learning_rate = -1: input should be greater than 0"),
         ("study.space=resnet", r"study\.space = 'resnet': no search space 'resnet'; there are: gpunet"),
         ("study.name=a/b", r"study\.name = 'a/b'"),
@@ -85,6 +89,15 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ("search.screen.epoch=[1]", r"unknown key search\.screen\.epoch; did you mean 'epochs'\?"),
         ("finalists.repeats=-1", r"finalists\.repeats = -1: input should be greater than or equal to 0"),
         ("finalists.repeat_best=0", r"finalists\.repeat_best = 0: input should be greater than or equal to 1"),
+        ("study.ledger=mysql://db/x", r"study\.ledger = 'mysql://db/x': must be sqlite:///FILE or postgresql://"),
+        ("study.ledger=runs/other", r"study\.ledger = 'runs/other': must be sqlite:///FILE or .*, not a path"),
+        ("study.ledger=postgresql://u:${NOWHERE}@db/x", r"names the environment variable 'NOWHERE', which is not set"),
+        ("workers.executor=slurm", r"workers\.executor = 'slurm': input should be 'local' or 'ray'"),
+        ("workers.gpus=1", r"workers\.gpus = 1\.0: only for workers\.executor = 'ray'"),
+        ("workers.cpus=2", r"workers\.cpus = 2\.0: only for workers\.executor = 'ray'"),
+        ("workers.address=auto", r"workers\.address = 'auto': only for workers\.executor = 'ray'"),
+        ("workers.count=0", r"workers\.count = 0: input should be greater than or equal to 1"),
+        ("workers.time_limit_minutes=0", r"workers\.time_limit_minutes = 0: input should be greater than 0"),
         ("trainings=3", "must be section.key=value"),
         ("study.name.first=3", "name is no section"),
     ],
@@ -93,6 +106,38 @@ def test_every_mistake_names_the_key_the_value_and_what_is_allowed(file: Path, o
     with pytest.raises(UsageError, match=message) as error:
         load_config(file, [override])
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["lamcts", "thompson", "trust_region", "tpe", "evolution", "sobol", "random"])
+def test_every_optimizer_can_be_named(file: Path, name: str) -> None:
+    assert issubclass(load_config(file, [f"search.optimizer={name}"]).search.optimizer_class, Optimizer)
+
+
+def test_a_password_comes_from_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_PASSWORD", "p@ss/word")
+    config = load_config(file, ["study.ledger=postgresql://me:${LEDGER_PASSWORD}@db/tiernas"])
+    assert config.ledger == "postgresql://me:p%40ss%2Fword@db/tiernas"
+    assert "p%40ss" not in repr(config)
+    monkeypatch.setenv("LEDGER", "postgresql://me:p%40ss@db/tiernas")
+    assert load_config(file, ["study.ledger=${LEDGER}"]).ledger == "postgresql://me:p%40ss@db/tiernas"
+
+
+def test_a_password_is_never_shown(file: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        load_config(file, ["study.ledger=mysql://me:se/cr@et@db/tiernas"])
+    assert "mysql://me:***@db/tiernas" in str(error.value)
+    chain = error.value.__cause__, error.value.__context__
+    assert "cr@et" not in str(error.value)
+    assert error.value.__suppress_context__
+    assert chain[0] is None
+
+
+def test_one_key_may_need_another(file: Path) -> None:
+    ray = "workers.executor=ray"
+    config = load_config(file, [ray, "workers.address=auto", "workers.gpus=0.5", "workers.count=9"])
+    assert config.workers.ray_settings == RaySettings(address="auto", count=9, gpus=0.5)
+    with pytest.raises(UsageError, match=r"gpus per candidate = 1\.5: must be 0 to 1"):
+        load_config(file, [ray, "workers.gpus=1.5"])
 
 
 def test_several_mistakes_are_all_named(file: Path) -> None:

@@ -27,7 +27,7 @@ from scipy import stats
 from tasks import RESULTS, TASKS, TIGHT_US, Task, add_tables_option, clear_errors
 
 from tiernas.replay import Replay, Trials, replay
-from tiernas.search import LaMctsOptimizer, Optimizer, ThompsonOptimizer, candidates, hyperparameters, learned
+from tiernas.search import LaMctsOptimizer, Optimizer, ThompsonOptimizer, candidates, hyperparameters, lamcts, learned
 from tiernas.search.surrogate import Surrogate
 
 MARKS = {f"anb28-{TIGHT_US}us": (100, 300), "nasbench201": (100, 200)}
@@ -64,6 +64,8 @@ def nothing_believed(self: Surrogate, _: np.ndarray) -> Surrogate:
 VARIANTS = {
     WHOLE: Variant("nothing"),
     "no-partition": Variant("no tree of regions", options={"leaf_size": None}),
+    "no-compression": Variant("low observations as they are", patches=((lamcts, "compress", np.asarray),)),
+    "no-margin": Variant("every proposal looks for any improvement", patches=((lamcts, "_MARGINS", (0.0,)),)),
     "no-climbing": Variant("the best candidate is proposed, not climbed from", patches=((candidates, "_ROUNDS", 0),)),
     "no-beliefs": Variant("pending rows count for nothing", patches=((Surrogate, "believe", nothing_believed),)),
     "thompson": Variant("a Thompson draw over the candidates, no climbing, no tree", make=ThompsonOptimizer),

@@ -60,12 +60,12 @@ def run() -> None:
 def measure(optimizer: str, seed: int) -> dict[str, Any]:
     from tiernas.config import load_config
     from tiernas.ledger import Ledger
-    from tiernas.study import checkpoint_dir
+    from tiernas.study import checkpoint_place
     from tiernas.training import evaluate, load_data, load_trained
 
     config = load_config(CONFIG, settings(optimizer, seed))
     test = load_data(config.data, cache_dir=config.study.output / "cache").test
-    with Ledger(config.ledger_path) as ledger:
+    with Ledger(config.ledger) as ledger:
         (study,) = ledger.studies()
         candidates = ledger.candidates(study)
     if len(candidates) < config.search.trainings or any(c.finished_at is None for c in candidates):
@@ -73,7 +73,7 @@ def measure(optimizer: str, seed: int) -> dict[str, Any]:
     done = sorted((c for c in candidates if c.accuracy is not None), key=lambda c: -(c.accuracy or 0.0))
     top = []
     for candidate in done[:TOP]:
-        network = load_trained(checkpoint_dir(config.study.output, study, candidate))
+        network = load_trained(Path(checkpoint_place(config.checkpoints, study, candidate)))
         top.append(evaluate(network, test, network.architecture.resolution))
     return {
         "optimizer": optimizer,

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tiernas.cli.progress import watching
-from tiernas.config import load_config
 from tiernas.ledger import Candidate, Purpose, State, Study
 
 
@@ -18,7 +16,6 @@ def candidate(number: int, state: State, **more: Any) -> Candidate:
 def test_each_training_that_ends_is_one_line_and_what_was_reused_is_not_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    config = load_config(Path(__file__).parents[2] / "examples" / "digits.toml")
     study = Study(name="0.2-0.4")
     reused = candidate(0, State.DONE, accuracy=0.99, origin="tier 0.1-0.2 ms, candidate 3")
     earlier = candidate(1, State.DONE, accuracy=0.8)
@@ -28,11 +25,11 @@ def test_each_training_that_ends_is_one_line_and_what_was_reused_is_not_counted(
         candidate(4, State.FAILED, reason="diverged"),
     ]
     caplog.set_level(logging.INFO, logger="tiernas")
-    with watching(config) as (_, watch):
-        watch(study, Purpose.SEARCH, [reused, earlier])
-        watch(study, Purpose.SEARCH, [reused, earlier, candidate(5, State.RUNNING), *ended])
-        watch(study, Purpose.REPEAT, [candidate(0, State.RUNNING), candidate(1, State.RUNNING)])
-        watch(study, Purpose.REPEAT, [candidate(0, State.RUNNING), candidate(1, State.DONE, accuracy=0.7)])
+    with watching() as (_, watch):
+        watch(study, Purpose.SEARCH, [reused, earlier], 12)
+        watch(study, Purpose.SEARCH, [reused, earlier, candidate(5, State.RUNNING), *ended], 12)
+        watch(study, Purpose.REPEAT, [candidate(0, State.RUNNING), candidate(1, State.RUNNING)], 2)
+        watch(study, Purpose.REPEAT, [candidate(0, State.RUNNING), candidate(1, State.DONE, accuracy=0.7)], 2)
     assert caplog.messages == [
         "tier 0.2-0.4 ms  4/12  candidate 2  0.250 ms  accuracy 0.9000  best 0.9000  (3.0 s)",
         "tier 0.2-0.4 ms  4/12  candidate 3  pruned after 2 epochs, accuracy 0.5000",

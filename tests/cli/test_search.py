@@ -70,7 +70,7 @@ def test_a_second_call_notices_that_all_is_done(searched: CommandLine) -> None:
 
 def test_status_counts_and_names_the_best(searched: CommandLine) -> None:
     status = searched.json("status", "tiny.toml")
-    assert status["candidates"] == {"pending": 0, "running": 0, "done": 8, "failed": 0, "pruned": 0}
+    assert status["candidates"] == {"pending": 0, "running": 0, "done": 8, "failed": 0, "pruned": 0, "dropped": 0}
     for tier in status["tiers"]:
         assert 0 <= tier["best_accuracy"] <= 1
         assert tier["best_latency_ms"] > 0

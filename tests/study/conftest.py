@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.executors import Event, Executor, Finished, Job
+from tiernas.executors import Event, Executor, Finished, Job, Placement
 from tiernas.ledger import Candidate, Ledger, Purpose, Study
 from tiernas.search import RegularizedEvolution
 from tiernas.spaces import Architecture, get_space
@@ -40,13 +40,17 @@ class Simulated(Executor):
         self._running: list[tuple[float, int, Job]] = []
 
     @property
+    def clients(self) -> int:
+        return self._workers
+
+    @property
     def free(self) -> int:
         return self._workers - len(self._running)
 
-    def submit(self, job: Job) -> str:
+    def submit(self, job: Job) -> Placement:
         self.jobs.append(job)
         heapq.heappush(self._running, (self.now_s + self._duration_s(job), job.id, job))
-        return "simulated"
+        return Placement("simulated", "simulated")
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         self.now_s, _, job = heapq.heappop(self._running)
@@ -54,6 +58,10 @@ class Simulated(Executor):
 
     def end(self, job: Job) -> Event:
         return Finished(job.id, accuracy_of(job.architecture), {"duration_s": 1.0})
+
+    def cancel(self, job_id: int) -> None:
+        self._running = [entry for entry in self._running if entry[1] != job_id]
+        heapq.heapify(self._running)
 
     def close(self) -> None:
         self._running = []
@@ -78,7 +86,7 @@ def proposals(ledger: Ledger, study: Study, pending: int | None, history: Sequen
 def trainings(ledger: Ledger, executor: Executor, screen: Screen | None = None) -> Trainings:
     """The loop, with nothing but an executor."""
 
-    def watch(study: Study, purpose: Purpose, candidates: Sequence[Candidate]) -> None:
+    def watch(study: Study, purpose: Purpose, candidates: Sequence[Candidate], wanted: int) -> None:
         assert [c.number for c in candidates] == list(range(len(candidates)))
 
     recipes = {purpose: {"epochs": 9} for purpose in Purpose}

@@ -106,7 +106,8 @@ def test_a_training_costs_as_many_statements_late_as_early(tmp_path: Path) -> No
         statements: list[str] = []
 
         def count(connection: object, cursor: object, statement: str, *_: object) -> None:
-            statements.append(statement)  # noqa: B023
+            if "control" not in statement and statement.startswith(("INSERT", "SELECT", "UPDATE")):
+                statements.append(statement)  # noqa: B023
 
         event.listen(Engine, "before_cursor_execute", count)
         search(tmp_path / str(wanted), None, wanted, 4, unequal)

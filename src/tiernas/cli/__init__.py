@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from tiernas.cli import doctor, latency, search, table, tiers
+from tiernas.cli import control, doctor, export, latency, search, status, table, tiers
 from tiernas.errors import TiernasError
 
 app = typer.Typer(
@@ -18,10 +18,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("search")(search.search)
-app.command("status")(search.status)
+app.command("status")(status.status)
 app.command("report")(search.report)
 app.command("tiers")(tiers.tiers)
 app.command("doctor")(doctor.doctor)
+app.add_typer(control.app, name="control")
+app.add_typer(export.app, name="export")
 app.add_typer(latency.app, name="latency")
 app.add_typer(table.app, name="table")
 

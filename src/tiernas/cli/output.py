@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.logging import RichHandler
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -26,7 +27,12 @@ def print_json(document: Any) -> None:
 
 
 def print_table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str], title: str | None = None) -> None:
-    """Prints rows as a table.
+    """Prints rows as a table; see `make_table`."""
+    out.print(make_table(rows, columns, title))
+
+
+def make_table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str], title: str | None = None) -> Table:
+    """A table of rows.
 
     Args:
         rows: One mapping per row.
@@ -38,7 +44,7 @@ def print_table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]
         table.add_column(heading)
     for row in rows:
         table.add_row(*(_cell(row.get(key)) for key in columns))
-    out.print(table)
+    return table
 
 
 def log_to_stderr() -> None:
@@ -53,7 +59,9 @@ def log_to_stderr() -> None:
     logger.setLevel(logging.INFO)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> RenderableType:
+    if isinstance(value, ProgressBar):
+        return value
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -7,15 +7,11 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from tiernas.cli.output import err
 from tiernas.ledger import Candidate, Purpose, State, Study
-
-if TYPE_CHECKING:
-    from tiernas.config import SearchConfig
 
 _log = logging.getLogger("tiernas.search")
 
@@ -24,8 +20,8 @@ _PLURALS = {Purpose.SEARCH: "search", Purpose.REPEAT: "repeats", Purpose.FINAL: 
 
 
 @contextmanager
-def watching(config: SearchConfig) -> Iterator[tuple[Callable[[], bool], Callable[..., None]]]:
-    """Shows progress and turns the first Ctrl-C into a request to stop; the second stops at once.
+def watching() -> Iterator[tuple[Callable[[], bool], Callable[..., None]]]:
+    """Shows progress; the first Ctrl-C or SIGTERM asks to stop, the second stops at once.
 
     Yields:
         Whether the user asked to stop, and what is called with the candidates of a study.
@@ -39,43 +35,39 @@ def watching(config: SearchConfig) -> Iterator[tuple[Callable[[], bool], Callabl
         asked = True
         _log.warning("stopping when the running trainings are done; Ctrl-C again stops at once (nothing is lost)")
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         if err.is_terminal:
-            with _Bars(config) as bars:
+            with _Bars() as bars:
                 yield (lambda: asked), bars.watch
         else:
-            yield (lambda: asked), _Lines(config).watch
+            yield (lambda: asked), _Lines().watch
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Lines:
     """One line for each candidate that ended."""
 
-    def __init__(self, config: SearchConfig) -> None:
-        self._trainings = config.search.trainings
+    def __init__(self) -> None:
         self._shown: dict[tuple[str, Purpose], set[int]] = {}
 
-    def wanted(self, purpose: Purpose, candidates: Sequence[Candidate]) -> int:
-        """How many are to end: in the search more may be proposed, of all else there are no others."""
-        return self._trainings if purpose is Purpose.SEARCH else len(candidates)
-
-    def watch(self, study: Study, purpose: Purpose, candidates: Sequence[Candidate]) -> None:
+    def watch(self, study: Study, purpose: Purpose, candidates: Sequence[Candidate], wanted: int) -> None:
         ended = _ended_here(candidates)
         # what had ended before this command began is not news
         shown = self._shown.setdefault((study.name, purpose), {c.id for c in ended})
         for candidate in ended:
             if candidate.id not in shown:
-                _log.info("%s", _line(study, purpose, candidate, ended, self.wanted(purpose, candidates)))
+                _log.info("%s", _line(study, purpose, candidate, ended, wanted))
                 shown.add(candidate.id)
 
 
 class _Bars:
     """A bar for each study, and a line for each candidate that ended."""
 
-    def __init__(self, config: SearchConfig) -> None:
-        self._lines = _Lines(config)
+    def __init__(self) -> None:
+        self._lines = _Lines()
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -86,15 +78,16 @@ class _Bars:
         )
         self._tasks: dict[tuple[str, Purpose], TaskID] = {}
 
-    def watch(self, study: Study, purpose: Purpose, candidates: Sequence[Candidate]) -> None:
-        self._lines.watch(study, purpose, candidates)
+    def watch(self, study: Study, purpose: Purpose, candidates: Sequence[Candidate], wanted: int) -> None:
+        self._lines.watch(study, purpose, candidates, wanted)
         key = (study.name, purpose)
         if key not in self._tasks:
-            total = self._lines.wanted(purpose, candidates)
-            self._tasks[key] = self._bars.add_task(f"{_PLURALS[purpose]} {study.name} ms", total=total, best="")
+            self._tasks[key] = self._bars.add_task(f"{_PLURALS[purpose]} {study.name} ms", total=wanted, best="")
         ended = _ended_here(candidates)
         best = max((c.accuracy or 0.0 for c in ended), default=0.0)
-        self._bars.update(self._tasks[key], completed=len(ended), best=f"best {best:.4f}" if ended else "")
+        self._bars.update(
+            self._tasks[key], total=wanted, completed=len(ended), best=f"best {best:.4f}" if ended else ""
+        )
 
     def __enter__(self) -> _Bars:
         self._bars.start()
@@ -111,8 +104,8 @@ def _ended_here(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 def _line(study: Study, purpose: Purpose, candidate: Candidate, ended: Sequence[Candidate], wanted: int) -> str:
     where = f"tier {study.name} ms  {len(ended)}/{wanted}  {_SINGULARS[purpose]} {candidate.number}"
-    if candidate.state is State.FAILED:
-        return f"{where}  failed: {candidate.reason}"
+    if candidate.state in (State.FAILED, State.DROPPED):
+        return f"{where}  {candidate.state}: {candidate.reason}"
     if candidate.state is State.PRUNED:
         rung = (candidate.rungs or [])[-1]
         return f"{where}  pruned after {rung['epochs']} epochs, accuracy {rung['accuracy']:.4f}"

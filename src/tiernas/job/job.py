@@ -7,33 +7,31 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from tiernas.config import SearchConfig
 from tiernas.deployment import try_deployment
 from tiernas.engines import Engine, get_engine
 from tiernas.entries import make_entry
-from tiernas.errors import UsageError
-from tiernas.executors import Executor, LocalExecutor
+from tiernas.errors import NotInstalledError, UsageError
+from tiernas.executors import Executor, LocalExecutor, RayExecutor
+from tiernas.executors.mirror import CheckpointMirror, is_url, local_copy
 from tiernas.finalists import choose_finalists
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable, build_table
-from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
+from tiernas.ledger import Candidate, Ledger, Purpose, Server, State, Study
 from tiernas.spaces import SearchSpace, get_space
-from tiernas.study import Trainings, checkpoint_dir, has_begun, repeat_best, require_reusable
+from tiernas.study import LEASE_S, Heartbeat, Trainings, has_begun, record, recording, repeat_best, require_reusable
 from tiernas.table import Entry, ModelTable
 from tiernas.training import Splits, load_data, load_trained
 
 _log = logging.getLogger(__name__)
 
-Watch = Callable[[Study, Purpose, Sequence[Candidate]], None]
+Watch = Callable[[Study, Purpose, Sequence[Candidate], int], None]
 
 
 def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) -> Sequence[Entry]:
@@ -56,10 +54,15 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
     wanted = config.engine
     engine = get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
     with ExitStack() as stack:
-        stack.enter_context(_sole_server(output))
+        _check_cluster(config)
+        _make_folder(output)
+        ledger = stack.enter_context(Ledger(config.ledger))
+        server = Server.here()
+        heartbeat = stack.enter_context(Heartbeat(stack.enter_context(ledger.serve(server, LEASE_S))))
+        stack.enter_context(recording(output))
+        record("lease", host=server.host, process=server.pid, ledger=ledger.name)
         splits = load_data(config.data, cache_dir=output / "cache")
         _log.info("data: %s images", ", ".join(f"{n} {part}" for part, n in splits.counts.items()))
-        ledger = stack.enter_context(Ledger(config.ledger_path))
         if taken_back := ledger.reclaim("the server ended"):
             _log.info("%d trainings were cut off; they continue from their last checkpoint", taken_back)
         _check_reuse(config, ledger, splits)
@@ -67,18 +70,35 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         table = None if searched else _latency_table(config, space, engine, len(splits.classes))
         settings = _settings(config, splits, engine)
         studies = {tier: ledger.open_study(tier.name, settings) for tier in config.tier_list()}
-        executor = stack.enter_context(LocalExecutor(config.workers.count, output / "logs"))
-        trainings = _trainings(config, ledger, executor, space, stop, watch)
+        executor = stack.enter_context(_executor(config))
+        trainings = _trainings(config, ledger, executor, space, stop, watch, heartbeat)
         if table is not None:
             search_tiers(config, ledger, studies, space, table, trainings)
+        for study in studies.values():  # what the user requeued after the search of its tier was over
+            trainings.run(study, Purpose.SEARCH)
         _repeat_best(config, ledger, list(studies.values()), trainings)
         for tier, study in studies.items():  # the workers are idle: nothing trains while networks are measured
             choose_finalists(ledger, study, tier, space, len(splits.classes), engine, config.finalists.per_tier)
         for study in studies.values():
             trainings.run(study, Purpose.FINAL)
         for study in studies.values():
-            _try_deployments(config, ledger, study, splits, engine)
-        return _enter(config, ledger, list(studies.values()), space, splits)
+            _try_deployments(config, ledger, study, splits, engine, trainings)
+        return _enter(config, ledger, list(studies.values()), space, splits, trainings)
+
+
+def _check_cluster(config: SearchConfig) -> None:
+    """Refuses what cannot work before anything is measured."""
+    if config.workers.executor == "ray" and find_spec("ray") is None:
+        raise NotInstalledError("Ray", "ray")
+    if is_url(config.checkpoints):
+        CheckpointMirror(config.checkpoints)
+
+
+def _executor(config: SearchConfig) -> Executor:
+    logs = config.study.output / "logs"
+    if config.workers.executor == "ray":
+        return RayExecutor(config.workers.ray_settings, logs)
+    return LocalExecutor(config.workers.processes, logs)
 
 
 def _check_reuse(config: SearchConfig, ledger: Ledger, splits: Splits) -> None:
@@ -141,8 +161,10 @@ def _trainings(
     space: SearchSpace,
     stop: Callable[[], bool],
     watch: Watch,
+    heartbeat: Heartbeat,
 ) -> Trainings:
     longer = config.recipe.model_copy(update={"epochs": config.finalists.epochs})
+    minutes = config.workers.time_limit_minutes
     recipes = {Purpose.SEARCH: config.recipe, Purpose.REPEAT: config.recipe, Purpose.FINAL: longer}
     return Trainings(
         ledger=ledger,
@@ -155,6 +177,9 @@ def _trainings(
         stop=stop,
         watch=watch,
         screen=config.search.screen_rule,
+        checkpoints=config.checkpoints,
+        time_limit_s=minutes * 60 if minutes is not None else None,
+        report=heartbeat,
     )
 
 
@@ -166,7 +191,9 @@ def _repeat_best(config: SearchConfig, ledger: Ledger, studies: Sequence[Study],
             repeat_best(ledger, study, trainings, best=wanted.repeat_best, repeats=wanted.repeats)
 
 
-def _try_deployments(config: SearchConfig, ledger: Ledger, study: Study, splits: Splits, engine: Engine) -> None:
+def _try_deployments(
+    config: SearchConfig, ledger: Ledger, study: Study, splits: Splits, engine: Engine, trainings: Trainings
+) -> None:
     """Runs trained finalists in the engine's precision, where that is not its most exact one, and records it."""
     exact = engine.more_exact()
     if exact is None:
@@ -175,7 +202,8 @@ def _try_deployments(config: SearchConfig, ledger: Ledger, study: Study, splits:
         measured, result = finalist.measurement, finalist.result
         if finalist.state is not State.DONE or measured is None or result is None or "deployment" in measured:
             continue
-        network = load_trained(checkpoint_dir(config.study.output, study, finalist))
+        with local_copy(trainings.place(study, finalist)) as folder:
+            network = load_trained(folder)
         budget_points = config.finalists.accuracy_budget_points
         found = try_deployment(network, splits, engine, exact, result["test_accuracy"], budget_points)
         _log.info("tier %s ms: finalist %d: %s", study.name, finalist.number, found.reason)
@@ -188,6 +216,7 @@ def _enter(
     studies: Sequence[Study],
     space: SearchSpace,
     splits: Splits,
+    trainings: Trainings,
 ) -> Sequence[Entry]:
     table = ModelTable(config.table.path)
     there = {entry.name: entry for entry in table.entries()}
@@ -201,38 +230,23 @@ def _enter(
             architecture = space.decode(finalist.vector)
             entry = make_entry(config, study, finalist, architecture, splits, searched[finalist.digest])
             if there.get(entry.name) != entry:
-                table.add(entry, load_trained(checkpoint_dir(config.study.output, study, finalist)))
+                with local_copy(trainings.place(study, finalist)) as folder:
+                    table.add(entry, load_trained(folder))
             entries.append(entry)
     return entries
 
 
 def _searched(config: SearchConfig, ledger: Ledger) -> bool:
-    """Whether every tier has its trainings, so that neither the latency table nor an optimizer is needed."""
+    """Whether every tier has all its candidates, so that neither the latency table nor an optimizer is needed."""
     names = {tier.name for tier in config.tier_list()}
     studies = [study for study in ledger.studies() if study.name in names]
-    ended = [sum(c.ended and c.origin is None for c in ledger.candidates(study)) for study in studies]
+    wanted = ledger.orders().trainings or config.search.trainings
     there = config.latency_table_path.exists() and len(studies) == len(names)
-    return there and all(n >= config.search.trainings for n in ended)
+    return there and all(ledger.count(study).total() >= wanted for study in studies)
 
 
-@contextmanager
-def _sole_server(output: Path) -> Iterator[None]:
-    """Sees to it that one process at a time works in an output folder.
-
-    Raises:
-        UsageError: Another process works in it, or the folder cannot be written.
-    """
-    owner = output / "server.txt"
-    lock = FileLock(output / "server.lock")
+def _make_folder(output: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise UsageError(f"output folder {output}: {owner.read_text(encoding='utf-8').strip()} works in it") from error
     except OSError as error:
         raise UsageError(f"output folder {output}: cannot be written ({error.strerror})") from error
-    try:
-        owner.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
-        yield
-    finally:
-        lock.release()

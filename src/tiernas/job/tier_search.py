@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tiernas.config import SearchConfig
 from tiernas.latency import LatencyTable
 from tiernas.ledger import Ledger, Purpose, Study
-from tiernas.search import Optimizer, RandomSearch, RegularizedEvolution
+from tiernas.search import Optimizer
 from tiernas.spaces import SearchSpace
 from tiernas.spaces.layer import IntArray
 from tiernas.study import LOW_TAU, Proposals, ScreenReport, Trainings, report_screen, reuse_accuracies
@@ -38,12 +38,12 @@ def search_tiers(
     for pool in pools.values():
         _log.info("tier %s ms: %d of %d sampled networks", pool.tier.name, len(pool), config.tiers.pool)
     pending = config.search.distance
-    if pending is not None and pending + 1 < config.workers.count:
+    if pending is not None and pending + 1 < (clients := trainings.executor.clients):
         _log.warning(
             "search.pending = %d keeps at most %d of %d workers busy; raise it, or set search.order = 'asynchronous'",
             pending,
             pending + 1,
-            config.workers.count,
+            clients,
         )
     for pool in pools.values():
         study = studies[pool.tier]
@@ -84,7 +84,7 @@ def _optimizer(config: SearchConfig, space: SearchSpace, table: LatencyTable, po
     def canonical(rows: IntArray) -> IntArray:
         return space.to_levels(space.canonical(space.from_levels(rows)))
 
-    return _optimizer_class(config)(
+    return config.search.optimizer_class(
         space.levels,
         categorical=[d.categorical for d in space.dimensions],
         feasible=feasible,
@@ -92,15 +92,3 @@ def _optimizer(config: SearchConfig, space: SearchSpace, table: LatencyTable, po
         canonical=canonical,
         seed=config.study.seed,
     )
-
-
-def _optimizer_class(config: SearchConfig) -> type[Optimizer]:
-    match config.search.optimizer:
-        case "lamcts":
-            from tiernas.search import LaMctsOptimizer  # brings scikit-learn, which takes seconds to import
-
-            return LaMctsOptimizer
-        case "evolution":
-            return RegularizedEvolution
-        case "random":
-            return RandomSearch

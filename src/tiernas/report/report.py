@@ -22,7 +22,7 @@ def write_report(config: SearchConfig) -> Sequence[Path]:
         NothingFoundError: The search has not begun.
         UsageError: The folder cannot be written.
     """
-    with Ledger.of_begun_search(config.ledger_path) as ledger:
+    with Ledger.of_begun_search(config.ledger) as ledger:
         studies = {study.name: study for study in ledger.studies()}
         tiers = {tier: studies[tier.name] for tier in config.tier_list() if tier.name in studies}
         candidates = {tier: ledger.candidates(study) for tier, study in tiers.items()}

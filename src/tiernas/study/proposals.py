@@ -60,6 +60,7 @@ class Proposals:
         self._pending = pending
         self._seen = 0
         self._untold: list[Candidate] = []
+        self._failed: list[Candidate] = []  # told as failed; the user may requeue them
         self._unasked = False  # whether some of them were proposed by an earlier server
         self._exhausted = False
         self._forecast = Forecast()
@@ -78,6 +79,8 @@ class Proposals:
         """
         found = candidates[self._seen :]
         self._untold += found
+        self._untold += [c for c in self._failed if c.state is not State.FAILED]
+        self._failed = [c for c in self._failed if c.state is State.FAILED]
         self._unasked = self._unasked or bool(found)
         self._seen = len(candidates)
         if self._exhausted or (self._pending is None and idle < 1):
@@ -114,6 +117,7 @@ class Proposals:
         if not due:
             return
         self._optimizer.tell(self._space.to_levels([c.vector for c in due]), [self._value(c) for c in due])
+        self._failed += [c for c in due if c.state is State.FAILED]
         told = {c.id for c in due}
         self._untold = [c for c in self._untold if c.id not in told]
 

@@ -1,0 +1,140 @@
+"""`tiernas status`."""
+
+from __future__ import annotations
+
+import json as json_text
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from tiernas.cli.output import JsonOption, log_to_stderr, make_table, out, print_json
+from tiernas.cli.search import ConfigArgument, SetOption
+
+_REFRESH_S = 2.0
+
+_SHOWN_IF_ANY = ("running", "pending", "pruned", "failed", "dropped", "reused", "repeats_done", "finalists_done")
+"""Columns that a terminal of 80 characters has no room for together; most are empty most of the time."""
+
+_ROWS = 12
+"""Trainings and failures that are drawn; all of them are in the JSON document."""
+
+
+def status(
+    config: ConfigArgument,
+    set_: SetOption = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show what is done, running, failed and why."""
+    log_to_stderr()
+    from tiernas.config import load_config
+    from tiernas.status import read_status
+
+    loaded = load_config(config, set_ or ())
+    if watch:
+        _watch(lambda: read_status(loaded), json=json)
+    elif json:
+        print_json(read_status(loaded))
+    else:
+        out.print(draw(read_status(loaded)))
+
+
+def _watch(read: Any, *, json: bool) -> None:
+    """Shows it until Ctrl-C: drawn on a terminal, else a line each time something changed."""
+    try:
+        if out.is_terminal and not json:
+            with Live(draw(read()), console=out, auto_refresh=False, screen=False) as live:
+                while True:
+                    time.sleep(_REFRESH_S)
+                    live.update(draw(read()), refresh=True)
+        last = ""
+        while True:
+            found = read()
+            line = json_text.dumps(found, allow_nan=False) if json else line_of(found)
+            if json or line != last:
+                sys.stdout.write(line + "\n")
+                sys.stdout.flush()
+                last = line
+            time.sleep(_REFRESH_S)
+    except KeyboardInterrupt:
+        return
+
+
+def line_of(found: dict[str, Any]) -> str:
+    """The status in one line."""
+    parts = [f"{found['study']}: {len(found['running'])} running"]
+    for tier in found["tiers"]:
+        best = "" if tier["best_accuracy"] is None else f", best {tier['best_accuracy']:.4f}"
+        failed = f", {tier['failed']} failed" if tier["failed"] else ""
+        parts.append(f"tier {tier['tier']} ms {tier['ended']}/{tier['wanted']}{failed}{best}")
+    return "; ".join(parts + _pace(found))
+
+
+def draw(found: dict[str, Any]) -> RenderableType:
+    """The status as tables that fit into 80 characters."""
+    parts: list[RenderableType] = [_tiers(found), Text("; ".join(_pace(found)))]
+    parts += [_screen(tier) for tier in found["tiers"] if tier["screen"]]
+    if found["running"]:
+        parts.append(_running(found["running"]))
+    if failures := found["failures"]:
+        columns = {"tier": "tier (ms)", "candidate": "candidate", "reason": "failed because"}
+        parts.append(make_table(failures[-_ROWS:], columns, title=_title("failed", failures)))
+    return Group(*parts)
+
+
+def _tiers(found: dict[str, Any]) -> Table:
+    columns = {"tier": "tier (ms)", "done": "done", "running": "runs", "pending": "waits", "pruned": "pruned"}
+    columns |= {
+        "failed": "failed",
+        "dropped": "dropped",
+        "wanted": "of",
+        "bar": "",
+        "reused": "reused",
+        "repeats_done": "repeats",
+    }
+    columns |= {"finalists_done": "finalists", "best_accuracy": "best", "best_latency_ms": "ms"}
+    for key in _SHOWN_IF_ANY:
+        if not any(tier[key] for tier in found["tiers"]):
+            del columns[key]
+    rows = [tier | {"bar": ProgressBar(tier["wanted"], tier["ended"], width=10)} for tier in found["tiers"]]
+    return make_table(rows, columns, title=f"{found['study']}: {found['candidates']['done']} trainings done")
+
+
+def _running(running: list[dict[str, Any]]) -> Table:
+    columns = {"tier": "tier (ms)", "purpose": "for", "candidate": "candidate", "attempt": "try", "epoch": "epochs"}
+    columns |= {"since": "minutes", "worker": "worker", "gpu": "GPU"}
+    if not any(r["gpu"] for r in running):
+        del columns["gpu"]
+    rows = [r | {"epoch": f"{r['epochs']}/{r['of_epochs']}", "since": f"{r['minutes']:.1f}"} for r in running[:_ROWS]]
+    return make_table(rows, columns, title=_title("running", running))
+
+
+def _title(what: str, rows: list[Any]) -> str:
+    return f"{len(rows)} {what}" + (f", {_ROWS} of them shown" if len(rows) > _ROWS else "")
+
+
+def _screen(tier: dict[str, Any]) -> Table:
+    screen = tier["screen"]
+    spent = f"{screen['epochs_spent']} epochs trained instead of {screen['epochs_without']}"
+    columns = {"epochs": "after epochs", "reached": "reached", "pruned": "pruned", "pairs": "trained to the end"}
+    columns |= {"tau": "Kendall's tau", "tau_low": "from", "tau_high": "to"}
+    return make_table(screen["rungs"], columns, title=f"screen of tier {tier['tier']} ms: {spent}")
+
+
+def _pace(found: dict[str, Any]) -> list[str]:
+    server = found["server"]
+    parts = ["no server runs"] if server is None else [f"{server['clients']} clients, {server['idle']} idle"]
+    if found["paused"]:
+        parts.append("paused")
+    if found["ended_per_hour"] is not None:
+        hours = found["hours_to_go"]
+        left = f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.1f} hours"
+        parts += [f"{found['ended_per_hour']:.1f} trainings per hour", f"the search needs {left} more"]
+    return parts

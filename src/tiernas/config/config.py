@@ -1,0 +1,69 @@
+"""`SearchConfig`: a whole file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from tiernas.config.search_section import SearchSection
+from tiernas.config.section import Section
+from tiernas.config.sections import (
+    EngineSection,
+    FinalistsSection,
+    LatencySection,
+    StudySection,
+    TableSection,
+    TiersSection,
+)
+from tiernas.config.workers_section import WorkersSection
+from tiernas.errors import UsageError
+from tiernas.tiers import Tier, tiers_between
+from tiernas.training import DataConfig, RecipeConfig
+
+
+class SearchConfig(Section):
+    """A whole file."""
+
+    study: StudySection
+    data: DataConfig
+    recipe: RecipeConfig
+    engine: EngineSection = EngineSection()
+    latency: LatencySection = LatencySection()
+    tiers: TiersSection
+    search: SearchSection = SearchSection()
+    finalists: FinalistsSection
+    workers: WorkersSection = Field(default_factory=WorkersSection)
+    table: TableSection = TableSection()
+
+    def tier_list(self) -> Sequence[Tier]:
+        """The tiers, in order."""
+        return tiers_between(self.tiers.edges)
+
+    def check(self) -> None:
+        """Checks what more than one key decides.
+
+        Raises:
+            UsageError: Names the keys, their values and what is allowed.
+        """
+        self.tier_list()
+        rungs, epochs = self.search.screen.epochs, self.recipe.epochs
+        if rungs and rungs[-1] >= epochs:
+            raise UsageError(f"search.screen.epochs = {rungs}: each must be below recipe.epochs = {epochs}")
+        self.workers.check()
+
+    @property
+    def ledger(self) -> Path | str:
+        """The ledger: a file in the output folder, or a URL that may hold a password."""
+        return self.study.ledger or self.study.output / "ledger.sqlite"
+
+    @property
+    def checkpoints(self) -> str:
+        """The folder or URL of checkpoints and weights."""
+        return self.study.checkpoints or str(self.study.output / "checkpoints")
+
+    @property
+    def latency_table_path(self) -> Path:
+        """The latency table."""
+        return self.latency.table or self.study.output / "latency-table.jsonl"

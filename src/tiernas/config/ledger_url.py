@@ -1,0 +1,47 @@
+"""Where a ledger is, written without its password: `postgresql://me:${PASSWORD}@host/database`."""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import quote
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+
+_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^\s'\"]*@")
+"""A password may hold any of the characters that divide a URL, so everything up to the last @ is taken for it."""
+
+_KINDS = ("sqlite", "postgresql")
+
+
+def expand_ledger(text: str) -> str:
+    """Puts the values of environment variables in.
+
+    A variable that is a part of the URL is percent-encoded, so a password may have any characters; one that is the
+    whole text is taken as it is.
+
+    Raises:
+        ValueError: A variable is not set, or the result is no URL of a database that a ledger can be in.
+    """
+    whole = _VARIABLE.fullmatch(text) is not None
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in os.environ:
+            raise ValueError(f"names the environment variable {name!r}, which is not set")
+        return os.environ[name] if whole else quote(os.environ[name], safe="")
+
+    expanded = _VARIABLE.sub(value, text)
+    kind, colon, rest = expanded.partition("://")
+    if not colon or kind.partition("+")[0] not in _KINDS or not rest:
+        shown = repr(kind) if colon else "a path"
+        raise ValueError(
+            f"must be sqlite:///FILE or postgresql://USER:${{PASSWORD}}@HOST/DATABASE, not {shown}; "
+            "without it the ledger is a file in study.output"
+        )
+    return expanded
+
+
+def hide_password(text: str) -> str:
+    """The text with `***` in the place of the password of every URL in it."""
+    return _PASSWORD.sub(r"\1:***@", text)

@@ -1,0 +1,99 @@
+"""The `[search]` table of the file."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+import tiernas.search
+from tiernas.config.section import Section
+from tiernas.search import Optimizer
+from tiernas.study import Screen
+
+_OPTIMIZERS = {
+    "lamcts": "LaMctsOptimizer",
+    "thompson": "ThompsonOptimizer",
+    "trust_region": "TrustRegionOptimizer",
+    "tpe": "TpeOptimizer",
+    "evolution": "RegularizedEvolution",
+    "sobol": "SobolSearch",
+    "random": "RandomSearch",
+}
+"""Classes of `tiernas.search`, by name, because some of them take seconds to import."""
+
+
+def _known_optimizer(name: str) -> str:
+    if name not in _OPTIMIZERS:
+        raise ValueError(f"no such optimizer; there are: {', '.join(_OPTIMIZERS)}")
+    return name
+
+
+def _increasing(epochs: list[int]) -> list[int]:
+    if any(later <= earlier for earlier, later in pairwise(epochs)):
+        raise ValueError("must increase")
+    return epochs
+
+
+class ScreenSection(Section):
+    """Cheap first: which trainings of the search end early.
+
+    Attributes:
+        epochs: Epochs after which a training is compared to the others, such as [2, 6]; increasing, each below
+            `recipe.epochs`. Empty: every training goes to its end.
+        keep: Part that goes on at each of them.
+        audit: Of so many candidates one goes on whatever its accuracy is: they show whether the screen can be relied
+            on (`tiernas status`).
+    """
+
+    epochs: Annotated[list[Annotated[int, Field(ge=1)]], AfterValidator(_increasing)] = Field(default_factory=list)
+    keep: Annotated[float, Field(gt=0, lt=1)] = 1 / 3
+    audit: Annotated[int, Field(ge=2)] = 8
+
+
+class SearchSection(Section):
+    """The search of each tier.
+
+    Attributes:
+        optimizer: Who proposes networks; "tpe" needs the extra `optuna`.
+        trainings: Networks that are trained per tier: those that the screen ends early count, those whose accuracy is
+            reused do not. `tiernas control trainings` changes it while a search runs.
+        order: "reproducible": what is proposed depends on results alone, not on timing, so the same file finds the
+            same networks again; best for a few workers of one speed. "asynchronous": each proposal uses every result
+            that is there, and no worker waits for another one; best for many workers or unequal ones.
+        pending: Of the reproducible order: earlier networks of the tier whose result may still be missing when one is
+            proposed. At most one worker more is busy; with fewer, proposals know more.
+        reuse: Output folders of other searches, or their ledgers, of the same space, data and recipe: their accuracies
+            are known from the start, whatever device they were for. Taken over when the search of a tier begins.
+        screen: Which trainings end early.
+    """
+
+    optimizer: Annotated[str, AfterValidator(_known_optimizer)] = "lamcts"
+    trainings: Annotated[int, Field(ge=1)] = 40
+    order: Literal["reproducible", "asynchronous"] = "reproducible"
+    pending: Annotated[int, Field(ge=0)] = 3
+    reuse: list[Path] = Field(default_factory=list)
+    screen: ScreenSection = ScreenSection()
+
+    @property
+    def optimizer_class(self) -> type[Optimizer]:
+        """Who proposes networks; imported now.
+
+        Raises:
+            NotInstalledError: It needs a package that is missing.
+        """
+        found: type[Optimizer] = getattr(tiernas.search, _OPTIMIZERS[self.optimizer])
+        return found
+
+    @property
+    def distance(self) -> int | None:
+        """How many of the latest candidates may be without a result when one is proposed; None: any number."""
+        return self.pending if self.order == "reproducible" else None
+
+    @property
+    def screen_rule(self) -> Screen | None:
+        """What the screen decides by; None where every training goes to its end."""
+        screen = self.screen
+        return Screen(tuple(screen.epochs), screen.keep, screen.audit, self.distance) if screen.epochs else None

@@ -1,0 +1,113 @@
+"""The small tables of the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from tiernas.config.ledger_url import expand_ledger
+from tiernas.config.section import Section
+from tiernas.latency.advice import ACCURACY_BUDGET_POINTS
+from tiernas.spaces import get_space
+from tiernas.tiers import DEFAULT_POOL_NETWORKS
+
+
+def _known_space(name: str) -> str:
+    get_space(name)
+    return name
+
+
+class StudySection(Section):
+    """What is searched, and where the results go.
+
+    Attributes:
+        name: Name of the study; entries of the model table begin with it.
+        space: Name of the search space.
+        output: Folder for the ledger, checkpoints, latency table, logs and report.
+        seed: Seed of everything that is random.
+        ledger: URL of the database that the ledger is in, `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; by
+            default a file in the output folder. `${NAME}` is replaced by that environment variable.
+        checkpoints: Folder of checkpoints and weights, or an fsspec URL such as `s3://BUCKET/FOLDER`; all nodes must
+            see it. By default a folder in the output folder.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+    space: Annotated[str, AfterValidator(_known_space)] = "gpunet-small"
+    output: Path
+    seed: Annotated[int, Field(ge=0)] = 0
+    ledger: Annotated[str | None, AfterValidator(lambda url: url and expand_ledger(url)), Field(repr=False)] = None
+    checkpoints: Annotated[str | None, Field(min_length=1)] = None
+
+
+class EngineSection(Section):
+    """What the networks will be deployed on.
+
+    Attributes:
+        name: Deployment engine.
+        precision: Precision of the engine.
+        batch: Images per inference.
+        threads: Threads of one inference.
+    """
+
+    name: str = "openvino"
+    precision: str = "fp32"
+    batch: Annotated[int, Field(ge=1)] = 1
+    threads: Annotated[int, Field(ge=1)] = 1
+
+
+class LatencySection(Section):
+    """The latency table.
+
+    Attributes:
+        table: File of the table; by default `latency-table.jsonl` in the output folder. Built if it is missing.
+        networks: Whole networks that a table is built from.
+        other_device: Accept a table of another device; finalists are measured here all the same.
+    """
+
+    table: Path | None = None
+    networks: Annotated[int, Field(ge=10)] = 100
+    other_device: bool = False
+
+
+class TiersSection(Section):
+    """The latency tiers.
+
+    Attributes:
+        edges: Increasing latencies in ms: [0.2, 0.4, 0.8] makes the tiers 0.2-0.4 and 0.4-0.8.
+        pool: Sobol samples that are sorted into the tiers.
+    """
+
+    edges: Annotated[list[float], Field(min_length=2)]
+    pool: Annotated[int, Field(ge=1, le=2**24)] = DEFAULT_POOL_NETWORKS
+
+
+class FinalistsSection(Section):
+    """The best of each tier, which become entries of the model table.
+
+    Attributes:
+        per_tier: How many of each tier; 0 ends after the search.
+        repeats: Other seeds with which the best are trained once more, by the recipe of the search, before finalists
+            are chosen by their mean; 0 chooses by the accuracy of the search.
+        repeat_best: How many of each tier are trained with other seeds.
+        epochs: Epochs of their training.
+        accuracy_budget_points: Accuracy that a low precision of the engine may lose, in percentage points; an entry
+            that loses more is kept but never recommended.
+    """
+
+    per_tier: Annotated[int, Field(ge=0)] = 2
+    repeats: Annotated[int, Field(ge=0)] = 1
+    repeat_best: Annotated[int, Field(ge=1)] = 4
+    epochs: Annotated[int, Field(ge=1)]
+    accuracy_budget_points: Annotated[float, Field(ge=0)] = ACCURACY_BUDGET_POINTS
+
+
+class TableSection(Section):
+    """The model table.
+
+    Attributes:
+        path: Folder of the table; other studies may write to the same one.
+    """
+
+    path: Path = Path("model-table")

@@ -1,0 +1,64 @@
+"""The `[workers]` table of the file."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tiernas.config.section import Section
+from tiernas.errors import UsageError
+from tiernas.executors import RaySettings
+
+
+class WorkersSection(Section):
+    """Where candidates are trained.
+
+    Attributes:
+        executor: "local": processes of this machine, one thread each. "ray": the nodes of a Ray cluster.
+        count: How many at the same time. By default one per core (local), or as many as fit on the cluster (ray).
+        address: Ray only: "auto", or HOST:PORT of the head; by default Ray is started on this machine alone.
+        cpus: Ray only: cores of each candidate.
+        gpus: Ray only: GPUs of each candidate; a fraction shares one.
+        time_limit_minutes: A training that takes longer is ended and tried again, three times in all, each from the
+            last checkpoint; by default there is no limit.
+    """
+
+    executor: Literal["local", "ray"] = "local"
+    count: Annotated[int | None, Field(ge=1)] = None
+    address: str | None = None
+    cpus: Annotated[float, Field(ge=0)] = 1
+    gpus: Annotated[float, Field(ge=0)] = 0
+    time_limit_minutes: Annotated[float | None, Field(gt=0)] = None
+
+    @property
+    def processes(self) -> int:
+        """Worker processes of the local executor."""
+        return self.count or len(os.sched_getaffinity(0))
+
+    @property
+    def ray_settings(self) -> RaySettings:
+        """What the Ray executor is told.
+
+        Raises:
+            UsageError: A value is not allowed.
+        """
+        return RaySettings(address=self.address, count=self.count, cpus=self.cpus, gpus=self.gpus)
+
+    def check(self) -> None:
+        """Checks what more than one key decides.
+
+        Raises:
+            UsageError: Names the key, its value and what is allowed.
+        """
+        if self.executor == "ray":
+            self.ray_settings  # noqa: B018 (raises)
+            return
+        for key in ("address", "cpus", "gpus"):
+            value = getattr(self, key)
+            if value != type(self).model_fields[key].default:
+                raise UsageError(
+                    f"workers.{key} = {value!r}: only for workers.executor = 'ray'; workers of this machine train on "
+                    "one core each. Remove it, or set workers.executor = 'ray'"
+                )

@@ -1,0 +1,107 @@
+"""The state of a search as plain values; read from the ledger alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from tiernas.config import SearchConfig
+from tiernas.ledger import Ledger, Purpose, Running, State, Study
+from tiernas.study import report_screen
+
+_WINDOW = dt.timedelta(hours=1)
+"""Throughput is that of the last hour, so that it follows clients that come and go."""
+
+
+def read_status(config: SearchConfig) -> dict[str, Any]:
+    """The state of a search; fast on 100,000 candidates, but for the report of a screen.
+
+    Returns:
+        `study`; `time` (UTC); `server` (None where none works; else `name`, `clients` and how many are `idle`);
+        `paused`; `candidates` (number by state, over all tiers); `tiers` (for each its candidates by state, its
+        finalists, its best, what was reused and what the screen did); `running` (what each client does);
+        `ended_per_hour` (trainings that ended in the last hour, or since the search began) and `hours_to_go` (of the
+        trainings of the search, without repeats and finalists), both None where nothing runs; and `failures` (each
+        failed candidate with its reason).
+
+    Raises:
+        NothingFoundError: The search has not begun.
+    """
+    now = dt.datetime.now(dt.UTC)
+    with Ledger.of_begun_search(config.ledger) as ledger:
+        orders, serving = ledger.orders(), ledger.serving()
+        wanted = orders.trainings or config.search.trainings
+        studies = ledger.studies()
+        tiers = [_tier(config, ledger, study, wanted) for study in studies]
+        running = [_running(config, r, now) for r in ledger.running()]
+        per_hour = _ended_per_hour(ledger, studies, now) if running else None
+        failures = [asdict(f) for f in ledger.failures()]
+    left = wanted * (len(config.tier_list()) - len(tiers)) + sum(max(0, wanted - tier["ended"]) for tier in tiers)
+    working = serving is not None and serving.alive
+    return {
+        "study": config.study.name,
+        "time": now.isoformat(timespec="seconds"),
+        "server": {"name": str(serving.server), "clients": serving.clients, "idle": serving.idle}
+        if serving is not None and working
+        else None,
+        "paused": orders.paused,
+        "candidates": {str(state): sum(tier[str(state)] for tier in tiers) for state in State},
+        "tiers": tiers,
+        "running": running,
+        "ended_per_hour": per_hour,
+        "hours_to_go": left / per_hour if per_hour else None,
+        "failures": [
+            {"tier": f["study"], "purpose": str(f["purpose"]), "candidate": f["number"], "reason": f["reason"]}
+            for f in failures
+        ],
+    }
+
+
+def _tier(config: SearchConfig, ledger: Ledger, study: Study, wanted: int) -> dict[str, Any]:
+    states = ledger.count(study)
+    repeats, finalists = ledger.count(study, Purpose.REPEAT), ledger.count(study, Purpose.FINAL)
+    best = ledger.best(study)
+    screen = config.search.screen_rule
+    report = asdict(report_screen(ledger.candidates(study), screen, config.recipe.epochs)) if screen else None
+    return {
+        "tier": study.name,
+        **{str(state): states[state] for state in State},
+        "ended": states.total() - states[State.PENDING] - states[State.RUNNING],
+        "wanted": wanted,
+        "repeats": repeats.total(),
+        "repeats_done": repeats.total() - repeats[State.PENDING] - repeats[State.RUNNING],
+        "finalists": finalists.total(),
+        "finalists_done": finalists[State.DONE],
+        "best_candidate": best.number if best else None,
+        "best_accuracy": best.accuracy if best else None,
+        "best_repeated": best.repeated if best else None,
+        "best_latency_ms": best.estimated_latency_ms if best else None,
+        "reused": ledger.count(study, reused=True).total(),
+        "reused_from": study.reused or {},
+        "screen": report,
+    }
+
+
+def _running(config: SearchConfig, running: Running, now: dt.datetime) -> dict[str, Any]:
+    epochs = config.finalists.epochs if running.purpose is Purpose.FINAL else config.recipe.epochs
+    return {
+        "tier": running.study,
+        "purpose": str(running.purpose),
+        "candidate": running.number,
+        "attempt": running.attempt,
+        "epochs": running.epochs,
+        "of_epochs": epochs,
+        "minutes": (now - running.started_at).total_seconds() / 60,
+        "worker": running.worker,
+        "node": running.node,
+        "gpu": running.gpu,
+    }
+
+
+def _ended_per_hour(ledger: Ledger, studies: Sequence[Study], now: dt.datetime) -> float | None:
+    """Trainings that ended in the last hour, or since the search began, per hour; None where none has."""
+    since = max(now - _WINDOW, min(study.created_at for study in studies))
+    ended, hours = ledger.ended_since(since), (now - since) / dt.timedelta(hours=1)
+    return ended / hours if ended and hours > 0 else None

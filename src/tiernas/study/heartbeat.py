@@ -1,0 +1,62 @@
+"""Keeps the lease of the server while it measures, proposes or waits."""
+
+from __future__ import annotations
+
+import threading
+from typing import Self
+
+from tiernas.errors import UsageError
+from tiernas.ledger import Lease, LeaseLostError
+
+LEASE_S = 30.0
+"""After so long another node may take over from a server that is gone without a word."""
+
+_RENEW_S = 5.0
+"""A lease outlives five renewals that fail."""
+
+
+class Heartbeat:
+    """Renews a lease from a thread of its own; used as a context manager.
+
+    Args:
+        lease: The lease that this process holds.
+    """
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._load = 0, 0
+        self._lost: LeaseLostError | None = None
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+
+    def __call__(self, clients: int, idle: int) -> None:
+        """Takes what the next renewal tells of the clients.
+
+        Args:
+            clients: How many trainings could run at once.
+            idle: How many of these have nothing to do.
+
+        Raises:
+            LeaseLostError: Another server has taken over.
+        """
+        self._load = clients, idle
+        if self._lost is not None:
+            raise self._lost
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._ending.wait(_RENEW_S):
+            try:
+                self._lease.renew(*self._load)
+            except LeaseLostError as error:
+                self._lost = error
+                return
+            except UsageError:  # the database is busy or away; what the server itself writes will tell
+                continue

@@ -1,0 +1,232 @@
+"""The loop of a study: ask, train, tell; everything it knows is in the ledger."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tiernas.errors import TiernasError, UsageError
+from tiernas.executors import Blocked, EpochDone, Event, Failed, Finished, Paused
+from tiernas.executors.mirror import remove_checkpoints
+from tiernas.ledger import Candidate, Purpose, State, Study
+from tiernas.study.changes import take_over
+from tiernas.study.events import record
+
+if TYPE_CHECKING:
+    from tiernas.study.trainings import Trainings
+
+_log = logging.getLogger(__name__)
+
+_POLL_S = 0.5
+"""How often the server looks whether it has been asked to stop."""
+
+_CLIENTS_PER_PROPOSAL_AHEAD = 16
+"""In the asynchronous order one candidate waits for so many clients. Results come one after the other, and the queue
+bridges the time of a proposal: with clients whose trainings take 60 s and 0.15 s for a proposal, 16 clients end one
+training in 4 s; a longer queue would only hold proposals that know less."""
+
+Propose = Callable[[Sequence[Candidate], int], Candidate | None]
+"""Given the candidates and the number of idle workers, proposes the next candidate, or nothing for now."""
+
+
+class StoppedError(TiernasError):
+    """The user asked to stop, and everything is saved."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped; everything is saved, and the same command continues")
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    candidate: Candidate
+    began_s: float
+
+
+class Run:
+    """One call of `Trainings.run`, whose arguments it has."""
+
+    def __init__(
+        self, trainings: Trainings, study: Study, purpose: Purpose, propose: Propose | None, wanted: int
+    ) -> None:
+        self._with = trainings
+        self._study = study
+        self._purpose = purpose
+        self._propose = propose
+        self._wanted = wanted
+        self._candidates = list(trainings.ledger.candidates(study, purpose))
+        self._waiting = deque(c for c in self._candidates if c.state is State.PENDING)
+        self._running: dict[int, _Running] = {}
+        self._own = sum(c.origin is None for c in self._candidates)
+        self._orders = trainings.ledger.orders()
+        self._looked_s = time.monotonic()
+
+    def complete(self) -> Sequence[Candidate]:
+        """See `Trainings.run`."""
+        if self._orders.paused:
+            _log.warning("paused: no training starts until: tiernas control resume")
+        self._watch()
+        while True:
+            changed = self._obey()
+            if self._with.report is not None:
+                self._with.report(self._with.executor.clients, self._with.executor.free)
+            stop = self._with.stop()
+            ahead = False if stop or self._orders.paused else self._feed()
+            if not self._running and (stop or not (self._waiting or self._orders.paused)):
+                if stop:
+                    raise StoppedError
+                return self._candidates
+            changed += self._receive(0 if ahead else _POLL_S)
+            if changed + self._end_overdue():
+                self._watch()
+
+    @property
+    def _wanted_now(self) -> int:
+        return self._wanted if self._orders.trainings is None else self._orders.trainings
+
+    def _obey(self) -> int:
+        """Looks for orders of the user; returns how many candidates they changed."""
+        if time.monotonic() - self._looked_s < _POLL_S:
+            return 0
+        before, self._orders = self._orders, self._with.ledger.orders()
+        self._looked_s = time.monotonic()
+        if self._orders.changed == before.changed:
+            return 0
+        if self._orders.paused != before.paused:
+            record("paused" if self._orders.paused else "resumed")
+            _log.warning("paused: what runs goes on" if self._orders.paused else "resumed")
+        if self._orders.trainings != before.trainings:
+            record("trainings", wanted=self._orders.trainings)
+        changed = take_over(self._candidates, self._with.ledger.candidates(self._study, self._purpose))
+        for candidate in changed:
+            if candidate.state is State.DROPPED:
+                self._drop(candidate)
+            elif candidate.state is State.PENDING:
+                self._record("requeued", candidate)
+                self._waiting.append(candidate)
+        return len(changed)
+
+    def _drop(self, candidate: Candidate) -> None:
+        self._record("dropped", candidate, reason=candidate.reason)
+        if candidate.id in self._running:
+            self._with.executor.cancel(candidate.id)
+            del self._running[candidate.id]
+        elif candidate in self._waiting:
+            self._waiting.remove(candidate)
+
+    def _feed(self) -> bool:
+        """Gives every client something to do; returns whether a candidate was proposed for one that is busy still."""
+        executor = self._with.executor
+        while True:
+            while self._waiting and executor.free:
+                self._submit(self._waiting.popleft())
+            if self._propose is None or self._own >= self._wanted_now:
+                return False
+            idle = executor.free + executor.clients // _CLIENTS_PER_PROPOSAL_AHEAD - len(self._waiting)
+            if not self._running and not self._waiting:
+                idle = max(1, idle)  # even where no client is there yet
+            proposed = self._propose(self._candidates, idle)
+            if proposed is None:
+                return False
+            self._candidates.append(proposed)
+            self._waiting.append(proposed)
+            self._own += 1
+            self._record("proposed", proposed, estimated_latency_ms=proposed.estimated_latency_ms)
+            if not executor.free:
+                return True
+
+    def _submit(self, candidate: Candidate) -> None:
+        placed = self._with.executor.submit(self._with.job(self._study, candidate))
+        self._running[candidate.id] = _Running(candidate, time.monotonic())
+        if self._with.ledger.start(candidate, placed.worker, placed.node, placed.gpu) is State.DROPPED:
+            self._drop(candidate)
+            return
+        self._record(
+            "started",
+            candidate,
+            attempt=len(candidate.attempts),
+            worker=placed.worker,
+            node=placed.node,
+            gpu=placed.gpu,
+        )
+
+    def _receive(self, timeout_s: float) -> int:
+        """Records what the executor reports; returns how many candidates do not run any more."""
+        left = 0
+        for event in self._with.executor.poll(timeout_s):
+            if event.job_id not in self._running:  # dropped by an event before this one
+                continue
+            candidate = self._running[event.job_id].candidate
+            self._take(candidate, event)
+            if candidate.state is State.DROPPED:
+                self._drop(candidate)
+                left += 1
+                continue
+            if candidate.state is State.PRUNED:  # it never goes on, and checkpoints are large
+                remove_checkpoints(self._with.place(self._study, candidate))
+            left += self._leave(candidate)
+        return left
+
+    def _end_overdue(self) -> int:
+        """Ends the attempts that took too long; returns how many."""
+        limit_s = self._with.time_limit_s
+        if limit_s is None:
+            return 0
+        now_s = time.monotonic()
+        overdue = [r.candidate for r in self._running.values() if now_s - r.began_s > limit_s]
+        for candidate in overdue:
+            self._with.executor.cancel(candidate.id)
+            minutes = f"{limit_s / 60:.4g}"
+            self._fail(candidate, f"took longer than workers.time_limit_minutes = {minutes}", retry=True)
+            if candidate.id in self._running:
+                self._leave(candidate)
+        return len(overdue)
+
+    def _leave(self, candidate: Candidate) -> bool:
+        if candidate.state is State.RUNNING:
+            return False
+        del self._running[candidate.id]
+        if candidate.state is State.PENDING:
+            self._waiting.appendleft(candidate)  # what has begun goes first
+        return True
+
+    def _take(self, candidate: Candidate, event: Event) -> None:
+        ledger, screen = self._with.ledger, self._with.screen
+        match event:
+            case EpochDone(epochs=epochs):
+                ledger.progress(candidate, epochs)
+                self._record("epoch", candidate, logging.DEBUG, epochs=epochs)
+            case Paused(epochs=epochs, accuracy=accuracy):
+                assert screen is not None
+                kept = screen.keeps(candidate, accuracy, self._candidates)
+                prune = not kept and not screen.audits(candidate)
+                ledger.pause(candidate, epochs, accuracy, kept=kept, prune=prune)
+                self._record("pruned" if prune else "rung", candidate, epochs=epochs, accuracy=accuracy)
+            case Finished(accuracy=accuracy, result=result):
+                ledger.finish(candidate, accuracy, result)
+                self._record("finished", candidate, accuracy=accuracy, attempt=len(candidate.attempts))
+            case Blocked(reason=reason):
+                self._record("blocked", candidate, logging.ERROR, reason=reason)
+                ledger.reclaim(reason)
+                raise UsageError(f"candidate {candidate.number}: {reason}. The same command continues then.")
+            case Failed(reason=reason, retry=retry):
+                self._fail(candidate, reason, retry=retry)
+
+    def _fail(self, candidate: Candidate, reason: str, *, retry: bool) -> None:
+        again = self._with.ledger.fail(candidate, reason, retry=retry) is State.PENDING
+        if candidate.state is State.DROPPED:
+            return
+        self._record("again" if again else "failed", candidate, logging.WARNING, reason=reason)
+        _log.warning("candidate %d %s: %s", candidate.number, "is tried again" if again else "failed", reason)
+
+    def _record(self, event: str, candidate: Candidate, level: int = logging.INFO, **fields: Any) -> None:
+        who = {"tier": self._study.name, "purpose": str(self._purpose), "candidate": candidate.number}
+        record(event, level=level, **who, **fields)
+
+    def _watch(self) -> None:
+        searched = self._propose is not None
+        wanted = self._wanted_now if searched else len(self._candidates)
+        self._with.watch(self._study, self._purpose, self._candidates, wanted)

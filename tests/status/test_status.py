@@ -1,0 +1,130 @@
+"""The status of a search, and how it looks in 80 characters."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import math
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tiernas.cli.status import draw, line_of
+from tiernas.config import SearchConfig, load_config
+from tiernas.ledger import Ledger, Purpose, Server
+from tiernas.spaces import get_space
+from tiernas.status import read_status
+
+FILE = """
+[study]
+name = "mine"
+output = "{folder}/run"
+[data]
+kind = "digits"
+[recipe]
+epochs = 3
+[tiers]
+edges = [0.2, 0.4, 0.8]
+[search]
+trainings = 6
+[finalists]
+epochs = 9
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> SearchConfig:
+    """A search whose first tier has two trainings done, one failed, one running and one waiting."""
+    (tmp_path / "mine.toml").write_text(FILE.format(folder=tmp_path))
+    (tmp_path / "run").mkdir()
+    config = load_config(tmp_path / "mine.toml")
+    space = get_space("gpunet-small")
+    with Ledger(config.ledger) as ledger:
+        study = ledger.open_study("0.2-0.4", {})
+        candidates = [ledger.propose(study, x, space.decode(x).digest, 0.3) for x in space.sample(5, seed=0)]
+        for candidate in candidates[:4]:
+            ledger.start(candidate, f"node-3:{1000 + candidate.number}")
+        ledger.finish(candidates[0], 0.81, {})
+        ledger.finish(candidates[1], 0.84, {})
+        ledger.fail(candidates[2], "diverged in epoch 2", retry=False)
+        ledger.progress(candidates[3], 2)
+    return config
+
+
+def test_what_each_client_does_and_how_long_it_will_take(config: SearchConfig) -> None:
+    found = read_status(config)
+    (running,) = found["running"]
+    assert (running["candidate"], running["epochs"], running["of_epochs"]) == (3, 2, 3)
+    assert running["worker"] == "node-3:1003"
+    assert running["minutes"] >= 0
+    assert found["ended_per_hour"] > 0
+    assert found["hours_to_go"] == pytest.approx((3 + 6) / found["ended_per_hour"])  # 3 of this tier, 6 of the next
+    assert found["failures"] == [
+        {"tier": "0.2-0.4", "purpose": "search", "candidate": 2, "reason": "diverged in epoch 2"}
+    ]
+    assert "mine: 1 running; tier 0.2-0.4 ms 3/6, 1 failed, best 0.8400; " in line_of(found)
+
+
+def test_throughput_is_that_of_the_last_hour(config: SearchConfig) -> None:
+    def age(table: str, column: str, number: int, hours: float) -> None:
+        time = dt.datetime.now(dt.UTC) - dt.timedelta(hours=hours)
+        with closing(sqlite3.connect(str(config.ledger))) as connection:
+            connection.execute(f"UPDATE {table} SET {column} = ? WHERE id = ?", (time.replace(tzinfo=None), number))
+            connection.commit()
+
+    age("studies", "created_at", 1, 5)
+    age("candidates", "finished_at", 1, 3)
+    assert read_status(config)["ended_per_hour"] == pytest.approx(2)
+    with Ledger(config.ledger) as ledger:
+        assert ledger.reclaim("the server ended") == 1
+    found = read_status(config)
+    assert (found["ended_per_hour"], found["hours_to_go"], found["running"]) == (None, None, [])
+
+
+def test_who_serves_and_what_was_ordered(config: SearchConfig) -> None:
+    assert read_status(config)["server"] is None
+    with Ledger(config.ledger) as ledger, ledger.serve(Server.here(), 30) as lease:
+        lease.renew(8, 1)
+        ledger.pause_study(True)
+        ledger.set_trainings(9)
+        ledger.drop("0.2-0.4", 4, Purpose.SEARCH, "too slow")
+        found = read_status(config)
+    assert found["server"] == {"name": str(Server.here()), "clients": 8, "idle": 1}
+    assert found["paused"]
+    assert (found["tiers"][0]["wanted"], found["tiers"][0]["dropped"], found["tiers"][0]["ended"]) == (9, 1, 4)
+    assert "; 8 clients, 1 idle; paused" in line_of(found)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_it_fits_the_terminal(config: SearchConfig, columns: int) -> None:
+    console = Console(file=io.StringIO(), width=columns)
+    console.print(draw(read_status(config)))
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    assert "…" not in shown
+    for text in ("2 trainings done", "node-3:1003", "2/3", "diverged in epoch 2", "trainings per hour"):
+        assert text in shown
+    assert max(len(line) for line in shown.splitlines()) <= columns
+
+
+def test_watch_prints_a_document_per_line_until_it_is_interrupted(config: SearchConfig, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "tiernas", "status", str(tmp_path / "mine.toml"), "--watch", "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, preexec_fn=_obey_ctrl_c) as process:
+        assert process.stdout is not None
+        first, second = (json.loads(process.stdout.readline()) for _ in range(2))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+    assert first["tiers"] == second["tiers"]
+    assert not math.isnan(first["ended_per_hour"])
+
+
+def _obey_ctrl_c() -> None:
+    """Tests that run in the background of a shell are started deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,0 +1,102 @@
+"""What the loop does beside proposing: limits of time, and a record of what happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.study.conftest import Simulated, proposals, trainings
+
+from tiernas.executors import EpochDone, Event, Failed, Job
+from tiernas.ledger import Ledger, Outcome, Purpose, State
+from tiernas.study import recording
+
+
+class Hanging(Simulated):
+    """The first attempt at job 2, and every attempt at job 3, never ends."""
+
+    def __init__(self) -> None:
+        super().__init__(2, lambda _: 1.0)
+        self.cancelled: list[int] = []
+
+    def poll(self, timeout_s: float) -> Sequence[Event]:
+        running = [entry for entry in self._running if not self._hangs(entry[2])]
+        return super().poll(timeout_s) if running and running[0] == min(self._running) else []
+
+    def _hangs(self, job: Job) -> bool:
+        return job.id == 3 or (job.id == 2 and job.id not in self.cancelled)
+
+    def cancel(self, job_id: int) -> None:
+        self.cancelled.append(job_id)
+        super().cancel(job_id)
+
+
+def test_a_training_that_takes_too_long_is_ended_and_tried_again(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    study = ledger.open_study("tier", {})
+    executor = Hanging()
+    loop = replace(trainings(ledger, executor), time_limit_s=0.02)
+    loop.run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 5)
+    first, second, third, *others = ledger.candidates(study)
+    assert {c.state for c in (first, second, *others)} == {State.DONE}
+    assert third.state is State.FAILED
+    assert third.reason == "took longer than workers.time_limit_minutes = 0.0003333"
+    assert [a.outcome for a in second.attempts][-2:] == [Outcome.FAILED, Outcome.DONE]
+    assert [a.outcome for a in third.attempts] == [Outcome.FAILED] * 3
+    assert executor.cancelled.count(3) == 3
+
+
+def test_every_event_is_a_line_of_json(tmp_path: Path) -> None:
+    class Reporting(Simulated):
+        def poll(self, timeout_s: float) -> Sequence[Event]:
+            (event,) = super().poll(timeout_s)
+            return [EpochDone(event.job_id, 1), event]
+
+        def end(self, job: Job) -> Event:
+            return Failed(job.id, "diverged", retry=False) if job.id == 2 else super().end(job)
+
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    study = ledger.open_study("tier", {})
+    with recording(tmp_path):
+        trainings(ledger, Reporting(1, lambda _: 1.0)).run(
+            study, Purpose.SEARCH, proposals(ledger, study, None).next, 2
+        )
+    trainings(ledger, Reporting(1, lambda _: 1.0)).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 3)
+    found: list[dict[str, Any]] = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [(e["event"], e.get("candidate"), e["level"]) for e in found] == [
+        ("proposed", 0, "info"),
+        ("started", 0, "info"),
+        ("epoch", 0, "debug"),
+        ("finished", 0, "info"),
+        ("proposed", 1, "info"),
+        ("started", 1, "info"),
+        ("epoch", 1, "debug"),
+        ("failed", 1, "warning"),
+        ("log", None, "warning"),
+    ]
+    assert found[1].keys() == {"time", "level", "event", "tier", "purpose", "candidate", "attempt", "worker", "node"}
+    assert all(e["time"].endswith("+00:00") for e in found)
+    assert found[-2]["reason"] == "diverged"
+
+
+@pytest.mark.parametrize(("clients", "expected"), [(4, 0), (32, 1)])
+def test_with_many_clients_a_candidate_waits_for_the_next_one_that_is_idle(
+    tmp_path: Path, clients: int, expected: int
+) -> None:
+    waiting: list[int] = []
+
+    class Counting(Simulated):
+        def poll(self, timeout_s: float) -> Sequence[Event]:
+            waiting.append(sum(c.state is State.PENDING for c in ledger.candidates(study)))
+            return super().poll(timeout_s)
+
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    study = ledger.open_study("tier", {})
+    trainings(ledger, Counting(clients, lambda job: 1.0 + job.id)).run(
+        study, Purpose.SEARCH, proposals(ledger, study, None).next, clients + 4
+    )
+    assert waiting[:4] == [expected] * 4
