@@ -34,8 +34,8 @@ def test_pool_finds_what_rating_every_row_finds(margin: float) -> None:
     new = rng.random(900) < 0.7
     beliefs = surrogate.believe(features[np.argsort(-surrogate.predict(features)[0])[:60]])
     allowed = {row.tobytes() for row in rows[new]}
-    found, promise = Pool(rows, surrogate, features, margin).most_promising(
-        5, beliefs, lambda X: np.array([row.tobytes() in allowed for row in X])
+    found, promise = Pool(rows, surrogate, features).most_promising(
+        5, beliefs, lambda X: np.array([row.tobytes() in allowed for row in X]), margin
     )
     every = beliefs.promise(surrogate.project(features), margin)
     every[[row.tobytes() not in allowed for row in rows]] = -np.inf

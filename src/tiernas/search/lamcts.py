@@ -68,7 +68,7 @@ class LaMctsOptimizer(Optimizer):
         self._n_initial = check_initial(n_initial)
         self._exploration = exploration
         self._learner = Learner(self._history, self._lattice, self._supply, leaf_size, self._seed, compress)
-        self._pools: tuple[Learned, dict[tuple[Region, float], Pool]] | None = None
+        self._pools: tuple[Learned, dict[Region, Pool]] | None = None
 
     def _propose(self, rng: np.random.Generator) -> IntArray | None:
         if len(self._history.observed[1]) < self._n_initial:
@@ -79,7 +79,7 @@ class LaMctsOptimizer(Optimizer):
         surrogate = learned.surrogate(region)
         beliefs = surrogate.believe(pending)
         margin = _MARGINS[rng.integers(len(_MARGINS))]
-        rows, promise = self._pool(learned, region, margin).most_promising(CLIMBERS, beliefs, self._supply.is_new)
+        rows, promise = self._pool(learned, region).most_promising(CLIMBERS, beliefs, self._supply.is_new, margin)
         if not len(rows):
             return self._supply.draw_one(rng)
 
@@ -93,14 +93,13 @@ class LaMctsOptimizer(Optimizer):
 
         return climb(rows, promise, rate, self._lattice, self._supply, rng)
 
-    def _pool(self, learned: Learned, region: Region, margin: float) -> Pool:
-        """The candidates of a region and margin; all proposals made at the same state of knowledge share them."""
+    def _pool(self, learned: Learned, region: Region) -> Pool:
+        """The candidates of a region; all proposals made at the same state of knowledge share them."""
         if self._pools is None or self._pools[0] is not learned:
             self._pools = learned, {}
         pools = self._pools[1]
-        key = region, margin
-        if key not in pools:
+        if region not in pools:
             rng = np.random.default_rng([self._seed, len(learned.y), len(region.members)])
             rows = gather_candidates(learned.parents(region), self._lattice, self._supply, rng)
-            pools[key] = Pool(rows, learned.surrogate(region), self._learner.encode(rows), margin)
-        return pools[key]
+            pools[region] = Pool(rows, learned.surrogate(region), self._learner.encode(rows))
+        return pools[region]

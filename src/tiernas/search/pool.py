@@ -23,17 +23,16 @@ class Pool:
         rows: `m x d` rows.
         surrogate: Rates them.
         Z: `m x f` features of the rows.
-        margin: What an improvement must exceed; see `Surrogate.promise`.
     """
 
-    def __init__(self, rows: IntArray, surrogate: Surrogate, Z: FloatArray, margin: float = 0.0) -> None:
+    def __init__(self, rows: IntArray, surrogate: Surrogate, Z: FloatArray) -> None:
         self._rows = rows
         self._at = surrogate.project(Z)
-        self._margin = margin
-        self._bound = surrogate.promise(self._at, margin)
+        self._surrogate = surrogate
+        self._bounds: dict[float, FloatArray] = {}
 
     def most_promising(
-        self, n: int, beliefs: Surrogate | Beliefs, is_new: Callable[[IntArray], BoolArray]
+        self, n: int, beliefs: Surrogate | Beliefs, is_new: Callable[[IntArray], BoolArray], margin: float = 0.0
     ) -> tuple[IntArray, FloatArray]:
         """Finds the `n` new rows that promise most. No row may have ceased to be pending since the last call.
 
@@ -41,19 +40,23 @@ class Pool:
             n: How many are wanted.
             beliefs: What is believed of pending rows.
             is_new: Maps `k x d` rows to a mask of those that may be proposed.
+            margin: What an improvement must exceed; see `Surrogate.promise`.
 
         Returns:
             `k x d` rows, the best first, and their `k` promises; `k < n` only if no more are new.
         """
-        order = np.argsort(-self._bound, kind="stable")
+        if margin not in self._bounds:
+            self._bounds[margin] = self._surrogate.promise(self._at, margin)
+        bound = self._bounds[margin]
+        order = np.argsort(-bound, kind="stable")
         best = order[:0]
         for begin in range(0, len(order), _CHUNK):
             chunk = order[begin : begin + _CHUNK]
-            if len(best) == n and self._bound[best[-1]] >= self._bound[chunk[0]]:
+            if len(best) == n and bound[best[-1]] >= bound[chunk[0]]:
                 break
-            promise = beliefs.promise(self._at.part(chunk), self._margin)
-            self._bound[chunk] = np.where(is_new(self._rows[chunk]), promise, -np.inf)
+            promise = beliefs.promise(self._at.part(chunk), margin)
+            bound[chunk] = np.where(is_new(self._rows[chunk]), promise, -np.inf)
             best = np.concatenate([best, chunk])
-            best = best[np.argsort(-self._bound[best], kind="stable")][:n]
-        best = best[self._bound[best] > -np.inf]
-        return self._rows[best], self._bound[best]
+            best = best[np.argsort(-bound[best], kind="stable")][:n]
+        best = best[bound[best] > -np.inf]
+        return self._rows[best], bound[best]

@@ -1,0 +1,171 @@
+"""One search on a real Ray cluster and a real PostgreSQL, in which clients, the server and the head are killed.
+
+From the root of the repository, on one core, some minutes:
+
+    pip install -e '.[openvino,ray,postgres]'     # and the PostgreSQL server of your system
+    OMP_NUM_THREADS=1 python benchmarks/cluster/chaos.py
+
+The same search runs twice: undisturbed, in processes of this machine; and on Ray, where the server is killed with
+`kill -9` five times, a client before each of these, and the head of the cluster with all of its clients once. Writes
+results/chaos.json and exits with 1 unless both found the same networks with the same accuracies, no candidate is
+missing or was trained to the end twice, and no epoch that was reported was trained again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tiernas.ledger import Candidate, Ledger, Outcome, State
+from tiernas.testing.postgresql import run_postgresql
+from tiernas.testing.ray_cluster import RayCluster
+
+RESULTS = Path(__file__).parent / "results"
+SERVER_KILLS = 5
+PATIENCE_S = 300
+
+CONFIG = """
+[study]
+name = "chaos"
+output = "{output}"
+
+[data]
+kind = "digits"
+train_limit = 600
+
+[recipe]
+epochs = 12
+
+[latency]
+networks = 12
+
+[tiers]
+edges = [0.15, 0.6]
+pool = 1024
+
+[search]
+trainings = 14
+pending = 1
+
+[finalists]
+per_tier = 0
+repeats = 0
+epochs = 2
+
+[workers]
+count = 2
+"""
+
+
+def main() -> None:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="c", dir="/tmp") as folder, run_postgresql() as postgresql:
+        home = Path(folder)
+        for name in ("calm", "storm"):
+            (home / f"{name}.toml").write_text(CONFIG.format(output=name), encoding="utf-8")
+        subprocess.run(command("calm"), cwd=home, check=True)
+        (home / "ray").mkdir()
+        cluster = RayCluster(home / "ray")
+        try:
+            cluster.start_head()
+            found = run_storm(home, cluster, postgresql.empty())
+        finally:
+            cluster.close()
+        with Ledger(home / "calm" / "ledger.sqlite") as ledger:
+            expected = candidates(ledger)
+        result = {**found, "seconds": round(time.monotonic() - began)}
+        result["same_as_undisturbed"] = found["networks"] == networks(expected)
+    (RESULTS / "chaos.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps({key: value for key, value in result.items() if key != "networks"}, indent=1))
+    sound = result["same_as_undisturbed"] and not result["trained_twice"] and not result["epochs_reported_twice"]
+    sys.exit(0 if sound else 1)
+
+
+def run_storm(home: Path, cluster: RayCluster, url: str) -> dict[str, Any]:
+    """Disturbs a search until every kind of death has happened, lets it end, and tells what its ledger says."""
+    rng = random.Random(0)
+    words = ["--address", cluster.address, "--set", f'study.ledger="{url}"']
+    words += ["--set", "latency.table=calm/latency-table.jsonl"]
+    environment = {**os.environ, **cluster.environment}
+    killed: Counter[str] = Counter()
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command("storm", *words), cwd=home, env=environment)
+
+    for round_ in range(SERVER_KILLS):
+        server = start()
+        wait_for_epoch(server, home)
+        if round_ == SERVER_KILLS // 2:
+            cluster.kill("head")
+            killed["head"] += 1
+            cluster.start_head()
+            wait_for_epoch(server, home)
+        with Ledger(url) as ledger:
+            running = [c for c in candidates(ledger) if c.state is State.RUNNING]
+        if running:
+            client = rng.choice(running).attempts[-1].worker
+            with suppress(ProcessLookupError):
+                os.kill(int(client.rpartition(":")[2]), signal.SIGKILL)
+                killed["client"] += 1
+        time.sleep(rng.uniform(0, 2))
+        server.kill()
+        server.wait()
+        killed["server"] += 1
+    subprocess.run(command("storm", *words), cwd=home, env=environment, check=True)
+    with Ledger(url) as ledger:
+        found = candidates(ledger)
+    done = [[attempt.outcome for attempt in c.attempts].count(Outcome.DONE) for c in found]
+    reported = Counter(epochs(home))
+    return {
+        "killed": dict(killed),
+        "states": dict(Counter(str(c.state) for c in found)),
+        "attempts": dict(Counter(str(a.outcome) for c in found for a in c.attempts)),
+        "trained_twice": sum(n > 1 for n in done),
+        "epochs_reported": len(reported),
+        "epochs_reported_twice": sum(n > 1 for n in reported.values()),
+        "networks": networks(found),
+    }
+
+
+def command(name: str, *words: str) -> Sequence[str]:
+    return [sys.executable, "-m", "tiernas", "search", f"{name}.toml", *words]
+
+
+def candidates(ledger: Ledger) -> Sequence[Candidate]:
+    return [c for study in ledger.studies() for c in ledger.candidates(study)]
+
+
+def networks(found: Sequence[Candidate]) -> Sequence[Mapping[str, Any]]:
+    return [{"vector": list(c.vector), "state": str(c.state), "accuracy": c.accuracy} for c in found]
+
+
+def epochs(home: Path) -> Sequence[tuple[int, int]]:
+    """Candidate and number of every epoch that was reported, so far."""
+    path = home / "storm" / "events.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    events = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [(e["candidate"], e["epochs"]) for e in events if e["event"] == "epoch"]
+
+
+def wait_for_epoch(server: subprocess.Popen[bytes], home: Path) -> None:
+    """Waits until one more epoch is reported."""
+    seen, deadline = len(epochs(home)), time.monotonic() + PATIENCE_S
+    while len(epochs(home)) == seen:
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise SystemExit("the server ended, or nothing happened for minutes; see above")
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main()
