@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,13 +132,15 @@ class Surrogate:
         """The surrogate once `p x f` pending features have come out as it predicts.
 
         What is believed of all but the last rows is kept: with hundreds of them, most are those of the proposal before.
+        Beliefs can be used as long as the surrogate is there.
         """
         known: Surrogate | Beliefs = self
         kept = len(Z) - len(Z) % _BLOCK
         if kept:
             key = Z[:kept].tobytes()
             if self._kept is None or self._kept[0] != key:
-                self._kept = key, Beliefs(self, self, Z[:kept])
+                itself = weakref.proxy(self)  # in a cycle of references it would stay in memory for long
+                self._kept = key, Beliefs(itself, itself, Z[:kept])
             known = self._kept[1]
         return known if kept == len(Z) else Beliefs(self, known, Z[kept:])
 
