@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.minimal import MINIMAL
 
 from tiernas.config import load_config
 from tiernas.errors import UsageError
@@ -10,24 +11,6 @@ from tiernas.executors import RaySettings
 from tiernas.search import Optimizer
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))
-
-MINIMAL = """
-[study]
-name = "mine"
-output = "runs/mine"
-
-[data]
-kind = "digits"
-
-[recipe]
-epochs = 3
-
-[tiers]
-edges = [0.2, 0.4, 0.8]
-
-[finalists]
-epochs = 9
-"""
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.minimal import write_minimal
 from typer.testing import CliRunner
 
 from tiernas.cli import app
@@ -14,28 +15,13 @@ from tiernas.errors import NothingFoundError, UsageError
 from tiernas.ledger import Ledger, Purpose, Server, State
 from tiernas.spaces import get_space
 
-FILE = """
-[study]
-name = "mine"
-output = "{folder}/run"
-[data]
-kind = "digits"
-[recipe]
-epochs = 3
-[tiers]
-edges = [0.2, 0.4]
-[finalists]
-epochs = 9
-"""
-
 
 class Search:
     """A search without a server: candidate 0 failed, candidate 1 waits."""
 
     def __init__(self, folder: Path) -> None:
         (folder / "run").mkdir()
-        self.file = folder / "mine.toml"
-        self.file.write_text(FILE.format(folder=folder))
+        self.file = write_minimal(folder)
         self.ledger = Ledger(folder / "run" / "ledger.sqlite")
         study = self.ledger.open_study("0.2-0.4", {})
         space = get_space("gpunet-small")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from tests.minimal import write_minimal
 
 from tiernas.cli.status import draw, line_of
 from tiernas.config import SearchConfig, load_config
@@ -22,29 +23,12 @@ from tiernas.ledger import Ledger, Purpose, Server
 from tiernas.spaces import get_space
 from tiernas.status import read_status
 
-FILE = """
-[study]
-name = "mine"
-output = "{folder}/run"
-[data]
-kind = "digits"
-[recipe]
-epochs = 3
-[tiers]
-edges = [0.2, 0.4, 0.8]
-[search]
-trainings = 6
-[finalists]
-epochs = 9
-"""
-
 
 @pytest.fixture
 def config(tmp_path: Path) -> SearchConfig:
     """A search whose first tier has two trainings done, one failed, one running and one waiting."""
-    (tmp_path / "mine.toml").write_text(FILE.format(folder=tmp_path))
     (tmp_path / "run").mkdir()
-    config = load_config(tmp_path / "mine.toml")
+    config = load_config(write_minimal(tmp_path, "[search]\ntrainings = 6\n"))
     space = get_space("gpunet-small")
     with Ledger(config.ledger) as ledger:
         study = ledger.open_study("0.2-0.4", {})
