@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from tiernas.search.learned import choose_rows, last_learning
 from tiernas.search.partition import Region, learn_boundary
 from tiernas.search.selection import select, upper_confidence_bound
 
@@ -83,16 +82,3 @@ def test_selection_follows_the_mean_until_pending_rows_crowd_it() -> None:
 def test_a_leaf_as_root_selects_itself() -> None:
     root = Region(LINE[:3], VALUES[:3], leaf_size=None)
     assert select(root, np.empty((0, 1)), exploration=0.1) is root
-
-
-def test_a_long_history_is_held_by_its_best_its_nearest_and_a_spread() -> None:
-    # Best first: 1.0, 0.9, 0.8, 0.7, 0.6 ... Four of eight are the best, two lie nearest to 0.12, and of the other
-    # four, 0.6, 0.4, 0.3 and 0.0, the first and the last.
-    order = np.arange(9, -1, -1)
-    np.testing.assert_array_equal(choose_rows(LINE, order, np.array([0.12]), 8), [0, 1, 2, 5, 6, 7, 8, 9])
-    np.testing.assert_array_equal(choose_rows(LINE, order, np.array([0.12]), 10), np.arange(10))
-
-
-def test_slow_learning_follows_a_geometric_schedule() -> None:
-    # ceil(1.1 n): 2, 3, 4 ... 10, 11, 13, 15, 17, 19, 21, 24.
-    assert [last_learning(n) for n in (2, 3, 9, 10, 12, 13, 22, 23, 24)] == [2, 3, 9, 10, 11, 13, 21, 21, 24]

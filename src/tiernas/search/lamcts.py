@@ -73,8 +73,7 @@ class LaMctsOptimizer(Optimizer):
     def _propose(self, rng: np.random.Generator) -> IntArray | None:
         if len(self._history.observed[1]) < self._n_initial:
             return self._supply.draw_one(rng)
-        learned = self._learner.learn()
-        pending = self._learner.encode(self._history.pending)
+        learned, pending = self._learner.learn()
         region = select(learned.tree, pending, self._exploration * float(np.ptp(learned.y)))
         surrogate = learned.surrogate(region)
         beliefs = surrogate.believe(pending)

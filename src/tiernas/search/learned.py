@@ -27,6 +27,13 @@ _GROWTH = 1.1
 """Hyper-parameters and tree are learned anew whenever the observations have grown by this factor: they change slowly,
 and learning them costs more than everything else."""
 
+_PENDING_PER_RESULT = 64
+"""A surrogate and its candidates cost as much as some proposals. With many pending rows one more result says little, so
+twice, four times ... as many results come together once so many, twice, four times ... rows are pending."""
+
+_FEWEST_STEPS = 8
+"""Results come one by one until there are so many times as many as would come together."""
+
 _PARENTS = 20
 """Candidates are mutations of the best tens of rows: of the single best they would be too much alike."""
 
@@ -101,7 +108,8 @@ class Learned:
 class Learner:
     """Follows a history and keeps what was learned of it.
 
-    A pure function of the history: what a fresh learner finds equals what one finds that followed it from the start.
+    A function of the told and pending rows alone: what a fresh learner finds equals what one finds that followed them
+    from the start.
 
     Args:
         history: The history.
@@ -129,18 +137,26 @@ class Learner:
         self._see = see
         self._slow: Slow | None = None
         self._learned: Learned | None = None
-        self._version = -1
+        self._X, self._y = history.observed
         self.encode = Encoding(lattice)
 
-    def learn(self) -> Learned:
-        """What is known now; at least two rows must have been observed."""
-        if self._learned is None or self._version != self._history.version:
-            X, y = self._history.observed
-            Z = self.encode(X)
-            feasible = self._supply.known_feasible(X)
-            self._learned = Learned(X, self._see(y), Z, feasible, self._learn_slowly(X, Z, y, feasible))
-            self._version = self._history.version
-        return self._learned
+    def learn(self) -> tuple[Learned, FloatArray]:
+        """What is known now; at least two rows must have been observed.
+
+        Returns:
+            What was learned, and the `p x f` features of the rows that it does not know the results of: the pending
+            ones, and with many of them the last observed.
+        """
+        pending = self._history.pending
+        X, y = self._history.observed
+        n = last_result(len(y), len(pending))
+        if self._learned is None or not (np.array_equal(self._X, X[:n]) and np.array_equal(self._y, y[:n])):
+            self._X, self._y = X[:n], y[:n]
+            Z = self.encode(self._X)
+            feasible = self._supply.known_feasible(self._X)
+            slow = self._learn_slowly(self._X, Z, self._y, feasible)
+            self._learned = Learned(self._X, self._see(self._y), Z, feasible, slow)
+        return self._learned, self.encode(np.concatenate([X[n:], pending]))
 
     def _learn_slowly(self, X: IntArray, Z: FloatArray, told: FloatArray, feasible: BoolArray) -> Slow:
         n = last_learning(len(told))
@@ -159,6 +175,15 @@ class Learner:
             )
             self._slow = Slow(told[:n], hyperparameters, Region(Z[:n], y, self._leaf_size), summits)
         return self._slow
+
+
+def last_result(n: int, pending: int) -> int:
+    """How many of `n` observations are learned from while so many rows are pending.
+
+    With fewer than 64 pending rows all; from then on a multiple of 2, from 128 on of 4, from 256 on of 8 ...
+    """
+    step: int = 1 << (pending // _PENDING_PER_RESULT).bit_length()
+    return n if n < _FEWEST_STEPS * step else n - n % step
 
 
 def last_learning(n: int) -> int:

@@ -38,7 +38,7 @@ class ThompsonOptimizer(Optimizer):
     def _propose(self, rng: np.random.Generator) -> IntArray | None:
         if len(self._history.observed[1]) < self._n_initial:
             return self._supply.draw_one(rng)
-        learned = self._learner.learn()
+        learned, _ = self._learner.learn()
         rows = gather_candidates(learned.parents(learned.tree), self._lattice, self._supply, rng)
         rows = self._supply.admit(rng.permutation(rows)[:_CANDIDATES])
         if not len(rows):
