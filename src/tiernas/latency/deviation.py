@@ -73,5 +73,6 @@ class Deviation:
             of_block = np.flatnonzero(rows[:, 0] == block)
             for begin in range(0, len(of_block), _CHUNK):
                 chunk = of_block[begin : begin + _CHUNK]
-                mean[chunk] = process.predict(shape(rows[chunk]))
+                # as `process.predict`, without the checks that take ten times as long for a few rows
+                mean[chunk] = process.kernel_(shape(rows[chunk]), process.X_train_) @ process.alpha_
         return mean

@@ -22,6 +22,9 @@ from tiernas.spaces.layer import IntArray, Layer
 
 FloatArray = npt.NDArray[np.float64]
 
+_AT_ONCE = 2**15
+"""Networks estimated at once: their layers need 40 MB."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayerCost:
@@ -87,10 +90,13 @@ class LatencyTable:
             UsageError: A vector is not in the space.
         """
         checked = self.space.validate(vectors)
-        latency_ms = np.zeros(len(checked))
-        for layers in self.space.layer_groups(checked):
+        latency_ms = np.empty(len(checked))
+        for begin in range(0, len(checked), _AT_ONCE):
+            part = checked[begin : begin + _AT_ONCE]
+            layers = self.space.layer_table(part)
             rows, index = unique_rows(layers.rows)
-            latency_ms[layers.network] += self.model.predict(rows)[index] * layers.count
+            layer_ms = self.model.predict(rows)[index] * layers.count
+            latency_ms[begin : begin + len(part)] = np.bincount(layers.network, layer_ms, minlength=len(part))
         return latency_ms
 
     def estimate_architecture(self, architecture: Architecture) -> float:

@@ -15,6 +15,7 @@ class History:
     def __init__(self, dim: int) -> None:
         self._dim = dim
         self._told: dict[bytes, list[float]] = {}
+        self._means: dict[bytes, float] = {}
         self._pending: dict[bytes, None] = {}
         self._observed: tuple[int, IntArray, FloatArray] | None = None
         self.version = 0
@@ -32,7 +33,9 @@ class History:
         """Records `n` observations `y` of the `n x d` rows `X`, which are pending no longer."""
         for key, value in zip(row_keys(X), y.tolist(), strict=True):
             self._pending.pop(key, None)
-            self._told.setdefault(key, []).append(value)
+            values = self._told.setdefault(key, [])
+            values.append(value)
+            self._means[key] = _mean(values)
         self.version += 1
 
     def add_pending(self, X: IntArray) -> None:
@@ -49,8 +52,7 @@ class History:
     @property
     def told(self) -> tuple[IntArray, FloatArray]:
         """The `n x d` distinct rows told and the `n` means of their observations; NaN where all failed."""
-        y = np.array([_mean(values) for values in self._told.values()], dtype=np.float64)
-        return self._rows(list(self._told)), y
+        return self._rows(list(self._means)), np.fromiter(self._means.values(), np.float64, len(self._means))
 
     @property
     def observed(self) -> tuple[IntArray, FloatArray]:

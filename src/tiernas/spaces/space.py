@@ -6,6 +6,7 @@ import abc
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -116,14 +117,11 @@ class SearchSpace(abc.ABC):
 
     def from_levels(self, rows: IntArray) -> IntArray:
         """Vectors (`n x d`) of rows of levels (`n x d`)."""
-        columns = [np.array(d.values)[rows[:, i]] for i, d in enumerate(self.dimensions)]
-        return np.stack(columns, axis=1).astype(np.int64)
+        return np.stack([values[rows[:, i]] for i, values in enumerate(self._values)], axis=1)
 
     def to_levels(self, vectors: npt.ArrayLike) -> IntArray:
         """Rows of levels (`n x d`) of vectors (`n x d`), which are validated."""
-        checked = self.validate(vectors)
-        columns = [np.searchsorted(d.values, checked[:, i]) for i, d in enumerate(self.dimensions)]
-        return np.stack(columns, axis=1).astype(np.int64)
+        return self._validated(vectors)[1]
 
     def validate(self, vectors: npt.ArrayLike) -> IntArray:
         """The vectors as an `n x d` array of integers.
@@ -131,6 +129,14 @@ class SearchSpace(abc.ABC):
         Raises:
             UsageError: Names the first vector and dimension that are wrong, the value, and what is allowed.
         """
+        return self._validated(vectors)[0]
+
+    @cached_property
+    def _values(self) -> list[IntArray]:
+        return [np.array(d.values, dtype=np.int64) for d in self.dimensions]
+
+    def _validated(self, vectors: npt.ArrayLike) -> tuple[IntArray, IntArray]:
+        """Vectors as integers, and their levels (both `n x d`); an optimizer asks thousands of times."""
         array = np.asarray(vectors)
         if array.ndim != 2 or array.shape[1] != len(self.dimensions):
             shape = "x".join(map(str, array.shape))
@@ -140,12 +146,14 @@ class SearchSpace(abc.ABC):
         if not np.issubdtype(array.dtype, np.integer) and not np.array_equal(array, np.round(array)):
             raise UsageError(f"vectors of space {self.name!r} hold integers; got {array.dtype}")
         array = array.astype(np.int64, copy=False)
-        for i, dimension in enumerate(self.dimensions):
-            wrong = np.flatnonzero(~np.isin(array[:, i], dimension.values))
-            if wrong.size:
-                row = int(wrong[0])
+        levels = np.empty_like(array)
+        for i, values in enumerate(self._values):
+            levels[:, i] = np.minimum(np.searchsorted(values, array[:, i]), len(values) - 1)
+            wrong = values[levels[:, i]] != array[:, i]
+            if wrong.any():
+                row, dimension = int(wrong.argmax()), self.dimensions[i]
                 raise UsageError(
                     f"vector {row}: {dimension.name} (position {i}) = {array[row, i]} is not in space "
                     f"{self.name!r}; allowed: {', '.join(map(str, dimension.values))}"
                 )
-        return array
+        return array, levels
