@@ -72,6 +72,13 @@ def report() -> None:
         found = [line["accuracy"] for line in sorted(lines, key=lambda x: x["seed"]) if line["teacher"] == name]
         spread = f"{100 * stdev(found):.1f}" if len(found) > 1 else ""
         print(f"| {name} | {100 * mean(found):.1f} % | {spread} | {', '.join(f'{100 * a:.1f}' for a in found)} |")
+    by_seed = {(line["teacher"], line["seed"]): line["accuracy"] for line in lines}
+    gains = [
+        100 * (by_seed["lite0", seed] - by_seed["none", seed])
+        for seed in SEEDS
+        if ("lite0", seed) in by_seed and ("none", seed) in by_seed
+    ]
+    print(f"\ngain, seed by seed: {', '.join(f'{gain:+.1f}' for gain in gains)} points; mean {mean(gains):+.1f}")
 
 
 if __name__ == "__main__":

@@ -10,21 +10,24 @@ from typing import Any
 class Lines:
     """A file of results.
 
-    Args:
+    Attributes:
         path: The file; made with the first line.
+
+    Args:
+        path: The file.
         keys: What tells one training from another.
     """
 
     def __init__(self, path: Path, *keys: str) -> None:
-        self._path = path
+        self.path = path
         self._keys = keys
 
     def read(self) -> list[dict[str, Any]]:
         """All results; a line that was cut off is passed over."""
-        if not self._path.exists():
+        if not self.path.exists():
             return []
         found = []
-        for line in self._path.read_text(encoding="utf-8").splitlines():
+        for line in self.path.read_text(encoding="utf-8").splitlines():
             try:
                 found.append(json.loads(line))
             except json.JSONDecodeError:
@@ -41,6 +44,6 @@ class Lines:
 
     def append(self, result: dict[str, Any]) -> None:
         """Adds a result."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(result) + "\n")

@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+import csv
 import os
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from tiernas.errors import UsageError
-from tiernas.training import DataConfig, Splits, load_data
+from tiernas.training import DataConfig, ImageSet, Splits, load_data
+from tiernas.training.cache import DataCache
+from tiernas.training.data import _load
+from tiernas.training.memory import machine_memory_bytes
 
 
 @pytest.fixture
@@ -52,13 +60,102 @@ def test_changed_files_and_settings_are_decoded_anew(config: DataConfig, tmp_pat
     assert len(stored(cache)) == 3
 
 
-def test_a_damaged_file_is_written_anew(config: DataConfig, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", ["*.safetensors", "*.train.pixels"])
+def test_a_damaged_file_is_written_anew(config: DataConfig, tmp_path: Path, damaged: str) -> None:
     cache = tmp_path / "cache"
-    first = load_data(config, cache)
-    (path,) = stored(cache)
+    first = load_data(config)
+    load_data(config, cache)
+    (path,) = cache.glob(damaged)
     path.write_bytes(path.read_bytes()[:-5])
     assert same(load_data(config, cache), first)
     assert same(load_data(config, cache), first)
+
+
+def test_what_is_mapped_outlives_its_files(config: DataConfig, tmp_path: Path) -> None:
+    """A process that trains must not die because another writes the files anew."""
+    cache = tmp_path / "cache"
+    mapped = load_data(config, cache)
+    for path in cache.glob("*.safetensors"):
+        path.unlink()
+    assert same(load_data(config, cache), mapped)
+
+
+def test_which_images_are_in_which_part_is_written_down(config: DataConfig, tmp_path: Path) -> None:
+    splits = load_data(config, tmp_path / "cache")
+    (path,) = (tmp_path / "cache").glob("*.splits.csv")
+    assigned = list(csv.DictReader(path.open(newline="")))
+    for name, part in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):
+        listed = [row for row in assigned if row["part"] == name]
+        assert [f"{'dog' if red else 'cat'}/{green}.png" for red, green, _ in part.images[:, :, 0, 0].tolist()] == [
+            row["image"] for row in listed
+        ]
+        assert [row["class"] for row in listed] == [row["image"].split("/")[0] for row in listed]
+    assert len({row["image"] for row in assigned}) == len(assigned) == 12
+
+
+def epoch(part: ImageSet) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    rows = [torch.randint(len(part), (3,), generator=generator) for _ in range(12)]
+    assert all(torch.equal(batch, part.images[r]) for batch, r in zip(part.batches(rows), rows, strict=True))
+    return list(part.batches(rows))
+
+
+def test_in_memory_and_on_disk_batches_are_the_same(
+    config: DataConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_memory = load_data(config)
+    shared = DataCache(tmp_path / "cache").get(config, _load)
+    on_disk = DataCache(tmp_path / "cache", memory_bytes=1000).get(config, _load)
+    assert "more than half of this machine's memory: they are read from disk" in caplog.text
+    assert (shared.train.ask_for is None, on_disk.train.ask_for is None) == (True, False)
+    assert same(in_memory, shared)
+    assert same(in_memory, on_disk)
+    for one, two, three in zip(epoch(in_memory.train), epoch(shared.train), epoch(on_disk.train), strict=True):
+        assert torch.equal(one, two)
+        assert torch.equal(one, three)
+
+
+def test_images_on_disk_are_asked_for_once_and_before_they_are_needed() -> None:
+    asked: list[int] = []
+    images = torch.arange(40, dtype=torch.uint8).view(40, 1, 1, 1).expand(40, 3, 1, 1)
+    part = ImageSet(images, torch.zeros(40, dtype=torch.int64), ("a",), lambda rows: asked.extend(rows.tolist()))
+    for step, batch in enumerate(part.batches(torch.split(torch.arange(40), 4))):
+        assert int(batch[0, 0]) == 4 * step
+        assert asked == list(range(min(40, 4 * (step + 5))))
+
+
+def test_what_memory_cannot_hold_is_refused_without_a_folder(
+    config: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tiernas.training.data.machine_memory_bytes", lambda: 1000)
+    with pytest.raises(UsageError, match=r"images of the train part take .* give load_data a cache_dir"):
+        load_data(config)
+
+
+def test_what_the_disk_cannot_hold_is_refused(
+    config: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100))
+    with pytest.raises(UsageError, match=r"the decoded images take 0.0 GB, .* lower data.image_size"):
+        load_data(config, tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "limit"),
+    [
+        ("memory.max", "2000000\n", 2_000_000),
+        ("memory.max", "max\n", None),
+        ("memory/memory.limit_in_bytes", "3000000\n", 3_000_000),
+        ("memory/memory.limit_in_bytes", f"{2**63 - 4096}\n", None),
+    ],
+)
+def test_a_container_limits_the_memory(tmp_path: Path, name: str, text: str, limit: int | None) -> None:
+    machine = machine_memory_bytes(tmp_path)
+    assert machine == psutil.virtual_memory().total
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    assert machine_memory_bytes(tmp_path) == (limit or machine)
 
 
 def test_a_folder_that_cannot_be_written_is_named(config: DataConfig, tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ def make_parquet(
     import pyarrow.parquet as pq
 
     images = [{"bytes": encoded(i % 256), "path": f"{i}.png"} for i in range(len(labels))]
-    table = pa.table({columns[0]: images, columns[1]: pa.array(labels, pa.int64())})
+    image = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    table = pa.table({columns[0]: pa.array(images, image), columns[1]: pa.array(labels, pa.int64())})
     if names is not None:
         features = {"label": {"names": names, "_type": "ClassLabel"}}
         table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
@@ -95,7 +96,7 @@ def test_images_are_scaled_and_cut_around_their_centre(tmp_path: Path) -> None:
     assert ((middle >= 195) & (middle <= 215)).all()
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "1", "CMYK"])
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16", "P", "RGBA", "1", "CMYK"])
 def test_any_colour_mode(tmp_path: Path, mode: str) -> None:
     make_folder(tmp_path, {"cat": 4, "dog": 4})
     suffix = "tiff" if mode == "CMYK" else "png"
@@ -190,6 +191,20 @@ def test_a_class_that_training_does_not_have(tmp_path: Path) -> None:
     assert "'yak'" in refused(folder_config(tmp_path))
 
 
+def test_a_test_part_with_other_classes(tmp_path: Path) -> None:
+    make_parquet(tmp_path / "train-00000-of-00001.parquet", [0, 1] * 5, names=["cat", "dog"])
+    make_parquet(tmp_path / "test-00000-of-00001.parquet", [0, 1] * 5, names=["dog", "cat"])
+    message = refused(parquet_config(tmp_path))
+    assert "the test split of" in message
+    assert "has the classes dog, cat, and the training images have cat, dog" in message
+
+
+def test_an_empty_split(tmp_path: Path) -> None:
+    make_parquet(tmp_path / "train-00000-of-00001.parquet", [0, 1] * 5)
+    make_parquet(tmp_path / "test-00000-of-00001.parquet", [])
+    assert f"the test split of {tmp_path} has no images" in refused(parquet_config(tmp_path))
+
+
 def test_two_folders_for_one_split(tmp_path: Path) -> None:
     for split in ("train", "val", "valid"):
         make_folder(tmp_path / split, {"cat": 5, "dog": 5})
@@ -200,7 +215,7 @@ def test_two_folders_for_one_split(tmp_path: Path) -> None:
 def test_a_label_outside_the_classes(tmp_path: Path, label: int) -> None:
     make_parquet(tmp_path / "train-00000-of-00001.parquet", [0, 1] * 5 + [label], names=["cat", "dog"])
     message = refused(parquet_config(tmp_path))
-    assert f"train row 10 in {tmp_path} has label {label}" in message
+    assert f"train row 10 of {tmp_path} has label {label}" in message
     assert "labels 0 to 1" in message
 
 
@@ -225,12 +240,33 @@ def test_without_pyarrow_the_command_that_installs_it_is_told(tmp_path: Path, mo
         load_data(parquet_config(tmp_path))
 
 
-def test_a_corrupt_image_is_refused_by_name(tmp_path: Path) -> None:
+def test_damaged_images_are_counted_and_refused_by_name(tmp_path: Path) -> None:
     make_folder(tmp_path, {"cat": 9, "dog": 9})
-    (tmp_path / "cat" / "03.png").write_bytes(encoded(3)[:40])
+    (tmp_path / "cat" / "03.png").write_bytes(encoded(3)[:60])
+    (tmp_path / "dog" / "04.png").write_text("no image")
     message = refused(folder_config(tmp_path))
-    assert "cat/03.png" in message
+    assert "2 of 18 images cannot be read" in message
+    assert "cat/03.png (image file is truncated" in message
+    assert "dog/04.png (cannot identify" in message
     assert 'on_corrupt = "skip"' in message
+
+
+def test_what_follows_a_damaged_image_keeps_its_label(tmp_path: Path) -> None:
+    make_folder(tmp_path, {"cat": 9, "dog": 9})
+    for path in ("cat/01.png", "cat/05.png", "dog/00.png"):
+        (tmp_path / path).write_bytes(b"")
+    splits = load_data(folder_config(tmp_path, on_corrupt="skip"))
+    for part in (splits.train, splits.validation, splits.test):
+        assert torch.equal((part.images[:, 0, 0, 0] >= 100).long(), part.labels)
+
+
+@pytest.mark.parametrize(("largest", "size"), [(8, 8), (64, 18)])
+def test_images_are_kept_no_larger_than_they_are(tmp_path: Path, largest: int, size: int) -> None:
+    make_folder(tmp_path, {"cat": 4, "dog": 4})
+    picture(1, (30, 18)).save(tmp_path / "dog" / "larger.png")
+    (tmp_path / "dog" / "damaged.png").write_bytes(b"")
+    config = DataConfig(kind="folder", path=tmp_path, image_size=largest, on_corrupt="skip")
+    assert load_data(config).train.image_size == size
 
 
 def test_a_corrupt_image_is_skipped_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -260,8 +296,8 @@ def test_damaged_bytes_are_read_or_counted(kind: str, data: st.DataObject) -> No
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     cut = bytes(content[: data.draw(st.integers(0, len(content)))])
     part = Part(np.zeros(1, np.int64), ["it"], lambda _: Image.open(io.BytesIO(cut)))
-    images, skipped = decode(part, np.arange(1), ("a",), 8, "skip")
-    assert len(images) + len(skipped) == 1
+    kept, damaged = decode(part, np.arange(1), np.empty((1, 8, 8, 3), np.uint8))
+    assert len(kept) + len(damaged) == 1
 
 
 @pytest.mark.parametrize(
@@ -270,6 +306,13 @@ def test_damaged_bytes_are_read_or_counted(kind: str, data: st.DataObject) -> No
         {"kind": "zip"},
         {"kind": "folder"},
         {"path": "somewhere"},
+        {"name": "CIFAR10"},
+        {"kind": "torchvision", "name": "CIFAR10"},
+        {"kind": "torchvision", "path": "somewhere"},
+        {"kind": "huggingface"},
+        {"kind": "huggingface", "name": "a/b", "path": "somewhere"},
+        {"kind": "huggingface", "path": "somewhere", "download": True},
+        {"kind": "folder", "path": "somewhere", "label_column": "fine_label"},
         {"image_size": 4},
         {"image_size": 5000},
         {"train_limit": 1},

@@ -22,6 +22,7 @@ from tiernas.training import (
     EpochReport,
     RecipeConfig,
     Splits,
+    TeacherConfig,
     TrainingDiverged,
     evaluate,
     load_data,
@@ -68,6 +69,11 @@ def test_digits_are_learned(digits: Splits, tiny: Architecture, tmp_path: Path) 
     assert result.accuracy >= 0.9
     assert [report.epoch for report in reports] == [1, 2, 3, 4, 5, 6]
     assert result.train_loss == reports[-1].train_loss < reports[0].train_loss
+    assert result.class_mean_accuracy == pytest.approx(result.accuracy, abs=0.05)  # as many images of every digit
+    assert result.accuracy == reports[-1].validation_accuracy > reports[0].validation_accuracy
+    assert reports[0].train_accuracy < reports[-1].train_accuracy <= 1
+    assert 0 < reports[-1].learning_rate < max(report.learning_rate for report in reports) < recipe.learning_rate
+    assert min(report.images_per_s for report in reports) <= result.images_per_s
     assert (result.data_digest, result.recipe_digest) == (digits.digest, recipe.digest)
     assert result.images_per_s > 0
     assert result.peak_memory_mb > 10
@@ -129,21 +135,61 @@ train(architecture, load_data(DataConfig(train_limit=300)), RecipeConfig.model_v
 """
 
 
-def test_kill_9_and_continue(small: Splits, tiny: Architecture, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "parts"), tiny.to_json(), FULL.model_dump_json()]
+@pytest.fixture
+def paper_with_teacher(small: Splits, tiny: Architecture, tmp_path: Path) -> RecipeConfig:
+    """Everything that the default recipe has not, on images that grow."""
+    pytest.importorskip("timm", reason="timm is not installed")
+    train(tiny, small, RecipeConfig(epochs=2), seed=0, checkpoint_dir=tmp_path / "teacher")
+    teacher = TeacherConfig(kind="entry", path=tmp_path / "teacher")
+    return RecipeConfig.model_validate(PAPER | {"epochs": 6, "teacher": teacher, "start_scale": 0.5})
+
+
+def kill_9_after(epoch: int, tiny: Architecture, recipe: RecipeConfig, folder: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(folder), tiny.to_json(), recipe.model_dump_json()]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
-        while process.stdout.readline().strip() != "1":
+        while process.stdout.readline().strip() != str(epoch):
             assert process.poll() is None
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    assert not (tmp_path / "parts" / WEIGHTS).exists()
+    assert not (folder / WEIGHTS).exists()
+
+
+def test_kill_9_and_continue(small: Splits, tiny: Architecture, tmp_path: Path) -> None:
+    kill_9_after(1, tiny, FULL, tmp_path / "parts")
     train(tiny, small, FULL, seed=3, checkpoint_dir=tmp_path / "whole")
     epochs: list[int] = []
     train(tiny, small, FULL, seed=3, checkpoint_dir=tmp_path / "parts", on_epoch=lambda r: epochs.append(r.epoch))
     assert epochs[-1] == 3
     assert epochs[0] > 1
+    assert bitwise_equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
+def test_kill_9_a_truncated_checkpoint_and_continue_by_the_paper_with_a_teacher_and_growing_images(
+    small: Splits,
+    tiny: Architecture,
+    paper_with_teacher: RecipeConfig,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kill_9_after(2, tiny, paper_with_teacher, tmp_path / "parts")
+    current = tmp_path / "parts" / CURRENT
+    current.write_bytes(current.read_bytes()[:-100])
+    train(tiny, small, paper_with_teacher, seed=3, checkpoint_dir=tmp_path / "whole")
+    epochs: list[int] = []
+    parts = train(
+        tiny,
+        small,
+        paper_with_teacher,
+        seed=3,
+        checkpoint_dir=tmp_path / "parts",
+        on_epoch=lambda r: epochs.append(r.epoch),
+    )
+    assert epochs[0] >= 2
+    assert epochs[-1] == 6
+    assert "damaged" in caplog.text
+    assert parts.teacher_accuracy is not None
     assert bitwise_equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
 
 

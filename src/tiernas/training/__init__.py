@@ -8,7 +8,7 @@ from tiernas.training.data import load_data
 from tiernas.training.data_config import DataConfig
 from tiernas.training.distributed import train_distributed
 from tiernas.training.errors import TrainingDiverged
-from tiernas.training.evaluation import evaluate
+from tiernas.training.evaluation import Accuracy, accuracy_of, evaluate, predict
 from tiernas.training.images import ImageSet, Splits
 from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD, normalize, resize
 from tiernas.training.recipe import RecipeConfig
@@ -20,6 +20,7 @@ from tiernas.training.trainer import train
 __all__ = [
     "IMAGE_MEAN",
     "IMAGE_STD",
+    "Accuracy",
     "DataConfig",
     "EpochReport",
     "ImageSet",
@@ -28,10 +29,12 @@ __all__ = [
     "TeacherConfig",
     "TrainingDiverged",
     "TrainingResult",
+    "accuracy_of",
     "evaluate",
     "load_data",
     "load_trained",
     "normalize",
+    "predict",
     "resize",
     "train",
     "train_distributed",

@@ -2,50 +2,138 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import logging
+import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
+from tiernas.errors import UsageError
 from tiernas.storage import read_tensors, write_tensors
 from tiernas.training.data_config import DataConfig
-from tiernas.training.images import ImageSet, Splits, channels_last
+from tiernas.training.decoding import Pixels
+from tiernas.training.images import ImageSet, Splits
+from tiernas.training.memory import machine_memory_bytes
 from tiernas.training.once import made_once
+from tiernas.training.stored_pixels import PixelFile, ReadAhead
 
-_FORMAT = 1
-"""Goes up when the same files would be decoded or split to something else."""
+_FORMAT = 2
+"""Goes up when the same files would be decoded or split to something else, or are kept in another way."""
 
 _PARTS = ("train", "validation", "test")
 
+_SHARE = 0.5
+"""Part of the machine's memory that decoded images may take; the rest is for the trainings that run there."""
+
+_log = logging.getLogger(__name__)
+
+
+class Room(Protocol):
+    """Where a data set is decoded to."""
+
+    def pixels(self, part: str, shape: tuple[int, ...]) -> Pixels:
+        """An array for the pixels of a part, `(n, size, size, 3)`."""
+        ...
+
+    def record(self, assigned: Iterable[tuple[str, str, str]]) -> None:
+        """Writes down part, image and class of every image of the data set."""
+        ...
+
 
 class DataCache:
-    """A folder of decoded data sets, one file each, named by what they were made from.
+    """A folder of decoded data sets: a file of pixels for each part and one with the rest, named by what they are of.
 
-    Files are memory-mapped: processes on one machine share the pixels, and parts that are not looked at take no
-    memory. Old files are never removed; the folder can be deleted at any time.
+    Which images are in which part is written beside them, as CSV for people.
+
+    Pixels are memory-mapped: processes on one machine share them, and parts that are not looked at take no memory.
+    Where they are more than the machine's memory can hold, they are read from disk shortly before they are needed. Old
+    files are never removed; the folder can be deleted at any time.
 
     Args:
         folder: Where the files lie; made when the first is written.
+        memory_bytes: Memory of this machine; if None, what it says.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, memory_bytes: int | None = None) -> None:
         self._folder = folder
+        self._room_bytes = _SHARE * (machine_memory_bytes() if memory_bytes is None else memory_bytes)
 
-    def get(self, config: DataConfig, load: Callable[[DataConfig], Splits]) -> Splits:
-        """The data set of a configuration: from its file or, where there is none, from `load`.
+    def get(self, config: DataConfig, load: Callable[[DataConfig, Room], Splits]) -> Splits:
+        """The data set of a configuration: from its files or, where there are none, from `load`.
 
-        Of several processes that ask at the same time one loads; the others wait for its file.
+        Of several processes that ask at the same time one loads; the others wait for its files.
 
         Raises:
-            UsageError: From `load`; or the folder cannot be written to.
+            UsageError: From `load`; or the folder cannot be written to, or the disk is full.
         """
         path = self._folder / f"data-{_key(config)}.safetensors"
-        return made_once(path, _read, lambda: load(config), _write)
+
+        loaded = made_once(path, self._read, lambda: load(config, _Files(path)), _write)
+        return self._read(path) or loaded
+
+    def _read(self, path: Path) -> Splits | None:
+        if (stored := read_tensors(path)) is None:
+            return None
+        labels, facts = stored
+        classes, size = tuple(facts["classes"]), facts["image_size"]
+        shapes = {name: (len(labels[name]), size, size, 3) for name in _PARTS}
+        wanted = sum(map(math.prod, shapes.values()))
+        fits = wanted <= self._room_bytes
+        parts: dict[str, ImageSet] = {}
+        for name, shape in shapes.items():
+            file = _pixels_of(path, name)
+            if (pixels := PixelFile(file).map(shape)) is None:
+                return None
+            ask_for = None if fits or not hasattr(os, "posix_fadvise") else ReadAhead(file, math.prod(shape[1:]))
+            parts[name] = ImageSet(pixels.permute(0, 3, 1, 2), labels[name], classes, ask_for)
+        if not fits:
+            _log.warning(
+                "the decoded images take %.1f GB, more than half of this machine's memory: they are read from disk",
+                wanted / 1e9,
+            )
+        skipped = tuple(facts["skipped"])
+        return Splits(**parts, flip_safe=facts["flip_safe"], skipped=skipped, digest=facts["digest"])
+
+
+class _Files:
+    """Room on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def pixels(self, part: str, shape: tuple[int, ...]) -> Pixels:
+        file = _pixels_of(self._path, part)
+        with _told(file):
+            file.unlink(missing_ok=True)  # who has mapped an older one keeps it
+            return PixelFile(file).create(shape)
+
+    def record(self, assigned: Iterable[tuple[str, str, str]]) -> None:
+        file = self._path.with_suffix(".splits.csv")
+        with _told(file), file.open("w", newline="", encoding="utf-8") as opened:
+            rows = csv.writer(opened)
+            rows.writerow(("part", "image", "class"))
+            rows.writerows(assigned)
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error}; free some space or choose another folder") from error
+
+
+def _pixels_of(path: Path, part: str) -> Path:
+    return path.with_suffix(f".{part}.pixels")
 
 
 def _key(config: DataConfig) -> str:
     sha = hashlib.sha256(f"{_FORMAT} {config.model_dump_json()}".encode())
-    for fact in _files(config.path):
+    for fact in _files(None if config.name else config.path):  # a published set does not change
         sha.update(repr(fact).encode())
     return sha.hexdigest()[:16]
 
@@ -64,27 +152,15 @@ def _files(root: Path | None) -> Iterator[tuple[str, int, int]]:
 
 
 def _write(path: Path, splits: Splits) -> None:
-    tensors = {}
-    for name in _PARTS:
-        part: ImageSet = getattr(splits, name)
-        tensors[f"{name}.images"] = part.images.permute(0, 2, 3, 1)  # NHWC: what channels-last memory is
-        tensors[f"{name}.labels"] = part.labels
+    """Writes all but the pixels, which are there; from now on the data set counts as complete."""
     facts = {
         "classes": splits.classes,
+        "image_size": splits.train.image_size,
         "flip_safe": splits.flip_safe,
         "skipped": splits.skipped,
         "digest": splits.digest,
     }
-    write_tensors(path, tensors, facts)
-
-
-def _read(path: Path) -> Splits | None:
-    if (stored := read_tensors(path)) is None:
-        return None
-    tensors, facts = stored
-    classes = tuple(facts["classes"])
-    train, validation, test = (
-        ImageSet(channels_last(tensors[f"{name}.images"].permute(0, 3, 1, 2)), tensors[f"{name}.labels"], classes)
-        for name in _PARTS
-    )
-    return Splits(train, validation, test, facts["flip_safe"], tuple(facts["skipped"]), facts["digest"])
+    for name in _PARTS:
+        with _pixels_of(path, name).open("rb+") as file:
+            os.fsync(file.fileno())
+    write_tensors(path, {name: getattr(splits, name).labels for name in _PARTS}, facts)

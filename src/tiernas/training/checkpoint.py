@@ -53,11 +53,13 @@ class Progress:
         epoch: Epochs that are done.
         train_loss: Mean loss of the last of them.
         duration_s: Time they took.
+        validation_s: Time that the validations after them took.
     """
 
     epoch: int = 0
     train_loss: float = 0.0
     duration_s: float = 0.0
+    validation_s: float = 0.0
 
 
 class CheckpointFolder:

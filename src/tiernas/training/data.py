@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from functools import partial
+import logging
+import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from tiernas.errors import UsageError
-from tiernas.training.cache import DataCache
-from tiernas.training.data_config import DataConfig
-from tiernas.training.decoding import decode
-from tiernas.training.images import Splits, digest_of
+from tiernas.training.cache import DataCache, Room
+from tiernas.training.data_config import DEFAULT_SIZE, DataConfig
+from tiernas.training.decoding import Damaged, Pixels, decode, kept_size
+from tiernas.training.images import ImageSet, Splits, channels_last, digest_of
+from tiernas.training.memory import machine_memory_bytes
 from tiernas.training.sources import Part, Source, open_source
 from tiernas.training.sources.source import IntArray
 from tiernas.training.splitting import stratified
+
+_NAMED = 5
+"""Damaged images that are named in a message."""
+
+_log = logging.getLogger(__name__)
 
 
 def load_data(config: DataConfig, cache_dir: Path | None = None) -> Splits:
@@ -25,20 +34,36 @@ def load_data(config: DataConfig, cache_dir: Path | None = None) -> Splits:
 
     Args:
         config: The images.
-        cache_dir: Where decoded images are kept for the next call, also from other processes. A file there is used
-            as long as the configuration and the names, sizes and times of the image files are the same. If None,
-            images are decoded anew.
+        cache_dir: Where decoded images are kept for the next call, also from other processes. Files there are used
+            as long as the configuration and the names, sizes and times of the image files are the same; all processes
+            of a machine share the memory that they take. If None, images are decoded anew, into memory.
 
     Raises:
         UsageError: The data cannot be trained on; says why, where and what to do.
-        NotInstalledError: Parquet files, and pyarrow is not installed.
+        NotInstalledError: A library that the kind is read with is not installed.
     """
     if cache_dir is None:
-        return _load(config)
+        return _load(config, _Memory())
     return DataCache(cache_dir).get(config, _load)
 
 
-def _load(config: DataConfig) -> Splits:
+class _Memory:
+    """Room in the memory of this process."""
+
+    def pixels(self, part: str, shape: tuple[int, ...]) -> Pixels:
+        wanted, there = math.prod(shape), machine_memory_bytes()
+        if wanted > there:
+            raise UsageError(
+                f"data: the decoded images of the {part} part take {wanted / 1e9:.1f} GB, and this machine has "
+                f"{there / 1e9:.1f} GB; give load_data a cache_dir to keep them on disk, or lower data.image_size"
+            )
+        return np.empty(shape, np.uint8)
+
+    def record(self, assigned: Iterable[tuple[str, str, str]]) -> None:
+        """Nothing is kept."""
+
+
+def _load(config: DataConfig, room: Room) -> Splits:
     source = open_source(config)
     _check_classes(source)
     rng = np.random.default_rng(config.seed)
@@ -52,20 +77,39 @@ def _load(config: DataConfig) -> Splits:
                 f"training image; allowed: {len(source.classes)} to {len(train)}"
             )
         train = train[stratified(source.train.labels[train], config.train_limit, rng, leave=0)[0]]
-    read = partial(decode, classes=source.classes, size=config.storage_size, on_corrupt=config.on_corrupt)
-    train_set, unread_train = read(source.train, train)
-    validation_set, unread_validation = read(source.validation or source.train, validation)
-    test_set, unread_test = read(source.test or source.train, test)
-    splits = Splits(
-        train_set,
-        validation_set,
-        test_set,
-        source.flip_safe,
-        unread_train + unread_validation + unread_test,
-        digest_of((train_set, validation_set, test_set)),
+    size = kept_size(source.train, config.image_size or DEFAULT_SIZE)
+    wanted = {
+        "train": (source.train, train),
+        "validation": (source.validation or source.train, validation),
+        "test": (source.test or source.train, test),
+    }
+    room.record(
+        (name, part.names[row], source.classes[part.labels[row]])
+        for name, (part, rows) in wanted.items()
+        for row in rows.tolist()
     )
+    parts: dict[str, ImageSet] = {}
+    damaged: list[Damaged] = []
+    for name, (part, rows) in wanted.items():
+        pixels = room.pixels(name, (len(rows), size, size, 3))
+        kept, unread = decode(part, rows, pixels)
+        images = channels_last(torch.from_numpy(pixels[: len(kept)]).permute(0, 3, 1, 2))
+        parts[name] = ImageSet(images, torch.from_numpy(part.labels[kept]), source.classes)
+        damaged += unread
+    if damaged:
+        _refuse_or_tell(damaged, sum(len(rows) for _, rows in wanted.values()), config)
+    skipped = tuple(image.name for image in damaged)
+    splits = Splits(**parts, flip_safe=source.flip_safe, skipped=skipped, digest=digest_of(parts.values()))
     _check_after_skipping(splits)
     return splits
+
+
+def _refuse_or_tell(damaged: Sequence[Damaged], total: int, config: DataConfig) -> None:
+    shown = ", ".join(f"{image.name} ({image.reason})" for image in damaged[:_NAMED])
+    what = f"{len(damaged)} of {total} images cannot be read: {shown}{', ...' if len(damaged) > _NAMED else ''}"
+    if config.on_corrupt == "refuse":
+        raise UsageError(f'data: {what}. Remove or replace them, or set data.on_corrupt = "skip" to go on without them')
+    _log.warning("%s. They are left out", what)
 
 
 def _own_or_cut(

@@ -7,11 +7,26 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-DIGITS_SIZE = 8
-"""Height and width of scikit-learn's digits, in pixels."""
+DEFAULT_SIZE = 128
+"""Largest height and width at which images are kept: the largest resolution of the preset `gpunet-small`."""
 
-DEFAULT_SIZE = 64
-"""Storage size of images that come in any size: the middle of `gpunet-small`'s resolutions (32 to 128)."""
+_PATH, _NAME = frozenset({"path"}), frozenset({"name"})
+
+_NEEDS = {
+    "digits": frozenset[str](),
+    "folder": _PATH,
+    "parquet": _PATH,
+    "huggingface": frozenset[str](),
+    "torchvision": _PATH | _NAME,
+    "webdataset": _PATH,
+}
+"""Keys of a kind that must be given; huggingface has a rule of its own."""
+
+_ALLOWS = _NEEDS | {
+    "huggingface": _PATH | _NAME | {"subset", "image_column", "label_column", "download"},
+    "torchvision": _PATH | _NAME | {"download"},
+}
+"""Keys of a kind that may be given, beside those that every kind has."""
 
 
 class DataConfig(BaseModel):
@@ -19,11 +34,20 @@ class DataConfig(BaseModel):
 
     Attributes:
         kind: "digits" (scikit-learn's, nothing to download), "folder" (`DIR/<class>/*.jpg` or
-            `DIR/<split>/<class>/*.jpg`) or "parquet" (`DIR/<split>-00000-of-00001.parquet`).
-        path: The folder; for "folder" and "parquet" only.
-        image_size: Height and width at which images are kept in memory, in pixels: the shorter side is scaled to
-            it and the longer one cut around its centre. Networks get them scaled to their own resolution. If not
-            given, 8 for digits, else 64.
+            `DIR/<split>/<class>/*.jpg`), "parquet" (`DIR/<split>-00000-of-00001.parquet`), "huggingface" (a data set
+            of the library `datasets`), "torchvision" (one of `torchvision.datasets`) or "webdataset" (tar files,
+            `DIR/<split>-000000.tar` or `DIR/<split>/000000.tar`).
+        path: The folder; for "torchvision" the one that its sets are kept in.
+        name: "huggingface": the data set on the Hub, such as "ethz/food101", instead of `path`. "torchvision": the
+            class, such as "CIFAR10".
+        subset: "huggingface": the configuration of the data set, where it has several.
+        image_column: "huggingface": the column of images. If not given, the only one of that type.
+        label_column: "huggingface": the column of labels. If not given, the only one of type ClassLabel, else "label".
+        download: Whether "huggingface" and "torchvision" may fetch a named set that is not on this machine.
+        image_size: Largest height and width at which images are kept in memory, in pixels: the shorter side is scaled
+            down to it and the longer one cut around its centre. Images that are all smaller are kept as they are.
+            Networks get them scaled to their own resolution. If not given, a search takes the largest resolution of
+            its space; else it is 128.
         seed: Fixes the splits.
         validation_fraction: Part of the training images that is cut off for validation, where the source has no
             validation split of its own.
@@ -35,8 +59,13 @@ class DataConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["digits", "folder", "parquet"] = "digits"
+    kind: Literal["digits", "folder", "parquet", "huggingface", "torchvision", "webdataset"] = "digits"
     path: Path | None = None
+    name: str | None = Field(default=None, min_length=1)
+    subset: str | None = Field(default=None, min_length=1)
+    image_column: str | None = Field(default=None, min_length=1)
+    label_column: str | None = Field(default=None, min_length=1)
+    download: bool = False
     image_size: int | None = Field(default=None, ge=8, le=1024)
     seed: int = Field(default=0, ge=0, lt=2**32)
     validation_fraction: float = Field(default=0.15, gt=0, lt=0.5)
@@ -45,16 +74,23 @@ class DataConfig(BaseModel):
     on_corrupt: Literal["skip", "refuse"] = "refuse"
 
     @model_validator(mode="after")
-    def _path_where_it_is_needed(self) -> Self:
-        if self.kind == "digits" and self.path is not None:
-            raise ValueError('path is only for kind = "folder" or "parquet"; remove it, or change kind')
-        if self.kind != "digits" and self.path is None:
-            raise ValueError(f'kind = "{self.kind}" needs path, the folder that holds the images')
+    def _keys_of_the_kind(self) -> Self:
+        given = {key for key in _ALLOWS["huggingface"] if getattr(self, key) not in (None, False)}
+        for key in sorted(_NEEDS[self.kind] - given):
+            raise ValueError(f'kind = "{self.kind}" needs {key}, {_MEANT[key]}')
+        for key in sorted(given - _ALLOWS[self.kind]):
+            kinds = " or ".join(f'"{kind}"' for kind, keys in _ALLOWS.items() if key in keys)
+            raise ValueError(f"{key} is only for kind = {kinds}; remove it, or change kind")
+        if self.kind == "huggingface" and len(given & {"name", "path"}) != 1:
+            raise ValueError('kind = "huggingface" needs either name, a data set of the Hub, or path, a folder')
+        if self.download and self.name is None:
+            raise ValueError("download = true needs name; what lies in path is not fetched")
         return self
 
     @property
-    def storage_size(self) -> int:
-        """Height and width at which images are kept, in pixels."""
-        if self.image_size is not None:
-            return self.image_size
-        return DIGITS_SIZE if self.kind == "digits" else DEFAULT_SIZE
+    def shown(self) -> str:
+        """What the data are called: their name, else that of their folder, else their kind."""
+        return self.name or (self.path.name if self.path else self.kind)
+
+
+_MEANT = {"path": "the folder that holds the images", "name": 'the data set, such as "CIFAR10"'}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Literal
+from dataclasses import dataclass
 
+import joblib  # type: ignore[import-untyped]
 import numpy as np
-import torch
+import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from tiernas.errors import UsageError
-from tiernas.training.images import ImageSet, channels_last
 from tiernas.training.sources import Part
 from tiernas.training.sources.source import IntArray
 
@@ -18,49 +16,66 @@ DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 """What Pillow raises for files that it cannot decode: truncated or unknown (OSError), a broken PNG chunk
 (SyntaxError), sizes and modes that make no sense (ValueError), more pixels than any photo has."""
 
-_NAMED_IN_LOG = 5
+_LOOKED_AT = 1000
+"""Images whose size is read to know the largest; reads a few bytes of each."""
 
-_log = logging.getLogger(__name__)
+_BATCH = 32
+"""Images that a thread takes at a time, so that handing them out costs nothing."""
+
+Pixels = npt.NDArray[np.uint8]
 
 
-def decode(
-    part: Part, rows: IntArray, classes: tuple[str, ...], size: int, on_corrupt: Literal["skip", "refuse"]
-) -> tuple[ImageSet, tuple[str, ...]]:
-    """Decodes some images of a part.
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """An image that cannot be read."""
+
+    name: str
+    reason: str
+
+
+def kept_size(part: Part, largest: int) -> int:
+    """Height and width at which images are kept, in pixels: the largest shorter side, but at most `largest`.
+
+    Looks at the headers of up to 1,000 images of a part, evenly spread; those that cannot be read do not count.
+    """
+    rows = np.unique(np.linspace(0, len(part.labels) - 1, _LOOKED_AT).round().astype(int))
+    most = 0
+    for row in rows.tolist():
+        try:
+            with part.read(row) as image:
+                most = max(most, min(image.size))
+        except DAMAGED:
+            continue
+    return min(largest, most or largest)
+
+
+def decode(part: Part, rows: IntArray, pixels: Pixels) -> tuple[IntArray, list[Damaged]]:
+    """Decodes some images of a part, in as many threads as there are cores.
 
     Args:
         part: The images.
         rows: Positions of the images that are wanted, `(n,)`.
-        classes: Names of the classes.
-        size: Height and width of the result, in pixels.
-        on_corrupt: Whether to leave out images that cannot be read, or to refuse them.
+        pixels: `(n, size, size, 3)`; takes the images that could be read, in the order of `rows`, one after the other.
 
     Returns:
-        The images that could be read, in the order of `rows`, and the names of the others.
-
-    Raises:
-        UsageError: An image cannot be read and `on_corrupt` is "refuse".
+        The rows that could be read, `(m,)` for the first `m` of `pixels`, and the images that could not.
     """
-    pixels = np.empty((len(rows), size, size, 3), dtype=np.uint8)
-    kept: list[int] = []
-    skipped: list[str] = []
-    for row in rows.tolist():
+
+    def one(position: int) -> Damaged | None:
+        row = int(rows[position])
         try:
-            pixels[len(kept)] = np.asarray(_square(part.read(row), size))
+            pixels[position] = np.asarray(_square(part.read(row), pixels.shape[1]))
         except DAMAGED as error:
-            if on_corrupt == "refuse":
-                raise UsageError(
-                    f"data: image {part.names[row]!r} cannot be read ({error}); remove or replace it, "
-                    'or set data.on_corrupt = "skip"'
-                ) from error
-            skipped.append(part.names[row])
-        else:
-            kept.append(row)
-    if skipped:
-        shown = ", ".join(skipped[:_NAMED_IN_LOG]) + (", ..." if len(skipped) > _NAMED_IN_LOG else "")
-        _log.warning("skipped %d of %d images that cannot be read: %s", len(skipped), len(rows), shown)
-    images = channels_last(torch.from_numpy(pixels[: len(kept)]).permute(0, 3, 1, 2))
-    return ImageSet(images, torch.from_numpy(part.labels[kept]), classes), tuple(skipped)
+            return Damaged(part.names[row], str(error))
+        return None
+
+    run = joblib.Parallel(n_jobs=joblib.cpu_count(), require="sharedmem", batch_size=_BATCH)
+    found = run(joblib.delayed(one)(position) for position in range(len(rows)))
+    good = np.array([damaged is None for damaged in found], dtype=bool)
+    for place, position in enumerate(np.flatnonzero(good).tolist()):
+        if place != position:
+            pixels[place] = pixels[position]
+    return rows[good], [damaged for damaged in found if damaged is not None]
 
 
 def _square(image: Image.Image, size: int) -> Image.Image:

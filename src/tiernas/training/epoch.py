@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import time
+from dataclasses import dataclass
 
 import torch
 from torch.nn.functional import cross_entropy
 
+from tiernas.errors import UsageError
 from tiernas.training.errors import TrainingDiverged
 from tiernas.training.group import ALONE, Group
 from tiernas.training.images import Splits
@@ -22,6 +25,23 @@ _HOPELESS = 10.0
 """An epoch whose mean loss is this many times that of guessing, `ln(classes)` for each term, counts as diverged."""
 
 
+@dataclass(frozen=True, slots=True)
+class EpochStatistics:
+    """What an epoch was like.
+
+    Attributes:
+        loss: Mean over the images.
+        accuracy: Top-1 on the images as the network saw them, in 0 ... 1.
+        learning_rate: Of the last step.
+        duration_s: Time it took.
+    """
+
+    loss: float
+    accuracy: float
+    learning_rate: float
+    duration_s: float
+
+
 def train_epoch(
     state: TrainingState,
     splits: Splits,
@@ -32,26 +52,24 @@ def train_epoch(
     epoch: int,
     teacher: Teacher | None = None,
     group: Group = ALONE,
-) -> float:
+) -> EpochStatistics:
     """Trains for one epoch; what it does follows from the state and its arguments alone.
 
     Args:
         state: Changed in place.
         splits: The training part is used.
         recipe: How to train.
-        resolution: Size that the network takes, in pixels.
+        resolution: Size at which the network gets the images, in pixels.
         seed: Of the training.
         epoch: From 0.
         teacher: Whose answers are learnt beside the labels.
         group: The processes that train together, of whose batches this one takes its share.
 
-    Returns:
-        The mean loss over the images.
-
     Raises:
         TrainingDiverged: A loss that is infinite or no number, a mean loss that is hopeless, or a weight that is no
             number after the last step.
     """
+    started_s = time.perf_counter()
     generator = torch.Generator().manual_seed(derived_seed(seed, Purpose.IMAGES, epoch))
     torch.manual_seed(derived_seed(seed, Purpose.LAYERS, epoch, group.rank))
     prepare = make_preparation(recipe, splits, resolution)
@@ -60,24 +78,28 @@ def train_epoch(
     first_step, total_steps = epoch * len(batches), recipe.epochs * len(batches)
     if not group.is_first:  # the order above is the same everywhere, what follows is each process's own
         generator = torch.Generator().manual_seed(derived_seed(seed, Purpose.IMAGES, epoch, group.rank))
-    loss_sum = 0.0
+    loss_sum, learning_rate = 0.0, 0.0
+    correct = torch.zeros((), dtype=torch.int64, device=device)
     state.network.train()
-    for step, batch in enumerate(batches, start=first_step):
-        rows = group.share(batch)
-        images = prepare(train.images[rows], generator, device)
+    shares = [group.share(batch) for batch in batches]
+    for step, (batch, rows, stored) in enumerate(zip(batches, shares, train.batches(shares), strict=True), first_step):
+        labels = train.labels[rows].to(device)
+        learning_rate = learning_rate_at(step, total_steps, recipe)
+        images = prepare(stored, generator, device)
         with autocast(recipe.precision, device):
             logits = state.parallel(images)
             taught = None if teacher is None else teacher.logits(images, rows).float()
         logits = logits.float()
-        loss = cross_entropy(logits, train.labels[rows].to(device), label_smoothing=recipe.label_smoothing)
+        loss = cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
         if teacher is not None and taught is not None:
             loss = loss + teacher.weight * distillation_loss(logits, taught, teacher.temperature)
         weight = len(rows) / len(batch)
         value = group.total(weight * loss.item(), device)
         if not math.isfinite(value):
             raise TrainingDiverged("the loss is no finite number", epoch=epoch + 1, step=step + 1, loss=value)
-        state.update(loss * (weight * group.size), learning_rate_at(step, total_steps, recipe))
+        state.update(loss * (weight * group.size), learning_rate)
         loss_sum += value * len(batch)
+        correct += (logits.argmax(1) == labels).sum()
     state.average_buffers(group)
     mean, last_step = loss_sum / len(train), first_step + len(batches)
     terms = 1.0 if teacher is None else 1 + teacher.weight * teacher.temperature**2
@@ -86,7 +108,21 @@ def train_epoch(
         raise TrainingDiverged(what, epoch=epoch + 1, step=last_step, loss=mean)
     if not state.is_finite():
         raise TrainingDiverged("a weight is no finite number", epoch=epoch + 1, step=last_step, loss=mean)
-    return mean
+    accuracy = group.total(float(correct), device) / len(train)
+    return EpochStatistics(mean, accuracy, learning_rate, time.perf_counter() - started_s)
+
+
+def require_batch(images: int, recipe: RecipeConfig) -> None:
+    """Refuses a batch that there are not enough training images for.
+
+    Raises:
+        UsageError: It is larger than the training part.
+    """
+    if recipe.batch_size > images:
+        raise UsageError(
+            f"recipe.batch_size = {recipe.batch_size}: there are only {images} training images; allowed: 4 to "
+            f"{images}. Lower it, and recipe.learning_rate in proportion"
+        )
 
 
 def steps_per_epoch(images: int, recipe: RecipeConfig) -> int:

@@ -2,30 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tiernas.training.images import ImageSet
 from tiernas.training.preprocessing import normalize, resize
 
 
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """How often predictions are right, in 0 ... 1.
+
+    Attributes:
+        top1: Of all images.
+        class_mean: The mean over the classes of how many images of each are right, also called balanced accuracy: where
+            classes are of different sizes, a network that neglects the rare ones has a high `top1` and a low
+            `class_mean`. Classes without an image do not count.
+    """
+
+    top1: float
+    class_mean: float
+
+
+def accuracy_of(predicted: Tensor, labels: Tensor) -> Accuracy:
+    """Compares predictions with labels.
+
+    Args:
+        predicted: Classes, `(n,)` int64; n is at least 1.
+        labels: The right ones, `(n,)` int64.
+    """
+    right = predicted == labels
+    there = torch.bincount(labels)
+    of_class = torch.bincount(labels[right], minlength=len(there))[there > 0] / there[there > 0].double()
+    return Accuracy(int(right.sum()) / len(labels), float(of_class.mean()))
+
+
 @torch.inference_mode()
-def evaluate(network: nn.Module, images: ImageSet, resolution: int, batch_size: int = 256) -> float:
-    """Top-1 accuracy in 0 ... 1.
+def predict(network: nn.Module, images: ImageSet, resolution: int, batch_size: int = 256) -> Tensor:
+    """The class that a network takes each image for, `(n,)` int64 on CPU.
 
     Args:
         network: `(n, 3, resolution, resolution)` to logits; set to evaluation mode for the time being.
-        images: What to evaluate on.
+        images: What to look at.
         resolution: Size that the network takes, in pixels.
         batch_size: Images at a time; changes nothing but time and memory.
     """
     was_training = network.training
     network.eval()
     device = next(network.parameters()).device
-    correct = 0
-    for start in range(0, len(images), batch_size):
-        batch = slice(start, start + batch_size)
-        logits = network(normalize(resize(images.images[batch], resolution).to(device)))
-        correct += int((logits.argmax(1) == images.labels[batch].to(device)).sum())
+    rows = torch.split(torch.arange(len(images)), batch_size)
+    predicted = [network(normalize(resize(batch, resolution).to(device))).argmax(1) for batch in images.batches(rows)]
     network.train(was_training)
-    return correct / len(images)
+    return torch.cat(predicted).cpu()
+
+
+def evaluate(network: nn.Module, images: ImageSet, resolution: int, batch_size: int = 256) -> float:
+    """Top-1 accuracy in 0 ... 1; see `predict` for the arguments."""
+    return accuracy_of(predict(network, images, resolution, batch_size), images.labels).top1

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+_AHEAD = 4
+"""Batches between asking the disk for images and needing them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,11 +21,14 @@ class ImageSet:
         images: `(n, 3, size, size)` uint8, RGB, in channels-last memory.
         labels: `(n,)` int64, positions in `classes`.
         classes: Names of the classes.
+        ask_for: Has the disk read the images of some rows, `(k,)` int64, without waiting for it; None where all images
+            are in memory.
     """
 
     images: Tensor
     labels: Tensor
     classes: tuple[str, ...]
+    ask_for: Callable[[Tensor], None] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -31,6 +37,18 @@ class ImageSet:
     def image_size(self) -> int:
         """Height and width of the stored images, in pixels."""
         return int(self.images.shape[-1])
+
+    def batches(self, rows: Sequence[Tensor]) -> Iterator[Tensor]:
+        """`images[r]` for each `r` of `rows` in turn; what is on disk is asked for some batches before its turn.
+
+        Args:
+            rows: Positions of the images of each batch, `(k,)` int64 each.
+        """
+        for step, now in enumerate(rows):
+            if self.ask_for is not None:
+                for later in rows[step + _AHEAD : step + _AHEAD + 1] if step else rows[: _AHEAD + 1]:
+                    self.ask_for(later)
+            yield self.images[now]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,19 @@ from tiernas.training.precision import Precision
 from tiernas.training.presets import PRESETS
 from tiernas.training.teachers.config import TeacherConfig
 
-_ADDED_LATER = frozenset({"decay_rate", "decay_epochs", "crop_scale", "auto_augment", "precision", "teacher"})
+_ADDED_LATER = frozenset(
+    {
+        "decay_rate",
+        "decay_epochs",
+        "crop_scale",
+        "auto_augment",
+        "precision",
+        "teacher",
+        "start_scale",
+        "growing_fraction",
+        "compile",
+    }
+)
 """Fields that the first version did not have. At their defaults they are left out of what is written, so that recipes
 written by it keep their digest and their trainings and studies can be continued."""
 
@@ -57,6 +69,11 @@ class RecipeConfig(BaseModel):
         precision: Of convolutions and matrix products while training: "fp32", "bf16" or "fp16" (with a scaled loss);
             weights, sums and what is kept are fp32.
         teacher: A trained network whose answers are learnt beside the labels.
+        start_scale: Part of the network's resolution at which it gets the images in the first epoch; less than 1 is
+            faster. From there the size grows evenly; validation is always at the network's own.
+        growing_fraction: Part of the epochs after which the size is the network's own; at least the last one is.
+        compile: Whether `torch.compile` compiles the training step's network, which takes about a minute for each
+            candidate on a CPU.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -82,6 +99,9 @@ class RecipeConfig(BaseModel):
     erase_probability: float = Field(default=0.0, ge=0, le=1)
     precision: Precision = "fp32"
     teacher: TeacherConfig | None = None
+    start_scale: float = Field(default=1.0, ge=0.25, le=1)
+    growing_fraction: float = Field(default=0.6, gt=0, le=1)
+    compile: bool = False
 
     @model_validator(mode="before")
     @classmethod

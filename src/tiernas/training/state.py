@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tiernas.networks import build
 from tiernas.spaces import Architecture
+from tiernas.training.compilation import compiled
 from tiernas.training.depthwise import speed_up_depthwise
 from tiernas.training.group import Group
 from tiernas.training.initialization import calm
@@ -24,7 +25,8 @@ class TrainingState:
 
     Attributes:
         network: What is trained, in channels-last memory.
-        parallel: The same for the forward pass, with gradients that all processes share.
+        parallel: The same for the forward pass: compiled where the recipe says so, with gradients that all processes
+            share.
         optimizer: Its learning rate is set before every step, so it is no state.
         average: Running mean of the weights, or None.
         scaler: Of the loss, for fp16; or None.
@@ -43,11 +45,11 @@ class TrainingState:
         self.optimizer = make_optimizer(self.network, recipe)
         self.average = make_average(self.network, recipe.ema_decay)
         self.scaler = make_scaler(recipe.precision, device)
-        self.parallel: nn.Module = self.network
+        self.parallel: nn.Module = compiled(self.network, device) if recipe.compile else self.network
 
     def share_gradients(self, group: Group) -> None:
         """Lets all processes of a group take the same steps; they begin with the weights of the first."""
-        self.parallel = group.parallel(self.network)
+        self.parallel = group.parallel(self.parallel)
 
     def average_buffers(self, group: Group) -> None:
         """Gives all processes the same statistics of batch normalisation."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,17 +9,18 @@ import torch
 
 from tiernas.spaces import Architecture
 from tiernas.training.checkpoint import CheckpointFolder, Identity, Progress
-from tiernas.training.epoch import steps_per_epoch, train_epoch
-from tiernas.training.evaluation import evaluate
+from tiernas.training.epoch import EpochStatistics, require_batch, steps_per_epoch, train_epoch
 from tiernas.training.group import ALONE, Group
 from tiernas.training.images import Splits
 from tiernas.training.memory import peak_memory_mb
 from tiernas.training.preparation import make_preparation
+from tiernas.training.progression import resolution_at
 from tiernas.training.recipe import RecipeConfig
 from tiernas.training.result import EpochReport, TrainingResult
 from tiernas.training.seeding import Purpose, derived_seed
 from tiernas.training.state import TrainingState
 from tiernas.training.teachers import Teacher, prepare_teacher
+from tiernas.training.validation import Validation, validate
 
 
 def train(
@@ -58,14 +58,15 @@ def train(
         stop_epoch: Pause after so many epochs in all, with the learning rates of the whole training; called again
             without it, or with a later one, the training goes on as if it had never paused. The result is that of the
             network as it is then; no weights are left for `load_trained`.
-        on_epoch: Called after every epoch; what it raises ends the training, which can be continued.
+        on_epoch: Called after every epoch, once it is validated and its checkpoint is safe; what it raises ends the
+            training, which can be continued.
         device: Where to train.
         group: The processes that train this network together; see `train_distributed`, which sets it up.
 
     Raises:
         TrainingDiverged: The loss is infinite, no number, or hopelessly large.
-        UsageError: `checkpoint_dir` cannot be written to, the disk is full, or the recipe has a teacher that cannot
-            teach this.
+        UsageError: `checkpoint_dir` cannot be written to, the disk is full, a batch is larger than the training part,
+            or the recipe has a teacher that cannot teach this.
         NotInstalledError: The package of the teacher is not installed.
         ValueError: `stop_epoch` is not an epoch of the training.
     """
@@ -74,6 +75,7 @@ def train(
     stop_epoch = recipe.epochs if stop_epoch is None else stop_epoch
     if not 1 <= stop_epoch <= recipe.epochs:
         raise ValueError(f"stop_epoch = {stop_epoch}: must be 1 to {recipe.epochs}")
+    require_batch(len(splits.train), recipe)
     group.require_images(len(splits.train) // steps_per_epoch(len(splits.train), recipe), recipe.batch_size)
     identity = Identity(architecture.to_json(), splits.classes, recipe.digest, splits.digest, seed)
     folder = CheckpointFolder(checkpoint_dir, identity)
@@ -86,38 +88,45 @@ def train(
         state = TrainingState(architecture, len(splits.classes), recipe, device)
         progress = _continue(state, folder, group)
         state.share_gradients(group)
+        validation: Validation | None = None
         while progress.epoch < stop_epoch:
-            started_s = time.perf_counter()
-            loss = train_epoch(
+            epoch = train_epoch(
                 state,
                 splits,
                 recipe,
-                architecture.resolution,
+                resolution_at(progress.epoch, recipe, architecture.resolution),
                 seed=seed,
                 epoch=progress.epoch,
                 teacher=teacher,
                 group=group,
             )
-            duration_s = progress.duration_s + time.perf_counter() - started_s
-            progress = Progress(progress.epoch + 1, loss, duration_s)
+            whole = progress.epoch + 1 == stop_epoch
+            validation = validate(state, splits, architecture.resolution, group, whole=whole)
+            progress = Progress(
+                progress.epoch + 1,
+                epoch.loss,
+                progress.duration_s + epoch.duration_s,
+                progress.validation_s + validation.duration_s,
+            )
             if group.is_first:
                 folder.save(state.tensors(), progress)
             if group.is_first and on_epoch is not None:
-                on_epoch(EpochReport(progress.epoch, recipe.epochs, loss, duration_s))
-    started_s = time.perf_counter()
-    accuracy = evaluate(state.resulting, splits.validation, architecture.resolution) if group.is_first else 0.0
-    accuracy = group.total(accuracy, device)
+                images_per_s = len(splits.train) / epoch.duration_s
+                on_epoch(_report(recipe, progress, epoch, validation, images_per_s))
+    if validation is None:  # it was interrupted after its last epoch
+        validation = validate(state, splits, architecture.resolution, group, whole=True)
     result = TrainingResult(
-        accuracy=accuracy,
+        accuracy=validation.accuracy.top1,
         epochs=progress.epoch,
         train_loss=progress.train_loss,
-        duration_s=progress.duration_s + time.perf_counter() - started_s,
+        duration_s=progress.duration_s + progress.validation_s,
         images_per_s=progress.epoch * len(splits.train) / progress.duration_s,
         peak_memory_mb=peak_memory_mb(device),
         recipe_digest=recipe.digest,
         data_digest=splits.digest,
         seed=seed,
         teacher_accuracy=None if teacher is None else teacher.accuracy,
+        class_mean_accuracy=validation.accuracy.class_mean,
     )
     if progress.epoch == recipe.epochs and group.is_first:
         folder.finish(state.resulting.state_dict(), result)
@@ -125,12 +134,27 @@ def train(
     return result
 
 
+def _report(
+    recipe: RecipeConfig, progress: Progress, epoch: EpochStatistics, validation: Validation, images_per_s: float
+) -> EpochReport:
+    return EpochReport(
+        epoch=progress.epoch,
+        epochs=recipe.epochs,
+        train_loss=epoch.loss,
+        duration_s=progress.duration_s + progress.validation_s,
+        train_accuracy=epoch.accuracy,
+        validation_accuracy=validation.accuracy.top1,
+        learning_rate=epoch.learning_rate,
+        images_per_s=images_per_s,
+    )
+
+
 def _teacher(
     recipe: RecipeConfig, splits: Splits, resolution: int, cache_dir: Path, device: torch.device
 ) -> Teacher | None:
     if recipe.teacher is None:
         return None
-    images_change = make_preparation(recipe, splits, resolution).changes_images
+    images_change = make_preparation(recipe, splits, resolution).changes_images or recipe.start_scale < 1
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         return prepare_teacher(recipe.teacher, splits, resolution, cache_dir, device, images_change=images_change)
 

@@ -1,8 +1,10 @@
-"""Where images come from: scikit-learn's digits, a folder of image files, parquet files."""
+"""Where images come from: scikit-learn's digits, folders, parquet files, Hugging Face, torchvision, tar files."""
+
+from pathlib import Path
 
 from tiernas.errors import UsageError
 from tiernas.training.data_config import DataConfig
-from tiernas.training.sources import digits, folder, parquet
+from tiernas.training.sources import digits, folder, huggingface, parquet, torchvision_sets, webdataset
 from tiernas.training.sources.source import Part, Source
 
 __all__ = ["Part", "Source", "open_source"]
@@ -12,12 +14,28 @@ def open_source(config: DataConfig) -> Source:
     """Lists the images of a configuration, without decoding any.
 
     Raises:
-        UsageError: The folder is missing or empty, or not laid out as its kind says.
-        NotInstalledError: Parquet files, and pyarrow is not installed.
+        UsageError: The folder is missing or empty, or not laid out as its kind says, or a named set cannot be had.
+        NotInstalledError: A library that the kind is read with is not installed.
     """
-    if config.path is None:
-        return digits.open_source()
-    if not config.path.is_dir():
-        what = "is a file, not a folder" if config.path.exists() else "does not exist"
-        raise UsageError(f"data.path = {str(config.path)!r}: {what}; give the folder that holds the images")
-    return folder.open_source(config.path) if config.kind == "folder" else parquet.open_source(config.path)
+    match config.kind:
+        case "digits":
+            return digits.open_source()
+        case "torchvision":
+            return torchvision_sets.open_source(config)
+        case "huggingface":
+            if config.path is not None:
+                _existing(config.path)
+            return huggingface.open_source(config)
+        case "folder":
+            return folder.open_source(_existing(config.path))
+        case "parquet":
+            return parquet.open_source(_existing(config.path))
+        case "webdataset":
+            return webdataset.open_source(_existing(config.path))
+
+
+def _existing(path: Path | None) -> Path:
+    if path is None or not path.is_dir():
+        what = "is a file, not a folder" if path is not None and path.exists() else "does not exist"
+        raise UsageError(f"data.path = {str(path)!r}: {what}; give the folder that holds the images")
+    return path

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.training.sources.source import SPLIT_NAMES, IntArray, Part, Source
+from tiernas.training.sources.source import SPLIT_NAMES, IntArray, Part, Source, require_classes, require_labels
 
 _FILE = re.compile(rf"({'|'.join(SPLIT_NAMES)})-(\d+)-of-(\d+)(?:-[0-9a-f]+)?\.parquet")
 _LAYOUT = "files named like train-00000-of-00001.parquet, with columns image (struct of bytes and path) and label"
@@ -34,6 +34,8 @@ def open_source(root: Path) -> Source:
         raise UsageError(f"data.path: no training images in {root}; it should hold {_LAYOUT}")
     tables = {name: _read(paths) for name, paths in files.items()}
     classes = _class_names(tables["train"]) or _numbered(tables.values())
+    for name, table in tables.items():
+        require_classes(_class_names(table) or classes, classes, name, root)
     parts = {name: _part(table, name, root, classes) for name, table in tables.items()}
     return Source(classes, parts["train"], parts.get("validation"), parts.get("test"))
 
@@ -91,19 +93,12 @@ def _labels(table: Any) -> IntArray:
 
 def _part(table: Any, split: str, root: Path, classes: tuple[str, ...]) -> Part:
     labels = _labels(table)
-    if not len(labels):
-        raise UsageError(f"data.path: the {split} split in {root} has no images")
-    wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
-    if wrong.size:
-        row = int(wrong[0])
-        raise UsageError(
-            f"data.path: {split} row {row} in {root} has label {labels[row]}, but there are {len(classes)} classes "
-            f"(labels 0 to {len(classes) - 1}); mend the label or the class names"
-        )
+    names = [f"{split} row {row}" for row in range(len(labels))]
+    require_labels(labels, names, classes, split, root)
     column = table["image"]
 
     def read(row: int) -> Image.Image:
         encoded = column[row]["bytes"].as_py()
         return Image.open(io.BytesIO(encoded or b""))
 
-    return Part(labels, [f"{split} row {row}" for row in range(len(labels))], read)
+    return Part(labels, names, read)

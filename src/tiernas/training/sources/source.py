@@ -9,10 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tiernas.errors import UsageError
+
 IntArray = npt.NDArray[np.int64]
 
 SPLIT_NAMES = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
 """The names that splits go by in the wild, and what they are called here."""
+
+_NAMED = 10
+"""Classes that are named in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,8 @@ class Part:
     Attributes:
         labels: `(n,)` int64.
         names: What each image is called in messages; length `n`.
-        read: Opens the image at a position; raises what Pillow raises where it is damaged.
+        read: Opens the image at a position; raises what Pillow raises where it is damaged. Several threads call it at
+            the same time.
     """
 
     labels: IntArray
@@ -47,3 +53,51 @@ class Source:
     validation: Part | None = None
     test: Part | None = None
     flip_safe: bool = True
+
+
+def require_labels(labels: IntArray, names: Sequence[str], classes: Sequence[str], split: str, where: object) -> None:
+    """Refuses a split that is empty or has labels outside the classes.
+
+    Args:
+        labels: Label of every image of the split, `(n,)`.
+        names: What each image is called; length `n`.
+        classes: Names of the classes.
+        split: Name of the split.
+        where: What the data set is called.
+
+    Raises:
+        UsageError: Names the first image whose label is wrong, and how many there are.
+    """
+    if not len(labels):
+        raise UsageError(f"data: the {split} split of {where} has no images; add some, or remove the split")
+    wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+    if wrong.size:
+        row = int(wrong[0])
+        others = f" (and {wrong.size - 1} more images have such labels)" if wrong.size > 1 else ""
+        raise UsageError(
+            f"data: {names[row]} of {where} has label {labels[row]}{others}, but there are {len(classes)} classes "
+            f"(labels 0 to {len(classes) - 1}); mend the labels or the class names"
+        )
+
+
+def require_classes(names: Sequence[str], classes: Sequence[str], split: str, where: object) -> None:
+    """Refuses a split whose classes are others than those of the training images, or in another order.
+
+    Args:
+        names: Names of the classes that the split says it has.
+        classes: Those of the training images.
+        split: Name of the split.
+        where: What the data set is called.
+
+    Raises:
+        UsageError: Names both.
+    """
+    if list(names) != list(classes):
+        raise UsageError(
+            f"data: the {split} split of {where} has the classes {_named(names)}, and the training images have "
+            f"{_named(classes)}; both must have the same, in the same order"
+        )
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f", ... ({len(names)} in all)" if len(names) > _NAMED else "")

@@ -1,0 +1,143 @@
+"""Data sets of the library `datasets`: by their name on the Hugging Face Hub, or from a folder."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tiernas.errors import NotInstalledError, UsageError
+from tiernas.training.data_config import DataConfig
+from tiernas.training.sources.source import SPLIT_NAMES, Part, Source, require_classes, require_labels
+
+_NO_LABEL = -1
+"""What `ClassLabel` holds where there is no label; test splits of competitions have no other."""
+
+
+def open_source(config: DataConfig) -> Source:
+    """Lists the images of a data set.
+
+    Raises:
+        UsageError: It cannot be had, has no images or no labels, several columns of either and none chosen, or labels
+            outside the classes.
+        NotInstalledError: `datasets` is not installed.
+    """
+    try:
+        import datasets  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise NotInstalledError("datasets, Hugging Face's library,", "huggingface") from error
+    splits = _named_splits(_load(datasets, config), config)
+    columns = splits["train"].features
+    image = _column(columns, config.image_column, "image_column", datasets.Image, "image", config)
+    label = _column(columns, config.label_column, "label_column", datasets.ClassLabel, "label", config)
+    labels = {name: _labels(split, label, name, config) for name, split in splits.items()}
+    labels = {name: found for name, found in labels.items() if name == "train" or not (found == _NO_LABEL).all()}
+    feature = columns[label]
+    if isinstance(feature, datasets.ClassLabel):
+        classes = tuple(str(name) for name in feature.names)
+        for name in labels:
+            require_classes(getattr(splits[name].features[label], "names", classes), classes, name, config.shown)
+    else:
+        classes = tuple(map(str, range(1 + max(int(found.max(initial=-1)) for found in labels.values()))))
+    parts = {}
+    for name, found in labels.items():
+        names = [f"{name} row {row}" for row in range(len(found))]
+        require_labels(found, names, classes, name, config.shown)
+        parts[name] = Part(found, names, _Reader(splits[name], image, datasets.Image(decode=False)))
+    return Source(classes, parts["train"], parts.get("validation"), parts.get("test"))
+
+
+def _load(datasets: Any, config: DataConfig) -> Any:
+    """A `DatasetDict`, or a `Dataset` that has no splits."""
+    try:
+        if config.path is not None and _is_saved(config.path):
+            return datasets.load_from_disk(str(config.path))
+        with _no_network(datasets, wanted=not config.download):
+            return datasets.load_dataset(config.name or str(config.path), config.subset)
+    except ConnectionError as error:
+        if config.download:
+            remedy = "check the network and the name, or give path, a folder that it was saved to"
+        else:
+            remedy = "set data.download = true to fetch it, or give path, a folder that it was saved to"
+        raise UsageError(
+            f"data.name = {config.name!r}: not in the cache of Hugging Face on this machine; {remedy}"
+        ) from error
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        # ValueError: no such configuration, or several and none chosen; the message lists them
+        raise UsageError(f"data: Hugging Face's datasets cannot load {config.shown!r}: {error}") from error
+
+
+def _is_saved(path: Path) -> bool:
+    """Whether `save_to_disk` wrote a folder; of the other kinds of folder `load_dataset` takes many."""
+    return (path / "dataset_dict.json").exists() or (path / "state.json").exists()
+
+
+@contextmanager
+def _no_network(datasets: Any, *, wanted: bool) -> Iterator[None]:
+    """The offline mode of `datasets`, which else only an environment variable sets, before the first import."""
+    before = datasets.config.HF_HUB_OFFLINE
+    datasets.config.HF_HUB_OFFLINE = before or wanted
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE = before
+
+
+def _named_splits(loaded: Any, config: DataConfig) -> dict[str, Any]:
+    if not isinstance(loaded, Mapping):
+        return {"train": loaded}
+    found = {SPLIT_NAMES[name]: split for name, split in loaded.items() if name in SPLIT_NAMES}
+    if "train" not in found:
+        raise UsageError(
+            f"data: {config.shown!r} has no split train; its splits are {', '.join(loaded)}. Save the ones that you "
+            "want under the names train, validation and test with save_to_disk, and give that path"
+        )
+    return found
+
+
+def _column(
+    columns: Mapping[str, Any], wanted: str | None, key: str, kind: type, usual: str, config: DataConfig
+) -> str:
+    """The column of images or of labels: the one that is wanted, else the only one of its type, else the usual one."""
+    fitting = [name for name, feature in columns.items() if isinstance(feature, kind)]
+    if wanted is not None and wanted in columns:
+        return wanted
+    if wanted is not None:
+        raise UsageError(f"data.{key} = {wanted!r}: {config.shown!r} has no such column; it has {', '.join(columns)}")
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting and usual in columns:
+        return usual
+    what = f"several columns of type {kind.__name__}" if fitting else f"no column of type {kind.__name__}"
+    raise UsageError(
+        f"data: {config.shown!r} has {what}; choose one with data.{key}, of {', '.join(fitting or columns)}"
+    )
+
+
+def _labels(split: Any, column: str, name: str, config: DataConfig) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    values = split.with_format("numpy")[column][:]
+    if not np.issubdtype(np.asarray(values).dtype, np.integer):
+        raise UsageError(
+            f"data.label_column = {column!r}: the {name} split of {config.shown!r} has no whole number for each image; "
+            "turn the column into a ClassLabel with class_encode_column, and save it"
+        )
+    return np.asarray(values, dtype=np.int64)
+
+
+class _Reader:
+    """Opens the images of a split, one by one."""
+
+    def __init__(self, split: Any, column: str, encoded: Any) -> None:
+        self._rows = split.select_columns([column]).cast_column(column, encoded)
+        self._column = column
+
+    def __call__(self, row: int) -> Image.Image:
+        stored = self._rows[row][self._column]
+        if stored["bytes"] is None and stored["path"]:
+            return Image.open(stored["path"])
+        return Image.open(io.BytesIO(stored["bytes"] or b""))

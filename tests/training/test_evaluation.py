@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from sklearn.metrics import balanced_accuracy_score
+
+from tiernas.networks import build
+from tiernas.spaces import Architecture
+from tiernas.training import Splits, accuracy_of, evaluate, predict
+
+
+def test_accuracies_worked_out_by_hand() -> None:
+    labels = torch.tensor([0] * 8 + [2] * 2)
+    found = accuracy_of(torch.tensor([0] * 8 + [0, 2]), labels)
+    assert found.top1 == 0.9
+    assert found.class_mean == 0.75  # all of class 0, half of class 2; class 1 has no images
+    neglectful = accuracy_of(torch.zeros(10, dtype=torch.int64), labels)
+    assert (neglectful.top1, neglectful.class_mean) == (0.8, 0.5)
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+def test_the_class_mean_is_scikit_learns_balanced_accuracy() -> None:
+    generator = torch.Generator().manual_seed(0)
+    for classes in (2, 5, 40):
+        labels = torch.randint(classes, (60,), generator=generator)
+        predicted = torch.where(
+            torch.rand(60, generator=generator) < 0.5, labels, torch.randint(classes + 2, (60,), generator=generator)
+        )
+        assert math.isclose(accuracy_of(predicted, labels).class_mean, balanced_accuracy_score(labels, predicted))
+
+
+def test_predictions_do_not_depend_on_the_batch(digits: Splits, tiny: Architecture) -> None:
+    torch.manual_seed(0)
+    network = build(tiny, 10).train()
+    whole = predict(network, digits.test, tiny.resolution)
+    assert whole.shape == (len(digits.test),)
+    assert torch.equal(whole, predict(network, digits.test, tiny.resolution, batch_size=7))
+    assert network.training
+    assert accuracy_of(whole, digits.test.labels).top1 == evaluate(network, digits.test, tiny.resolution)
