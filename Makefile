@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TEST := $(BIN)/pytest --numprocesses=auto --dist=loadscope
 
 .PHONY: demo test check
 
@@ -11,13 +12,13 @@ demo: $(INSTALLED)
 	$(BIN)/tiernas search examples/digits.toml
 
 test: $(INSTALLED)
-	$(BIN)/pytest
+	$(TEST)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(TEST)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("tiernas needs Python 3.11 or newer: make PYTHON=python3.12 ...")'

@@ -30,9 +30,12 @@ def test_defaults(file: Path) -> None:
     assert [tier.name for tier in config.tier_list()] == ["0.2-0.4", "0.4-0.8"]
     assert config.search.optimizer == "lamcts"
     assert config.latency_table_path == Path("runs/mine/latency-table.jsonl")
-    assert config.workers.processes >= 1
+    assert config.workers.local_processes >= 1
     assert config.ledger == Path("runs/mine/ledger.sqlite")
     assert config.checkpoints == "runs/mine/checkpoints"
+    assert config.data.image_size == 128, "the largest resolution of the space"
+    assert load_config(file, ["study.space=gpunet"]).data.image_size == 512
+    assert load_config(file, ["data.image_size=32"]).data.image_size == 32
 
 
 def test_overrides_are_toml_or_bare_words(file: Path) -> None:

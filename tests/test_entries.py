@@ -17,13 +17,14 @@ def entry(searched: Candidate | None = None) -> Entry:
     measured_on = Fingerprint("Some CPU", "openvino", "2021.4", "fp32", 1, 2)
     config = load_config(Path(__file__).parents[1] / "examples" / "digits.toml")
     latency = {"latency_ms": 0.2, "low_ms": 0.19, "high_ms": 0.21, "unstable": False}
+    deployment = {"accuracy": 0.79, "recommended": True, "reason": "", "class_mean_accuracy": 0.71}
     finalist = Candidate(
         number=0,
         purpose=Purpose.FINAL,
         vector=[int(v) for v in VECTOR],
         digest=SPACE.decode(VECTOR).digest,
         estimated_latency_ms=0.25,
-        measurement=latency | {"fingerprint": measured_on.to_dict()},
+        measurement=latency | {"fingerprint": measured_on.to_dict(), "deployment": deployment},
         state=State.DONE,
         accuracy=0.9,
         result={"test_accuracy": 0.8},
@@ -36,9 +37,16 @@ def entry(searched: Candidate | None = None) -> Entry:
 def test_an_entry_names_what_it_was_measured_on_whatever_is_installed_now() -> None:
     made = entry()
     assert (made.device, made.engine_version, made.threads) == ("Some CPU", "2021.4", 2)
-    assert (made.latency_ms, made.accuracy, made.validation_accuracy) == (0.2, 0.8, 0.9)
+    assert (made.latency_ms, made.validation_accuracy) == (0.2, 0.9)
     assert made.name == "digits-0.15-0.3-1"
     assert (made.repeats, made.repeats_accuracy, made.reused_from) == (0, None, "")
+
+
+def test_an_entry_has_the_accuracy_of_the_engine_and_beside_it_that_of_torch() -> None:
+    made = entry()
+    assert (made.accuracy, made.class_mean_accuracy, made.exact_accuracy) == (0.79, 0.71, 0.8)
+    assert "79.00% top-1 on the test part" in card(made, 1e-6)
+    assert "mean over the classes 71.00%; 80.00% in torch, in fp32 |" in card(made, 1e-6)
 
 
 def test_an_entry_and_its_card_say_how_the_network_was_chosen_and_where_it_was_found() -> None:

@@ -25,7 +25,7 @@ def make_entry(
     Args:
         config: Of the search.
         study: Of the tier.
-        finalist: A finalist that is measured and trained.
+        finalist: A finalist that is measured, trained, and tried in the engine.
         architecture: Its network.
         splits: What it was trained on.
         searched: The candidate that it was chosen as.
@@ -34,7 +34,7 @@ def make_entry(
     if measured is None or result is None or finalist.accuracy is None or finalist.finished_at is None:
         raise ValueError(f"finalist {finalist.number} of tier {study.name} is not measured and trained")
     fingerprint = Fingerprint.from_dict(measured["fingerprint"])
-    deployment = measured.get("deployment")
+    deployment = measured["deployment"]
     repeated = (searched and searched.repeated) or {}
     size = cost(architecture, len(splits.classes))
     recipe = config.recipe.model_dump(mode="json") | {"epochs": config.finalists.epochs}
@@ -49,9 +49,9 @@ def make_entry(
         latency_ms=measured["latency_ms"],
         latency_interval_ms=(measured["low_ms"], measured["high_ms"]),
         latency_unstable=measured["unstable"],
-        accuracy=deployment["accuracy"] if deployment else result["test_accuracy"],
+        accuracy=deployment["accuracy"],
         validation_accuracy=finalist.accuracy,
-        data=config.data.path.name if config.data.path else config.data.kind,
+        data=config.data.shown,
         data_digest=splits.digest,
         classes=splits.classes,
         resolution=architecture.resolution,
@@ -68,9 +68,10 @@ def make_entry(
         study=f"{config.study.name}, tier {study.name} ms",
         tiernas_version=__version__,
         created_at=finalist.finished_at.isoformat(timespec="seconds"),
-        exact_accuracy=result["test_accuracy"] if deployment else None,
-        recommended=deployment["recommended"] if deployment else True,
-        advice=deployment["reason"] if deployment else "",
+        exact_accuracy=result["test_accuracy"],
+        recommended=deployment["recommended"],
+        advice=deployment["reason"],
+        class_mean_accuracy=deployment.get("class_mean_accuracy"),  # ledgers of earlier versions have none
         repeats_accuracy=repeated.get("accuracy"),
         repeats_standard_error=repeated.get("standard_error"),
         repeats=repeated.get("seeds", 0),

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from sklearn.datasets import load_digits
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 from tests.cli.conftest import CommandLine, write_tiny
 
 from tiernas.ledger import Ledger, Purpose, State
@@ -45,6 +46,19 @@ def test_every_training_is_in_the_ledger(searched: CommandLine) -> None:
                 assert low <= c.estimated_latency_ms < high
                 assert space.decode(c.vector).digest == c.digest
                 assert [a.epochs for a in c.attempts] == [2]
+
+
+def test_tensorboard_shows_every_epoch_of_every_training_once(searched: CommandLine) -> None:
+    with Ledger(searched.folder / "run" / "ledger.sqlite") as ledger:
+        for study in ledger.studies():
+            for purpose in (Purpose.SEARCH, Purpose.FINAL):
+                for candidate in ledger.candidates(study, purpose):
+                    folder = searched.folder / "run" / "tensorboard" / study.name / purpose / f"{candidate.number:05d}"
+                    shown = EventAccumulator(str(folder)).Reload()
+                    epochs = list(range(1, candidate.attempts[-1].epochs + 1))
+                    for tag in ("loss/train", "accuracy/train", "learning_rate", "images_per_s"):
+                        assert [event.step for event in shown.Scalars(tag)] == epochs
+                    assert shown.Scalars("accuracy/validation")[-1].value == pytest.approx(candidate.accuracy, abs=1e-6)
 
 
 def test_a_tier_is_decided_by_the_measured_latency(searched: CommandLine) -> None:
@@ -176,6 +190,7 @@ def test_a_diverging_training_is_a_failed_candidate_with_its_reason(tmp_path: Pa
     [
         ([("trainings = 4", "trainings = 4\ntrainigs = 5")], "unknown key search.trainigs; did you mean 'trainings'?"),
         ([("epochs = 2", "epochs = 0")], "recipe.epochs = 0"),
+        ([("epochs = 2", "epochs = 2\nbatch_size = 201")], "recipe.batch_size = 201: there are only 200"),
         ([("[0.1, 0.4, 0.8]", "[0.4, 0.1]")], "increasing"),
         ([("[0.1, 0.4, 0.8]", "[500, 600]")], "tier '500-600': none of"),
         ([('kind = "digits"', 'kind = "folder"\npath = "nowhere"')], "nowhere"),

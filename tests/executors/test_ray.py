@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,18 +12,8 @@ from PIL import Image
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.executors import Executor, Failed, Finished, RayExecutor, RaySettings, ray_executor
 from tiernas.testing.executors import ExecutorConformance, ended, events_until, light_job, wait_until
-from tiernas.testing.ray_cluster import RayCluster
+from tiernas.testing.ray_cluster import RayCluster, connected
 from tiernas.training import DataConfig, load_data
-
-
-def connected(settings: RaySettings, folder: Path) -> RayExecutor:
-    """An executor, once its cluster has started."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            return RayExecutor(settings, folder / "logs", reconnect_s=60)
-        except UsageError:
-            assert time.monotonic() < deadline
 
 
 class TestRayExecutor(ExecutorConformance):
@@ -124,7 +113,10 @@ def test_ray_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     ("settings", "words"),
     [
         ({"address": "ray://head:10001"}, "HOST:PORT"),
-        ({"gpus": 2}, "gpus per candidate = 2"),
+        ({"gpus": 1.5}, r"gpus per candidate = 1\.5"),
+        ({"gpus": 4, "processes": 2}, r"processes per candidate = 2: must be 4, as gpus = 4"),
+        ({"gpus": 0.5, "processes": 2}, r"processes per candidate = 2: must be 1, as gpus = 0\.5"),
+        ({"gpus": 4, "cpus": 6}, r"cpus per candidate = 6: must be at most 4 or a multiple"),
         ({"cpus": 1.5}, r"cpus per candidate = 1\.5"),
         ({"cpus": -1}, "cpus per candidate = -1"),
         ({"cpus": 0}, "both are 0"),
@@ -138,7 +130,7 @@ def test_bad_settings(settings: dict[str, str | float], words: str) -> None:
 
 def test_clients_are_as_many_as_fit_on_each_node() -> None:
     pytest.importorskip("ray")
-    from tiernas.executors.ray_pool import wanted_processes
+    from tiernas.executors.ray_pool import wanted_crews
 
     nodes = [
         {"Alive": True, "Resources": {"CPU": 16.0, "GPU": 8.0}},
@@ -146,8 +138,10 @@ def test_clients_are_as_many_as_fit_on_each_node() -> None:
         {"Alive": True, "Resources": {"CPU": 16.0}},
         {"Alive": False, "Resources": {"CPU": 16.0, "GPU": 8.0}},
     ]
-    assert wanted_processes(nodes, RaySettings(gpus=1)) == 8 + 3
-    assert wanted_processes(nodes, RaySettings(gpus=0.1, cpus=0.1)) == 80 + 30
-    assert wanted_processes(nodes, RaySettings(cpus=2)) == 8 + 1 + 8
-    assert wanted_processes(nodes, RaySettings(gpus=1, count=100)) == 100  # an autoscaler may add nodes
-    assert wanted_processes(nodes, RaySettings(gpus=1, count=100, jobs_per_process=8)) == 13
+    assert wanted_crews(nodes, RaySettings(gpus=1)) == 8 + 3
+    assert wanted_crews(nodes, RaySettings(gpus=0.1, cpus=0.1)) == 80 + 30
+    assert wanted_crews(nodes, RaySettings(cpus=2)) == 8 + 1 + 8
+    assert wanted_crews(nodes, RaySettings(gpus=1, count=100)) == 100  # an autoscaler may add nodes
+    assert wanted_crews(nodes, RaySettings(gpus=1, count=100, jobs_per_process=8)) == 13
+    assert wanted_crews(nodes, RaySettings(gpus=3, cpus=3)) == 2 + 1  # a node must have all of a candidate's GPUs
+    assert wanted_crews(nodes, RaySettings(cpus=2, processes=2)) == 8 + 1 + 8

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,29 @@ def test_finalists_are_counted_apart(ledger: Ledger) -> None:
     study = ledger.studies()[0]
     assert [c.number for c in ledger.candidates(study)] == [0, 1]
     assert [c.measurement for c in ledger.candidates(study, Purpose.FINAL)] == [{"latency_ms": 0.16}]
+
+
+def test_what_is_recorded_together_is_there_together_or_not_at_all(ledger: Ledger, location: Path | str) -> None:
+    first, second = propose(ledger, 0), propose(ledger, 1)
+    with Ledger(location) as other:
+        with ledger.together():
+            ledger.start(first, "host:1")
+            ledger.progress(first, 2, 0.25)
+            ledger.start(second, "host:2")
+            assert [c.state for c in other.candidates(other.studies()[0])] == [State.PENDING] * 2
+        rows = other.candidates(other.studies()[0])
+        assert [c.state for c in rows] == [State.RUNNING] * 2
+        assert [(a.epochs, a.validation_accuracy) for c in rows for a in c.attempts] == [(2, 0.25), (0, None)]
+        with suppress(ValueError), ledger.together():
+            ledger.progress(first, 3)
+            ledger.start(second, "host:3")  # it runs
+        rows = other.candidates(other.studies()[0])
+        assert [a.epochs for c in rows for a in c.attempts] == [2, 0]
+        with ledger.together():
+            ledger.finish(rows[0], 0.9, {})
+            assert ledger.lose(rows[1], "the machine is gone") is State.PENDING
+        rows = other.candidates(other.studies()[0], all_attempts=False)
+        assert [(c.state, len(c.attempts)) for c in rows] == [(State.DONE, 0), (State.PENDING, 1)]
 
 
 class Candidates(RuleBasedStateMachine):

@@ -38,7 +38,7 @@ def config(tmp_path: Path) -> SearchConfig:
         ledger.finish(candidates[0], 0.81, {})
         ledger.finish(candidates[1], 0.84, {})
         ledger.fail(candidates[2], "diverged in epoch 2", retry=False)
-        ledger.progress(candidates[3], 2)
+        ledger.progress(candidates[3], 2, 0.7512)
     return config
 
 
@@ -47,6 +47,8 @@ def test_what_each_client_does_and_how_long_it_will_take(config: SearchConfig) -
     (running,) = found["running"]
     assert (running["candidate"], running["epochs"], running["of_epochs"]) == (3, 2, 3)
     assert running["worker"] == "node-3:1003"
+    assert running["validation_accuracy"] == 0.7512
+    assert dt.datetime.fromisoformat(running["since"]) <= dt.datetime.fromisoformat(found["time"])
     assert running["minutes"] >= 0
     assert found["ended_per_hour"] > 0
     assert found["hours_to_go"] == pytest.approx((3 + 6) / found["ended_per_hour"])  # 3 of this tier, 6 of the next

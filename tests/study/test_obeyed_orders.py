@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ from tests.study.conftest import Simulated, proposals, trainings
 
 from tiernas.executors import Event, Failed, Job
 from tiernas.ledger import Candidate, LeaseLostError, Ledger, Outcome, Purpose, Server, State
-from tiernas.study import StoppedError
+from tiernas.study import StoppedError, serving
 
 
 class Ordered(Simulated):
@@ -112,8 +113,13 @@ def test_a_server_that_lost_its_lease_writes_nothing_more(tmp_path: Path) -> Non
     stack = ExitStack()
     ledger, thief = Ledger(tmp_path / "ledger.sqlite"), Ledger(tmp_path / "ledger.sqlite")
     study = ledger.open_study("tier", {})
-    with ledger.serve(Server.here(), 0.2), pytest.raises(LeaseLostError, match="has taken over; this one stops"):
+    lost = pytest.raises(LeaseLostError, match=r"has taken over; this one stops.* Nothing is lost")
+    with lost, serving(ledger, tmp_path, lease_s=0.2):
         trainings(ledger, Robbed(1, lambda _: 1.0)).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 3)
     states = [c.state for c in thief.candidates(study)]
     assert states == [State.DONE, State.RUNNING]
     stack.close()
+    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [e["candidate"] for e in events if e["event"] == "finished"] == [0]  # never one that is not recorded
+    assert (events[-1]["event"], events[-1]["level"]) == ("lease lost", "error")
+    assert "has taken over" in events[-1]["reason"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from tests.study.conftest import Simulated, proposals, trainings
 
-from tiernas.executors import EpochDone, Event, Failed, Job
-from tiernas.ledger import Ledger, Outcome, Purpose, State
+from tiernas.errors import UsageError
+from tiernas.executors import EpochDone, Event, Failed, Job, Lost
+from tiernas.ledger import Candidate, Ledger, Outcome, Purpose, State
 from tiernas.study import recording
 
 
@@ -81,6 +82,56 @@ def test_every_event_is_a_line_of_json(tmp_path: Path) -> None:
     assert found[1].keys() == {"time", "level", "event", "tier", "purpose", "candidate", "attempt", "worker", "node"}
     assert all(e["time"].endswith("+00:00") for e in found)
     assert found[-2]["reason"] == "diverged"
+
+
+def test_a_training_that_loses_its_machine_never_fails_by_that(tmp_path: Path) -> None:
+    class Crumbling(Simulated):
+        lost = 0
+
+        def end(self, job: Job) -> Event:
+            if self.lost == 4:
+                return super().end(job)
+            self.lost += 1
+            return Lost(job.id, "node 3 is gone")
+
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    study = ledger.open_study("tier", {})
+    with recording(tmp_path):
+        trainings(ledger, Crumbling(1, lambda _: 1.0)).run(
+            study, Purpose.SEARCH, proposals(ledger, study, None).next, 1
+        )
+    (candidate,) = ledger.candidates(study)
+    assert candidate.state is State.DONE
+    assert [a.outcome for a in candidate.attempts] == [Outcome.LOST] * 4 + [Outcome.DONE]
+    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [e["reason"] for e in events if e["event"] == "lost"] == ["node 3 is gone"] * 4
+
+
+def test_what_comes_together_is_one_transaction_and_one_that_fails_leaves_no_trace(tmp_path: Path) -> None:
+    """The disk fills up while the events of a moment are recorded: none of them is told, all are done again."""
+
+    class Bursting(Simulated):
+        def poll(self, timeout_s: float) -> Sequence[Event]:
+            return [event for _ in range(len(self._running)) for event in super(Bursting, self).poll(timeout_s)]
+
+    class Full(Ledger):
+        finished = 0
+
+        def finish(self, candidate: Candidate, accuracy: float, result: Mapping[str, Any]) -> State:
+            self.finished += 1
+            if self.finished == 3:
+                raise UsageError("the disk is full")
+            return super().finish(candidate, accuracy, result)
+
+    ledger = Full(tmp_path / "ledger.sqlite")
+    study = ledger.open_study("tier", {})
+    with recording(tmp_path), pytest.raises(UsageError, match="the disk is full"):
+        trainings(ledger, Bursting(3, lambda _: 1.0)).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 6)
+    assert [c.state for c in ledger.candidates(study)] == [State.RUNNING] * 3
+    assert '"finished"' not in (tmp_path / "events.jsonl").read_text()
+    assert ledger.reclaim("the server ended") == 3
+    trainings(ledger, Bursting(3, lambda _: 1.0)).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 6)
+    assert [c.state for c in ledger.candidates(study)] == [State.DONE] * 6
 
 
 @pytest.mark.parametrize(("clients", "expected"), [(4, 0), (32, 1)])

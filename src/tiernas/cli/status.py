@@ -109,10 +109,11 @@ def _tiers(found: dict[str, Any]) -> Table:
 
 def _running(running: list[dict[str, Any]]) -> Table:
     columns = {"tier": "tier (ms)", "purpose": "for", "candidate": "candidate", "attempt": "try", "epoch": "epochs"}
-    columns |= {"since": "minutes", "worker": "worker", "gpu": "GPU"}
-    if not any(r["gpu"] for r in running):
-        del columns["gpu"]
-    rows = [r | {"epoch": f"{r['epochs']}/{r['of_epochs']}", "since": f"{r['minutes']:.1f}"} for r in running[:_ROWS]]
+    columns |= {"validation_accuracy": "accuracy", "minutes": "minutes", "worker": "worker", "gpu": "GPU"}
+    for key, usual in {"purpose": "search", "attempt": 1, "validation_accuracy": None, "gpu": None}.items():
+        if all(r[key] == usual for r in running):
+            del columns[key]
+    rows = [r | {"epoch": f"{r['epochs']}/{r['of_epochs']}", "minutes": f"{r['minutes']:.1f}"} for r in running[:_ROWS]]
     return make_table(rows, columns, title=_title("running", running))
 
 

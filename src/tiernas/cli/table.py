@@ -19,10 +19,15 @@ app = typer.Typer(help="The model table: which network to deploy.", no_args_is_h
 TableOption = Annotated[Path, typer.Option("--table", help="Folder of the model table.")]
 DEFAULT_TABLE = Path("model-table")
 
+_UNBALANCED = 0.01
+"""Where the mean accuracy over the classes differs so much from the accuracy over the images, both are shown."""
+
 
 def show_entries(entries: Sequence[Entry]) -> None:
     """Prints entries, those that can be compared with each other in one table."""
     columns = {"name": "name", "latency": "latency (ms)", "accuracy": "accuracy"}
+    if any(abs((entry.class_mean_accuracy or entry.accuracy) - entry.accuracy) >= _UNBALANCED for entry in entries):
+        columns["class_mean"] = "class mean"
     columns |= {"resolution": "px", "params": "parameters", "macs": "MACs"}
     groups: dict[str, list[dict[str, object]]] = {}
     for entry in entries:
@@ -30,6 +35,7 @@ def show_entries(entries: Sequence[Entry]) -> None:
             "name": entry.name if entry.recommended else f"{entry.name} (not recommended)",
             "latency": f"{entry.latency_ms:.3f}" + ("?" if entry.latency_unstable else ""),
             "accuracy": f"{entry.accuracy:.2%}",
+            "class_mean": "" if entry.class_mean_accuracy is None else f"{entry.class_mean_accuracy:.2%}",
             "resolution": entry.resolution,
             "params": f"{entry.params:,}",
             "macs": f"{entry.macs:,}",

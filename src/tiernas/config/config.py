@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from tiernas.config.search_section import SearchSection
 from tiernas.config.section import Section
@@ -19,6 +19,7 @@ from tiernas.config.sections import (
 )
 from tiernas.config.workers_section import WorkersSection
 from tiernas.errors import UsageError
+from tiernas.spaces import get_space
 from tiernas.tiers import Tier, tiers_between
 from tiernas.training import DataConfig, RecipeConfig
 
@@ -36,6 +37,14 @@ class SearchConfig(Section):
     finalists: FinalistsSection
     workers: WorkersSection = Field(default_factory=WorkersSection)
     table: TableSection = TableSection()
+
+    @field_validator("data")
+    @classmethod
+    def _kept_as_large_as_networks_take_them(cls, data: DataConfig, info: ValidationInfo) -> DataConfig:
+        if data.image_size is not None or "study" not in info.data:
+            return data
+        (resolutions,) = (d.values for d in get_space(info.data["study"].space).dimensions if d.name == "resolution")
+        return data.model_copy(update={"image_size": max(resolutions)})
 
     def tier_list(self) -> Sequence[Tier]:
         """The tiers, in order."""

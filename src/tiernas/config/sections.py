@@ -31,6 +31,7 @@ class StudySection(Section):
             default a file in the output folder. `${NAME}` is replaced by that environment variable.
         checkpoints: Folder of checkpoints and weights, or an fsspec URL such as `s3://BUCKET/FOLDER`; all nodes must
             see it. By default a folder in the output folder.
+        tensorboard: Whether every training's learning curves are written to `tensorboard` in the output folder.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
@@ -39,6 +40,7 @@ class StudySection(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     ledger: Annotated[str | None, AfterValidator(lambda url: url and expand_ledger(url)), Field(repr=False)] = None
     checkpoints: Annotated[str | None, Field(min_length=1)] = None
+    tensorboard: bool = True
 
 
 class EngineSection(Section):

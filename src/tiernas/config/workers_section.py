@@ -20,7 +20,9 @@ class WorkersSection(Section):
         count: How many at the same time. By default one per core (local), or as many as fit on the cluster (ray).
         address: Ray only: "auto", or HOST:PORT of the head; by default Ray is started on this machine alone.
         cpus: Ray only: cores of each candidate.
-        gpus: Ray only: GPUs of each candidate; a fraction shares one.
+        gpus: Ray only: GPUs of each candidate, all of one node; a fraction shares one.
+        processes: Ray only: processes that train a candidate together, each on its share of `cpus`; by default one for
+            each GPU.
         time_limit_minutes: A training that takes longer is ended and tried again, three times in all, each from the
             last checkpoint; by default there is no limit.
     """
@@ -30,10 +32,11 @@ class WorkersSection(Section):
     address: str | None = None
     cpus: Annotated[float, Field(ge=0)] = 1
     gpus: Annotated[float, Field(ge=0)] = 0
+    processes: Annotated[int | None, Field(ge=1)] = None
     time_limit_minutes: Annotated[float | None, Field(gt=0)] = None
 
     @property
-    def processes(self) -> int:
+    def local_processes(self) -> int:
         """Worker processes of the local executor."""
         return self.count or len(os.sched_getaffinity(0))
 
@@ -44,7 +47,9 @@ class WorkersSection(Section):
         Raises:
             UsageError: A value is not allowed.
         """
-        return RaySettings(address=self.address, count=self.count, cpus=self.cpus, gpus=self.gpus)
+        return RaySettings(
+            address=self.address, count=self.count, cpus=self.cpus, gpus=self.gpus, processes=self.processes
+        )
 
     def check(self) -> None:
         """Checks what more than one key decides.
@@ -55,7 +60,7 @@ class WorkersSection(Section):
         if self.executor == "ray":
             self.ray_settings  # noqa: B018 (raises)
             return
-        for key in ("address", "cpus", "gpus"):
+        for key in ("address", "cpus", "gpus", "processes"):
             value = getattr(self, key)
             if value != type(self).model_fields[key].default:
                 raise UsageError(

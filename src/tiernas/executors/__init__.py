@@ -1,6 +1,17 @@
 """Where candidates are trained."""
 
-from tiernas.executors.executor import Blocked, EpochDone, Event, Executor, Failed, Finished, Job, Paused, Placement
+from tiernas.executors.executor import (
+    Blocked,
+    EpochDone,
+    Event,
+    Executor,
+    Failed,
+    Finished,
+    Job,
+    Lost,
+    Paused,
+    Placement,
+)
 from tiernas.executors.local import LocalExecutor
 from tiernas.executors.ray_executor import RayExecutor
 from tiernas.executors.ray_settings import RaySettings
@@ -14,6 +25,7 @@ __all__ = [
     "Finished",
     "Job",
     "LocalExecutor",
+    "Lost",
     "Paused",
     "Placement",
     "RayExecutor",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 
@@ -53,10 +53,18 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class EpochDone:
-    """A training completed an epoch and wrote its checkpoint."""
+    """A training completed an epoch and wrote its checkpoint.
+
+    Attributes:
+        job_id: The job.
+        epochs: Epochs that are complete.
+        metrics: Figures of the last epoch by their names in `tiernas.training.EpochReport`, such as "train_loss"; not
+            compared, since some of them are speeds.
+    """
 
     job_id: int
     epochs: int
+    metrics: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +113,23 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """A training was cut off by something that it did not cause, such as the loss of its machine.
+
+    Attributes:
+        job_id: The job.
+        reason: What happened, in one line.
+    """
+
+    job_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Blocked:
     """A training cannot go on until the user mends something that is not the network's fault, such as a full disk.
+
+    An executor of many machines sets the machine aside and reports `Lost`, until there is none left.
 
     Attributes:
         job_id: The job.
@@ -117,13 +140,14 @@ class Blocked:
     reason: str
 
 
-Event = EpochDone | Paused | Finished | Failed | Blocked
+Event = EpochDone | Paused | Finished | Failed | Lost | Blocked
 
 
 class Executor(abc.ABC):
     """Runs trainings somewhere. Used as a context manager; leaving it stops every worker at once.
 
-    Called from one thread. A worker that dies is replaced, and its job comes back as `Failed` with `retry`.
+    Called from one thread. A worker that dies is replaced, and its job comes back: as `Failed` with `retry` where the
+    job may be the cause, as `Lost` where it cannot be.
     """
 
     @property

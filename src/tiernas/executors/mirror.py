@@ -7,7 +7,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -69,6 +69,7 @@ class CheckpointMirror:
 
     Args:
         url: Of this training alone; credentials come from the environment, as each fsspec filesystem documents.
+        folder: The local folder, which is left; a temporary one by default.
 
     Attributes:
         folder: The local folder, there while the context manager is entered.
@@ -79,19 +80,21 @@ class CheckpointMirror:
 
     folder: Path
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, folder: Path | None = None) -> None:
         self._filesystem, self._root = _open(url)
+        self._given = folder
 
     def __enter__(self) -> Self:
-        self._temporary = TemporaryDirectory(prefix="tiernas-")
-        self.folder = Path(self._temporary.name)
+        self._open_folder = ExitStack()
+        self.folder = self._given or Path(self._open_folder.enter_context(TemporaryDirectory(prefix="tiernas-")))
+        self.folder.mkdir(exist_ok=True)
         for kind, name in (("weights", WEIGHTS), ("checkpoint", CURRENT)):
             if any(self._fetch(stored, self.folder / name) for stored in self._stored(kind)):
                 break
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._temporary.cleanup()
+        self._open_folder.close()
 
     def save(self, epochs: int) -> None:
         """Stores the checkpoint that was written after so many epochs, and removes all but the last two."""

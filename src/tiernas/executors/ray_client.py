@@ -6,6 +6,7 @@ import abc
 import getpass
 import os
 import queue
+import shutil
 import socket
 import tempfile
 import threading
@@ -20,6 +21,7 @@ import ray
 
 from tiernas.executors.code_version import code_version
 from tiernas.executors.executor import Blocked, EpochDone, Event, Job
+from tiernas.executors.seat import Seat
 from tiernas.executors.wire import decode_job, encode_event
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Introduction:
     Attributes:
         worker: Its name: host and process.
         node: Its host.
+        machine: Ray's id of its node; one that is started again has another.
         gpus: GPUs that Ray gave it, as CUDA numbers them.
         code: `code_version()`.
         libraries: Versions of the libraries that accuracies depend on.
@@ -44,6 +47,7 @@ class Introduction:
 
     worker: str
     node: str
+    machine: str
     gpus: tuple[str, ...]
     code: str
     libraries: dict[str, str]
@@ -69,8 +73,8 @@ class Client(abc.ABC):
     def introduce(self) -> Introduction:
         """Says who it is; fails where something is missing that jobs need."""
         node = socket.gethostname()
-        gpus = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
-        return Introduction(f"{node}:{os.getpid()}", node, tuple(gpus), code_version(), self.libraries())
+        machine = ray.get_runtime_context().get_node_id()
+        return Introduction(f"{node}:{os.getpid()}", node, machine, own_gpus(), code_version(), self.libraries())
 
     def sees(self, path: str) -> bool:
         """Whether a file or folder is there on this node."""
@@ -78,26 +82,15 @@ class Client(abc.ABC):
 
     def run(self, job: str, data: Sequence[ray.ObjectRef[Any]]) -> Iterator[str]:
         """Does a job; gives its events as lines the moment they come."""
-        events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-
-        def work() -> None:
-            try:
-                self.work(decode_job(job), data, events.put)
-            finally:
-                events.put(None)
-
-        threading.Thread(target=work, daemon=True).start()
-        while (event := events.get()) is not None:
-            yield encode_event(event)
-            if not isinstance(event, EpochDone):
-                return
+        yield from _lines(lambda send: self.work(decode_job(job), data, send))
 
 
 class TrainingClient(Client):
-    """Trains candidates with `run`, as the workers of a single machine do."""
+    """Trains candidates with `run`, as the workers of a single machine do; several of them can train one together."""
 
     def __init__(self) -> None:
         self._shipped: dict[str, Splits] = {}
+        self._device = "cuda" if own_gpus() else "cpu"
 
     def libraries(self) -> dict[str, str]:
         import torch
@@ -105,7 +98,32 @@ class TrainingClient(Client):
         import_module("tiernas.executors.run")  # so that the first job finds everything loaded
         return {"torch": torch.__version__.partition("+")[0]}  # the rest names the build, for CPU or CUDA
 
+    def share_gpus(self, gpus: Sequence[str]) -> None:
+        """Lets this process see the GPUs of all that train with it, as NCCL copies between them.
+
+        Called before CUDA starts, which reads the variable once.
+        """
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+        self._device = f"cuda:{list(gpus).index(own_gpus()[0])}"
+
+    def meet(self) -> str:
+        """Makes a folder on this machine for the processes of one training."""
+        return tempfile.mkdtemp(prefix="tiernas-")
+
+    def run_together(self, job: str, data: Sequence[ray.ObjectRef[Any]], seat: Seat) -> Iterator[str]:
+        """Does a job with others, each of which is called with its own seat; gives its own events."""
+        try:
+            yield from _lines(lambda send: self._train(decode_job(job), data, send, seat))
+        finally:
+            if seat.rank == 0:
+                shutil.rmtree(seat.meeting, ignore_errors=True)
+
     def work(self, job: Job, data: Sequence[ray.ObjectRef[Any]], send: Callable[[Event], None]) -> None:
+        self._train(job, data, send, None)
+
+    def _train(
+        self, job: Job, data: Sequence[ray.ObjectRef[Any]], send: Callable[[Event], None], seat: Seat | None
+    ) -> None:
         import torch
 
         from tiernas.executors.mirror import is_url
@@ -122,7 +140,7 @@ class TrainingClient(Client):
         def load(job: Job) -> Splits:
             return self._unpacked(job, data[0]) if data else cached_splits(job)
 
-        run(job, send, load=load, device="cuda" if resources.get("GPU") else "cpu")
+        run(job, send, load=load, device=self._device, seat=seat)
 
     def _unpacked(self, job: Job, packed: ray.ObjectRef[Any]) -> Splits:
         from tiernas.executors.ray_data import unpack
@@ -131,6 +149,28 @@ class TrainingClient(Client):
         if key not in self._shipped:
             self._shipped[key] = unpack(ray.get(packed))
         return self._shipped[key]
+
+
+def own_gpus() -> tuple[str, ...]:
+    """GPUs that Ray gave this process, as CUDA numbers them on this machine."""
+    return tuple(ray.get_runtime_context().get_accelerator_ids().get("GPU", ()))
+
+
+def _lines(work: Callable[[Callable[[Event], None]], None]) -> Iterator[str]:
+    """The events that some work sends, as lines, the moment they come."""
+    events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+
+    def do() -> None:
+        try:
+            work(events.put)
+        finally:
+            events.put(None)
+
+    threading.Thread(target=do, daemon=True).start()
+    while (event := events.get()) is not None:
+        yield encode_event(event)
+        if not isinstance(event, EpochDone):
+            return
 
 
 def _appears(folder: Path) -> bool:

@@ -1,8 +1,8 @@
-"""Why Ray lost a worker, in one line."""
+"""Why Ray lost a worker, in one line, and whether the job may be the cause."""
 
 from __future__ import annotations
 
-from ray.exceptions import ActorUnavailableError, RayError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError, RayError
 
 
 def cause_of(error: RayError) -> str:
@@ -12,3 +12,14 @@ def cause_of(error: RayError) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = (lines or [type(error).__name__])[-1]
     return said.partition(" Some common causes include")[0].removeprefix("The actor is dead because ")
+
+
+def may_be_of_the_job(error: RayError) -> bool:
+    """Whether what the actor did may have ended it: too much memory, a crash; not the loss of its node.
+
+    Observed with Ray 2.60: of an actor whose process was killed it says that "its worker process has died"; an actor
+    whose node lost its power is unavailable first, and after the node's last heartbeat "its node has died".
+    """
+    if isinstance(error, OutOfMemoryError):
+        return True
+    return isinstance(error, ActorDiedError) and not error.preempted and "worker process has died" in str(error)

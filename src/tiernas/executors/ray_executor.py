@@ -10,14 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.executors.executor import EpochDone, Event, Executor, Failed, Job, Placement
+from tiernas.executors.aside import SetAside
+from tiernas.executors.executor import Blocked, EpochDone, Event, Executor, Finished, Job, Lost, Paused, Placement
 from tiernas.executors.ray_settings import RaySettings
 from tiernas.executors.wire import decode_event, encode_job
 
@@ -25,6 +26,9 @@ _log = logging.getLogger(__name__)
 
 _RETRY_S = 2
 """Pause between two tries to reach a cluster that was lost."""
+
+_REST_S = 600
+"""Time for which a node gets no job after one was blocked on it."""
 
 _CLOSE_S = 20
 """Time that a driver gets to end its clients before it is killed; Ray ends them then."""
@@ -34,20 +38,23 @@ class RayExecutor(Executor):
     """One client per candidate on a Ray cluster; there are more or fewer of them as nodes join and leave.
 
     The server itself does not import Ray: a driver process does (`ray_driver`). Ray ends it when the head of the
-    cluster dies; then every job comes back as failed, to be tried again, and a new driver connects as soon as there
-    is a head again.
+    cluster dies; then every job comes back as lost, and a new driver connects as soon as there is a head again.
+
+    A node on which a job is blocked (a full disk, a missing library) is set aside for ten minutes; its job goes on
+    elsewhere. Only where that was the last node does the caller hear that the job is blocked.
 
     Args:
         settings: Which cluster, and what a client gets.
         log_dir: Folder for what the driver writes on stderr.
         reconnect_s: Time for which a lost cluster is looked for.
+        rest_s: Time for which a node gets no job after one was blocked on it.
 
     Raises:
         NotInstalledError: Ray is not installed.
         UsageError: The cluster cannot be reached.
     """
 
-    def __init__(self, settings: RaySettings, log_dir: Path, reconnect_s: float = 600) -> None:
+    def __init__(self, settings: RaySettings, log_dir: Path, reconnect_s: float = 600, rest_s: float = _REST_S) -> None:
         if find_spec("ray") is None:
             raise NotInstalledError("Ray", "ray")
         log_dir.mkdir(parents=True, exist_ok=True)
@@ -55,7 +62,8 @@ class RayExecutor(Executor):
         self._log = log_dir / "ray-driver.log"
         self._reconnect_s = reconnect_s
         self._messages: queue.Queue[tuple[_Driver, _Message | None]] = queue.Queue()
-        self._clients: dict[str, Placement] = {}
+        self._clients: dict[str, _Client] = {}
+        self._aside = SetAside(rest_s)
         self._jobs: dict[str, int] = {}
         self._lost_s: float | None = None
         self._driver = _Driver(settings, self._log, self._messages)
@@ -67,17 +75,25 @@ class RayExecutor(Executor):
 
     @property
     def clients(self) -> int:
-        return len(self._clients)
+        return sum(worker in self._jobs or self._is_usable(client) for worker, client in self._clients.items())
 
     @property
     def free(self) -> int:
-        return sum(worker not in self._jobs for worker in self._clients)
+        return sum(1 for _ in self._idle())
+
+    def _idle(self) -> Iterator[str]:
+        for worker, client in self._clients.items():
+            if worker not in self._jobs and self._is_usable(client):
+                yield worker
+
+    def _is_usable(self, client: _Client) -> bool:
+        return not self._aside.rests(client.machine)
 
     def submit(self, job: Job) -> Placement:
-        worker = next(worker for worker in self._clients if worker not in self._jobs)
+        worker = next(self._idle())
         self._jobs[worker] = job.id
         self._driver.tell("run", worker=worker, job=encode_job(_absolute(job)))
-        return self._clients[worker]
+        return self._clients[worker].placement
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         found: list[Event] = []
@@ -111,7 +127,8 @@ class RayExecutor(Executor):
                     _log.info("connected to the Ray cluster again")
                 self._lost_s = None
             case "joined":
-                self._clients[values["worker"]] = Placement(**values)
+                machine = values.pop("machine")
+                self._clients[values["worker"]] = _Client(Placement(**values), machine)
             case "left":
                 self._clients.pop(values["worker"], None)
             case "event":
@@ -131,18 +148,33 @@ class RayExecutor(Executor):
             return []
         if not isinstance(event, EpochDone):
             del self._jobs[worker]
-        return [event]
+        client = self._clients.get(worker)
+        if client is not None and isinstance(event, EpochDone | Paused | Finished):
+            self._aside.got_ahead(client.machine)
+        return [self._set_aside(client, event) if client is not None and isinstance(event, Blocked) else event]
+
+    def _set_aside(self, client: _Client, event: Blocked) -> Event:
+        """What a job's being blocked means: that it goes on elsewhere, as long as there is another node."""
+        if self._is_usable(client):
+            node, minutes = client.placement.node, self._aside.rest_s / 60
+            _log.warning("node %s gets no trainings for %.3g minutes: %s", node, minutes, event.reason)
+        self._aside.add(client.machine)
+        if all(self._aside.is_blocked(other.machine) for other in self._clients.values()):
+            self._aside.clear()  # whoever goes on has mended it
+            return event
+        return Lost(event.job_id, f"node {client.placement.node} is set aside: {event.reason}")
 
     def _lost(self) -> Sequence[Event]:
         """The driver ended: nothing that ran on the cluster reaches this server any more."""
         self._driver.stop()
         jobs, self._jobs, self._clients = list(self._jobs.values()), {}, {}
+        self._aside.clear()
         if self._lost_s is not None:
             self._unreachable(f"details in {self._log}")
         else:
             self._lost_s = time.monotonic()
             _log.warning("the Ray cluster is lost; looking for it for %.0f s", self._reconnect_s)
-        return [Failed(job, f"the Ray cluster {self._where} was lost; see {self._log}", retry=True) for job in jobs]
+        return [Lost(job, f"the Ray cluster {self._where} was lost; see {self._log}") for job in jobs]
 
     def _reconnect(self) -> None:
         if self._lost_s is not None and self._driver.may_be_replaced:
@@ -168,6 +200,14 @@ class RayExecutor(Executor):
     @property
     def _where(self) -> str:
         return self._settings.address or "on this machine"
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """A client that is there, and Ray's id of its node."""
+
+    placement: Placement
+    machine: str
 
 
 _Message = tuple[str, dict[str, Any]]

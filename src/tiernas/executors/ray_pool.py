@@ -15,11 +15,11 @@ from ray.exceptions import RayError, RayTaskError
 
 from tiernas.errors import UsageError
 from tiernas.executors.code_version import code_version
-from tiernas.executors.executor import Blocked, EpochDone, Event, Failed, Job
+from tiernas.executors.executor import Blocked, EpochDone, Event, Failed, Job, Lost
 from tiernas.executors.ray_client import Introduction
-from tiernas.executors.ray_death import cause_of
+from tiernas.executors.ray_crew import Crew
+from tiernas.executors.ray_death import cause_of, may_be_of_the_job
 from tiernas.executors.ray_settings import RaySettings
-from tiernas.executors.wire import decode_event, encode_job
 
 Tell = Callable[..., None]
 """Takes the kind of a message to the server, and its values."""
@@ -27,16 +27,19 @@ Tell = Callable[..., None]
 _AGAIN_S = 10
 """Pause after a client that could not be started, so that a broken node does not keep the cluster busy."""
 
+_SHUTDOWN_S = 2
+"""Within this time a node that shuts down has told so, after its clients have ended: seen with Ray 2.60 on SIGTERM."""
+
 _FINE = 10_000
 """Ray counts resources in units of 1/10,000."""
 
 
 @dataclass(eq=False, slots=True)
-class _Process:
-    """An actor that has introduced itself."""
+class _Member:
+    """A crew that has introduced itself."""
 
-    actor: Any
-    node: str
+    crew: Crew
+    who: Introduction
     clients: tuple[str, ...]
     jobs: dict[str, int] = field(default_factory=dict)
     sees: dict[str, bool] = field(default_factory=dict)
@@ -47,14 +50,14 @@ class Pool:
 
     Args:
         settings: What a client gets, and how many there may be.
-        tell: Takes messages to the server: `joined`, `left`, `event`, `refused`.
+        tell: Takes messages to the server: `joined`, `left`, `event`, `refused`, `warning`.
     """
 
     def __init__(self, settings: RaySettings, tell: Tell) -> None:
         self._settings = settings
         self._tell = tell
         self._remote: Any = ray.remote(_loaded(settings.client))
-        self._processes: dict[str, _Process] = {}  # by client
+        self._members: dict[str, _Member] = {}  # by client
         self._starting: set[asyncio.Task[None]] = set()
         self._jobs: set[asyncio.Task[None]] = set()
         self._not_before_s = 0.0
@@ -74,65 +77,64 @@ class Pool:
             await asyncio.sleep(self._settings.look_s)
 
     def _start_missing(self, nodes: Sequence[Mapping[str, Any]]) -> None:
-        running = len({id(process) for process in self._processes.values()}) + len(self._starting)
+        running = len(self._all()) + len(self._starting)
         if time.monotonic() >= self._not_before_s:
-            for _ in range(wanted_processes(nodes, self._settings) - running):
+            for _ in range(wanted_crews(nodes, self._settings) - running):
                 _keep(self._starting, self._start())
 
+    def _all(self) -> Sequence[_Member]:
+        return list({id(member): member for member in self._members.values()}.values())
+
     def run(self, client: str, job: Job) -> None:
-        """Gives a job to a client; the client may have died meanwhile, then the job has failed."""
-        process = self._processes.get(client)
-        if process is None:
-            self._event(client, Failed(job.id, f"client {client} was gone before it got the job", retry=True))
+        """Gives a job to a client; the client may have died meanwhile, then the job comes back."""
+        member = self._members.get(client)
+        if member is None:
+            self._event(client, Lost(job.id, f"client {client} was gone before it got the job"))
             return
-        process.jobs[client] = job.id
-        _keep(self._jobs, self._run(process, client, job))
+        member.jobs[client] = job.id
+        _keep(self._jobs, self._run(member, client, job))
 
     def kill(self, client: str) -> None:
-        """Ends the process of a client, whatever it does."""
-        if (process := self._processes.get(client)) is not None:
-            process.jobs.pop(client, None)
-            self._lost(process, "it was told to end")
+        """Ends the processes of a client, whatever they do; no event of its job comes any more."""
+        if (member := self._members.get(client)) is not None:
+            member.jobs.pop(client, None)
+            self._remove(member)
 
     async def close(self) -> None:
         """Ends every client; returns when they are gone."""
-        processes = {id(process): process for process in self._processes.values()}.values()
         for task in self._starting | self._jobs:
             task.cancel()
-        for process in processes:
-            ray.kill(process.actor)
-        await asyncio.gather(*(_gone(process.actor) for process in processes))
+        crews = [member.crew for member in self._all()]
+        for crew in crews:
+            crew.kill()
+        await asyncio.gather(*(crew.gone() for crew in crews))
 
     async def _start(self) -> None:
-        settings = self._settings
-        actor: Any = self._remote.options(
-            num_cpus=settings.resources.get("CPU", 0),
-            num_gpus=settings.resources.get("GPU", 0),
-            max_concurrency=settings.jobs_per_process,
-            max_restarts=0,
-        ).remote()
+        crew = Crew(self._remote, self._settings)
         try:
-            introduction: Introduction = await actor.introduce.remote()
+            who = await crew.introduce()
         except RayTaskError as error:
+            crew.kill()
             self._refuse(f"a client cannot start: {error.cause}")
         except RayError as error:  # died while it started: the next look starts another
+            crew.kill()
             self._not_before_s = time.monotonic() + _AGAIN_S
             self._tell("warning", text=f"a client could not be started: {cause_of(error)}")
         else:
-            if (problem := self._mismatch(introduction)) is not None:
-                ray.kill(actor)
+            if (problem := self._mismatch(who)) is not None:
+                crew.kill()
                 self._refuse(problem)
                 return
-            self._join(actor, introduction)
+            self._join(crew, who)
 
-    def _join(self, actor: Any, who: Introduction) -> None:
+    def _join(self, crew: Crew, who: Introduction) -> None:
         n = self._settings.jobs_per_process
         names = (who.worker,) if n == 1 else tuple(f"{who.worker}/{i}" for i in range(n))
-        process = _Process(actor, who.node, names)
+        member = _Member(crew, who, names)
         for i, name in enumerate(names):
-            self._processes[name] = process
+            self._members[name] = member
             gpu = ",".join(who.gpus[i::n]) or None
-            self._tell("joined", worker=name, node=who.node, gpu=gpu)
+            self._tell("joined", worker=name, node=who.node, gpu=gpu, machine=who.machine)
 
     def _refuse(self, problem: str) -> None:
         self._not_before_s = time.monotonic() + _AGAIN_S
@@ -151,36 +153,35 @@ class Pool:
             return f"client {who.worker} has {theirs}, this server {self._libraries}; install the same on every node"
         return None
 
-    async def _run(self, process: _Process, client: str, job: Job) -> None:
-        ended = False
+    async def _run(self, member: _Member, client: str, job: Job) -> None:
+        end: Event = Failed(job.id, f"client {client} ended without a result", retry=True)
         try:
-            data = await self._data(process, job)
-            events = process.actor.run.options(num_returns="streaming").remote(encode_job(job), data)
-            async for reference in events:
-                event = decode_event(await reference)
-                if ended := not isinstance(event, EpochDone):
-                    process.jobs.pop(client, None)
-                self._event(client, event)
-            if not ended:
-                process.jobs.pop(client, None)
-                self._event(client, Failed(job.id, f"client {client} ended without a result", retry=True))
+            async for event in member.crew.run(job, await self._data(member, job)):
+                if isinstance(event, EpochDone):
+                    self._event(client, event)
+                else:
+                    end = event
         except UsageError as error:
-            process.jobs.pop(client, None)
-            self._event(client, Blocked(job.id, str(error)))
+            end = Blocked(job.id, str(error))
         except RayTaskError as error:  # raised by the client around the job, not by the job
-            process.jobs.pop(client, None)
-            self._event(client, Failed(job.id, f"client {client}: {error.cause}", retry=True))
+            end = Failed(job.id, f"client {client}: {error.cause}", retry=True)
         except RayError as error:
-            self._lost(process, cause_of(error))
+            await self._lost(member, error)
+            return
+        if member.jobs.pop(client, None) is None:  # it was told to end meanwhile
+            return
+        if member.crew.is_several and isinstance(end, Failed):  # who knows what the others do
+            self._remove(member)
+        self._event(client, end)
 
-    async def _data(self, process: _Process, job: Job) -> Sequence[Any]:
+    async def _data(self, member: _Member, job: Job) -> Sequence[Any]:
         """A reference to the data set, in a list so that only who needs it fetches it; empty where it is seen."""
         path = job.data.get("path")
         if path is None:
             return []
-        if path not in process.sees:
-            process.sees[path] = await process.actor.sees.remote(path)
-        if process.sees[path]:
+        if path not in member.sees:
+            member.sees[path] = await member.crew.sees(path)
+        if member.sees[path]:
             return []
         key = json.dumps(job.data)
         if key not in self._shipped:
@@ -189,35 +190,40 @@ class Pool:
 
     async def _find_dead(self) -> None:
         """Notices clients that died idle; those with a job are noticed by it."""
-        idle = {id(process): process for process in self._processes.values() if not process.jobs}.values()
-        asked = [(process, process.actor.sees.remote("/")) for process in idle]
-        for process, answer in asked:
+        asked = [(member, asyncio.create_task(member.crew.ping())) for member in self._all() if not member.jobs]
+        for member, answer in asked:
             try:
                 await answer
             except RayError as error:
-                self._lost(process, cause_of(error))
+                await self._lost(member, error)
 
-    def _lost(self, process: _Process, cause: str) -> None:
-        ray.kill(process.actor)  # it may only be out of reach, and must not go on with what another one will do
-        for client in process.clients:
-            if self._processes.pop(client, None) is not None:
-                self._tell("left", worker=client)  # first, so that it does not get the next job
-                job_id = process.jobs.pop(client, None)
-                if job_id is not None:
-                    text = f"worker {client} on node {process.node} died: {cause}"
-                    self._event(client, Failed(job_id, text, retry=True))
+    async def _lost(self, member: _Member, error: RayError) -> None:
+        """Removes a crew that Ray has lost, and gives its jobs back."""
+        self._remove(member)
+        jobs, member.jobs = member.jobs, {}
+        own = bool(jobs) and may_be_of_the_job(error) and await _is_there(member.who.machine)
+        for client, job_id in jobs.items():
+            text = f"worker {client} on node {member.who.node} died: {cause_of(error)}"
+            self._event(client, Failed(job_id, text, retry=True) if own else Lost(job_id, text))
+
+    def _remove(self, member: _Member) -> None:
+        member.crew.kill()  # it may only be out of reach, and must not go on with what another one will do
+        for client in member.clients:
+            if self._members.pop(client, None) is not None:
+                self._tell("left", worker=client)
 
     def _event(self, client: str, event: Event) -> None:
         self._tell("event", worker=client, event=event)
 
 
-def wanted_processes(nodes: Sequence[Mapping[str, Any]], settings: RaySettings) -> int:
-    """How many processes there should be, given what `ray.nodes()` says."""
+def wanted_crews(nodes: Sequence[Mapping[str, Any]], settings: RaySettings) -> int:
+    """How many crews there should be, given what `ray.nodes()` says; each is on one node."""
     if settings.count is not None:
         return -(-settings.count // settings.jobs_per_process)
     alive = [node["Resources"] for node in nodes if node["Alive"]]
+    n = settings.processes_per_candidate
     return sum(
-        min(round(node.get(name, 0) * _FINE) // round(need * _FINE) for name, need in settings.resources.items())
+        min(round(node.get(name, 0) * _FINE) // (n * round(need * _FINE)) for name, need in settings.resources.items())
         for node in alive
     )
 
@@ -233,17 +239,20 @@ def _own_libraries(settings: RaySettings) -> dict[str, str]:
     return libraries
 
 
+async def _is_there(machine: str) -> bool:
+    """Whether a node is still there after a moment: one that shuts down ends its clients first."""
+    await asyncio.sleep(_SHUTDOWN_S)
+    try:
+        nodes = await asyncio.to_thread(ray.nodes)
+    except RayError:
+        return False
+    return any(node["NodeID"] == machine and node["Alive"] for node in nodes)
+
+
 def _ship(job: Job) -> Any:
     from tiernas.executors.ray_data import load_packed
 
     return ray.put(load_packed(job.data, job.cache_dir))
-
-
-async def _gone(actor: Any) -> None:
-    try:
-        await actor.sees.remote("/")
-    except RayError:
-        return
 
 
 def _keep(tasks: set[asyncio.Task[None]], work: Any) -> None:

@@ -19,7 +19,9 @@ class RaySettings:
         count: Clients at most. More than fit are asked for, so that an autoscaler adds nodes; None: as many as fit on
             the nodes that are there.
         cpus: Cores of each client; a fraction is allowed.
-        gpus: GPUs of each client, at most one; a fraction shares one.
+        gpus: GPUs of each client, all of one node; a fraction shares one.
+        processes: Processes that train a candidate together, each with its share of `cpus` and a GPU of its own, if
+            there are any; None: one for each GPU.
         client: `module:class` of what a client is: a subclass of `ray_client.Client`.
         jobs_per_process: Clients that live in one process, as threads; more than 1 only where jobs are no trainings.
         look_s: Time between two looks at which nodes there are.
@@ -32,6 +34,7 @@ class RaySettings:
     count: int | None = None
     cpus: float = 1
     gpus: float = 0
+    processes: int | None = None
     client: str = TRAINING
     jobs_per_process: int = 1
     look_s: float = 5
@@ -42,17 +45,33 @@ class RaySettings:
                 f"Ray address {self.address}: must be auto or HOST:PORT of the head; the server runs on a node of the "
                 "cluster, as Ray's client protocol cannot tell what happens to a worker"
             )
-        if self.cpus < 0 or (self.cpus > 1 and self.cpus != int(self.cpus)):
-            raise UsageError(f"cpus per candidate = {self.cpus}: must be 0 to 1, or a whole number above")
-        if not 0 <= self.gpus <= 1:
-            raise UsageError(f"gpus per candidate = {self.gpus}: must be 0 to 1; a candidate is trained on one device")
+        for name, value in (("cpus", self.cpus), ("gpus", self.gpus)):
+            if value < 0 or (value > 1 and value != int(value)):
+                raise UsageError(f"{name} per candidate = {value}: must be 0 to 1, or a whole number above")
+        if self.processes is not None and self.gpus and self.processes != max(1, self.gpus):
+            raise UsageError(
+                f"processes per candidate = {self.processes}: must be {max(1, int(self.gpus))}, as gpus = {self.gpus}: "
+                "each GPU of a candidate has one process. Remove it"
+            )
+        share = self.cpus / self.processes_per_candidate
+        if share > 1 and share != int(share):
+            raise UsageError(
+                f"cpus per candidate = {self.cpus}: must be at most {self.processes_per_candidate} or a multiple of "
+                "it: so many processes train a candidate, and each gets a share"
+            )
         if self.cpus == self.gpus == 0:
             raise UsageError("a candidate needs cpus or gpus: both are 0")
         if self.count is not None and self.count < 1:
             raise UsageError(f"count of clients = {self.count}: must be 1 or more")
 
     @property
+    def processes_per_candidate(self) -> int:
+        """Processes that train a candidate together."""
+        return self.processes or max(1, int(self.gpus))
+
+    @property
     def resources(self) -> dict[str, float]:
         """What Ray gives one process."""
-        needs = {"CPU": self.cpus * self.jobs_per_process, "GPU": self.gpus * self.jobs_per_process}
+        share = self.jobs_per_process / self.processes_per_candidate
+        needs = {"CPU": self.cpus * share, "GPU": self.gpus * share}
         return {name: need for name, need in needs.items() if need}

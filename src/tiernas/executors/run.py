@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from tiernas.errors import UsageError
 from tiernas.executors.executor import Blocked, EpochDone, Event, Failed, Finished, Job, Paused
 from tiernas.executors.mirror import CheckpointMirror, is_url
+from tiernas.executors.seat import Seat
 from tiernas.spaces import Architecture
 from tiernas.training import (
     DataConfig,
+    EpochReport,
     RecipeConfig,
     Splits,
     TrainingDiverged,
+    TrainingResult,
     evaluate,
     load_data,
     load_trained,
     train,
+    train_distributed,
 )
 
 Send = Callable[[Event], None]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""The disk, or the user's share of it, is full."""
 
 
 def cached_splits(job: Job) -> Splits:
@@ -33,7 +41,14 @@ def cached_splits(job: Job) -> Splits:
     return _splits(json.dumps(job.data), job.cache_dir)
 
 
-def run(job: Job, send: Send, *, load: Callable[[Job], Splits] = cached_splits, device: str = "cpu") -> None:
+def run(
+    job: Job,
+    send: Send,
+    *,
+    load: Callable[[Job], Splits] = cached_splits,
+    device: str = "cpu",
+    seat: Seat | None = None,
+) -> None:
     """Trains one candidate and sends its events.
 
     Args:
@@ -41,31 +56,36 @@ def run(job: Job, send: Send, *, load: Callable[[Job], Splits] = cached_splits, 
         send: Called with each event, in order.
         load: Gives the data set.
         device: Where to train, as torch names it.
+        seat: The place of this process among those that train the candidate together; None if it is alone. Only the
+            first sends the end of every epoch and what there is to know beyond the accuracy.
     """
     try:
-        ended = _train(job, send, load, device)
+        ended = _train(job, send, load, device, seat)
     except TrainingDiverged as error:
         send(Failed(job.id, str(error), retry=False))
-    except UsageError as error:
+    except (UsageError, ImportError) as error:
         send(Blocked(job.id, str(error)))
     except Exception as error:  # whatever it is, it must fail this attempt only, with its reason
         traceback.print_exc()
-        send(Failed(job.id, f"{type(error).__name__}: {error}", retry=True))
+        if isinstance(error, OSError) and error.errno in _FULL:
+            send(Blocked(job.id, f"{error}; free some space"))
+        else:
+            send(Failed(job.id, " ".join(f"{type(error).__name__}: {error}".split()), retry=True))
     else:
         send(ended)
 
 
-def _train(job: Job, send: Send, load: Callable[[Job], Splits], device: str) -> Paused | Finished:
+def _train(job: Job, send: Send, load: Callable[[Job], Splits], device: str, seat: Seat | None) -> Paused | Finished:
     splits = load(job)
     architecture = Architecture.from_json(job.architecture)
     recipe = RecipeConfig.model_validate(job.recipe)
-    with _checkpoints(job.checkpoint_dir) as checkpoints:
+    with _checkpoints(job.checkpoint_dir, seat) as checkpoints:
 
-        def epoch_done(epochs: int) -> None:
-            checkpoints.save(epochs)
-            send(EpochDone(job.id, epochs))
+        def epoch_done(report: EpochReport) -> None:
+            checkpoints.save(report.epoch)
+            send(EpochDone(job.id, report.epoch, report.metrics))
 
-        trained = train(
+        trained = _trainer(seat)(
             architecture,
             splits,
             recipe,
@@ -73,14 +93,14 @@ def _train(job: Job, send: Send, load: Callable[[Job], Splits], device: str) -> 
             checkpoint_dir=checkpoints.folder,
             cache_dir=Path(job.cache_dir),
             stop_epoch=job.stop_epoch,
-            on_epoch=lambda report: epoch_done(report.epoch),
+            on_epoch=epoch_done,
             device=device,
         )
         if trained.epochs < recipe.epochs:
             return Paused(job.id, trained.epochs, trained.accuracy)
         checkpoints.finish()
         result = asdict(trained)
-        if job.test:
+        if job.test and (seat is None or seat.rank == 0):
             network = load_trained(checkpoints.folder)
             result["test_accuracy"] = evaluate(network, splits.test, architecture.resolution)
         return Finished(job.id, trained.accuracy, result)
@@ -99,8 +119,18 @@ class _LocalFolder:
         pass
 
 
-def _checkpoints(place: str) -> AbstractContextManager[_LocalFolder | CheckpointMirror]:
-    return CheckpointMirror(place) if is_url(place) else nullcontext(_LocalFolder(Path(place)))
+def _trainer(seat: Seat | None) -> Callable[..., TrainingResult]:
+    if seat is None:
+        return train
+    return partial(train_distributed, rank=seat.rank, world_size=seat.size, init_method=seat.rendezvous)
+
+
+def _checkpoints(place: str, seat: Seat | None) -> AbstractContextManager[_LocalFolder | CheckpointMirror]:
+    if not is_url(place):
+        return nullcontext(_LocalFolder(Path(place)))
+    if seat is None:
+        return CheckpointMirror(place)
+    return CheckpointMirror(place, seat.checkpoints) if seat.rank == 0 else nullcontext(_LocalFolder(seat.checkpoints))
 
 
 @cache

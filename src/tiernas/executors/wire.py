@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from tiernas.executors.executor import Blocked, EpochDone, Event, Failed, Finished, Job, Paused
+from tiernas.executors.executor import Blocked, EpochDone, Event, Failed, Finished, Job, Lost, Paused
 
 _KINDS: dict[str, type[Event]] = {
     "epoch": EpochDone,
     "paused": Paused,
     "finished": Finished,
     "failed": Failed,
+    "lost": Lost,
     "blocked": Blocked,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}

@@ -23,11 +23,20 @@ from tiernas.executors.mirror import CheckpointMirror, is_url, local_copy
 from tiernas.finalists import choose_finalists
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable, build_table
-from tiernas.ledger import Candidate, Ledger, Purpose, Server, State, Study
+from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
 from tiernas.spaces import SearchSpace, get_space
-from tiernas.study import LEASE_S, Heartbeat, Trainings, has_begun, record, recording, repeat_best, require_reusable
+from tiernas.study import (
+    Curves,
+    Heartbeat,
+    Trainings,
+    has_begun,
+    repeat_best,
+    require_reusable,
+    serving,
+)
 from tiernas.table import Entry, ModelTable
 from tiernas.training import Splits, load_data, load_trained
+from tiernas.training.epoch import require_batch
 
 _log = logging.getLogger(__name__)
 
@@ -57,11 +66,9 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         _check_cluster(config)
         _make_folder(output)
         ledger = stack.enter_context(Ledger(config.ledger))
-        server = Server.here()
-        heartbeat = stack.enter_context(Heartbeat(stack.enter_context(ledger.serve(server, LEASE_S))))
-        stack.enter_context(recording(output))
-        record("lease", host=server.host, process=server.pid, ledger=ledger.name)
+        heartbeat = stack.enter_context(serving(ledger, output))
         splits = load_data(config.data, cache_dir=output / "cache")
+        require_batch(len(splits.train), config.recipe)
         _log.info("data: %s images", ", ".join(f"{n} {part}" for part, n in splits.counts.items()))
         if taken_back := ledger.reclaim("the server ended"):
             _log.info("%d trainings were cut off; they continue from their last checkpoint", taken_back)
@@ -71,7 +78,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         settings = _settings(config, splits, engine)
         studies = {tier: ledger.open_study(tier.name, settings) for tier in config.tier_list()}
         executor = stack.enter_context(_executor(config))
-        trainings = _trainings(config, ledger, executor, space, stop, watch, heartbeat)
+        curves = stack.enter_context(Curves(output / "tensorboard")) if config.study.tensorboard else None
+        trainings = _trainings(config, ledger, executor, space, stop, watch, heartbeat, curves)
         if table is not None:
             search_tiers(config, ledger, studies, space, table, trainings)
         for study in studies.values():  # what the user requeued after the search of its tier was over
@@ -98,7 +106,7 @@ def _executor(config: SearchConfig) -> Executor:
     logs = config.study.output / "logs"
     if config.workers.executor == "ray":
         return RayExecutor(config.workers.ray_settings, logs)
-    return LocalExecutor(config.workers.processes, logs)
+    return LocalExecutor(config.workers.local_processes, logs)
 
 
 def _check_reuse(config: SearchConfig, ledger: Ledger, splits: Splits) -> None:
@@ -162,6 +170,7 @@ def _trainings(
     stop: Callable[[], bool],
     watch: Watch,
     heartbeat: Heartbeat,
+    curves: Curves | None,
 ) -> Trainings:
     longer = config.recipe.model_copy(update={"epochs": config.finalists.epochs})
     minutes = config.workers.time_limit_minutes
@@ -180,6 +189,7 @@ def _trainings(
         checkpoints=config.checkpoints,
         time_limit_s=minutes * 60 if minutes is not None else None,
         report=heartbeat,
+        curves=curves,
     )
 
 
@@ -194,10 +204,7 @@ def _repeat_best(config: SearchConfig, ledger: Ledger, studies: Sequence[Study],
 def _try_deployments(
     config: SearchConfig, ledger: Ledger, study: Study, splits: Splits, engine: Engine, trainings: Trainings
 ) -> None:
-    """Runs trained finalists in the engine's precision, where that is not its most exact one, and records it."""
-    exact = engine.more_exact()
-    if exact is None:
-        return
+    """Runs trained finalists in the engine at its precision, and records it."""
     for finalist in ledger.candidates(study, Purpose.FINAL):
         measured, result = finalist.measurement, finalist.result
         if finalist.state is not State.DONE or measured is None or result is None or "deployment" in measured:
@@ -205,8 +212,18 @@ def _try_deployments(
         with local_copy(trainings.place(study, finalist)) as folder:
             network = load_trained(folder)
         budget_points = config.finalists.accuracy_budget_points
-        found = try_deployment(network, splits, engine, exact, result["test_accuracy"], budget_points)
-        _log.info("tier %s ms: finalist %d: %s", study.name, finalist.number, found.reason)
+        exact_accuracy = result["test_accuracy"]
+        found = try_deployment(network, splits, engine, exact_accuracy, budget_points)
+        _log.info(
+            "tier %s ms: finalist %d: test accuracy %.4f in %s %s, %.4f in torch%s",
+            study.name,
+            finalist.number,
+            found.accuracy,
+            engine.name,
+            engine.precision,
+            exact_accuracy,
+            f"; {found.reason}" if found.reason else "",
+        )
         ledger.record_measurement(finalist, {**measured, "deployment": asdict(found)})
 
 
@@ -222,7 +239,7 @@ def _enter(
     there = {entry.name: entry for entry in table.entries()}
     entries = []
     for study in studies:
-        searched = {c.digest: c for c in ledger.candidates(study)}
+        searched = {c.digest: c for c in ledger.candidates(study, all_attempts=False)}
         finalists = [c for c in ledger.candidates(study, Purpose.FINAL) if c.state is State.DONE]
         if not finalists and config.finalists.per_tier:
             _log.warning("tier %s ms has no entry: none of its best networks measured inside it", study.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -48,6 +49,7 @@ class Database:
         self.has_clock = location.path is None
         self.check: Callable[[Session], None] | None = None
         self._make = make
+        self._here = threading.local()
         self._engine = _engine(location)
         self._reader, self._writer = _reader_and_writer(self._engine)
         try:
@@ -85,7 +87,7 @@ class Database:
 
     @contextmanager
     def writing(self, *, checked: bool = True) -> Iterator[Session]:
-        """A session whose changes are on the disk when it is left, all of them or none.
+        """A session whose changes are on the disk when it is left, all of them or none; or that of `together`.
 
         Args:
             checked: Whether `check` is called.
@@ -93,10 +95,24 @@ class Database:
         Raises:
             UsageError: The disk is full, or the database cannot be written or reached.
         """
+        shared: Session | None = getattr(self._here, "session", None)
+        if shared is not None:
+            yield shared
+            return
         with self._translated("written"), Session(self._writer, expire_on_commit=False) as session, session.begin():
             if checked and self.check is not None:
                 self.check(session)
             yield session
+
+    @contextmanager
+    def together(self) -> Iterator[Session]:
+        """As `writing`, and whatever this thread writes meanwhile is part of it."""
+        with self.writing() as session:
+            self._here.session = session
+            try:
+                yield session
+            finally:
+                del self._here.session
 
     @contextmanager
     def _translated(self, done: str) -> Iterator[None]:

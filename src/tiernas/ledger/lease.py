@@ -154,7 +154,11 @@ class Lease:
         row = session.get_one(LeaseRow, 1, with_for_update={"read": shared})
         if row.token != self._token:
             by = f"{_server(row)} has taken over" if row.token else "another server took over and has ended"
-            raise LeaseLostError(f"ledger {self._database.name}: this server's lease ran out and {by}; this one stops")
+            raise LeaseLostError(
+                f"ledger {self._database.name}: this server's lease ran out and {by}; this one stops. It stood still "
+                "or did not reach the ledger for longer than its lease lasts. Nothing is lost: the other one continues "
+                "what ran here from the last checkpoints."
+            )
         return row
 
     def _watch(self) -> tuple[str, int | None] | None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Dialect, Enum, ForeignKey, Index, String, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised with every change of the tables, together with a migration; a newer ledger is refused."""
 
 
@@ -29,7 +29,10 @@ class State(enum.StrEnum):
 
 
 class Outcome(enum.StrEnum):
-    """How an attempt ended: `LOST` where the server died, `PAUSED` at a rung of the screen, `DROPPED` by the user."""
+    """How an attempt ended.
+
+    `LOST` where the server or the machine died, `PAUSED` at a rung of the screen, `DROPPED` by the user.
+    """
 
     RUNNING = "running"
     DONE = "done"
@@ -241,6 +244,7 @@ class Attempt(Base):
         node: Host of the worker.
         gpu: The GPUs that it had, as CUDA numbers them on that host; None if none.
         epochs: Epochs that were complete at the last report.
+        validation_accuracy: Top-1 accuracy on the validation part after them; None where it was not reported.
         reason: Why it ended without a result.
     """
 
@@ -255,6 +259,7 @@ class Attempt(Base):
     node: Mapped[str | None]
     gpu: Mapped[str | None]
     epochs: Mapped[int] = mapped_column(default=0)
+    validation_accuracy: Mapped[float | None]
     reason: Mapped[str | None]
     started_at: Mapped[dt.datetime] = mapped_column(default=now)
     finished_at: Mapped[dt.datetime | None]

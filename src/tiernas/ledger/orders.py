@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from tiernas.errors import UsageError
 from tiernas.ledger.database import Database
 from tiernas.ledger.models import Candidate, Control, Outcome, Purpose, State, Study
-from tiernas.ledger.transitions import end, end_attempt
+from tiernas.ledger.transitions import end, end_attempt, lock_study
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,7 @@ def _named(session: Session, study: str, number: int, purpose: Purpose) -> Candi
     ids = dict(session.execute(select(Study.name, Study.id)).all())
     if study not in ids:
         raise UsageError(f"tier {study!r}: not in the ledger; there are: {', '.join(sorted(ids)) or 'none yet'}")
+    lock_study(session, ids[study])
     rows = select(Candidate).where(
         Candidate.study_id == ids[study], Candidate.purpose == purpose, Candidate.number == number
     )

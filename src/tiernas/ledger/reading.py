@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from tiernas.errors import UsageError
-from tiernas.ledger.models import Attempt, Candidate, Purpose, Study
+from tiernas.ledger.models import Attempt, Candidate, Purpose, State, Study
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 """Names that stay in the folder which they are put below; those of tiers, such as "0.5-0.8", are among them."""
@@ -32,18 +32,20 @@ def require_safe(study: Study, ledger: str) -> None:
         )
 
 
-def read_candidates(session: Session, study: Study, purpose: Purpose) -> Sequence[Candidate]:
+def read_candidates(session: Session, study: Study, purpose: Purpose, *, all_attempts: bool) -> Sequence[Candidate]:
     """The candidates of a study in the order they were proposed, with their attempts; two queries for all of them.
 
     Raises:
         LookupError: A number is none.
     """
     of_study = Candidate.study_id == study.id, Candidate.purpose == purpose
-    rows = select(Candidate).where(*of_study).order_by(Candidate.number)
+    tries = select(Attempt).join(Candidate).where(*of_study).order_by(Attempt.candidate_id, Attempt.number)
+    if not all_attempts:
+        tries = tries.where(Candidate.state != State.DONE)
     with _no_collection():
-        candidates = session.scalars(rows).all()
+        candidates = session.scalars(select(Candidate).where(*of_study).order_by(Candidate.number)).all()
         attempts: defaultdict[int, list[Attempt]] = defaultdict(list)
-        for attempt in session.scalars(select(Attempt).join(Candidate).where(*of_study).order_by(Attempt.number)):
+        for attempt in session.scalars(tries):
             attempts[attempt.candidate_id].append(attempt)
         for candidate in candidates:
             if not isinstance(candidate.number, int):

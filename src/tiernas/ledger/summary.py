@@ -40,6 +40,7 @@ class Running:
         number: Number of the candidate.
         attempt: Which try it is, from 1.
         epochs: Epochs that are complete.
+        validation_accuracy: Top-1 accuracy on the validation part after them; None where it was not reported.
         worker: Who trains.
         node: Host of the worker.
         gpu: Its GPUs.
@@ -51,6 +52,7 @@ class Running:
     number: int
     attempt: int
     epochs: int
+    validation_accuracy: float | None
     worker: str
     node: str | None
     gpu: str | None
@@ -97,11 +99,12 @@ class Summarized:
         """The attempts that run, oldest first."""
         rows = (
             select(
-                Study.name,
+                Study.name.label("study"),
                 Candidate.purpose,
                 Candidate.number,
-                Attempt.number,
+                Attempt.number.label("attempt"),
                 Attempt.epochs,
+                Attempt.validation_accuracy,
                 Attempt.worker,
                 Attempt.node,
                 Attempt.gpu,
@@ -114,7 +117,7 @@ class Summarized:
             .order_by(Attempt.started_at)
         )
         with self._database.reading() as session:
-            return [Running(*row) for row in session.execute(rows)]
+            return [Running(**row) for row in session.execute(rows).mappings()]
 
     def ended_since(self, since: dt.datetime) -> int:
         """How many candidates that were trained here have ended since a time, by the clock of the server."""

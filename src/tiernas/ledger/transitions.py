@@ -9,9 +9,22 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tiernas.ledger.models import Candidate, Outcome, Purpose, State, Study, now
 
+_LOCKED = "locked studies"
+
+
+def lock_study(session: Session, study_id: int) -> None:
+    """Keeps others from changing candidates of a study until the transaction ends.
+
+    Whoever locks more than one row of a study does this first, so that no two wait for each other.
+    """
+    locked = session.info.setdefault(_LOCKED, set())
+    if study_id not in locked:
+        session.execute(select(Study.id).where(Study.id == study_id).with_for_update(key_share=True))
+        locked.add(study_id)
+
 
 def locked(session: Session, candidate: Candidate, state: State) -> bool:
-    """Brings the object that was given up to date, and keeps others from changing its row.
+    """Locks the row of a candidate, and brings the object that was given up to date.
 
     Returns:
         Whether it is in this state; False where the user dropped it meanwhile.
@@ -19,13 +32,17 @@ def locked(session: Session, candidate: Candidate, state: State) -> bool:
     Raises:
         ValueError: It is in any other state.
     """
+    lock_study(session, candidate.study_id)
+    rows = select(Candidate.state).where(Candidate.id == candidate.id).with_for_update()
+    recorded = session.execute(rows).scalar_one()
     session.add(candidate)
-    session.refresh(candidate, with_for_update=True)
-    session.refresh(candidate, ["attempts"])
-    if candidate.state is State.DROPPED:
+    if candidate.state is not recorded:  # an order of the user changed it
+        session.refresh(candidate)
+        session.refresh(candidate, ["attempts"])
+    if recorded is State.DROPPED:
         return False
-    if candidate.state is not state:
-        raise ValueError(f"candidate {candidate.number} is {candidate.state}, not {state}")
+    if recorded is not state:
+        raise ValueError(f"candidate {candidate.number} is {recorded}, not {state}")
     return True
 
 
@@ -34,7 +51,7 @@ def next_value(session: Session, column: InstrumentedAttribute[Any], study_id: i
 
     The study is locked until the transaction ends, so that no two get the same.
     """
-    session.execute(select(Study.id).where(Study.id == study_id).with_for_update(key_share=True))
+    lock_study(session, study_id)
     rows = select(func.max(column)).where(Candidate.study_id == study_id, Candidate.purpose == purpose)
     largest = session.scalar(rows)
     return 0 if largest is None else int(largest) + 1

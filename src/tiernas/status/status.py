@@ -64,7 +64,9 @@ def _tier(config: SearchConfig, ledger: Ledger, study: Study, wanted: int) -> di
     repeats, finalists = ledger.count(study, Purpose.REPEAT), ledger.count(study, Purpose.FINAL)
     best = ledger.best(study)
     screen = config.search.screen_rule
-    report = asdict(report_screen(ledger.candidates(study), screen, config.recipe.epochs)) if screen else None
+    report = None
+    if screen is not None:
+        report = asdict(report_screen(ledger.candidates(study, all_attempts=False), screen, config.recipe.epochs))
     return {
         "tier": study.name,
         **{str(state): states[state] for state in State},
@@ -93,6 +95,8 @@ def _running(config: SearchConfig, running: Running, now: dt.datetime) -> dict[s
         "attempt": running.attempt,
         "epochs": running.epochs,
         "of_epochs": epochs,
+        "validation_accuracy": running.validation_accuracy,
+        "since": running.started_at.isoformat(timespec="seconds"),
         "minutes": (now - running.started_at).total_seconds() / 60,
         "worker": running.worker,
         "node": running.node,

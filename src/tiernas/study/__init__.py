@@ -1,7 +1,8 @@
 """The server of one study: what is proposed, and the loop that trains it."""
 
-from tiernas.study.events import record, recording
-from tiernas.study.heartbeat import LEASE_S, Heartbeat
+from tiernas.study.curves import Curves
+from tiernas.study.events import recording
+from tiernas.study.heartbeat import Heartbeat, serving
 from tiernas.study.proposals import Proposals
 from tiernas.study.repeats import repeat_best
 from tiernas.study.reuse import has_begun, require_reusable, reuse_accuracies
@@ -11,8 +12,8 @@ from tiernas.study.screen_report import LOW_TAU, ScreenReport, report_screen
 from tiernas.study.trainings import Trainings, checkpoint_place
 
 __all__ = [
-    "LEASE_S",
     "LOW_TAU",
+    "Curves",
     "Heartbeat",
     "Proposals",
     "Screen",
@@ -21,10 +22,10 @@ __all__ = [
     "Trainings",
     "checkpoint_place",
     "has_begun",
-    "record",
     "recording",
     "repeat_best",
     "report_screen",
     "require_reusable",
     "reuse_accuracies",
+    "serving",
 ]

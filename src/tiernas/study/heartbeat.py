@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Self
 
 from tiernas.errors import UsageError
-from tiernas.ledger import Lease, LeaseLostError
+from tiernas.ledger import Lease, LeaseLostError, Ledger, Server
+from tiernas.study.events import record, recording
 
 LEASE_S = 30.0
 """After so long another node may take over from a server that is gone without a word."""
 
 _RENEW_S = 5.0
 """A lease outlives five renewals that fail."""
+
+
+@contextmanager
+def serving(ledger: Ledger, output: Path, *, lease_s: float = LEASE_S) -> Iterator[Heartbeat]:
+    """Makes this process the server of a ledger while the context lasts; events go to `events.jsonl` in a folder.
+
+    Args:
+        ledger: The ledger.
+        output: The folder.
+        lease_s: As `LEASE_S`.
+
+    Raises:
+        UsageError: Another server works on it.
+        LeaseLostError: From everything that is written meanwhile: another server has taken over.
+    """
+    server = Server.here()
+    with ledger.serve(server, lease_s) as lease, recording(output), Heartbeat(lease) as heartbeat:
+        record("lease", host=server.host, process=server.pid, ledger=ledger.name)
+        try:
+            yield heartbeat
+        except LeaseLostError as error:
+            record("lease lost", level=logging.ERROR, reason=str(error))
+            raise
 
 
 class Heartbeat:

@@ -76,7 +76,7 @@ def reuse_accuracies(
 
 def has_begun(ledger: Ledger, study: Study) -> bool:
     """Whether the search of a tier has begun, so that nothing is taken over any more."""
-    return study.reused is not None or bool(ledger.candidates(study))
+    return study.reused is not None or ledger.count(study).total() > 0
 
 
 def require_reusable(path: Path, settings: Mapping[str, Any]) -> None:
@@ -121,7 +121,10 @@ def _in_ledger(ledger: Ledger, wanted: Study, file: Path | None) -> Iterator[_Fo
             _require_same(file, study, wanted.settings)
         elif study.id == wanted.id or _difference(study.settings, wanted.settings):
             continue
-        for candidate in (*ledger.candidates(study), *ledger.candidates(study, Purpose.HISTORY)):
+        for candidate in (
+            *ledger.candidates(study, all_attempts=False),
+            *ledger.candidates(study, Purpose.HISTORY),
+        ):
             if candidate.state is State.DONE:
                 seed = (candidate.result or {}).get("seed", study.settings.get("study.seed"))
                 same_seed = seed == wanted.settings.get("study.seed")

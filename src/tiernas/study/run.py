@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tiernas.errors import TiernasError, UsageError
-from tiernas.executors import Blocked, EpochDone, Event, Failed, Finished, Paused
+from tiernas.executors import Blocked, EpochDone, Event, Failed, Finished, Lost, Paused
 from tiernas.executors.mirror import remove_checkpoints
 from tiernas.ledger import Candidate, Purpose, State, Study
 from tiernas.study.changes import take_over
@@ -57,9 +59,10 @@ class Run:
         self._purpose = purpose
         self._propose = propose
         self._wanted = wanted
-        self._candidates = list(trainings.ledger.candidates(study, purpose))
+        self._candidates = list(trainings.ledger.candidates(study, purpose, all_attempts=False))
         self._waiting = deque(c for c in self._candidates if c.state is State.PENDING)
         self._running: dict[int, _Running] = {}
+        self._after: list[Callable[[], object]] = []
         self._own = sum(c.origin is None for c in self._candidates)
         self._orders = trainings.ledger.orders()
         self._looked_s = time.monotonic()
@@ -74,7 +77,7 @@ class Run:
             if self._with.report is not None:
                 self._with.report(self._with.executor.clients, self._with.executor.free)
             stop = self._with.stop()
-            ahead = False if stop or self._orders.paused else self._feed()
+            ahead = self._feed() if self._may_start else False
             if not self._running and (stop or not (self._waiting or self._orders.paused)):
                 if stop:
                     raise StoppedError
@@ -82,6 +85,22 @@ class Run:
             changed += self._receive(0 if ahead else _POLL_S)
             if changed + self._end_overdue():
                 self._watch()
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        """One transaction; what waits for it is done when it is on the disk, and only then."""
+        with self._with.ledger.together():
+            yield
+        self._do_what_waits()
+
+    def _do_what_waits(self) -> None:
+        after, self._after = self._after, []
+        for act in after:
+            act()
+
+    @property
+    def _may_start(self) -> bool:
+        return not (self._orders.paused or self._with.stop())
 
     @property
     def _wanted_now(self) -> int:
@@ -100,20 +119,22 @@ class Run:
             _log.warning("paused: what runs goes on" if self._orders.paused else "resumed")
         if self._orders.trainings != before.trainings:
             record("trainings", wanted=self._orders.trainings)
-        changed = take_over(self._candidates, self._with.ledger.candidates(self._study, self._purpose))
-        for candidate in changed:
-            if candidate.state is State.DROPPED:
-                self._drop(candidate)
-            elif candidate.state is State.PENDING:
-                self._record("requeued", candidate)
-                self._waiting.append(candidate)
+        recorded = self._with.ledger.candidates(self._study, self._purpose, all_attempts=False)
+        changed = take_over(self._candidates, recorded)
+        with self._recording():
+            for candidate in changed:
+                if candidate.state is State.DROPPED:
+                    self._drop(candidate)
+                elif candidate.state is State.PENDING:
+                    self._record("requeued", candidate)
+                    self._waiting.append(candidate)
         return len(changed)
 
     def _drop(self, candidate: Candidate) -> None:
         self._record("dropped", candidate, reason=candidate.reason)
         if candidate.id in self._running:
             self._with.executor.cancel(candidate.id)
-            del self._running[candidate.id]
+            self._ends(candidate)
         elif candidate in self._waiting:
             self._waiting.remove(candidate)
 
@@ -121,8 +142,9 @@ class Run:
         """Gives every client something to do; returns whether a candidate was proposed for one that is busy still."""
         executor = self._with.executor
         while True:
-            while self._waiting and executor.free:
-                self._submit(self._waiting.popleft())
+            if self._waiting and executor.free:
+                with self._recording():
+                    self._start_waiting()
             if self._propose is None or self._own >= self._wanted_now:
                 return False
             idle = executor.free + executor.clients // _CLIENTS_PER_PROPOSAL_AHEAD - len(self._waiting)
@@ -135,8 +157,13 @@ class Run:
             self._waiting.append(proposed)
             self._own += 1
             self._record("proposed", proposed, estimated_latency_ms=proposed.estimated_latency_ms)
+            self._do_what_waits()
             if not executor.free:
                 return True
+
+    def _start_waiting(self) -> None:
+        while self._waiting and self._with.executor.free:
+            self._submit(self._waiting.popleft())
 
     def _submit(self, candidate: Candidate) -> None:
         placed = self._with.executor.submit(self._with.job(self._study, candidate))
@@ -154,20 +181,21 @@ class Run:
         )
 
     def _receive(self, timeout_s: float) -> int:
-        """Records what the executor reports; returns how many candidates do not run any more."""
-        left = 0
-        for event in self._with.executor.poll(timeout_s):
-            if event.job_id not in self._running:  # dropped by an event before this one
-                continue
-            candidate = self._running[event.job_id].candidate
-            self._take(candidate, event)
-            if candidate.state is State.DROPPED:
-                self._drop(candidate)
-                left += 1
-                continue
-            if candidate.state is State.PRUNED:  # it never goes on, and checkpoints are large
-                remove_checkpoints(self._with.place(self._study, candidate))
-            left += self._leave(candidate)
+        """Records what the executor reports, and starts what waited; returns how many candidates do not run any more.
+
+        A client that became free has its next job before the disk has the result: were the server killed in between,
+        both would go on from their checkpoints.
+        """
+        events = self._with.executor.poll(timeout_s)
+        if not events:
+            return 0
+        with self._recording():
+            left = sum(self._take(event) for event in events)
+            if self._may_start:
+                self._start_waiting()
+        for event in events:
+            if isinstance(event, Blocked):
+                self._end_blocked(event)
         return left
 
     def _end_overdue(self) -> int:
@@ -177,27 +205,45 @@ class Run:
             return 0
         now_s = time.monotonic()
         overdue = [r.candidate for r in self._running.values() if now_s - r.began_s > limit_s]
-        for candidate in overdue:
-            self._with.executor.cancel(candidate.id)
-            minutes = f"{limit_s / 60:.4g}"
-            self._fail(candidate, f"took longer than workers.time_limit_minutes = {minutes}", retry=True)
-            if candidate.id in self._running:
+        if not overdue:
+            return 0
+        with self._recording():
+            for candidate in overdue:
+                self._with.executor.cancel(candidate.id)
+                minutes = f"{limit_s / 60:.4g}"
+                self._fail(candidate, f"took longer than workers.time_limit_minutes = {minutes}", retry=True)
                 self._leave(candidate)
         return len(overdue)
 
     def _leave(self, candidate: Candidate) -> bool:
-        if candidate.state is State.RUNNING:
-            return False
-        del self._running[candidate.id]
-        if candidate.state is State.PENDING:
-            self._waiting.appendleft(candidate)  # what has begun goes first
+        """Takes note of what became of a candidate that ran; returns whether it does not run any more."""
+        match candidate.state:
+            case State.RUNNING:
+                return False
+            case State.DROPPED:
+                self._drop(candidate)
+                return True
+            case State.PENDING:
+                self._waiting.appendleft(candidate)  # what has begun goes first
+            case State.PRUNED:  # it never goes on, and checkpoints are large
+                self._after.append(partial(remove_checkpoints, self._with.place(self._study, candidate)))
+        self._ends(candidate)
         return True
 
-    def _take(self, candidate: Candidate, event: Event) -> None:
+    def _ends(self, candidate: Candidate) -> None:
+        del self._running[candidate.id]
+        self._with.end_curves(self._study, candidate)
+
+    def _take(self, event: Event) -> bool:
+        """Records an event; returns whether its candidate does not run any more."""
+        if event.job_id not in self._running:  # dropped by an event before this one
+            return False
+        candidate = self._running[event.job_id].candidate
         ledger, screen = self._with.ledger, self._with.screen
         match event:
-            case EpochDone(epochs=epochs):
-                ledger.progress(candidate, epochs)
+            case EpochDone(epochs=epochs, metrics=metrics):
+                ledger.progress(candidate, epochs, metrics.get("validation_accuracy"))
+                self._with.draw(self._study, candidate, epochs, metrics)
                 self._record("epoch", candidate, logging.DEBUG, epochs=epochs)
             case Paused(epochs=epochs, accuracy=accuracy):
                 assert screen is not None
@@ -208,23 +254,36 @@ class Run:
             case Finished(accuracy=accuracy, result=result):
                 ledger.finish(candidate, accuracy, result)
                 self._record("finished", candidate, accuracy=accuracy, attempt=len(candidate.attempts))
-            case Blocked(reason=reason):
-                self._record("blocked", candidate, logging.ERROR, reason=reason)
-                ledger.reclaim(reason)
-                raise UsageError(f"candidate {candidate.number}: {reason}. The same command continues then.")
             case Failed(reason=reason, retry=retry):
                 self._fail(candidate, reason, retry=retry)
+            case Lost(reason=reason):
+                if ledger.lose(candidate, reason) is State.PENDING:
+                    self._record("lost", candidate, logging.WARNING, reason=reason)
+                    self._warn("candidate %d goes on elsewhere: %s", candidate.number, reason)
+        return self._leave(candidate)
 
     def _fail(self, candidate: Candidate, reason: str, *, retry: bool) -> None:
-        again = self._with.ledger.fail(candidate, reason, retry=retry) is State.PENDING
-        if candidate.state is State.DROPPED:
+        state = self._with.ledger.fail(candidate, reason, retry=retry)
+        if state is State.DROPPED:
             return
+        again = state is State.PENDING
         self._record("again" if again else "failed", candidate, logging.WARNING, reason=reason)
-        _log.warning("candidate %d %s: %s", candidate.number, "is tried again" if again else "failed", reason)
+        self._warn("candidate %d %s: %s", candidate.number, "is tried again" if again else "failed", reason)
+
+    def _end_blocked(self, event: Blocked) -> None:
+        candidate = self._running[event.job_id].candidate
+        with self._recording():
+            self._with.ledger.reclaim(event.reason)
+            self._record("blocked", candidate, logging.ERROR, reason=event.reason)
+        raise UsageError(f"candidate {candidate.number}: {event.reason}. The same command continues then.")
 
     def _record(self, event: str, candidate: Candidate, level: int = logging.INFO, **fields: Any) -> None:
+        """Records an event once the transaction that it is part of is on the disk."""
         who = {"tier": self._study.name, "purpose": str(self._purpose), "candidate": candidate.number}
-        record(event, level=level, **who, **fields)
+        self._after.append(partial(record, event, level=level, **who, **fields))
+
+    def _warn(self, message: str, *values: object) -> None:
+        self._after.append(partial(_log.warning, message, *values))
 
     def _watch(self) -> None:
         searched = self._propose is not None

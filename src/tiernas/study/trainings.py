@@ -10,13 +10,19 @@ from typing import Any
 from tiernas.executors import Executor, Job
 from tiernas.ledger import Candidate, Ledger, Purpose, Study
 from tiernas.spaces import SearchSpace
+from tiernas.study.curves import Curves
 from tiernas.study.run import Propose, Run
 from tiernas.study.screen import Screen
 
 
 def checkpoint_place(checkpoints: str, study: Study, candidate: Candidate) -> str:
     """Folder or fsspec URL of a candidate's checkpoints and weights, below that of all of them."""
-    return f"{checkpoints.rstrip('/')}/{study.name}/{candidate.purpose}/{candidate.number:05d}"
+    return f"{checkpoints.rstrip('/')}/{name_of(study, candidate)}"
+
+
+def name_of(study: Study, candidate: Candidate) -> str:
+    """Names a training among all of a search; slashes make folders."""
+    return f"{study.name}/{candidate.purpose}/{candidate.number:05d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class Trainings:
         checkpoints: Folder or fsspec URL for checkpoints and weights; by default `checkpoints` in `output`.
         time_limit_s: An attempt that takes longer has failed; None for no limit.
         report: Called every moment with the number of clients and of idle ones; may raise to end the server.
+        curves: Where the epochs of all trainings are drawn; None for nowhere.
     """
 
     ledger: Ledger
@@ -53,6 +60,7 @@ class Trainings:
     checkpoints: str | None = None
     time_limit_s: float | None = None
     report: Callable[[int, int], None] | None = None
+    curves: Curves | None = None
 
     def run(
         self, study: Study, purpose: Purpose, propose: Propose | None = None, trainings: int = 0
@@ -81,6 +89,16 @@ class Trainings:
     def place(self, study: Study, candidate: Candidate) -> str:
         """Folder or fsspec URL of a candidate's checkpoints and weights."""
         return checkpoint_place(self.checkpoints or str(self.output / "checkpoints"), study, candidate)
+
+    def draw(self, study: Study, candidate: Candidate, epochs: int, metrics: Mapping[str, float]) -> None:
+        """Adds an epoch to the curves of a training."""
+        if self.curves is not None:
+            self.curves.add(name_of(study, candidate), epochs, metrics)
+
+    def end_curves(self, study: Study, candidate: Candidate) -> None:
+        """Closes the curves of a training that does not run any more."""
+        if self.curves is not None:
+            self.curves.end(name_of(study, candidate))
 
     def job(self, study: Study, candidate: Candidate) -> Job:
         """The training of a candidate, to the next rung of the screen or to its end."""

@@ -14,7 +14,10 @@ def card(entry: Entry, onnx_difference: float) -> str:
     """
     low, high = entry.latency_interval_ms
     settled = "" if not entry.latency_unstable else " (the measurement did not settle)"
-    exact = "" if entry.exact_accuracy is None else f"; {entry.exact_accuracy:.2%} in fp32. {_sentence(entry.advice)}"
+    exact = "" if entry.exact_accuracy is None else f"; {entry.exact_accuracy:.2%} in torch, in fp32"
+    tested = f"{entry.accuracy:.2%} top-1 on the test part of {entry.data}, which no search has seen"
+    classes = "" if entry.class_mean_accuracy is None else f"; mean over the classes {entry.class_mean_accuracy:.2%}"
+    advice = f". {_sentence(entry.advice)}" if entry.advice else ""
     shape = f"{entry.batch} x 3 x {entry.resolution} x {entry.resolution}"
     conditions = f"{entry.precision}, batch {entry.batch}, {entry.threads} thread(s)"
     chosen = "by which it was chosen" if not entry.repeats_accuracy else f"chosen by short trainings: {_repeats(entry)}"
@@ -29,7 +32,7 @@ An image classifier for {entry.data} ({len(entry.classes)} classes), found by ti
 |---|---|
 | Latency | {entry.latency_ms:.3f} ms, median; 95 % interval {low:.3f} to {high:.3f} ms{settled} |
 | Measured on | {entry.device}, {entry.engine} {entry.engine_version}, {conditions} |
-| Accuracy | {entry.accuracy:.2%} top-1 on the test part of {entry.data}, which no search has seen{exact} |
+| Accuracy | {tested}{classes}{exact}{advice} |
 | Validation accuracy | {entry.validation_accuracy:.2%}, {chosen} |
 | Size | {entry.params:,} parameters, {entry.macs:,} multiply-accumulates |
 | Found by | study {entry.study}, space {entry.space}, seed {entry.seed}, {entry.created_at}{origin} |

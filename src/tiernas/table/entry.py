@@ -27,8 +27,8 @@ class Entry:
         latency_ms: Median latency of the whole network, measured.
         latency_interval_ms: 95 % confidence interval of the median.
         latency_unstable: Whether the measurement never settled.
-        accuracy: Top-1 accuracy on the test part, 0 to 1, that no search has seen; of what the engine runs, where its
-            precision is not the most exact one.
+        accuracy: Top-1 accuracy on the test part, 0 to 1, that no search has seen; of what the engine runs at its
+            precision, counted on every image.
         validation_accuracy: Top-1 accuracy on the validation part, by which it was chosen.
         data: Name of the data set.
         data_digest: Digest of data and split.
@@ -47,7 +47,9 @@ class Entry:
         study: Study and tier that found it.
         tiernas_version: Version that wrote the entry.
         created_at: When, in UTC (ISO 8601).
-        exact_accuracy: The same accuracy in fp32; None where it is `accuracy`.
+        exact_accuracy: The same accuracy in torch, in fp32; None where nobody counted it, as for published figures.
+        class_mean_accuracy: The mean over the classes of the accuracy on the test images of each, 0 to 1, of what the
+            engine runs; None where nobody counted it.
         recommended: Whether the precision is worth it: faster than the next more exact one, and not less accurate
             than allowed. Queries return no other entries.
         advice: Why, in words; empty where there was nothing to decide.
@@ -88,6 +90,7 @@ class Entry:
     tiernas_version: str
     created_at: str
     exact_accuracy: float | None = None
+    class_mean_accuracy: float | None = None
     recommended: bool = True
     advice: str = ""
     repeats_accuracy: float | None = None

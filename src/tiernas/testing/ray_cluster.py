@@ -7,12 +7,36 @@ import secrets
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
+from tiernas.errors import UsageError
+from tiernas.executors import RayExecutor, RaySettings
+
 _HOST = "127.0.0.1"
+
+
+_PATIENCE_S = 120
+
+
+def connected(settings: RaySettings, folder: Path) -> RayExecutor:
+    """An executor, once its cluster has started.
+
+    Args:
+        settings: For it; an address.
+        folder: For what it writes.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return RayExecutor(settings, folder / "logs", reconnect_s=_PATIENCE_S)
+        except UsageError:
+            if time.monotonic() > deadline:
+                raise
 
 
 class RayCluster:
@@ -40,6 +64,7 @@ class RayCluster:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_gcs_rpc_server_reconnect_timeout_s": "2",  # so that what a lost head leaves behind ends soon
+            "RAY_worker_niceness": "0",  # by default 15: other work on this machine would starve the clients
             **(environment or {}),
         }
         self._nodes: dict[str, psutil.Process] = {}
@@ -52,15 +77,17 @@ class RayCluster:
         port = self.address.partition(":")[2]
         self._start("head", "--head", f"--port={port}", f"--temp-dir={self._folder}", "--include-dashboard=false")
 
-    def add_node(self, name: str) -> None:
-        """Starts another node; returns before it is ready."""
-        self._start(name, f"--address={self.address}")
+    def add_node(self, name: str, environment: Mapping[str, str] | None = None) -> None:
+        """Starts another node, which has some more variables; returns before it is ready."""
+        self._start(name, f"--address={self.address}", environment=environment)
 
     def kill(self, name: str) -> None:
         """Ends every process of a node, as a power cut does; the head is named `head`."""
         node = self._nodes.pop(name)
-        for process in [*node.children(recursive=True), node]:
-            process.kill()
+        with suppress(psutil.NoSuchProcess):  # it has ended by itself
+            for process in [*node.children(recursive=True), node]:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
         node.wait()
 
     def close(self) -> None:
@@ -68,7 +95,7 @@ class RayCluster:
         for name in list(self._nodes):
             self.kill(name)
 
-    def _start(self, name: str, *arguments: str) -> None:
+    def _start(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         executable = str(Path(sys.executable).with_name("ray"))
         ports = ("--min-worker-port=0", "--max-worker-port=0")
         usage = ("--disable-usage-stats",) if name == "head" else ()
@@ -87,7 +114,7 @@ class RayCluster:
                 command,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self.environment},
+                env={**os.environ, **self.environment, **(environment or {})},
                 start_new_session=True,
             )
         self._nodes[name] = psutil.Process(process.pid)

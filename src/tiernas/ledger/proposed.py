@@ -1,0 +1,123 @@
+"""What the server records of candidates beside their trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tiernas.ledger.database import Database
+from tiernas.ledger.known import Known
+from tiernas.ledger.models import Candidate, Purpose, State, Study, now
+from tiernas.ledger.reading import read_candidates
+from tiernas.ledger.transitions import next_value
+
+
+class Proposed:
+    """The part of `Ledger` that keeps which networks there are, and what is measured of them."""
+
+    _database: Database
+
+    def candidates(
+        self, study: Study, purpose: Purpose = Purpose.SEARCH, *, all_attempts: bool = True
+    ) -> Sequence[Candidate]:
+        """The candidates of a study in the order they were proposed, with their attempts.
+
+        Args:
+            study: The study.
+            purpose: Which of its candidates.
+            all_attempts: Whether attempts at candidates that are done are read too, which are half of all there is to
+                read of a long study; without them these candidates have none.
+        """
+        with self._database.reading() as session:
+            return read_candidates(session, study, purpose, all_attempts=all_attempts)
+
+    def propose(
+        self,
+        study: Study,
+        vector: Sequence[int],
+        digest: str,
+        estimated_latency_ms: float,
+        *,
+        purpose: Purpose = Purpose.SEARCH,
+        measurement: Mapping[str, Any] | None = None,
+        seed_offset: int = 0,
+    ) -> Candidate:
+        """Records the next candidate of a study, pending."""
+        with self._database.writing() as session:
+            candidate = Candidate(
+                study_id=study.id,
+                purpose=purpose,
+                number=next_value(session, Candidate.number, study.id, purpose),
+                vector=[int(v) for v in vector],
+                digest=digest,
+                seed_offset=seed_offset,
+                estimated_latency_ms=estimated_latency_ms,
+                measurement=dict(measurement) if measurement else None,
+                attempts=[],
+            )
+            session.add(candidate)
+        return candidate
+
+    def propose_again(
+        self,
+        study: Study,
+        candidate: Candidate,
+        purpose: Purpose,
+        *,
+        measurement: Mapping[str, Any] | None = None,
+        seed_offset: int = 0,
+    ) -> Candidate:
+        """Records that the network of a candidate is to be trained for another purpose; see `propose`."""
+        return self.propose(
+            study,
+            candidate.vector,
+            candidate.digest,
+            candidate.estimated_latency_ms,
+            purpose=purpose,
+            measurement=measurement,
+            seed_offset=seed_offset,
+        )
+
+    def adopt(self, study: Study, known: Sequence[Known], reused: Mapping[str, int]) -> None:
+        """Records, once and before the search of a tier begins, what was trained elsewhere.
+
+        Args:
+            study: A study without candidates.
+            known: The networks; those inside the tier become candidates that are done, the others its history.
+            reused: From where how many were taken.
+        """
+        with self._database.writing() as session:
+            if session.get_one(Study, study.id).reused is not None:
+                raise ValueError(f"study {study.name} has begun")
+            for purpose in (Purpose.SEARCH, Purpose.HISTORY):
+                of_purpose = [k for k in known if k.inside == (purpose is Purpose.SEARCH)]
+                session.add_all(
+                    Candidate(
+                        study_id=study.id,
+                        purpose=purpose,
+                        number=number,
+                        vector=list(k.vector),
+                        digest=k.digest,
+                        estimated_latency_ms=k.estimated_latency_ms,
+                        state=State.DONE,
+                        accuracy=k.accuracy,
+                        result=dict(k.result),
+                        origin=k.origin,
+                        ended_order=number,
+                        finished_at=now(),
+                    )
+                    for number, k in enumerate(of_purpose)
+                )
+            session.add(study)
+            study.reused = dict(reused)
+
+    def record_measurement(self, candidate: Candidate, measurement: Mapping[str, Any]) -> None:
+        """Records the measured latency of a candidate that may become a finalist."""
+        with self._database.writing() as session:
+            session.get_one(Candidate, candidate.id).measurement = dict(measurement)
+
+    def record_repeats(self, candidate: Candidate, repeated: Mapping[str, Any]) -> None:
+        """Records what the trainings of a candidate with other seeds came to."""
+        with self._database.writing() as session:
+            session.get_one(Candidate, candidate.id).repeated = dict(repeated)
+        candidate.repeated = dict(repeated)

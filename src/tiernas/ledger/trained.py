@@ -1,0 +1,159 @@
+"""What the server records of trainings: the state machine of a candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, select, update
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from tiernas.ledger.database import Database
+from tiernas.ledger.models import Attempt, Candidate, Outcome, State
+from tiernas.ledger.transitions import end, end_attempt, lock_study, locked
+
+MAX_ATTEMPTS = 3
+"""Tries after which a candidate whose worker died or raised is failed and the search goes on."""
+
+
+class Trained:
+    """The part of `Ledger` by which the server says what becomes of candidates.
+
+    A method brings the object that it is given up to date. Where the user has dropped the candidate meanwhile, nothing
+    is recorded, and its state says so.
+    """
+
+    _database: Database
+
+    def together(self) -> AbstractContextManager[Session]:
+        """Makes one transaction of what this thread records in the context: on the disk when it is left, or not at all.
+
+        A transaction costs more than what it holds, so the events of a moment are recorded together.
+        """
+        return self._database.together()
+
+    def start(self, candidate: Candidate, worker: str, node: str | None = None, gpu: str | None = None) -> State:
+        """Records that a worker trains a candidate: pending to running.
+
+        Returns:
+            The new state: running, or dropped.
+        """
+        with self._database.writing() as session:
+            if locked(session, candidate, State.PENDING):
+                candidate.state = State.RUNNING
+                number = len(candidate.attempts) + 1
+                candidate.attempts.append(Attempt(number=number, worker=worker, node=node, gpu=gpu))
+        return candidate.state
+
+    def progress(self, candidate: Candidate, epochs: int, validation_accuracy: float | None = None) -> State:
+        """Records how far the running attempt is.
+
+        Args:
+            candidate: A running candidate.
+            epochs: Epochs that are complete.
+            validation_accuracy: After the last of them, where it is known.
+
+        Returns:
+            The state: running, or dropped.
+        """
+        attempt = candidate.attempts[-1]
+        values = {"epochs": epochs, "validation_accuracy": validation_accuracy}
+        running = Attempt.candidate_id == candidate.id, Attempt.outcome == Outcome.RUNNING
+        with self._database.writing() as session:
+            lock_study(session, candidate.study_id)
+            rows = update(Attempt).where(*running).values(values).execution_options(synchronize_session=False)
+            changed = cast("CursorResult[Any]", session.execute(rows))
+            if changed.rowcount:  # the most frequent of all writes is but one statement
+                for name, value in values.items():
+                    set_committed_value(attempt, name, value)
+            else:
+                locked(session, candidate, State.RUNNING)
+        return candidate.state
+
+    def finish(self, candidate: Candidate, accuracy: float, result: Mapping[str, Any]) -> State:
+        """Records a result: running to done.
+
+        Returns:
+            The new state: done, or dropped.
+        """
+        with self._database.writing() as session:
+            if locked(session, candidate, State.RUNNING):
+                candidate.accuracy, candidate.result = accuracy, dict(result)
+                end_attempt(candidate, Outcome.DONE)
+                end(session, candidate, State.DONE)
+        return candidate.state
+
+    def pause(self, candidate: Candidate, epochs: int, accuracy: float, *, kept: bool, prune: bool) -> State:
+        """Records what the screen saw at a rung.
+
+        Args:
+            candidate: A running candidate.
+            epochs: Epochs that are complete.
+            accuracy: Its accuracy at this point.
+            kept: Whether it is among those of the rung that go on.
+            prune: Whether it ends here.
+
+        Returns:
+            The new state: pruned, pending until a worker is free, or dropped.
+        """
+        with self._database.writing() as session:
+            if locked(session, candidate, State.RUNNING):
+                rung = {"epochs": epochs, "accuracy": accuracy, "kept": kept}
+                candidate.rungs = [*(candidate.rungs or []), rung]
+                end_attempt(candidate, Outcome.PAUSED)
+                if prune:
+                    end(session, candidate, State.PRUNED)
+                else:
+                    candidate.state = State.PENDING
+        return candidate.state
+
+    def fail(self, candidate: Candidate, reason: str, *, retry: bool) -> State:
+        """Records that an attempt ended without a result.
+
+        Args:
+            candidate: A running candidate.
+            reason: What happened.
+            retry: Whether another attempt may succeed (a dead worker), unlike a training that diverges.
+
+        Returns:
+            The new state: pending while there are attempts left, else failed; or dropped.
+        """
+        with self._database.writing() as session:
+            if locked(session, candidate, State.RUNNING):
+                end_attempt(candidate, Outcome.FAILED, reason)
+                counted = candidate.attempts[candidate.forgiven :]
+                if retry and sum(attempt.outcome is Outcome.FAILED for attempt in counted) < MAX_ATTEMPTS:
+                    candidate.state = State.PENDING
+                else:
+                    candidate.reason = reason
+                    end(session, candidate, State.FAILED)
+        return candidate.state
+
+    def lose(self, candidate: Candidate, reason: str) -> State:
+        """Records that an attempt was cut off by something that the candidate did not cause: running to pending.
+
+        Such attempts do not count against `MAX_ATTEMPTS`.
+
+        Returns:
+            The new state: pending, or dropped.
+        """
+        with self._database.writing() as session:
+            if locked(session, candidate, State.RUNNING):
+                end_attempt(candidate, Outcome.LOST, reason)
+                candidate.state = State.PENDING
+        return candidate.state
+
+    def reclaim(self, reason: str) -> int:
+        """Takes back all that runs, as `lose` does one; for what a dead server left running. The checkpoints stay.
+
+        Returns:
+            How many candidates were taken back.
+        """
+        with self._database.writing() as session:
+            rows = session.scalars(select(Candidate).where(Candidate.state == State.RUNNING).with_for_update()).all()
+            for row in rows:
+                end_attempt(row, Outcome.LOST, reason)
+                row.state = State.PENDING
+            return len(rows)
