@@ -65,7 +65,10 @@ VARIANTS = {
     WHOLE: Variant("nothing"),
     "no-partition": Variant("no tree of regions", options={"leaf_size": None}),
     "no-compression": Variant("low observations as they are", patches=((lamcts, "compress", np.asarray),)),
-    "no-margin": Variant("every proposal looks for any improvement", patches=((lamcts, "_MARGINS", (0.0,)),)),
+    "no-margin": Variant(
+        "every proposal looks for any improvement", patches=((lamcts, "_MARGIN", 0.0), (lamcts, "_NOISE_MARGIN", 0.0))
+    ),
+    "no-noise-margin": Variant("noise makes no margin", patches=((lamcts, "_NOISE_MARGIN", 0.0),)),
     "no-climbing": Variant("the best candidate is proposed, not climbed from", patches=((candidates, "_ROUNDS", 0),)),
     "no-beliefs": Variant("pending rows count for nothing", patches=((Surrogate, "believe", nothing_believed),)),
     "thompson": Variant("a Thompson draw over the candidates, no climbing, no tree", make=ThompsonOptimizer),

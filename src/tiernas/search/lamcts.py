@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Unpack
 
@@ -16,9 +17,11 @@ from tiernas.search.partition import Region
 from tiernas.search.pool import Pool
 from tiernas.search.selection import select
 
-_MARGINS = (0.0, 0.2)
-"""Standard deviations of the observations. Half of the proposals look for any improvement, half for one of so much:
-these go where less is known, and a search on the way to a local optimum has others that are not."""
+_MARGIN = 0.2
+_NOISE_MARGIN = 2.0
+"""Half of the proposals look for any improvement, half for one of so many standard deviations of the observations and
+so many of their noise: these go where less is known, and a search on the way to a local optimum has others that are not.
+With noise, nearly all that is near the best looks like an improvement."""
 
 
 class LaMctsOptimizer(Optimizer):
@@ -35,7 +38,7 @@ class LaMctsOptimizer(Optimizer):
        (`candidates.py`). So the tree adds candidates and takes none away: where it is wrong it does no harm.
     4. A Gaussian process takes its predictions of pending rows for observed and rates the candidates by expected
        improvement, over the best or over somewhat more; from the most promising ones it is climbed to the proposal
-       (`surrogate.py`, `acquisition.py`). Of low observations it learns that they are low, not how low
+       (`surrogate.py`, `acquisition.py`). Of observations far below the others it learns that they are low, not how low
        (`compression.py`). Of a long history it holds the best rows and those around the leaf.
 
     The first rows are random.
@@ -77,7 +80,7 @@ class LaMctsOptimizer(Optimizer):
         region = select(learned.tree, pending, self._exploration * float(np.ptp(learned.y)))
         surrogate = learned.surrogate(region)
         beliefs = surrogate.believe(pending)
-        margin = _MARGINS[rng.integers(len(_MARGINS))]
+        margin = rng.integers(2) * (_MARGIN + _NOISE_MARGIN * math.sqrt(surrogate.noise))
         rows, promise = self._pool(learned, region).most_promising(CLIMBERS, beliefs, self._supply.is_new, margin)
         if not len(rows):
             return self._supply.draw_one(rng)
