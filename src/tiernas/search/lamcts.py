@@ -20,8 +20,8 @@ from tiernas.search.selection import select
 _MARGIN = 0.2
 _NOISE_MARGIN = 2.0
 """Half of the proposals look for any improvement, half for one of so many standard deviations of the observations and
-so many of their noise: these go where less is known, and a search on the way to a local optimum has others that are not.
-With noise, nearly all that is near the best looks like an improvement."""
+of their noise: these go where less is known, and a search on the way to a local optimum has others that are not. With
+noise, nearly all that is near the best looks like an improvement."""
 
 
 class LaMctsOptimizer(Optimizer):
