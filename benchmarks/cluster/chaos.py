@@ -1,13 +1,17 @@
-"""One search on a real Ray cluster and a real PostgreSQL, in which clients, the server and the head are killed.
+"""One search on a real Ray cluster and a real PostgreSQL, in which everything that can break does.
 
-From the root of the repository, on one core, some minutes:
+From the root of the repository, as root (it mounts a small disk), on one core, some minutes:
 
     pip install -e '.[openvino,ray,postgres]'     # and the PostgreSQL server of your system
     OMP_NUM_THREADS=1 python benchmarks/cluster/chaos.py
 
-The same search runs twice: undisturbed, in processes of this machine; and on Ray, where the server is killed with
-`kill -9` five times, a client before each of these, and the head of the cluster with all of its clients once. Writes
-results/chaos.json and exits with 1 unless both found the same networks with the same accuracies, no candidate is
+The same search runs twice: undisturbed, in processes of this machine; and on Ray with checkpoints at a URL, where
+
+- the server is killed with `kill -9` five times, a client before each of these, and the head with its clients once;
+- a second node joins whose disk, a tmpfs that holds its temporary files, is too small for a checkpoint;
+- a client hangs (`kill -STOP`) until the time limit of its training ends it.
+
+Writes results/chaos.json and exits with 1 unless both found the same networks with the same accuracies, no candidate is
 missing or was trained to the end twice, and no epoch that was reported was trained again. No candidate loses its client
 more than once on purpose, since after three times it has failed.
 """
@@ -23,8 +27,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +39,9 @@ from tiernas.testing.ray_cluster import RayCluster
 RESULTS = Path(__file__).parent / "results"
 SERVER_KILLS = 5
 PATIENCE_S = 300
+
+SAID = ("worker process has died", "the server ended", "is set aside", "time_limit_minutes", "was lost")
+"""What the reasons of attempts say of how they ended."""
 
 CONFIG = """
 [study]
@@ -65,24 +72,31 @@ repeats = 0
 epochs = 2
 
 [workers]
-count = 2
+count = {clients}
+time_limit_minutes = {minutes}
 """
+
+MINUTES = 1
+"""Time limit of a training: several times what one takes on one core that two share."""
 
 
 def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="c", dir="/tmp") as folder, run_postgresql() as postgresql:
         home = Path(folder)
-        for name in ("calm", "storm"):
-            (home / f"{name}.toml").write_text(CONFIG.format(output=name), encoding="utf-8")
+        for name, clients in (("calm", 2), ("storm", 4)):
+            text = CONFIG.format(output=name, clients=clients, minutes=MINUTES)
+            (home / f"{name}.toml").write_text(text, encoding="utf-8")
         subprocess.run(command("calm"), cwd=home, check=True)
         (home / "ray").mkdir()
         cluster = RayCluster(home / "ray")
-        try:
-            cluster.start_head()
-            found = run_storm(home, cluster, postgresql.empty())
-        finally:
-            cluster.close()
+        with small_disk(home / "disk") as disk:
+            try:
+                cluster.start_head()
+                cluster.add_node("small", {"TMPDIR": str(disk)})
+                found = run_storm(home, cluster, postgresql.empty())
+            finally:
+                cluster.close()
         with Ledger(home / "calm" / "ledger.sqlite") as ledger:
             expected = candidates(ledger)
         result = {**found, "seconds": round(time.monotonic() - began)}
@@ -98,6 +112,7 @@ def run_storm(home: Path, cluster: RayCluster, url: str) -> dict[str, Any]:
     rng = random.Random(0)
     words = ["--address", cluster.address, "--set", f'study.ledger="{url}"']
     words += ["--set", "latency.table=calm/latency-table.jsonl"]
+    words += ["--set", f"study.checkpoints=file://{home}/checkpoints"]
     environment = {**os.environ, **cluster.environment}
     killed: Counter[str] = Counter()
 
@@ -111,6 +126,7 @@ def run_storm(home: Path, cluster: RayCluster, url: str) -> dict[str, Any]:
             cluster.kill("head")
             killed["head"] += 1
             cluster.start_head()
+            wait_until(server, lambda: "connected to the Ray cluster again" in log(home))
             wait_for_epoch(server, home)
         with Ledger(url) as ledger:
             running = [c for c in candidates(ledger) if c.state is State.RUNNING]
@@ -124,7 +140,15 @@ def run_storm(home: Path, cluster: RayCluster, url: str) -> dict[str, Any]:
         server.kill()
         server.wait()
         killed["server"] += 1
-    subprocess.run(command("storm", *words), cwd=home, env=environment, check=True)
+    server = start()
+    wait_for_epoch(server, home)
+    with Ledger(url) as ledger:
+        spared = [c for c in candidates(ledger) if c.state is State.RUNNING and c.attempts[-1].epochs]
+    if spared:
+        os.kill(int(spared[0].attempts[-1].worker.rpartition(":")[2]), signal.SIGSTOP)
+        killed["hung"] += 1
+    if server.wait() != 0:
+        raise SystemExit("the server ended with an error; see above")
     with Ledger(url) as ledger:
         found = candidates(ledger)
     done = [[attempt.outcome for attempt in c.attempts].count(Outcome.DONE) for c in found]
@@ -133,11 +157,23 @@ def run_storm(home: Path, cluster: RayCluster, url: str) -> dict[str, Any]:
         "killed": dict(killed),
         "states": dict(Counter(str(c.state) for c in found)),
         "attempts": dict(Counter(str(a.outcome) for c in found for a in c.attempts)),
+        "reasons": dict(Counter(said for c in found for a in c.attempts for said in SAID if said in (a.reason or ""))),
         "trained_twice": sum(n > 1 for n in done),
         "epochs_reported": len(reported),
         "epochs_reported_twice": sum(n > 1 for n in reported.values()),
         "networks": networks(found),
     }
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A disk that is too small for a checkpoint."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def command(name: str, *words: str) -> Sequence[str]:
@@ -152,18 +188,28 @@ def networks(found: Sequence[Candidate]) -> Sequence[Mapping[str, Any]]:
     return [{"vector": list(c.vector), "state": str(c.state), "accuracy": c.accuracy} for c in found]
 
 
+def log(home: Path) -> str:
+    """The events so far."""
+    path = home / "storm" / "events.jsonl"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
 def epochs(home: Path) -> Sequence[tuple[int, int]]:
     """Candidate and number of every epoch that was reported, so far."""
-    path = home / "storm" / "events.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    events = [json.loads(line) for line in lines if line.endswith("\n")]
+    events = [json.loads(line) for line in log(home).splitlines(keepends=True) if line.endswith("\n")]
     return [(e["candidate"], e["epochs"]) for e in events if e["event"] == "epoch"]
 
 
 def wait_for_epoch(server: subprocess.Popen[bytes], home: Path) -> None:
     """Waits until one more epoch is reported."""
-    seen, deadline = len(epochs(home)), time.monotonic() + PATIENCE_S
-    while len(epochs(home)) == seen:
+    seen = len(epochs(home))
+    wait_until(server, lambda: len(epochs(home)) > seen)
+
+
+def wait_until(server: subprocess.Popen[bytes], condition: Callable[[], bool]) -> None:
+    """Waits for something that happens while the server runs."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
         if server.poll() is not None or time.monotonic() > deadline:
             raise SystemExit("the server ended, or nothing happened for minutes; see above")
         time.sleep(0.1)

@@ -101,6 +101,7 @@ def growth_mb_per_1000(samples: Sequence[Mapping[str, float]], ended_per_s: floa
 def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Idle time, cores and memory of all runs, over the number of clients."""
     figure, (idle, cpu, memory) = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
+    names = {"server": "server", "driver": "its Ray driver", "ray": "Ray's daemons", "clients": "simulated clients"}
     for executor, marker in (("ray", "o"), ("in process", "s")):
         mine = sorted((r for r in rows if r["executor"] == executor), key=lambda r: r["clients"])
         if not mine:
@@ -111,7 +112,8 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
             ours = [100 * r["idle_fraction"] * r["server_ms"] / r["pause_ms"] for r in mine]
             idle.plot(clients, ours, marker="v", label="of it between the server's two notes")
         for part in PARTS if executor == "ray" else ("server",):
-            cpu.plot(clients, [r[f"{part}_cores"] for r in mine], marker=marker, label=f"{part}, {executor}")
+            label = names[part] if executor == "ray" else f"server, {executor}"
+            cpu.plot(clients, [r[f"{part}_cores"] for r in mine], marker=marker, label=label)
         for row in mine:
             minutes = [s["at_s"] / 60 for s in row["samples"]]
             memory.plot(minutes, [s["server_mb"] for s in row["samples"]], label=f"{row['clients']}, {executor}")
@@ -125,7 +127,8 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.legend(fontsize="small")
     idle.set(ylabel="idle client time (%)", title="idle (dotted: goal)")
     cpu.set(ylabel="cores", title="CPU by process (dotted: goal for the server)")
-    memory.set(xlabel="minutes", ylabel="MB", ylim=(0, None), title="memory of the server's process")
-    memory.legend(title="clients", fontsize="small")
+    most_mb = max(s["server_mb"] for r in rows for s in r["samples"])
+    memory.set(xlabel="minutes", ylabel="MB", ylim=(0, 1.2 * most_mb), title="memory of the server's process")
+    memory.legend(title="clients", fontsize="small", loc="lower right")
     figure.savefig(path, dpi=120)
     plt.close(figure)

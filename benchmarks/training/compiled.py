@@ -2,7 +2,8 @@
 
 The same network, batch of 64 random images, AdamW and fp32 on one thread for all; they take turns, some steps each, and
 a ratio is that of one round, so a machine that slows down for a minute slows all of them. What compiling costs is the
-time of the first step beyond that of the others.
+time of the first step beyond that of the others, with nothing cached from earlier runs. Times are processor time, of
+this process and the compilers it starts, so that it matters little what else the core does.
 
 * `trainer`: as `tiernas.training.train` does it: not compiled, channels last.
 * `channels-first`: images and weights in torch's default memory format.
@@ -10,13 +11,14 @@ time of the first step beyond that of the others.
 
 From the root of the repository, on one quiet core, some 4 minutes; writes results/compiled.json:
 
-    OMP_NUM_THREADS=1 python benchmarks/training/compiled.py
+    OMP_NUM_THREADS=1 TORCHINDUCTOR_COMPILE_THREADS=1 python benchmarks/training/compiled.py
 """
 
 from __future__ import annotations
 
 import json
-import time
+import os
+import tempfile
 from pathlib import Path
 from statistics import median
 
@@ -64,11 +66,16 @@ class Way:
 
     def steps_s(self, steps: int) -> float:
         """Seconds that a step takes, mean of some."""
-        started_s = time.perf_counter()
+        started_s = processor_s()
         for _ in range(steps):
             loss = cross_entropy(self._state.parallel(self._images), self._labels)
             self._state.update(loss, 1e-3)
-        return (time.perf_counter() - started_s) / steps
+        return (processor_s() - started_s) / steps
+
+
+def processor_s() -> float:
+    """Processor time of this process and of those it waited for, in seconds."""
+    return sum(os.times()[:4])
 
 
 def compare(resolution: int) -> dict[str, float]:
@@ -101,7 +108,9 @@ def compare(resolution: int) -> dict[str, float]:
 
 def main() -> None:
     torch.set_num_threads(1)
-    found = [compare(resolution) for resolution in RESOLUTIONS]
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        found = [compare(resolution) for resolution in RESOLUTIONS]
     RESULT.write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1))
 

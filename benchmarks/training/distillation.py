@@ -2,7 +2,7 @@
 
 Data: `clothing10_64`, 10 classes of clothing photos, 3,068 training images of 64 px. Teacher: its features at 96 px
 with a new head, fitted to the training images. Student: a network of `gpunet-small` with 11 million MACs, from scratch,
-few epochs, so that it can be repeated in half an hour on one core. Accuracy: on the validation and the test part
+few epochs, so that it can be repeated in half an hour on one quiet core. Accuracy: on the validation and the test part
 together, 713 images, which neither training nor teacher has seen and by which nothing is chosen.
 
 From the root of the repository:

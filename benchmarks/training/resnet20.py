@@ -8,7 +8,7 @@ enlarged. Five such networks are trained as in a search, 3 epochs on 2,000 image
 5,000 images. Both go through the same loop of our trainer, start with residual branches and a classifier at zero, and
 are judged by the 10,000 test images.
 
-From the root of the repository, 17 minutes on one core, continued where it was stopped:
+From the root of the repository, 25 minutes on one core, continued where it was stopped:
 
     python benchmarks/training/resnet20.py choose
     python benchmarks/training/resnet20.py run
@@ -182,6 +182,8 @@ def report() -> None:
     network = architecture(sample)
     size, (macs, params) = cost(network, 10), resnet20_cost()
     seeds = [seed for seed in SEEDS if all(RESULTS.has(network=name, seed=seed) for name in ("resnet20", "tiernas"))]
+    if not seeds:
+        raise UsageError("no seed is complete: `resnet20.py run` first")
     summary: dict[str, Any] = {"seeds": len(seeds), "sample": sample, "resolution": network.resolution}
     print("| network | MACs | parameters | test accuracy, mean of seeds | each seed |")
     print("| --- | ---: | ---: | ---: | --- |")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -10,8 +10,15 @@ import pytest
 from PIL import Image
 
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.executors import Executor, Failed, Finished, RayExecutor, RaySettings, ray_executor
-from tiernas.testing.executors import ExecutorConformance, ended, events_until, light_job, wait_until
+from tiernas.executors import Executor, Finished, Lost, RayExecutor, RaySettings, ray_executor
+from tiernas.testing.executors import (
+    ExecutorConformance,
+    ended,
+    events_until,
+    light_job,
+    mounted_small_disk,
+    wait_until,
+)
 from tiernas.testing.ray_cluster import RayCluster, connected
 from tiernas.training import DataConfig, load_data
 
@@ -33,26 +40,41 @@ class TestRayExecutor(ExecutorConformance):
 @pytest.fixture
 def executor(ray_cluster: RayCluster, tmp_path: Path) -> Iterator[RayExecutor]:
     """As many clients as fit: two for each node."""
-    with connected(RaySettings(ray_cluster.address, look_s=0.5), tmp_path) as executor:
+    with connected(RaySettings(ray_cluster.address, look_s=0.5), tmp_path, rest_s=2) as executor:
         yield executor
 
 
-def test_nodes_come_and_go_and_the_head_is_lost(executor: RayExecutor, ray_cluster: RayCluster, tmp_path: Path) -> None:
-    ray_cluster.add_node("second")
-    wait_until(executor, lambda: executor.clients == 4)
-    for number in range(4):
-        executor.submit(light_job(tmp_path, number, epochs=5000))
-    assert executor.free == 0
-    ray_cluster.kill("second")
-    failed = [event for event in events_until(executor, ended(2)) if isinstance(event, Failed)]
-    assert len(failed) == 2
-    assert all(event.retry for event in failed)
-    assert (executor.clients, executor.free) == (2, 0)
+def lost(executor: Executor, number: int) -> Sequence[str]:
+    """The reasons for which so many jobs, the next that end, were lost."""
+    return [event.reason for event in events_until(executor, ended(number)) if isinstance(event, Lost)]
+
+
+def test_nodes_fill_up_and_come_and_go_and_the_head_is_lost(
+    executor: RayExecutor, ray_cluster: RayCluster, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with mounted_small_disk(tmp_path / "disk") as disk:
+        ray_cluster.add_node("second", {"TMPDIR": str(disk)})
+        wait_until(executor, lambda: executor.clients == 4)
+        for number in range(4):
+            stored = f"file://{tmp_path}/stored/{number}"
+            executor.submit(replace(light_job(tmp_path, number, epochs=3), checkpoint_dir=stored))
+        events = events_until(executor, ended(4))
+        blocked = [event.reason for event in events if isinstance(event, Lost)]
+        assert len(blocked) == sum(isinstance(event, Finished) for event in events) == 2
+        assert all("is set aside: cannot write" in reason and str(disk) in reason for reason in blocked)
+        (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+        assert "gets no trainings for" in warning
+        wait_until(executor, lambda: executor.clients == 4)  # it has rested
+
+        for number in range(4):
+            executor.submit(light_job(tmp_path, number, epochs=5000))
+        assert executor.free == 0
+        ray_cluster.kill("second")
+        assert len(lost(executor, 2)) == 2
+        assert (executor.clients, executor.free) == (2, 0)
 
     ray_cluster.kill("head")
-    failed = [event for event in events_until(executor, ended(2)) if isinstance(event, Failed)]
-    assert len(failed) == 2
-    assert all(event.retry for event in failed)
+    assert len(lost(executor, 2)) == 2
     ray_cluster.start_head()
     wait_until(executor, lambda: executor.free == executor.clients == 2)
     executor.submit(light_job(tmp_path / "again"))
@@ -79,7 +101,7 @@ def test_a_data_set_reaches_nodes_that_do_not_see_it(ray_cluster: RayCluster, tm
     rng = np.random.default_rng(0)
     for label in ("cats", "dogs"):
         (tmp_path / "images" / label).mkdir(parents=True)
-        for i in range(20):
+        for i in range(60):
             image = Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8))
             image.save(tmp_path / "images" / label / f"{i}.png")
     data = DataConfig(kind="folder", path=tmp_path / "images", image_size=16)

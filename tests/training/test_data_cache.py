@@ -48,6 +48,15 @@ def test_the_second_time_nothing_is_decoded(
     assert second.train.images.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_a_relative_path_names_the_same_files(
+    config: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_data(config, cache_dir=tmp_path / "cache")
+    monkeypatch.chdir(tmp_path)
+    load_data(config.model_copy(update={"path": Path("images")}), cache_dir=tmp_path / "cache")
+    assert len(stored(tmp_path / "cache")) == 1
+
+
 def test_changed_files_and_settings_are_decoded_anew(config: DataConfig, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     first = load_data(config, cache)

@@ -118,6 +118,23 @@ def test_parquet_without_names_counts_its_classes(tmp_path: Path) -> None:
     assert load_data(parquet_config(tmp_path)).classes == ("0", "1", "2")
 
 
+def test_parquet_may_hold_paths(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    make_folder(tmp_path / "images", {"cat": 5, "dog": 5})
+    files = sorted((tmp_path / "images").rglob("*.png"))
+    image = pa.array(
+        [{"bytes": None, "path": str(file)} for file in files], pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    )
+    table = pa.table({"image": image, "label": [int(file.parent.name == "dog") for file in files]})
+    pytest.importorskip("pyarrow.parquet").write_table(table, tmp_path / "train-00000-of-00001.parquet")
+    train = load_data(parquet_config(tmp_path)).train
+    assert torch.equal((train.images[:, 0, 0, 0] >= 100).long(), train.labels)
+    files[0].unlink()
+    assert f"1 of 10 images cannot be read: train row 0 ([Errno 2] No such file or directory: '{files[0]}')" in refused(
+        parquet_config(tmp_path)
+    )
+
+
 def test_a_missing_shard_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     make_parquet(tmp_path / "train-00000-of-00003.parquet", [0, 1] * 5)
     load_data(parquet_config(tmp_path))
@@ -247,7 +264,7 @@ def test_damaged_images_are_counted_and_refused_by_name(tmp_path: Path) -> None:
     message = refused(folder_config(tmp_path))
     assert "2 of 18 images cannot be read" in message
     assert "cat/03.png (image file is truncated" in message
-    assert "dog/04.png (cannot identify" in message
+    assert "dog/04.png (no image of a known format)" in message
     assert 'on_corrupt = "skip"' in message
 
 

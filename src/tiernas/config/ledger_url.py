@@ -6,12 +6,13 @@ import os
 import re
 from urllib.parse import quote
 
+from tiernas.errors import UsageError
+from tiernas.ledger import Location
+
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 _PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^\s'\"]*@")
 """A password may hold any of the characters that divide a URL, so everything up to the last @ is taken for it."""
-
-_KINDS = ("sqlite", "postgresql")
 
 
 def expand_ledger(text: str) -> str:
@@ -32,13 +33,12 @@ def expand_ledger(text: str) -> str:
         return os.environ[name] if whole else quote(os.environ[name], safe="")
 
     expanded = _VARIABLE.sub(value, text)
-    kind, colon, rest = expanded.partition("://")
-    if not colon or kind.partition("+")[0] not in _KINDS or not rest:
-        shown = repr(kind) if colon else "a path"
-        raise ValueError(
-            f"must be sqlite:///FILE or postgresql://USER:${{PASSWORD}}@HOST/DATABASE, not {shown}; "
-            "without it the ledger is a file in study.output"
-        )
+    if "://" not in expanded:
+        raise ValueError("is a path; give a URL, or leave it out: then the ledger is a file in study.output")
+    try:
+        Location.of(expanded)
+    except UsageError as error:  # it shows no part of the URL but its kind
+        raise ValueError(f"{error}; without it the ledger is a file in study.output") from error
     return expanded
 
 

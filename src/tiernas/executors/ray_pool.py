@@ -28,7 +28,7 @@ _AGAIN_S = 10
 """Pause after a client that could not be started, so that a broken node does not keep the cluster busy."""
 
 _SHUTDOWN_S = 2
-"""Within this time a node that shuts down has told so, after its clients have ended: seen with Ray 2.60 on SIGTERM."""
+"""Time for which the end of a client waits for the end of its node: one that shuts down ends its clients first."""
 
 _FINE = 10_000
 """Ray counts resources in units of 1/10,000."""
@@ -61,6 +61,7 @@ class Pool:
         self._starting: set[asyncio.Task[None]] = set()
         self._jobs: set[asyncio.Task[None]] = set()
         self._not_before_s = 0.0
+        self._told_too_large = False
         self._libraries: dict[str, str] | None = None
         self._shipped: dict[str, asyncio.Task[Any]] = {}
 
@@ -78,8 +79,13 @@ class Pool:
 
     def _start_missing(self, nodes: Sequence[Mapping[str, Any]]) -> None:
         running = len(self._all()) + len(self._starting)
+        wanted = wanted_crews(nodes, self._settings)
+        if wanted == 0 and not self._told_too_large:
+            self._told_too_large = True
+            needs = f"{self._settings.cpus:g} CPUs and {self._settings.gpus:g} GPUs"
+            self._tell("warning", text=f"no node of the Ray cluster has the {needs} of a client; waiting for one")
         if time.monotonic() >= self._not_before_s:
-            for _ in range(wanted_crews(nodes, self._settings) - running):
+            for _ in range(wanted - running):
                 _keep(self._starting, self._start())
 
     def _all(self) -> Sequence[_Member]:

@@ -23,9 +23,10 @@ from tiernas.training import (
     Splits,
     TrainingDiverged,
     TrainingResult,
-    evaluate,
+    accuracy_of,
     load_data,
     load_trained,
+    predict,
     train,
     train_distributed,
 )
@@ -102,7 +103,8 @@ def _train(job: Job, send: Send, load: Callable[[Job], Splits], device: str, sea
         result = asdict(trained)
         if job.test and (seat is None or seat.rank == 0):
             network = load_trained(checkpoints.folder)
-            result["test_accuracy"] = evaluate(network, splits.test, architecture.resolution)
+            found = accuracy_of(predict(network, splits.test, architecture.resolution), splits.test.labels)
+            result |= {"test_accuracy": found.top1, "test_class_mean_accuracy": found.class_mean}
         return Finished(job.id, trained.accuracy, result)
 
 

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,6 +97,20 @@ def assert_gone(process: psutil.Process) -> None:
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, f"{process} is still there"
         time.sleep(0.05)
+
+
+@contextmanager
+def mounted_small_disk(folder: Path) -> Iterator[Path]:
+    """A disk that is too small for a checkpoint, on a folder that is made; skips the test where none can be mounted."""
+    folder.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", folder], check=False).returncode != 0:
+        pytest.skip("disks cannot be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 class ExecutorConformance(abc.ABC):
@@ -228,11 +243,5 @@ class ExecutorConformance(abc.ABC):
     @pytest.fixture
     def small_disk(self, tmp_path: Path) -> Iterator[Path]:
         """A disk that is too small for a checkpoint."""
-        disk = tmp_path / "disk"
-        disk.mkdir()
-        if os.geteuid() != 0:
-            pytest.skip("only root can mount a small disk")
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk], check=False).returncode != 0:
-            pytest.skip("disks cannot be mounted here")
-        yield disk
-        subprocess.run(["umount", "--lazy", disk], check=True)
+        with mounted_small_disk(tmp_path / "disk") as disk:
+            yield disk

@@ -23,17 +23,18 @@ _HOST = "127.0.0.1"
 _PATIENCE_S = 120
 
 
-def connected(settings: RaySettings, folder: Path) -> RayExecutor:
+def connected(settings: RaySettings, folder: Path, rest_s: float = 600) -> RayExecutor:
     """An executor, once its cluster has started.
 
     Args:
-        settings: For it; an address.
+        settings: See `RayExecutor`; with an address.
         folder: For what it writes.
+        rest_s: See `RayExecutor`.
     """
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            return RayExecutor(settings, folder / "logs", reconnect_s=_PATIENCE_S)
+            return RayExecutor(settings, folder / "logs", reconnect_s=_PATIENCE_S, rest_s=rest_s)
         except UsageError:
             if time.monotonic() > deadline:
                 raise

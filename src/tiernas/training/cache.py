@@ -132,7 +132,8 @@ def _pixels_of(path: Path, part: str) -> Path:
 
 
 def _key(config: DataConfig) -> str:
-    sha = hashlib.sha256(f"{_FORMAT} {config.model_dump_json()}".encode())
+    path = config.path and config.path.absolute()  # clients on other machines get it so
+    sha = hashlib.sha256(f"{_FORMAT} {config.model_copy(update={'path': path}).model_dump_json()}".encode())
     for fact in _files(None if config.name else config.path):  # a published set does not change
         sha.update(repr(fact).encode())
     return sha.hexdigest()[:16]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import joblib  # type: ignore[import-untyped]
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tiernas.training.sources import Part
 from tiernas.training.sources.source import IntArray
@@ -65,6 +65,8 @@ def decode(part: Part, rows: IntArray, pixels: Pixels) -> tuple[IntArray, list[D
         row = int(rows[position])
         try:
             pixels[position] = np.asarray(_square(part.read(row), pixels.shape[1]))
+        except UnidentifiedImageError:
+            return Damaged(part.names[row], "no image of a known format")
         except DAMAGED as error:
             return Damaged(part.names[row], str(error))
         return None

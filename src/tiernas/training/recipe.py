@@ -72,8 +72,7 @@ class RecipeConfig(BaseModel):
         start_scale: Part of the network's resolution at which it gets the images in the first epoch; less than 1 is
             faster. From there the size grows evenly; validation is always at the network's own.
         growing_fraction: Part of the epochs after which the size is the network's own; at least the last one is.
-        compile: Whether `torch.compile` compiles the training step's network, which takes about a minute for each
-            candidate on a CPU.
+        compile: Whether `torch.compile` compiles the network for training, which takes minutes on a CPU.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from PIL import Image
 
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.training.data_config import DataConfig
-from tiernas.training.sources.source import SPLIT_NAMES, Part, Source, require_classes, require_labels
+from tiernas.training.sources.source import SPLIT_NAMES, Part, Source, open_stored, require_classes, require_labels
 
 _NO_LABEL = -1
 """What `ClassLabel` holds where there is no label; test splits of competitions have no other."""
@@ -137,7 +136,4 @@ class _Reader:
         self._column = column
 
     def __call__(self, row: int) -> Image.Image:
-        stored = self._rows[row][self._column]
-        if stored["bytes"] is None and stored["path"]:
-            return Image.open(stored["path"])
-        return Image.open(io.BytesIO(stored["bytes"] or b""))
+        return open_stored(self._rows[row][self._column])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import re
@@ -14,7 +13,15 @@ import numpy as np
 from PIL import Image
 
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.training.sources.source import SPLIT_NAMES, IntArray, Part, Source, require_classes, require_labels
+from tiernas.training.sources.source import (
+    SPLIT_NAMES,
+    IntArray,
+    Part,
+    Source,
+    open_stored,
+    require_classes,
+    require_labels,
+)
 
 _FILE = re.compile(rf"({'|'.join(SPLIT_NAMES)})-(\d+)-of-(\d+)(?:-[0-9a-f]+)?\.parquet")
 _LAYOUT = "files named like train-00000-of-00001.parquet, with columns image (struct of bytes and path) and label"
@@ -98,7 +105,6 @@ def _part(table: Any, split: str, root: Path, classes: tuple[str, ...]) -> Part:
     column = table["image"]
 
     def read(row: int) -> Image.Image:
-        encoded = column[row]["bytes"].as_py()
-        return Image.open(io.BytesIO(encoded or b""))
+        return open_stored(column[row].as_py())
 
     return Part(labels, names, read)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +55,13 @@ class Source:
     validation: Part | None = None
     test: Part | None = None
     flip_safe: bool = True
+
+
+def open_stored(stored: Mapping[str, Any]) -> Image.Image:
+    """An image as the `datasets` library stores it: `bytes`, or the `path` of a file on this machine."""
+    if stored["bytes"] is None and stored.get("path"):
+        return Image.open(stored["path"])
+    return Image.open(io.BytesIO(stored["bytes"] or b""))
 
 
 def require_labels(labels: IntArray, names: Sequence[str], classes: Sequence[str], split: str, where: object) -> None:
