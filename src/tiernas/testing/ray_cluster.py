@@ -85,11 +85,13 @@ class RayCluster:
     def kill(self, name: str) -> None:
         """Ends every process of a node, as a power cut does; the head is named `head`."""
         node = self._nodes.pop(name)
+        processes = [node]
         with suppress(psutil.NoSuchProcess):  # it has ended by itself
-            for process in [*node.children(recursive=True), node]:
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
-        node.wait()
+            processes = [*node.children(recursive=True), node]
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=_PATIENCE_S)  # or the next head would find this one at its address
 
     def close(self) -> None:
         """Ends every node."""
