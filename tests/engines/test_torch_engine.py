@@ -3,7 +3,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import onnx
@@ -79,7 +79,7 @@ class TestTorchCompile(EngineConformance):
             compiled.profile()
 
 
-def test_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_compiler_is_named(tmp_path: Path) -> None:
     import torch._inductor.config
 
     shape = [1, 3, 8, 8]
@@ -87,9 +87,9 @@ def test_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "relu", [images], [logits])
     path = tmp_path / "relu.onnx"
     onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
-    cpp: Any = torch._inductor.config.cpp
-    monkeypatch.setattr(cpp, "cxx", (None, str(tmp_path / "no-compiler")))
-    with pytest.raises(UsageError, match=r"relu\.onnx.*torch-compile.*compiler"):
+    # not monkeypatch: it would leave the setting deleted
+    without = torch._inductor.config.patch({"cpp.cxx": (None, str(tmp_path / "no-compiler"))})
+    with without, pytest.raises(UsageError, match=r"relu\.onnx.*torch-compile.*compiler"):
         get_engine("torch-compile").compile(path)
 
 

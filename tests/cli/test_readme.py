@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import CommandLine, latency_table  # noqa: F401 (a fixture)
+from tests.cli.conftest import CommandLine
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re.S) for line in block.splitlines()]
 TIERNAS = [command.removeprefix(".venv/bin/") for command in COMMANDS if "tiernas " in command.split("#")[0]]
@@ -48,7 +48,7 @@ def test_python_runs() -> None:
 
 
 @pytest.mark.timeout(900)
-def test_commands_run(tmp_path: Path, latency_table: Path) -> None:  # noqa: F811
+def test_commands_run(tmp_path: Path, latency_table: Path) -> None:
     """In order, in a folder with the examples, and smaller: fewer networks, fewer trainings."""
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "examples").symlink_to(ROOT / "examples")
