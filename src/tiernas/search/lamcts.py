@@ -19,9 +19,9 @@ from tiernas.search.selection import select
 
 _MARGIN = 0.2
 _NOISE_MARGIN = 2.0
-"""Half of the proposals look for any improvement, half for one of so many standard deviations of the observations and
-of their noise: these go where less is known, and a search on the way to a local optimum has others that are not. With
-noise, nearly all that is near the best looks like an improvement."""
+"""Half of the proposals look for any improvement, half for one of so many standard deviations of the observations or of
+their noise, whichever is more: these go where less is known, and a search on the way to a local optimum has others that
+are not. With noise, nearly all that is near the best looks like an improvement."""
 
 
 class LaMctsOptimizer(Optimizer):
@@ -80,7 +80,7 @@ class LaMctsOptimizer(Optimizer):
         region = select(learned.tree, pending, self._exploration * float(np.ptp(learned.y)))
         surrogate = learned.surrogate(region)
         beliefs = surrogate.believe(pending)
-        margin = rng.integers(2) * (_MARGIN + _NOISE_MARGIN * math.sqrt(surrogate.noise))
+        margin = rng.integers(2) * max(_MARGIN, _NOISE_MARGIN * math.sqrt(surrogate.noise))
         rows, promise = self._pool(learned, region).most_promising(CLIMBERS, beliefs, self._supply.is_new, margin)
         if not len(rows):
             return self._supply.draw_one(rng)
