@@ -68,8 +68,8 @@ def answers(network: nn.Module, images: ImageSet, rows: Tensor, student_resoluti
     """
     device = next(network.buffers()).device
     batches = [
-        network(normalize(resize(images.images[batch], student_resolution).to(device))).cpu()
-        for batch in torch.split(rows, _BATCH)
+        network(normalize(resize(batch, student_resolution).to(device))).cpu()
+        for batch in images.batches(torch.split(rows, _BATCH))
     ]
     return torch.cat(batches)
 
