@@ -78,22 +78,27 @@ def test_one_split_saved_to_disk(tmp_path: Path) -> None:
     require_right_labels(splits)
 
 
-def test_a_folder_of_parquet_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache of Hugging Face, empty."""
     datasets = pytest.importorskip("datasets", reason="datasets is not installed")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def test_a_folder_of_parquet_files(tmp_path: Path, cache: Path) -> None:
     hf_split([0, 1, 2] * 8).to_parquet(tmp_path / "set" / "train-00000-of-00001.parquet")
     splits = load_data(DataConfig(kind="huggingface", path=tmp_path / "set"))
     assert splits.classes == ("cat", "dog", "yak")
     require_right_labels(splits)
 
 
-def test_a_named_set_that_is_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_set_that_is_in_the_cache(tmp_path: Path, cache: Path) -> None:
     datasets = pytest.importorskip("datasets", reason="datasets is not installed")
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     hf_split([0, 1, 2] * 8).to_parquet(tmp_path / "set" / "train-00000-of-00001.parquet")
     datasets.load_dataset(str(tmp_path / "set"))
-    (made,) = (tmp_path / "cache" / "set").glob("*/*/*/")
-    cached = tmp_path / "cache" / "someone___animals" / "default" / "0.0.0"
+    (made,) = (cache / "set").glob("*/*/*/")
+    cached = cache / "someone___animals" / "default" / "0.0.0"
     cached.mkdir(parents=True)
     made.rename(cached / ("0" * 40))
     (cached / ("0" * 40) / "set-train.arrow").rename(cached / ("0" * 40) / "animals-train.arrow")
@@ -103,9 +108,7 @@ def test_a_named_set_that_is_in_the_cache(tmp_path: Path, monkeypatch: pytest.Mo
     assert not datasets.config.HF_HUB_OFFLINE
 
 
-def test_a_named_set_that_is_not_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    datasets = pytest.importorskip("datasets", reason="datasets is not installed")
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
+def test_a_named_set_that_is_not_in_the_cache(cache: Path) -> None:
     message = refused(DataConfig(kind="huggingface", name="someone/animals"))
     assert "'someone/animals': not in the cache" in message
     assert "set data.download = true" in message
