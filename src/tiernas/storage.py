@@ -8,13 +8,14 @@ import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from tiernas.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _KEY = "tiernas"
 
@@ -33,6 +34,8 @@ def write_tensors(
     Raises:
         UsageError: The folder cannot be written to, or the disk is full; an older file of that name is untouched.
     """
+    from safetensors.torch import save_file  # brings torch, which a query of the model table can do without
+
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,16 +6,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tiernas.errors import UsageError
-from tiernas.latency import LatencyTable
 from tiernas.latency.rows import unique_rows
 from tiernas.spaces import SearchSpace
 from tiernas.spaces.layer import IntArray
+
+if TYPE_CHECKING:
+    from tiernas.latency import LatencyTable
 
 DEFAULT_POOL_NETWORKS = 65_536
 """Networks sampled from the space for all tiers together; a power of two keeps a Sobol sequence balanced."""

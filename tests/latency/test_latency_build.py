@@ -18,7 +18,7 @@ from tiernas.latency import Check, CheckedNetwork, LatencyTable, build_table, ch
 from tiernas.latency import build as build_module
 from tiernas.latency import check as check_module
 from tiernas.latency.check import CheckedLayer
-from tiernas.latency.observe import by_layer, observe
+from tiernas.latency.observing import by_layer, observe
 from tiernas.testing.latency import SPACE, records, synthetic_table
 
 QUICK = StopRule(warmup_s=0.0, relative_width=10.0, min_s=0.0, limit_s=0.05)

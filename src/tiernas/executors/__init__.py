@@ -1,33 +1,5 @@
 """Where candidates are trained."""
 
-from tiernas.executors.executor import (
-    Blocked,
-    EpochDone,
-    Event,
-    Executor,
-    Failed,
-    Finished,
-    Job,
-    Lost,
-    Paused,
-    Placement,
-)
-from tiernas.executors.local import LocalExecutor
-from tiernas.executors.ray_executor import RayExecutor
-from tiernas.executors.ray_settings import RaySettings
+import lazy_loader
 
-__all__ = [
-    "Blocked",
-    "EpochDone",
-    "Event",
-    "Executor",
-    "Failed",
-    "Finished",
-    "Job",
-    "LocalExecutor",
-    "Lost",
-    "Paused",
-    "Placement",
-    "RayExecutor",
-    "RaySettings",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tiernas.engines import Measurement
 from tiernas.errors import UsageError
+
+if TYPE_CHECKING:
+    from tiernas.engines import Measurement
 
 ACCURACY_BUDGET_POINTS = 1.0
 """Largest loss of top-1 accuracy, in percentage points, unless told otherwise. MLPerf Inference allows an image

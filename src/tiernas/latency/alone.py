@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from tiernas.engines import Engine, Measurement, StopRule
-from tiernas.latency.observe import measure_repeatedly
+from tiernas.latency.observing import measure_repeatedly
 from tiernas.networks import build_layer, repeatable_weights, write_onnx
 from tiernas.spaces import Layer
 

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from tiernas.engines import Engine, StopRule
 from tiernas.errors import UsageError
 from tiernas.latency import file
-from tiernas.latency.observe import observe
+from tiernas.latency.observing import observe
 from tiernas.latency.table import LatencyTable
 from tiernas.spaces import SearchSpace
 
@@ -85,11 +85,6 @@ def build_table(
             progress(len(measured), networks, record)
             longest_s = max(longest_s, time.monotonic() - began)
     return LatencyTable(header, records)
-
-
-def default_path(space: str, engine: str, precision: str) -> Path:
-    """Where commands look for a table unless told: a file in the folder `latency` of the working directory."""
-    return Path("latency") / f"{space}-{engine}-{precision}.jsonl"
 
 
 def _open(space: SearchSpace, engine: Engine, path: Path, num_classes: int) -> tuple[file.Header, list[file.Record]]:

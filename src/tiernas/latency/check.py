@@ -14,7 +14,7 @@ from scipy.stats import kendalltau
 
 from tiernas.engines import Engine, Measurement, StopRule
 from tiernas.errors import UsageError
-from tiernas.latency.observe import MEASURE_ATTEMPTS, observe
+from tiernas.latency.observing import MEASURE_ATTEMPTS, observe
 from tiernas.latency.table import LatencyTable
 from tiernas.spaces import Layer
 from tiernas.spaces.layer import IntArray

@@ -17,7 +17,7 @@ from typing import Any
 
 from tiernas.engines import Fingerprint, Measurement
 from tiernas.errors import UsageError
-from tiernas.latency.observe import Observation
+from tiernas.latency.observation import Observation
 
 FORMAT_VERSION = 1
 
@@ -51,6 +51,11 @@ class Record:
 
     vector: tuple[int, ...]
     observation: Observation
+
+
+def default_path(space: str, engine: str, precision: str) -> Path:
+    """Where commands look for a table unless told: a file in the folder `latency` of the working directory."""
+    return Path("latency") / f"{space}-{engine}-{precision}.jsonl"
 
 
 def new_header(space: str, num_classes: int, seed: int, fingerprint: Fingerprint) -> Header:

@@ -23,7 +23,7 @@ from tiernas.engines.loads import LIMIT_S
 from tiernas.engines.onnx_file import read_network
 from tiernas.errors import UsageError
 from tiernas.latency.advice import Advice, Candidate, advise
-from tiernas.latency.observe import by_layer
+from tiernas.latency.observing import by_layer
 from tiernas.latency.subject import Subject
 from tiernas.networks import Cost
 from tiernas.spaces import Architecture, Layer

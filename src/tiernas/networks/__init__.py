@@ -1,19 +1,5 @@
 """Networks: `Architecture` to torch modules and to ONNX."""
 
-from tiernas.networks.convnet import ConvNet, FeatureNet, build, build_layer, repeatable_weights
-from tiernas.networks.cost import Cost, cost
-from tiernas.networks.onnx import check_onnx, export_onnx, export_untrained, write_onnx
+import lazy_loader
 
-__all__ = [
-    "ConvNet",
-    "Cost",
-    "FeatureNet",
-    "build",
-    "build_layer",
-    "check_onnx",
-    "cost",
-    "export_onnx",
-    "export_untrained",
-    "repeatable_weights",
-    "write_onnx",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.networks.convnet import repeatable_weights
-from tiernas.networks.cost import Cost
+from tiernas.networks.costs import Cost
 from tiernas.networks.onnx import write_onnx
 from tiernas.networks.same_padding import fix_padding
 

@@ -10,7 +10,6 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import qmc
 
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
@@ -107,6 +106,8 @@ class SearchSpace(abc.ABC):
         """The first `n` points of a scrambled Sobol sequence, as canonical vectors (`n x d`)."""
         if n < 1:
             raise UsageError(f"n = {n}: at least 1 network must be sampled")
+        from scipy.stats import qmc  # takes half a second, and many commands sample nothing
+
         sobol = qmc.Sobol(len(self.dimensions), scramble=True, rng=np.random.default_rng(seed))
         vectors = np.empty((n, len(self.dimensions)), dtype=np.int64)
         chunk = min(_SAMPLED_AT_ONCE, 2 ** math.ceil(math.log2(n)))

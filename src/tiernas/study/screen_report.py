@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
 
 from tiernas.ledger import Candidate, State
 from tiernas.study.screen import Screen
@@ -129,5 +129,5 @@ def weighted_tau(x: FloatArray, y: FloatArray, weights: FloatArray) -> tuple[flo
     n, points = len(x), max(5.0, float(weights.sum() ** 2 / (weights**2).sum()))
     largest = 1 - 2 / (n * (n - 1))
     z = np.arctanh(np.clip(tau, -largest, largest))
-    reach = float(norm.ppf(0.975)) * np.sqrt(0.437 / (points - 4))
+    reach = NormalDist().inv_cdf(0.975) * np.sqrt(0.437 / (points - 4))
     return tau, min(tau, float(np.tanh(z - reach))), max(tau, float(np.tanh(z + reach)))

@@ -1,7 +1,5 @@
 """The model table: which network to deploy on which device."""
 
-from tiernas.table.entry import Entry
-from tiernas.table.export import export
-from tiernas.table.model_table import ModelTable, Query
+import lazy_loader
 
-__all__ = ["Entry", "ModelTable", "Query", "export"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tiernas import networks
 from tiernas.errors import NothingFoundError, UsageError
-from tiernas.networks import ConvNet, build
 from tiernas.spaces import Architecture
 from tiernas.storage import read_tensors, write_tensors
 from tiernas.table.entry import Entry
@@ -118,14 +118,16 @@ class ModelTable:
             misses.append(f"is not recommended: {nearest.advice}")
         return f"nothing in model table {self.path} meets that; the nearest, {nearest.name}, {' and '.join(misses)}"
 
-    def network(self, entry: Entry) -> ConvNet:
+    def network(self, entry: Entry) -> networks.ConvNet:
         """The trained network of an entry, in evaluation mode.
 
         Raises:
             UsageError: Its weights are missing or damaged.
         """
         folder = self.path / entry.name
-        network = build(Architecture.from_json((folder / _ARCHITECTURE).read_text("utf-8")), len(entry.classes))
+        network = networks.build(
+            Architecture.from_json((folder / _ARCHITECTURE).read_text("utf-8")), len(entry.classes)
+        )
         stored = read_tensors(folder / _WEIGHTS)
         if stored is None:
             raise UsageError(f"model table: {folder / _WEIGHTS} is missing or damaged; search again to write it anew")
@@ -136,7 +138,7 @@ class ModelTable:
         """The weights of an entry, as safetensors."""
         return self.path / entry.name / _WEIGHTS
 
-    def add(self, entry: Entry, network: ConvNet) -> None:
+    def add(self, entry: Entry, network: networks.ConvNet) -> None:
         """Adds an entry, or replaces the one of its name; whole or not at all.
 
         Args:

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from tiernas.training.precision import Precision
 from tiernas.training.presets import PRESETS
 from tiernas.training.teachers.config import TeacherConfig
+
+Precision = Literal["fp32", "bf16", "fp16"]
 
 _ADDED_LATER = frozenset(
     {

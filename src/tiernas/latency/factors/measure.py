@@ -10,7 +10,7 @@ from tiernas.engines import Engine, Measurement, StopRule
 from tiernas.latency.factors import file
 from tiernas.latency.factors.study import FactorBlock, FactorStudy
 from tiernas.latency.factors.variants import Base, Factor, Variant, variants
-from tiernas.latency.observe import MEASURE_ATTEMPTS, measure_architecture, measure_repeatedly
+from tiernas.latency.observing import MEASURE_ATTEMPTS, measure_architecture, measure_repeatedly
 from tiernas.networks import cost
 from tiernas.spaces import Architecture
 

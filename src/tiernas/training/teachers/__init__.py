@@ -1,7 +1,5 @@
 """Teachers: trained networks whose answers a student learns beside the labels."""
 
-from tiernas.training.teachers.config import TeacherConfig
-from tiernas.training.teachers.prepare import prepare_teacher
-from tiernas.training.teachers.teacher import Teacher, distillation_loss
+import lazy_loader
 
-__all__ = ["Teacher", "TeacherConfig", "distillation_loss", "prepare_teacher"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

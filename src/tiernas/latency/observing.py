@@ -1,4 +1,4 @@
-"""One network measured whole and split into its layers."""
+"""Measures one network whole and splits it into its layers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from tiernas.engines import (
@@ -20,6 +19,7 @@ from tiernas.engines import (
     measure,
     measure_loads,
 )
+from tiernas.latency.observation import Observation
 from tiernas.networks import export_untrained
 from tiernas.spaces import Architecture
 
@@ -28,22 +28,6 @@ _LAYER = re.compile(r"/blocks/blocks\.(\d+)/")
 
 MEASURE_ATTEMPTS = 3
 """How often a network whose measurement was unstable is measured, unless told otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """A network measured whole, and what the engine's profile says of its layers.
-
-    Attributes:
-        graph: `graph_digest` of its ONNX graph.
-        measurement: The whole network, measured without profiling.
-        layer_ms: Profiled time of each layer of `architecture.layers`, in ms; their sum is near the measured latency,
-            not equal to it.
-    """
-
-    graph: str
-    measurement: Measurement
-    layer_ms: tuple[float, ...]
 
 
 def observe(

@@ -1,0 +1,14 @@
+from . import search
+from .networks import build
+from .spaces import Architecture, get_space, released
+
+__version__: str
+
+__all__ = [
+    "Architecture",
+    "__version__",
+    "build",
+    "get_space",
+    "released",
+    "search",
+]

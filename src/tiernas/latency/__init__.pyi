@@ -1,0 +1,29 @@
+from .advice import Advice, advise
+from .alone import measure_layer
+from .build import build_table
+from .check import Check, CheckedNetwork, check_table
+from .file import Header, Record, default_path
+from .observation import Observation
+from .observing import measure_architecture, measure_repeatedly, observe
+from .plot import plot_check
+from .table import LatencyTable, LayerCost
+
+__all__ = [
+    "Advice",
+    "Check",
+    "CheckedNetwork",
+    "Header",
+    "LatencyTable",
+    "LayerCost",
+    "Observation",
+    "Record",
+    "advise",
+    "build_table",
+    "check_table",
+    "default_path",
+    "measure_architecture",
+    "measure_layer",
+    "measure_repeatedly",
+    "observe",
+    "plot_check",
+]

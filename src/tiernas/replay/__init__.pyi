@@ -1,0 +1,22 @@
+from .evaluator import Evaluator
+from .functions import Ackley, Levy
+from .loop import Replay, replay
+from .regret import best_so_far_regret, incumbent_regret
+from .study import replay_study
+from .tables import Anb28, NasBench201
+from .trials import Trial, Trials
+
+__all__ = [
+    "Ackley",
+    "Anb28",
+    "Evaluator",
+    "Levy",
+    "NasBench201",
+    "Replay",
+    "Trial",
+    "Trials",
+    "best_so_far_regret",
+    "incumbent_regret",
+    "replay",
+    "replay_study",
+]

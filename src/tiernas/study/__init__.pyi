@@ -1,0 +1,29 @@
+from .curves import Curves
+from .events import recording
+from .heartbeat import Heartbeat, serving
+from .proposals import Proposals
+from .repeats import repeat_best
+from .reuse import has_begun, require_reusable, reuse_accuracies
+from .run import StoppedError
+from .screen import Screen
+from .screen_report import LOW_TAU, ScreenReport, report_screen
+from .trainings import Trainings, checkpoint_place
+
+__all__ = [
+    "LOW_TAU",
+    "Curves",
+    "Heartbeat",
+    "Proposals",
+    "Screen",
+    "ScreenReport",
+    "StoppedError",
+    "Trainings",
+    "checkpoint_place",
+    "has_begun",
+    "recording",
+    "repeat_best",
+    "report_screen",
+    "require_reusable",
+    "reuse_accuracies",
+    "serving",
+]

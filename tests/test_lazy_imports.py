@@ -1,0 +1,35 @@
+"""What is imported on first use: all of it is there, and quick commands do without the slow libraries."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import tiernas
+
+PACKAGES = ["tiernas", *(f"tiernas.{module.name}" for module in pkgutil.iter_modules(tiernas.__path__) if module.ispkg)]
+SLOW = {"matplotlib", "onnx", "openvino", "pandas", "ray", "scipy", "sklearn", "tensorboard", "torch"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_is_there(package: str) -> None:
+    module = importlib.import_module(package)
+    for name in getattr(module, "__all__", []):
+        public = getattr(module, name)
+        if callable(public):  # not the module of the same name
+            assert public.__module__.startswith("tiernas.")
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["tiernas.config load_config", "tiernas.status read_status", "tiernas.table ModelTable", "tiernas.tiers Tier"],
+)
+def test_status_and_queries_import_nothing_slow(names: str) -> None:
+    package, name = names.split()
+    code = f"from {package} import {name}; import sys; print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not SLOW & set(shown.split())
