@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tiernas import deployment
 from tiernas.deployment import try_deployment
 from tiernas.engines import get_engine
 from tiernas.networks import ConvNet, build
@@ -28,12 +27,11 @@ def network() -> ConvNet:
 
 
 def test_accuracy_is_that_of_the_engine_and_a_loss_beyond_the_budget_is_not_recommended(
-    network: ConvNet, splits: Splits, monkeypatch: pytest.MonkeyPatch
+    network: ConvNet, splits: Splits
 ) -> None:
-    monkeypatch.setattr(deployment, "MEASURE_LIMIT_S", 0.2)
     exact = evaluate(network, splits.test, network.architecture.resolution)
     engine = get_engine("openvino", precision="int8", batch=7)
-    found = try_deployment(network, splits, engine, exact_accuracy=1.0, budget_points=1.0)
+    found = try_deployment(network, splits, engine, exact_accuracy=1.0, budget_points=1.0, limit_s=0.2)
     assert found.accuracy == pytest.approx(exact, abs=0.1)
     assert not found.recommended
     assert "int8" in found.reason
@@ -43,6 +41,8 @@ def test_the_most_exact_precision_runs_in_the_engine_too_and_there_is_nothing_to
     network: ConvNet, splits: Splits
 ) -> None:
     exact = evaluate(network, splits.test, network.architecture.resolution)
-    found = try_deployment(network, splits, get_engine("onnxruntime", batch=7), exact_accuracy=0.0, budget_points=1.0)
+    found = try_deployment(
+        network, splits, get_engine("onnxruntime", batch=7), exact_accuracy=0.0, budget_points=1.0, limit_s=0.2
+    )
     assert found.accuracy == pytest.approx(exact, abs=1.5 / len(splits.test))
     assert (found.recommended, found.reason) == (True, "")

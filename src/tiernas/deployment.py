@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from tiernas.engines import CompiledNetwork, Engine, measure_loads
-from tiernas.engines.loads import LIMIT_S
 from tiernas.latency import advise
 from tiernas.latency.advice import Candidate
 from tiernas.networks import ConvNet, export_onnx
@@ -18,9 +17,6 @@ from tiernas.training import Accuracy, ImageSet, Splits, accuracy_of, normalize,
 
 CALIBRATION_IMAGES = 256
 """Training images that int8 learns its ranges from; the documentation of NNCF gives 300 as its default."""
-
-MEASURE_LIMIT_S = LIMIT_S
-"""How long each precision is measured, see `tiernas.engines.measure_loads`."""
 
 _PREPARED_IMAGES = 256
 """Images that are scaled and normalised at a time; changes nothing but time and memory."""
@@ -46,7 +42,7 @@ class Deployment:
 
 
 def try_deployment(
-    network: ConvNet, splits: Splits, engine: Engine, exact_accuracy: float, budget_points: float
+    network: ConvNet, splits: Splits, engine: Engine, exact_accuracy: float, budget_points: float, limit_s: float
 ) -> Deployment:
     """Runs a trained network as it will be deployed, on every image of the test part.
 
@@ -58,6 +54,7 @@ def try_deployment(
         engine: The engine with its precision.
         exact_accuracy: Top-1 accuracy of the network in torch, in fp32, on the test part, 0 to 1.
         budget_points: Accuracy that the low precision may lose, in percentage points.
+        limit_s: How long each precision is measured at most, see `tiernas.engines.measure_loads`.
     """
     resolution = network.architecture.resolution
     calibration = _inputs(splits.train, slice(0, CALIBRATION_IMAGES), resolution)
@@ -69,9 +66,9 @@ def try_deployment(
             accuracy = _accuracy(compiled, splits.test, resolution)
             if exact is None:
                 return Deployment(accuracy.top1, True, "", accuracy.class_mean)
-            low = Candidate(engine.precision, measure_loads(compiled, MEASURE_LIMIT_S), accuracy.top1)
+            low = Candidate(engine.precision, measure_loads(compiled, limit_s), accuracy.top1)
         with exact.compile(path, calibration) as compiled:
-            other = Candidate(exact.precision, measure_loads(compiled, MEASURE_LIMIT_S), exact_accuracy)
+            other = Candidate(exact.precision, measure_loads(compiled, limit_s), exact_accuracy)
     advice = advise(low, other, budget_points=budget_points)
     return Deployment(accuracy.top1, advice.recommended, advice.reason, accuracy.class_mean)
 

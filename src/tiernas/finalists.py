@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
+from functools import partial
 
-from tiernas.engines import Engine
+from tiernas.engines import Engine, measure_loads
 from tiernas.latency import measure_architecture
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
 from tiernas.spaces import SearchSpace
@@ -18,13 +19,23 @@ _MEASURED_PER_FINALIST = 4
 
 
 def choose_finalists(
-    ledger: Ledger, study: Study, tier: Tier, space: SearchSpace, num_classes: int, engine: Engine, per_tier: int
+    ledger: Ledger,
+    study: Study,
+    tier: Tier,
+    space: SearchSpace,
+    num_classes: int,
+    engine: Engine,
+    *,
+    per_tier: int,
+    limit_s: float,
 ) -> None:
     """Measures the most accurate candidates until enough of them are in the tier, and records these as finalists.
 
     What was measured already is in the ledger and is not measured again. A tier may end with fewer than `per_tier`
-    finalists, even none, where its best networks measure outside it.
+    finalists, even none, where its best networks measure outside it. Each is measured for `limit_s` at most, see
+    `tiernas.engines.measure_loads`.
     """
+    clock = partial(measure_loads, limit_s=limit_s)
     chosen = {f.digest for f in ledger.candidates(study, Purpose.FINAL)}
     done = [c for c in ledger.candidates(study) if c.state is State.DONE]
     done.sort(key=lambda c: (c.merit, -c.number), reverse=True)
@@ -35,7 +46,7 @@ def choose_finalists(
             continue
         record = candidate.measurement
         if record is None:
-            measured = measure_architecture(space.decode(candidate.vector), num_classes, engine)
+            measured = measure_architecture(space.decode(candidate.vector), num_classes, engine, clock)
             record = asdict(measured) | {"fingerprint": engine.fingerprint().to_dict()}
             ledger.record_measurement(candidate, record)
             _report(study, candidate, record["latency_ms"], inside=tier.contains(record["latency_ms"]))

@@ -40,6 +40,7 @@ pending = 1
 per_tier = 1
 repeats = 0
 epochs = 3
+measure_seconds = 0.5
 
 [workers]
 count = 2

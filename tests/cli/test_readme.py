@@ -20,13 +20,14 @@ SMALLER = {
         "search.trainings=2",
         "recipe.epochs=1",
         "finalists.epochs=1",
+        "finalists.measure_seconds=0.5",
         "tiers.pool=1024",
         "data.train_limit=200",
     ],
     "build": ["--networks", "8"],
     "check": ["--networks", "3"],
     "factors": ["--base", "gpunet_p0", "--resolution", "64", "--factor", "squeeze-excite"],
-    "measure": ["--resolution", "64"],
+    "measure": ["--resolution", "64", "--seconds", "0.5"],
 }
 
 

@@ -38,14 +38,13 @@ def counted(network: ConvNet, splits: Splits, engine_name: str, precision: str, 
 
 @pytest.mark.parametrize(("name", "precision"), [("openvino", "fp32"), ("openvino", "bf16"), ("onnxruntime", "int8")])
 def test_the_accuracy_is_that_of_the_engine_on_the_whole_test_part(
-    trained: ConvNet, digits: Splits, name: str, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: ConvNet, digits: Splits, name: str, precision: str, tmp_path: Path
 ) -> None:
     pytest.importorskip(name, reason=f"{name} is not installed")
     if precision not in type(get_engine(name, precision="fp32", batch=1, threads=1)).precisions():
         pytest.skip(f"{name} does not run {precision} on this device")
-    monkeypatch.setattr(deployment, "MEASURE_LIMIT_S", 0.05)
     engine = get_engine(name, precision=precision, batch=1, threads=1)
     fp32 = evaluate(trained, digits.test, trained.architecture.resolution)
-    found = try_deployment(trained, digits, engine, fp32, budget_points=1.0)
+    found = try_deployment(trained, digits, engine, fp32, budget_points=1.0, limit_s=0.05)
     assert found.accuracy == counted(trained, digits, name, precision, tmp_path)
     assert found.accuracy == pytest.approx(fp32, abs=1.5 / len(digits.test) if precision == "fp32" else 0.05)

@@ -96,6 +96,8 @@ class FinalistsSection(Section):
         epochs: Epochs of their training.
         accuracy_budget_points: Accuracy that a low precision of the engine may lose, in percentage points; an entry
             that loses more is kept but never recommended.
+        measure_seconds: How long each of the best is measured at most, in each precision; on a quiet device it takes
+            less.
     """
 
     per_tier: Annotated[int, Field(ge=0)] = 2
@@ -103,6 +105,7 @@ class FinalistsSection(Section):
     repeat_best: Annotated[int, Field(ge=1)] = 4
     epochs: Annotated[int, Field(ge=1)]
     accuracy_budget_points: Annotated[float, Field(ge=0)] = ACCURACY_BUDGET_POINTS
+    measure_seconds: Annotated[float, Field(gt=0)] = 10.0
 
 
 class TableSection(Section):

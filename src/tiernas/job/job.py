@@ -86,7 +86,16 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
             trainings.run(study, Purpose.SEARCH)
         _repeat_best(config, ledger, list(studies.values()), trainings)
         for tier, study in studies.items():  # the workers are idle: nothing trains while networks are measured
-            choose_finalists(ledger, study, tier, space, len(splits.classes), engine, config.finalists.per_tier)
+            choose_finalists(
+                ledger,
+                study,
+                tier,
+                space,
+                len(splits.classes),
+                engine,
+                per_tier=config.finalists.per_tier,
+                limit_s=config.finalists.measure_seconds,
+            )
         for study in studies.values():
             trainings.run(study, Purpose.FINAL)
         for study in studies.values():
@@ -211,9 +220,11 @@ def _try_deployments(
             continue
         with local_copy(trainings.place(study, finalist)) as folder:
             network = load_trained(folder)
-        budget_points = config.finalists.accuracy_budget_points
+        wanted = config.finalists
         exact_accuracy = result["test_accuracy"]
-        found = try_deployment(network, splits, engine, exact_accuracy, budget_points)
+        found = try_deployment(
+            network, splits, engine, exact_accuracy, wanted.accuracy_budget_points, wanted.measure_seconds
+        )
         _log.info(
             "tier %s ms: finalist %d: test accuracy %.4f in %s %s, %.4f in torch%s",
             study.name,
