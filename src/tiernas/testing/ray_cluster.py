@@ -74,7 +74,11 @@ class RayCluster:
             self.address = f"{_HOST}:{free.getsockname()[1]}"
 
     def start_head(self) -> None:
-        """Starts the head, at the same address whenever it is started again; returns before it is ready."""
+        """Starts the head, at the same address whenever it is started again; returns before it is ready.
+
+        Nodes that a lost head leaves behind end first: Ray refuses an address that a process of the machine names.
+        """
+        psutil.wait_procs(list(self._nodes.values()), timeout=_PATIENCE_S)
         port = self.address.partition(":")[2]
         self._start("head", "--head", f"--port={port}", f"--temp-dir={self._folder}", "--include-dashboard=false")
 
