@@ -6,16 +6,20 @@ import numpy as np
 
 from tiernas.search.lattice import FloatArray
 
+FEW = 50
+"""Up to so many observations the few good ones count alone: what is usual, and how large the noise is, they do not tell
+yet (docs/search.md)."""
+
 
 def compress(y: FloatArray) -> FloatArray:
     """Compresses observations far below the others; the rest and the order of all stay as they are.
 
-    Far is more than the interquartile range below the lower quartile. With this fence `f`, the median `m` and
-    `s = max y - m`, a value below `f` becomes `f - s ln(1 + (f - y) / s)`: however bad a row is, it is only a little
-    worse than bad ones. One network in four of a space may not learn at all; a Gaussian process that has to explain
-    these too says little of the good ones. Half of the "bilog" of D. Eriksson, M. Poloczek: Scalable constrained
-    Bayesian optimization. AISTATS 2021, arXiv 2002.08526. Compressing all below the median makes noise look larger
-    than it is, and the search is content too early (docs/search.md).
+    Far is below a fence `f`: one interquartile range below the lower quartile or, up to 50 observations, the median
+    `m`. With `s = max y - m` a value below it becomes `f - s ln(1 + (f - y) / s)`: however bad a row is, it is only a
+    little worse than bad ones. One network in four of a space may not learn at all; a Gaussian process that has to
+    explain these too says little of the good ones. Half of the "bilog" of D. Eriksson, M. Poloczek: Scalable
+    constrained Bayesian optimization. AISTATS 2021, arXiv 2002.08526. Compressing all below the median makes noise look
+    larger than it is: with many observations the search would be content too early (docs/search.md).
 
     Args:
         y: `n` finite values, `n >= 1`.
@@ -27,6 +31,6 @@ def compress(y: FloatArray) -> FloatArray:
     scale = y.max() - median
     if scale <= 0:
         return y
-    fence = lower - (upper - lower)
+    fence = median if len(y) <= FEW else lower - (upper - lower)
     compressed: FloatArray = np.where(y < fence, fence - scale * np.log1p(np.maximum(fence - y, 0.0) / scale), y)
     return compressed

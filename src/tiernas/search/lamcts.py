@@ -9,7 +9,7 @@ from typing import Unpack
 import numpy as np
 
 from tiernas.search.candidates import CLIMBERS, climb, gather_candidates
-from tiernas.search.compression import compress
+from tiernas.search.compression import FEW, compress
 from tiernas.search.lattice import FloatArray, IntArray
 from tiernas.search.learned import Learned, Learner
 from tiernas.search.optimizer import Optimizer, Problem, check_initial
@@ -19,9 +19,9 @@ from tiernas.search.selection import select
 
 _MARGIN = 0.2
 _NOISE_MARGIN = 2.0
-"""Half of the proposals look for any improvement, half for one of so many standard deviations of the observations or of
-their noise, whichever is more: these go where less is known, and a search on the way to a local optimum has others that
-are not. With noise, nearly all that is near the best looks like an improvement."""
+"""Half of the proposals look for any improvement, half for one of so many standard deviations of the observations or,
+once it is known, of their noise, whichever is more: these go where less is known, and a search on the way to a local
+optimum has others that are not. With noise, nearly all that is near the best looks like an improvement."""
 
 
 class LaMctsOptimizer(Optimizer):
@@ -80,7 +80,8 @@ class LaMctsOptimizer(Optimizer):
         region = select(learned.tree, pending, self._exploration * float(np.ptp(learned.y)))
         surrogate = learned.surrogate(region)
         beliefs = surrogate.believe(pending)
-        margin = rng.integers(2) * max(_MARGIN, _NOISE_MARGIN * math.sqrt(surrogate.noise))
+        noise = surrogate.noise if len(learned.y) > FEW else 0.0
+        margin = rng.integers(2) * max(_MARGIN, _NOISE_MARGIN * math.sqrt(noise))
         rows, promise = self._pool(learned, region).most_promising(CLIMBERS, beliefs, self._supply.is_new, margin)
         if not len(rows):
             return self._supply.draw_one(rng)
