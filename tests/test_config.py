@@ -38,6 +38,23 @@ def test_defaults(file: Path) -> None:
     assert load_config(file, ["data.image_size=32"]).data.image_size == 32
 
 
+def test_finalists_may_have_a_teacher_of_their_own(file: Path) -> None:
+    lite0, lite1 = (f'{{kind="efficientnet-lite", name="lite{i}"}}' for i in range(2))
+    alone = load_config(file)
+    assert alone.finalist_recipe == alone.recipe.model_copy(update={"epochs": alone.finalists.epochs})
+    taught = load_config(file, [f"finalists.teacher={lite0}"])
+    assert taught.recipe.teacher is None
+    assert taught.finalist_recipe.teacher is not None
+    assert taught.finalist_recipe.teacher.name == "lite0"
+    both = load_config(file, [f"recipe.teacher={lite0}", f"finalists.teacher={lite1}"])
+    assert [recipe.teacher and recipe.teacher.name for recipe in (both.recipe, both.finalist_recipe)] == [
+        "lite0",
+        "lite1",
+    ]
+    inherited = load_config(file, [f"recipe.teacher={lite0}"])
+    assert inherited.finalist_recipe.teacher == inherited.recipe.teacher
+
+
 def test_overrides_are_toml_or_bare_words(file: Path) -> None:
     config = load_config(file, ["search.trainings=7", "search.optimizer=random", "tiers.edges=[1, 2]", "data.seed = 4"])
     assert (config.search.trainings, config.search.optimizer, config.data.seed) == (7, "random", 4)

@@ -63,6 +63,14 @@ class SearchConfig(Section):
         self.workers.check()
 
     @property
+    def finalist_recipe(self) -> RecipeConfig:
+        """That of the search, with the epochs of finalists and the teacher that they have."""
+        finalists = self.finalists
+        return self.recipe.model_copy(
+            update={"epochs": finalists.epochs, "teacher": finalists.teacher or self.recipe.teacher}
+        )
+
+    @property
     def ledger(self) -> Path | str:
         """The ledger: a file in the output folder, or a URL that may hold a password."""
         return self.study.ledger or self.study.output / "ledger.sqlite"

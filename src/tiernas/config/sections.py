@@ -12,6 +12,7 @@ from tiernas.config.section import Section
 from tiernas.latency.advice import ACCURACY_BUDGET_POINTS
 from tiernas.spaces import get_space
 from tiernas.tiers import DEFAULT_POOL_NETWORKS
+from tiernas.training import TeacherConfig
 
 
 def _known_space(name: str) -> str:
@@ -98,6 +99,7 @@ class FinalistsSection(Section):
             that loses more is kept but never recommended.
         measure_seconds: How long each of the best is measured at most, in each precision; on a quiet device it takes
             less.
+        teacher: What teaches them, where that is another than `recipe.teacher` or only they have one.
     """
 
     per_tier: Annotated[int, Field(ge=0)] = 2
@@ -106,6 +108,7 @@ class FinalistsSection(Section):
     epochs: Annotated[int, Field(ge=1)]
     accuracy_budget_points: Annotated[float, Field(ge=0)] = ACCURACY_BUDGET_POINTS
     measure_seconds: Annotated[float, Field(gt=0)] = 10.0
+    teacher: TeacherConfig | None = None
 
 
 class TableSection(Section):

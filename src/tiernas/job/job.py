@@ -152,6 +152,7 @@ def _training_settings(config: SearchConfig, splits: Splits) -> dict[str, object
 def _settings(config: SearchConfig, splits: Splits, engine: Engine) -> dict[str, object]:
     """Everything that proposals and accuracies of a study depend on; the number of trainings may grow."""
     screen = config.search.screen.model_dump(mode="json")
+    teacher = config.finalists.teacher
     return {
         **_training_settings(config, splits),
         "study.seed": config.study.seed,
@@ -163,6 +164,7 @@ def _settings(config: SearchConfig, splits: Splits, engine: Engine) -> dict[str,
         **_order(config),
         **({f"search.screen.{key}": value for key, value in screen.items()} if screen["epochs"] else {}),
         "finalists.epochs": config.finalists.epochs,
+        **({"finalists.teacher": teacher.model_dump(mode="json")} if teacher is not None else {}),
     }
 
 
@@ -181,9 +183,8 @@ def _trainings(
     heartbeat: Heartbeat,
     curves: Curves | None,
 ) -> Trainings:
-    longer = config.recipe.model_copy(update={"epochs": config.finalists.epochs})
     minutes = config.workers.time_limit_minutes
-    recipes = {Purpose.SEARCH: config.recipe, Purpose.REPEAT: config.recipe, Purpose.FINAL: longer}
+    recipes = {Purpose.SEARCH: config.recipe, Purpose.REPEAT: config.recipe, Purpose.FINAL: config.finalist_recipe}
     return Trainings(
         ledger=ledger,
         executor=executor,
