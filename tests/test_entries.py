@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 
 from tiernas.config import load_config
@@ -13,9 +14,9 @@ from tiernas.testing.entries import SPACE, VECTOR
 from tiernas.training import load_data
 
 
-def entry(searched: Candidate | None = None) -> Entry:
+def entry(searched: Candidate | None = None, overrides: Sequence[str] = ()) -> Entry:
     measured_on = Fingerprint("Some CPU", "openvino", "2021.4", "fp32", 1, 2)
-    config = load_config(Path(__file__).parents[1] / "examples" / "digits.toml")
+    config = load_config(Path(__file__).parents[1] / "examples" / "digits.toml", overrides)
     latency = {"latency_ms": 0.2, "low_ms": 0.19, "high_ms": 0.21, "unstable": False}
     deployment = {"accuracy": 0.79, "recommended": True, "reason": "", "class_mean_accuracy": 0.71}
     finalist = Candidate(
@@ -40,6 +41,12 @@ def test_an_entry_names_what_it_was_measured_on_whatever_is_installed_now() -> N
     assert (made.latency_ms, made.validation_accuracy) == (0.2, 0.9)
     assert made.name == "digits-0.15-0.3-1"
     assert (made.repeats, made.repeats_accuracy, made.reused_from) == (0, None, "")
+
+
+def test_an_entry_has_the_recipe_of_its_own_training() -> None:
+    lite0 = 'finalists.teacher={kind="efficientnet-lite", name="lite0"}'
+    made = entry(overrides=["recipe.epochs=3", "finalists.epochs=7", lite0])
+    assert (made.recipe["epochs"], made.recipe["teacher"]["name"]) == (7, "lite0")
 
 
 def test_an_entry_has_the_accuracy_of_the_engine_and_beside_it_that_of_torch() -> None:

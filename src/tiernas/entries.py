@@ -37,7 +37,7 @@ def make_entry(
     deployment = measured["deployment"]
     repeated = (searched and searched.repeated) or {}
     size = cost(architecture, len(splits.classes))
-    recipe = config.recipe.model_dump(mode="json") | {"epochs": config.finalists.epochs}
+    recipe = config.finalist_recipe.model_dump(mode="json")
     return Entry(
         name=f"{config.study.name}-{study.name}-{finalist.number + 1}",
         device=fingerprint.device,

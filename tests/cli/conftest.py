@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 TINY = """
 [study]
@@ -79,12 +80,17 @@ class CommandLine:
 
 
 @pytest.fixture(scope="session")
-def latency_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A latency table of this machine, from as few networks as a table may have."""
-    folder = tmp_path_factory.mktemp("latency")
-    built = CommandLine(folder).json("latency", "build", "--networks", "8", "--table", "table.jsonl")
-    assert built["networks"] == 8
-    return folder / "table.jsonl"
+def latency_table(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A latency table of this machine, from as few networks as a table may have, built once for all test processes."""
+    temporary = tmp_path_factory.getbasetemp()
+    folder = temporary / "latency" if worker_id == "master" else temporary.parent / "latency"
+    with FileLock(folder.with_suffix(".lock")):
+        table = folder / "table.jsonl"
+        if not table.exists():
+            folder.mkdir()
+            built = CommandLine(folder).json("latency", "build", "--networks", "8", "--table", "table.jsonl")
+            assert built["networks"] == 8
+    return table
 
 
 def write_tiny(folder: Path, latency_table: Path, *, changes: Sequence[tuple[str, str]] = ()) -> Path:
