@@ -27,7 +27,16 @@ from scipy import stats
 from tasks import RESULTS, TASKS, TIGHT_US, Task, add_tables_option, clear_errors
 
 from tiernas.replay import Replay, Trials, replay
-from tiernas.search import LaMctsOptimizer, Optimizer, ThompsonOptimizer, candidates, hyperparameters, lamcts, learned
+from tiernas.search import (
+    LaMctsOptimizer,
+    Optimizer,
+    ThompsonOptimizer,
+    candidates,
+    compression,
+    hyperparameters,
+    lamcts,
+    learned,
+)
 from tiernas.search.surrogate import Surrogate
 
 MARKS = {f"anb28-{TIGHT_US}us": (100, 300), "nasbench201": (100, 200)}
@@ -67,6 +76,9 @@ VARIANTS = {
     "no-compression": Variant("low observations as they are", patches=((lamcts, "compress", np.asarray),)),
     "no-margin": Variant(
         "every proposal looks for any improvement", patches=((lamcts, "_MARGIN", 0.0), (lamcts, "_NOISE_MARGIN", 0.0))
+    ),
+    "few-as-many": Variant(
+        "the first 50 observations are treated as the rest", patches=((compression, "FEW", 0), (lamcts, "FEW", 0))
     ),
     "no-noise-margin": Variant("noise makes no margin", patches=((lamcts, "_NOISE_MARGIN", 0.0),)),
     "no-climbing": Variant("the best candidate is proposed, not climbed from", patches=((candidates, "_ROUNDS", 0),)),
