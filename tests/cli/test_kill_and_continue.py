@@ -127,7 +127,7 @@ def test_chaos(tmp_path: Path, latency_table: Path, monkeypatch: pytest.MonkeyPa
     hangs = tmp_path / "hangs"
     hangs.touch()
     monkeypatch.setenv("HANGS", str(hangs))
-    server = command_line.start("search", "tiny.toml", "--set", "workers.time_limit_minutes=0.25")
+    server = command_line.start("search", "tiny.toml", "--set", "workers.time_limit_minutes=0.5")
     wait_for(server, lambda: not hangs.exists() and any("time_limit" in e.get("reason", "") for e in events(stormy)))
     server.send_signal(signal.SIGTERM)  # as Ctrl-C: drains
     _, err = server.communicate(timeout=120)
