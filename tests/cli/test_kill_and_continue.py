@@ -138,9 +138,7 @@ def test_chaos(tmp_path: Path, latency_table: Path, monkeypatch: pytest.MonkeyPa
 
     expected, found = rows(calm), rows(stormy)
     assert [(c.vector, c.state, c.accuracy) for c in found] == [(c.vector, c.state, c.accuracy) for c in expected]
-    assert (
-        State.DONE in {c.state for c in found} <= {State.DONE, State.FAILED}
-    )  # the table's networks decide
+    assert State.DONE in {c.state for c in found} <= {State.DONE, State.FAILED}  # the table's networks decide
     assert all("diverged" in (c.reason or "") for c in found if c.state is State.FAILED)
     assert ended(stormy, Purpose.FINAL) == 1
     attempts = [a for c in (*found, *rows(stormy, Purpose.FINAL)) for a in c.attempts]
