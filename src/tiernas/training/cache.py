@@ -71,10 +71,7 @@ class DataCache:
             UsageError: From `load`; or the folder cannot be written to, or the disk is full.
         """
         path = self._folder / f"data-{_key(config)}.safetensors"
-        if (kept := self._read(path)) is not None:
-            return kept
-        loaded = made_once(path, self._read, lambda: load(config, _Files(path)), _write)
-        return self._read(path) or loaded
+        return made_once(path, self._read, lambda: load(config, _Files(path)), _write)
 
     def _read(self, path: Path) -> Splits | None:
         if (stored := read_tensors(path)) is None:

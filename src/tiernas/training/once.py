@@ -18,7 +18,8 @@ def made_once(
 ) -> T:
     """What a file holds; where there is none, it is made and kept.
 
-    Of several processes that ask at the same time one makes it; the others wait for its file.
+    Of several processes that ask at the same time one makes it; the others wait for its file. All get what is read, so
+    that what lies in a mapped file is in memory once.
 
     Args:
         path: The file; its folder is made.
@@ -38,9 +39,11 @@ def made_once(
     except OSError as error:
         raise UsageError(f"cannot write the data cache {path.parent}: {error}; choose another folder") from error
     try:
-        if (found := read(path)) is None:
-            found = make()
-            write(path, found)
-        return found
+        if (found := read(path)) is not None:
+            return found
+        made = make()
+        write(path, made)
+        found = read(path)
+        return made if found is None else found
     finally:
         lock.release()
