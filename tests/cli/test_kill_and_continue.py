@@ -57,9 +57,8 @@ if "tiernas.executors.worker" in sys.orig_argv:
     from pathlib import Path
     import tiernas.executors.run as run
 
-    def sick(architecture, splits, recipe, *, on_epoch, _train=run.train, **more):
-        digest = architecture.digest
-        if int(digest[:8], 16) % 4 == 0:
+    def sick(architecture, splits, recipe, *, checkpoint_dir, on_epoch, _train=run.train, **more):
+        if checkpoint_dir.parent.name == "search" and int(checkpoint_dir.name) % 4 == 1:
             recipe = recipe.model_copy(update={"learning_rate": 1e6})
         hangs = Path(os.environ.get("HANGS", "/nowhere"))
 
@@ -69,11 +68,11 @@ if "tiernas.executors.worker" in sys.orig_argv:
                 hangs.unlink()
                 time.sleep(3600)
 
-        return _train(architecture, splits, recipe, on_epoch=epoch_done, **more)
+        return _train(architecture, splits, recipe, checkpoint_dir=checkpoint_dir, on_epoch=epoch_done, **more)
 
     run.train = sick
 """
-"""A `sitecustomize.py` for workers: a quarter of the networks diverge, and one training hangs after an epoch."""
+"""A `sitecustomize.py` for workers: candidates 1, 5 ... diverge, and one training hangs after an epoch."""
 
 
 class Storm:
@@ -138,7 +137,7 @@ def test_chaos(tmp_path: Path, latency_table: Path, monkeypatch: pytest.MonkeyPa
 
     expected, found = rows(calm), rows(stormy)
     assert [(c.vector, c.state, c.accuracy) for c in found] == [(c.vector, c.state, c.accuracy) for c in expected]
-    assert State.DONE in {c.state for c in found} <= {State.DONE, State.FAILED}  # the table's networks decide
+    assert {c.state for c in found} == {State.DONE, State.FAILED}
     assert all("diverged" in (c.reason or "") for c in found if c.state is State.FAILED)
     assert ended(stormy, Purpose.FINAL) == 1
     attempts = [a for c in (*found, *rows(stormy, Purpose.FINAL)) for a in c.attempts]

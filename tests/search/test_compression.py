@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiernas.search.compression import compress
+from tiernas.search.compression import FEW, compress
 
-VALUES = st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=80).map(np.array)
+
+def values(least: int, most: int) -> st.SearchStrategy[np.ndarray]:
+    return st.lists(st.floats(-1e3, 1e3, width=32), min_size=least, max_size=most).map(np.array)
 
 
 def test_by_hand() -> None:
@@ -22,12 +24,22 @@ def test_few_are_compressed_below_their_median() -> None:
     np.testing.assert_allclose(compress(y), expected)
 
 
-@given(VALUES)
-def test_keeps_the_order_and_what_is_above_the_median(y: np.ndarray) -> None:
+@given(values(FEW + 1, FEW + 40))
+def test_keeps_the_order_and_what_is_above_the_lower_quartile(y: np.ndarray) -> None:
+    require_kept(y, np.quantile(y, 0.25))
+
+
+@given(values(1, FEW))
+def test_keeps_the_order_and_of_few_what_is_above_the_median(y: np.ndarray) -> None:
+    require_kept(y, np.median(y))
+
+
+def require_kept(y: np.ndarray, fence: float) -> None:
+    """The order stays, and all from the fence on is as it was."""
     compressed = compress(y)
     rounding = 1e-9 * np.ptp(y)
     assert (np.diff(compressed[np.argsort(y, kind="stable")]) >= -rounding).all()
-    better = y >= np.median(y)
+    better = y >= fence
     np.testing.assert_array_equal(compressed[better], y[better])
     assert (compressed >= y - rounding).all()
 
