@@ -6,6 +6,7 @@ import pytest
 from tests.minimal import MINIMAL
 
 from tiernas.config import load_config
+from tiernas.engines.loads import LIMIT_S
 from tiernas.errors import UsageError
 from tiernas.executors import RaySettings
 from tiernas.search import Optimizer
@@ -29,6 +30,7 @@ def test_defaults(file: Path) -> None:
     config = load_config(file)
     assert [tier.name for tier in config.tier_list()] == ["0.2-0.4", "0.4-0.8"]
     assert config.search.optimizer == "lamcts"
+    assert config.finalists.measure_seconds == LIMIT_S
     assert config.latency_table_path == Path("runs/mine/latency-table.jsonl")
     assert config.workers.local_processes >= 1
     assert config.ledger == Path("runs/mine/ledger.sqlite")

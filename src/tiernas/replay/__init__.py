@@ -2,7 +2,7 @@
 
 An `Evaluator` looks accuracies up, `Trials` adds what real trainings have (noise, failures, unequal durations), and two
 loops ask the same optimizer in the same order: `replay` with nothing but the optimizer, for benchmarks, and
-`replay_study` with the loop and the ledger of a real study, which is imported on first use.
+`replay_study` with the loop and the ledger of a real study.
 """
 
 import lazy_loader
