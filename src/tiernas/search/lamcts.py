@@ -19,9 +19,10 @@ from tiernas.search.selection import select
 
 _MARGIN = 0.2
 _NOISE_MARGIN = 2.0
-"""Half of the proposals look for any improvement, half for one of so many standard deviations of the observations or,
-once it is known, of their noise, whichever is more: these go where less is known, and a search on the way to a local
-optimum has others that are not. With noise, nearly all that is near the best looks like an improvement."""
+"""Half of the proposals look for any improvement, half for one of so many standard deviations of the observations or
+of their noise, whichever is more: these go where less is known, and a search on the way to a local optimum has others
+that are not. With noise, nearly all that is near the best looks like an improvement. Up to `FEW` observations all look
+for any improvement: little is known anywhere, and the way up is found by going it (docs/search.md)."""
 
 
 class LaMctsOptimizer(Optimizer):
@@ -80,8 +81,7 @@ class LaMctsOptimizer(Optimizer):
         region = select(learned.tree, pending, self._exploration * float(np.ptp(learned.y)))
         surrogate = learned.surrogate(region)
         beliefs = surrogate.believe(pending)
-        noise = surrogate.noise if len(learned.y) > FEW else 0.0
-        margin = rng.integers(2) * max(_MARGIN, _NOISE_MARGIN * math.sqrt(noise))
+        margin = float(rng.integers(2)) * self._margin(len(learned.y), surrogate.noise)
         rows, promise = self._pool(learned, region).most_promising(CLIMBERS, beliefs, self._supply.is_new, margin)
         if not len(rows):
             return self._supply.draw_one(rng)
@@ -95,6 +95,11 @@ class LaMctsOptimizer(Optimizer):
             return promise
 
         return climb(rows, promise, rate, self._lattice, self._supply, rng)
+
+    @staticmethod
+    def _margin(observations: int, noise: float) -> float:
+        """What half of the proposals must improve by, standardised; `noise` is the variance fitted."""
+        return max(_MARGIN, _NOISE_MARGIN * math.sqrt(noise)) if observations > FEW else 0.0
 
     def _pool(self, learned: Learned, region: Region) -> Pool:
         """The candidates of a region; all proposals made at the same state of knowledge share them."""

@@ -18,7 +18,7 @@ from tiernas.search.partition import Region
 from tiernas.search.supply import Supply
 from tiernas.search.surrogate import Surrogate, fit_hyperparameters
 
-MODEL_ROWS = 512
+MODEL_ROWS = 320
 _FIT_ROWS = 256
 """The most rows that a surrogate holds and that hyper-parameters are fitted to. Costs grow with their cube, so this
 bounds what a proposal costs however long the history is."""
