@@ -3,17 +3,18 @@
 From the root of the repository, on one core, some ten seconds per replay:
 
     export OMP_NUM_THREADS=1 TIERNAS_SEARCH_TABLES=<folder of the tables>
+    python benchmarks/search/compare.py --seeds 0-9 --optimizer lamcts lamcts-without-partition thompson
     python benchmarks/search/ablation.py --seeds 0-9
 
-A run that is in results/ablation already is not done again. At the end a table is printed and written to
-results/ablation.md: mean true regret, standard error, and the mean difference to the whole optimizer on the same seeds
-with its 95 % interval.
+A run that is in results/ablation already is not done again; what compare.py measured is read, not repeated. At the end
+a table is printed and written to results/ablation.md: mean true regret, standard error, and the mean difference to the
+whole optimizer on the same seeds with its 95 % interval.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,6 @@ from tiernas.replay import Replay, Trials, replay
 from tiernas.search import (
     LaMctsOptimizer,
     Optimizer,
-    ThompsonOptimizer,
     candidates,
     compression,
     hyperparameters,
@@ -39,9 +39,15 @@ from tiernas.search import (
 )
 from tiernas.search.surrogate import Surrogate
 
-MARKS = {f"anb28-{TIGHT_US}us": (100, 300), "nasbench201": (100, 200)}
+MARKS = {f"anb28-{TIGHT_US}us": (50, 100, 200), "nasbench201": (50, 100)}
 WORKERS = 8
-WHOLE = "whole"
+WHOLE = "lamcts"
+COMPARED = {
+    WHOLE: "nothing",
+    "lamcts-without-partition": "no tree of regions",
+    "thompson": "a Thompson draw over the candidates, no climbing, no tree",
+}
+"""Optimizers of compare.py, and what differs in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,6 @@ class Variant:
 
     Attributes:
         differs: What differs from the whole optimizer.
-        make: The class.
         options: Arguments of it, besides those of the task.
         categorical: Which dimensions are categorical; None for what the task says.
         patches: What is replaced while it runs, `(owner, name, value)` each.
@@ -58,7 +63,6 @@ class Variant:
     """
 
     differs: str
-    make: Callable[..., Optimizer] = LaMctsOptimizer
     options: dict[str, Any] = field(default_factory=dict)
     categorical: bool | None = None
     patches: tuple[tuple[Any, str, Any], ...] = ()
@@ -71,8 +75,6 @@ def nothing_believed(self: Surrogate, _: np.ndarray) -> Surrogate:
 
 
 VARIANTS = {
-    WHOLE: Variant("nothing"),
-    "no-partition": Variant("no tree of regions", options={"leaf_size": None}),
     "no-compression": Variant("low observations as they are", patches=((lamcts, "compress", np.asarray),)),
     "no-margin": Variant(
         "every proposal looks for any improvement", patches=((lamcts, "_MARGIN", 0.0), (lamcts, "_NOISE_MARGIN", 0.0))
@@ -80,10 +82,10 @@ VARIANTS = {
     "few-as-many": Variant(
         "the first 50 observations are treated as the rest", patches=((compression, "FEW", 0), (lamcts, "FEW", 0))
     ),
+    "early-margin": Variant("half look for more than any improvement from the first", patches=((lamcts, "FEW", 0),)),
     "no-noise-margin": Variant("noise makes no margin", patches=((lamcts, "_NOISE_MARGIN", 0.0),)),
     "no-climbing": Variant("the best candidate is proposed, not climbed from", patches=((candidates, "_ROUNDS", 0),)),
     "no-beliefs": Variant("pending rows count for nothing", patches=((Surrogate, "believe", nothing_believed),)),
-    "thompson": Variant("a Thompson draw over the candidates, no climbing, no tree", make=ThompsonOptimizer),
     "one-parent": Variant("mutations of the single best row, not of 20", patches=((learned, "_PARENTS", 1),)),
     "uniform-only": Variant(
         "no mutations of good rows; climbing from rows of anywhere", patches=((candidates, "_KEPT", 0),)
@@ -124,7 +126,8 @@ def main() -> None:
 
 
 def run_file(results: Path, task: str, variant: str) -> RunFile:
-    return RunFile(results / "ablation", task, variant, WORKERS, 0.0)
+    folder = results if variant in COMPARED else results / "ablation"
+    return RunFile(folder, task, variant, WORKERS, 0.0)
 
 
 def run_once(task: Task, variant: Variant, seed: int, evaluations: int) -> Run:
@@ -134,7 +137,7 @@ def run_once(task: Task, variant: Variant, seed: int, evaluations: int) -> Run:
     if variant.categorical is not None:
         categorical = [variant.categorical] * len(evaluator.levels)
     with patched(variant.patches):
-        searcher = variant.make(
+        searcher = LaMctsOptimizer(
             evaluator.levels, categorical=categorical, feasible=evaluator.feasible, seed=seed, **variant.options
         )
         run = replay_in_generations if variant.generations else replay
@@ -172,7 +175,7 @@ def table(results: Path) -> str:
         heads = "".join(f" regret at {n} | difference |" for n in marks)
         lines += [f"**{task}**, {WORKERS} workers", "", f"| variant | differs in | seeds |{heads}"]
         lines += ["|---|---|---|" + "---|---|" * len(marks)]
-        for name, variant in VARIANTS.items():
+        for name, differs in {**COMPARED, **{name: variant.differs for name, variant in VARIANTS.items()}}.items():
             runs = run_file(results, task, name).read(max(marks))
             common = sorted(runs.keys() & whole.keys())
             if not common:
@@ -182,7 +185,7 @@ def table(results: Path) -> str:
                 regret = np.array([runs[s].curve(n)[-1] for s in common])
                 cells += f" {regret.mean():.3f} ± {stats.sem(regret):.3f} |"
                 cells += f" {interval(regret - [whole[s].curve(n)[-1] for s in common])} |" if name != WHOLE else " |"
-            lines.append(f"| {name} | {variant.differs} | {len(common)} |{cells}")
+            lines.append(f"| {name} | {differs} | {len(common)} |{cells}")
         lines.append("")
     return "\n".join(lines)
 
