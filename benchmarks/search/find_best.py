@@ -14,10 +14,9 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-from pathlib import Path
 
 import numpy as np
-from tasks import BEST_KNOWN, add_tables_option, anb28_limits_us, clear_errors
+from tasks import BEST_KNOWN, add_tables_option, anb28_limits, clear_errors
 
 from tiernas.replay import Anb28
 from tiernas.search.lattice import IntArray
@@ -31,16 +30,14 @@ def main() -> None:
     add_tables_option(parser)
     args = parser.parse_args()
     with clear_errors():
-        found = {name: best_of(args.tables, limit_us, args.starts) for name, limit_us in limits(args.tables)}
+        found = {
+            name: best_of(Anb28.load(args.tables, limit_us, device), args.starts)
+            for name, (device, limit_us) in anb28_limits(args.tables).items()
+        }
     BEST_KNOWN.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def limits(tables: Path) -> list[tuple[str, float]]:
-    return list(anb28_limits_us(tables).items())
-
-
-def best_of(tables: Path, limit_us: float, starts: int) -> dict[str, object]:
-    table = Anb28.load(tables, limit_us)
+def best_of(table: Anb28, starts: int) -> dict[str, object]:
     changes = one_or_two_changes(table.levels)
     rng = np.random.default_rng(0)
     ends = [climb(table, start(table, rng), changes) for _ in range(starts)]
@@ -48,9 +45,10 @@ def best_of(tables: Path, limit_us: float, starts: int) -> dict[str, object]:
     best = ends[int(accuracies.argmax())]
     reached = int(np.sum(accuracies > accuracies.max() - 1e-6))
     cost_us = float(table.cost_us(best[None])[0])
-    print(f"at most {limit_us} us: {accuracies.max():.4f} at {cost_us:.2f} us, {reached} of {starts} starts end there")
+    found = f"{accuracies.max():.4f} at {cost_us:.2f} us, {reached} of {starts} starts end there"
+    print(f"at most {table.limit_us} us: {found}", flush=True)
     return {
-        "limit_us": limit_us,
+        "limit_us": table.limit_us,
         "best": float(accuracies.max()),
         "cost_us": round(cost_us, 4),
         "row": best.tolist(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import resource
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,8 @@ class Run:
             seed=seed,
             evaluations=len(order),
             best=best,
-            regret=_steps(best_so_far_regret(true[order], best)),
-            incumbent_regret=_steps(incumbent_regret(true[order], replayed.values[order], best)),
+            regret=steps(best_so_far_regret(true[order], best)),
+            incumbent_regret=steps(incumbent_regret(true[order], replayed.values[order], best)),
             proposal_mean_cpu_s=round(float(took.mean()), 5),
             proposal_last_cpu_s=round(float(took[-max(1, len(took) // 10) :].mean()), 5),
             proposal_max_cpu_s=round(float(took.max()), 5),
@@ -73,10 +74,7 @@ class Run:
 
     def curve(self, evaluations: int, *, incumbent: bool = False) -> npt.NDArray[np.float64]:
         """The regret after 1, 2, ... `evaluations` trainings; the last one goes on where a run ended before."""
-        curve = np.empty(evaluations)
-        for ended, regret in self.incumbent_regret if incumbent else self.regret:
-            curve[ended - 1 :] = math.inf if regret is None else regret
-        return curve
+        return curve_of(self.incumbent_regret if incumbent else self.regret, evaluations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,16 @@ class RunFile:
             file.write(json.dumps({"seed": run.seed, "wanted": wanted, "run": asdict(run)}) + "\n")
 
 
-def _steps(curve: npt.NDArray[np.float64]) -> Steps:
+def curve_of(changes: Iterable[tuple[int, float | None]], evaluations: int) -> npt.NDArray[np.float64]:
+    """The regret after 1, 2, ... `evaluations` trainings; the last one goes on."""
+    curve = np.empty(evaluations)
+    for ended, regret in changes:
+        curve[ended - 1 :] = math.inf if regret is None else regret
+    return curve
+
+
+def steps(curve: npt.NDArray[np.float64]) -> Steps:
+    """Where a curve of regrets changes."""
     rounded = np.round(curve, 4) + 0.0  # no -0.0
     changes = np.flatnonzero(np.append(True, rounded[1:] != rounded[:-1]))
     return [(int(i) + 1, float(rounded[i]) if math.isfinite(rounded[i]) else None) for i in changes]

@@ -69,6 +69,7 @@ def test_cells_are_found_whatever_their_order_in_the_file(tmp_path: Path) -> Non
         ops=ops,
         ep200_cifar100_test=order.astype(np.float32),
         lat_ms_titan_rtx_256=(order / 1000).astype(np.float32),
+        lat_ms_eyeriss=(5 - order / 1000).astype(np.float32),
     )
     table = NasBench201.load(tmp_path, limit_ms=3.0)
     rows = np.array([[0, 0, 0, 0, 1, 2], [1, 0, 0, 0, 0, 4], [0, 4, 3, 0, 0, 0]])
@@ -76,6 +77,9 @@ def test_cells_are_found_whatever_their_order_in_the_file(tmp_path: Path) -> Non
     assert table.feasible(rows).tolist() == [True, False, True]
     ratio = table.duration_s(rows) / table.duration_s(rows[:1])
     assert ratio == pytest.approx([1.0, 3129 / 7, 2875 / 7], rel=1e-6)
+    elsewhere = NasBench201.load(tmp_path, limit_ms=3.0, device="eyeriss")
+    assert elsewhere.feasible(rows).tolist() == [False, True, True]
+    assert (elsewhere.duration_s(rows) == table.duration_s(rows)).all()
 
 
 @pytest.mark.parametrize("table", [Anb28, NasBench201])

@@ -16,8 +16,9 @@ _COSTS = {"a100": "lat_a100", "rtx3090": "lat_3090"}
 _SECONDS_PER_US = 17.0
 """Median of training time over A100 cost of the 5,138 networks; the standard deviation of its logarithm is 0.23."""
 
+_TRAINING_DEVICE = "titan_rtx_256"
 _SECONDS_PER_MS = 200.0
-"""Makes the median cell (18 ms) take an hour. Only the ratios of durations matter."""
+"""Makes the median cell (18 ms on that device) take an hour. Only the ratios of durations matter."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +109,8 @@ class Anb28:
 class NasBench201:
     """All 15,625 cells of NAS-Bench-201: 6 edges with one of 5 operations each.
 
-    Accuracy is that on the CIFAR-100 test images after 200 epochs, latency that of a Titan RTX at batch 256.
+    Accuracy is that on the CIFAR-100 test images after 200 epochs. Whatever the latency is of, cells are trained on a
+    Titan RTX at batch 256.
 
     X. Dong, Y. Yang: NAS-Bench-201: extending the scope of reproducible neural architecture search. ICLR 2020. Latency:
     C. Li et al.: HW-NAS-Bench, ICLR 2021.
@@ -117,29 +119,34 @@ class NasBench201:
         limit_ms: Feasible cells take at most so long.
         accuracy: 15,625 accuracies in points, by the cell's number in base 5, the first edge leading.
         latency_ms: 15,625 latencies, likewise.
+        training_s: 15,625 durations of a training, likewise.
     """
 
     limit_ms: float
     accuracy: FloatArray
     latency_ms: FloatArray
+    training_s: FloatArray
 
     @classmethod
-    def load(cls, tables: Path, limit_ms: float = float("inf")) -> Self:
+    def load(cls, tables: Path, limit_ms: float = float("inf"), device: str = _TRAINING_DEVICE) -> Self:
         """Reads `nasbench201.npz`.
 
         Args:
             tables: Folder of the tables.
             limit_ms: Feasible cells take at most so long.
+            device: Whose latency, as the table names it, with the batch where it has several: `eyeriss`, `raspi4`,
+                `titan_rtx_256` ...
 
         Raises:
             UsageError: The file is missing, or is not this table.
         """
         table = _Table(tables / "nasbench201.npz")
         number = _cell_number(table["ops"].astype(np.int64))
-        accuracy, latency_ms = np.empty(len(number)), np.empty(len(number))
+        accuracy, latency_ms, training_s = np.empty((3, len(number)))
         accuracy[number] = table["ep200_cifar100_test"]
-        latency_ms[number] = table["lat_ms_titan_rtx_256"]
-        return cls(limit_ms, accuracy, latency_ms)
+        latency_ms[number] = table[f"lat_ms_{device}"]
+        training_s[number] = _SECONDS_PER_MS * table[f"lat_ms_{_TRAINING_DEVICE}"]
+        return cls(limit_ms, accuracy, latency_ms, training_s)
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -162,8 +169,8 @@ class NasBench201:
         return mask
 
     def duration_s(self, rows: IntArray) -> FloatArray:
-        """The `n` durations of a training, proportional to the latency at batch 256: about an hour."""
-        durations: FloatArray = _SECONDS_PER_MS * self.latency_ms[_cell_number(rows)]
+        """The `n` durations of a training: about an hour."""
+        durations: FloatArray = self.training_s[_cell_number(rows)]
         return durations
 
 

@@ -28,8 +28,11 @@ class Hyperparameters:
 
 def matern(distance: FloatArray) -> FloatArray:
     """Matern-5/2 correlation at scaled distances: `(1 + sqrt(5) r + 5/3 r^2) exp(-sqrt(5) r)`."""
-    scaled = _ROOT_5 * distance
-    correlation: FloatArray = (1.0 + scaled + scaled * scaled / 3.0) * np.exp(-scaled)
+    scaled: FloatArray = _ROOT_5 * distance
+    correlation = 1.0 + scaled
+    correlation += scaled * scaled / 3.0
+    np.negative(scaled, out=scaled)
+    correlation *= np.exp(scaled, out=scaled)
     return correlation
 
 
@@ -42,9 +45,10 @@ def matern_slope(distance: FloatArray) -> FloatArray:
 
 def distances(A: FloatArray, B: FloatArray) -> FloatArray:
     """Euclidean distances (`n x m`) of scaled features, `n x f` and `m x f`."""
-    squared = (A * A).sum(axis=1)[:, None] + (B * B).sum(axis=1) - 2.0 * (A @ B.T)
-    apart: FloatArray = np.sqrt(np.maximum(squared, 0.0))
-    return apart
+    squared: FloatArray = (A * A).sum(axis=1)[:, None] + (B * B).sum(axis=1)
+    squared -= 2.0 * (A @ B.T)
+    np.maximum(squared, 0.0, out=squared)
+    return np.sqrt(squared, out=squared)
 
 
 def covariance(Z: FloatArray, other: FloatArray, hyperparameters: Hyperparameters) -> FloatArray:

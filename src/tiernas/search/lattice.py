@@ -110,12 +110,16 @@ class Lattice:
 
 def row_keys(X: NDArray[Any]) -> list[bytes]:
     """Returns one hashable key per row of `n x d` rows."""
-    return [row.tobytes() for row in np.ascontiguousarray(X)]
+    rows = np.ascontiguousarray(X)
+    if not rows.size:
+        return [b""] * len(rows)
+    keys: list[bytes] = rows.view(f"V{rows.itemsize * rows.shape[1]}").ravel().tolist()
+    return keys
 
 
 def first_of_each(X: IntArray) -> IntArray:
     """Returns the `m x d` distinct ones of `n x d` rows, in the order in which they first come."""
-    first = {key: i for i, key in reversed(list(enumerate(row_keys(X))))}
+    first = dict(zip(reversed(row_keys(X)), range(len(X) - 1, -1, -1), strict=True))
     rows: IntArray = X[sorted(first.values())]
     return rows
 
