@@ -70,10 +70,14 @@ def test_cells_are_found_whatever_their_order_in_the_file(tmp_path: Path) -> Non
         ep200_cifar100_test=order.astype(np.float32),
         lat_ms_titan_rtx_256=(order / 1000).astype(np.float32),
         lat_ms_eyeriss=(5 - order / 1000).astype(np.float32),
+        ep12_cifar100_val=(order / 2).astype(np.float32),
     )
     table = NasBench201.load(tmp_path, limit_ms=3.0)
     rows = np.array([[0, 0, 0, 0, 1, 2], [1, 0, 0, 0, 0, 4], [0, 4, 3, 0, 0, 0]])
     assert table.value(rows).tolist() == [7.0, 3129.0, 4 * 625 + 3 * 125]
+    assert table.value_after(rows, 12).tolist() == [3.5, 1564.5, (4 * 625 + 3 * 125) / 2]
+    with pytest.raises(ValueError, match="after 12 and 200 epochs, not after 50"):
+        table.value_after(rows, 50)
     assert table.feasible(rows).tolist() == [True, False, True]
     ratio = table.duration_s(rows) / table.duration_s(rows[:1])
     assert ratio == pytest.approx([1.0, 3129 / 7, 2875 / 7], rel=1e-6)

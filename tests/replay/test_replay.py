@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from tiernas.errors import UsageError
+from tiernas.executors import Job
 from tiernas.ledger import Ledger, State
 from tiernas.replay import Levy, Trials, best_so_far_regret, incumbent_regret, replay, replay_study
+from tiernas.replay.executor import SimulatedExecutor
 from tiernas.replay.space import LatticeSpace
 from tiernas.replay.workers import SimulatedWorkers
 from tiernas.search import LaMctsOptimizer, Optimizer, RandomSearch, RegularizedEvolution
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
+from tiernas.study import Screen
 
 LEVY = Levy(6)
 
@@ -100,6 +103,56 @@ def test_a_study_that_is_continued_goes_on(tmp_path: Path) -> None:
         continued = replay_study(evolution(), trials, ledger, workers=1, evaluations=12)
     whole = replay(evolution(), trials, workers=1, evaluations=12)
     assert [c.vector for c in continued] == whole.rows.tolist()
+
+
+class Staged(Levy):
+    """Twelve epochs, after which the value is between 0 and 1; half of it is there after three of them."""
+
+    @property
+    def epochs(self) -> int:
+        return 12
+
+    def value(self, rows: IntArray) -> FloatArray:
+        return 1.0 / (1.0 - Levy.value(self, rows))
+
+    def value_after(self, rows: IntArray, epochs: int) -> FloatArray:
+        return self.value(rows) * (0.5 if epochs == 3 else 1.0)
+
+
+def test_a_screen_is_replayed(tmp_path: Path) -> None:
+    staged = Staged(6)
+    trials = Trials(staged, jitter=0.0)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        study = replay_study(
+            evolution(),
+            trials,
+            ledger,
+            workers=1,
+            evaluations=30,
+            screen=Screen((3,), keep=0.3, audit=100, pending=None),
+        )
+        done = [c for c in study if c.state is State.DONE]
+        pruned = [c for c in study if c.state is State.PRUNED]
+        for c in study:
+            (value,) = staged.value(np.array([c.vector]))
+            assert c.accuracy == (value if c.state is State.DONE else None)
+            assert [(r["epochs"], r["accuracy"]) for r in c.rungs or []] == [(3, value / 2)]
+    assert len(done) + len(pruned) == 30
+    assert len(done) < len(pruned)
+    with pytest.raises(ValueError, match="Levy knows only whole trainings, not what 3 epochs give"):
+        Trials(LEVY).train(np.zeros(6, dtype=np.int64), epochs=3)
+
+
+def test_what_was_trained_before_a_rung_is_not_trained_again() -> None:
+    trials = Trials(Staged(6), jitter=0.0)
+    executor = SimulatedExecutor(LatticeSpace(LEVY.levels, LEVY.categorical), trials, workers=1)
+    network = LatticeSpace(LEVY.levels, LEVY.categorical).decode(np.zeros(6, dtype=np.int64)).to_json()
+    hours = []
+    for stop in (3, None):
+        executor.submit(Job(0, network, {}, {}, 0, "", "", test=False, stop_epoch=stop))
+        assert len(executor.poll(0.0)) == 1
+        hours.append(executor.now_s / 3600)
+    assert hours == pytest.approx([0.25, 1.0])
 
 
 def test_an_exhausted_lattice_ends_both_loops(tmp_path: Path) -> None:

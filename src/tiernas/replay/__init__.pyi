@@ -1,4 +1,4 @@
-from .evaluator import Evaluator
+from .evaluator import Evaluator, StagedEvaluator
 from .functions import Ackley, Levy
 from .loop import Replay, replay
 from .regret import best_so_far_regret, incumbent_regret
@@ -13,6 +13,7 @@ __all__ = [
     "Levy",
     "NasBench201",
     "Replay",
+    "StagedEvaluator",
     "Trial",
     "Trials",
     "best_so_far_regret",

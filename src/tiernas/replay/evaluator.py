@@ -1,6 +1,6 @@
 """What takes the place of a training."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
 
@@ -28,3 +28,19 @@ class Evaluator(Protocol):
 
     def duration_s(self, rows: IntArray) -> FloatArray:
         """How long a worker would take for each of the `n` rows, in simulated seconds."""
+
+
+@runtime_checkable
+class StagedEvaluator(Evaluator, Protocol):
+    """An evaluator that knows of unfinished trainings too, so that a screen can be replayed."""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of a whole training."""
+
+    def value_after(self, rows: IntArray, epochs: int) -> FloatArray:
+        """The `n` values after so many epochs.
+
+        Raises:
+            ValueError: It does not know them after this number of epochs.
+        """

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tiernas.executors import Event, Executor, Failed, Finished, Job, Placement
+from tiernas.executors import Event, Executor, Failed, Finished, Job, Paused, Placement
 from tiernas.replay.space import LatticeSpace
 from tiernas.replay.trials import Trial, Trials
 from tiernas.replay.workers import SimulatedWorkers
@@ -25,7 +25,8 @@ class SimulatedExecutor(Executor):
         self._trials = trials
         self._workers = workers
         self._clock = SimulatedWorkers(workers)
-        self._running: dict[int, Trial] = {}
+        self._running: dict[int, tuple[Job, Trial]] = {}
+        self._trained_s: dict[int, float] = {}
 
     @property
     def now_s(self) -> float:
@@ -42,18 +43,21 @@ class SimulatedExecutor(Executor):
 
     def submit(self, job: Job) -> Placement:
         row = self._space.encode(Architecture.from_json(job.architecture))
-        trial = self._trials.train(row, job.seed)
-        self._clock.start(job.id, trial.duration_s)
-        self._running[job.id] = trial
+        trial = self._trials.train(row, job.seed, job.stop_epoch)
+        self._clock.start(job.id, trial.duration_s - self._trained_s.pop(job.id, 0.0))
+        self._running[job.id] = job, trial
         return Placement("simulated", "simulated")
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         job_id = self._clock.next_end()
         if job_id is None:
             return ()
-        trial = self._running.pop(job_id)
+        job, trial = self._running.pop(job_id)
         if trial.value != trial.value:
             return (Failed(job_id, "the replay says so", retry=False),)
+        if job.stop_epoch is not None:
+            self._trained_s[job_id] = trial.duration_s
+            return (Paused(job_id, job.stop_epoch, trial.value),)
         return (Finished(job_id, trial.value, {"duration_s": trial.duration_s}),)
 
     def cancel(self, job_id: int) -> None:
@@ -63,4 +67,4 @@ class SimulatedExecutor(Executor):
 
     def close(self) -> None:
         self._clock = SimulatedWorkers(self._workers)
-        self._running = {}
+        self._running, self._trained_s = {}, {}

@@ -8,7 +8,7 @@ from tiernas.replay.executor import SimulatedExecutor
 from tiernas.replay.space import LatticeSpace
 from tiernas.replay.trials import Trials
 from tiernas.search import Optimizer
-from tiernas.study import Proposals, Trainings
+from tiernas.study import Proposals, Screen, Trainings
 
 
 def replay_study(
@@ -19,6 +19,7 @@ def replay_study(
     workers: int,
     evaluations: int,
     pending: int | None = None,
+    screen: Screen | None = None,
 ) -> Sequence[Candidate]:
     """Replays a study: proposals, state machine and ledger are those of `tiernas search`, only trainings are not.
 
@@ -31,6 +32,7 @@ def replay_study(
         workers: How many rows are trained at the same time.
         evaluations: How many trainings are wanted.
         pending: As for `Proposals`: None for the asynchronous order.
+        screen: Ends poor trainings early, for a `StagedEvaluator` with values from 0 to 1; None if all go to their end.
 
     Returns:
         The candidates in the order in which they were proposed; their vectors are rows of levels.
@@ -48,6 +50,8 @@ def replay_study(
             output=Path(),
             stop=lambda: False,
             watch=lambda *_: None,
+            screen=screen,
+            checkpoints="memory://replay",
         )
         ledger.reclaim("an earlier replay was cut off")
         study = ledger.open_study("replay", {"seed": trials.seed})

@@ -16,6 +16,7 @@ _COSTS = {"a100": "lat_a100", "rtx3090": "lat_3090"}
 _SECONDS_PER_US = 17.0
 """Median of training time over A100 cost of the 5,138 networks; the standard deviation of its logarithm is 0.23."""
 
+_EPOCHS, _EARLY_EPOCHS = 200, 12
 _TRAINING_DEVICE = "titan_rtx_256"
 _SECONDS_PER_MS = 200.0
 """Makes the median cell (18 ms on that device) take an hour. Only the ratios of durations matter."""
@@ -109,7 +110,8 @@ class Anb28:
 class NasBench201:
     """All 15,625 cells of NAS-Bench-201: 6 edges with one of 5 operations each.
 
-    Accuracy is that on the CIFAR-100 test images after 200 epochs. Whatever the latency is of, cells are trained on a
+    Accuracy is that on the CIFAR-100 test images after 200 epochs; that after 12 epochs is on the validation images, of
+    another training, whose learning rate fell to zero in these 12. Whatever the latency is of, cells are trained on a
     Titan RTX at batch 256.
 
     X. Dong, Y. Yang: NAS-Bench-201: extending the scope of reproducible neural architecture search. ICLR 2020. Latency:
@@ -120,12 +122,14 @@ class NasBench201:
         accuracy: 15,625 accuracies in points, by the cell's number in base 5, the first edge leading.
         latency_ms: 15,625 latencies, likewise.
         training_s: 15,625 durations of a training, likewise.
+        early_accuracy: 15,625 accuracies after 12 epochs, likewise.
     """
 
     limit_ms: float
     accuracy: FloatArray
     latency_ms: FloatArray
     training_s: FloatArray
+    early_accuracy: FloatArray
 
     @classmethod
     def load(cls, tables: Path, limit_ms: float = float("inf"), device: str = _TRAINING_DEVICE) -> Self:
@@ -142,11 +146,12 @@ class NasBench201:
         """
         table = _Table(tables / "nasbench201.npz")
         number = _cell_number(table["ops"].astype(np.int64))
-        accuracy, latency_ms, training_s = np.empty((3, len(number)))
+        accuracy, latency_ms, training_s, early_accuracy = np.empty((4, len(number)))
         accuracy[number] = table["ep200_cifar100_test"]
         latency_ms[number] = table[f"lat_ms_{device}"]
         training_s[number] = _SECONDS_PER_MS * table[f"lat_ms_{_TRAINING_DEVICE}"]
-        return cls(limit_ms, accuracy, latency_ms, training_s)
+        early_accuracy[number] = table[f"ep{_EARLY_EPOCHS}_cifar100_val"]
+        return cls(limit_ms, accuracy, latency_ms, training_s, early_accuracy)
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -161,6 +166,22 @@ class NasBench201:
     def value(self, rows: IntArray) -> FloatArray:
         """The `n` accuracies in points."""
         values: FloatArray = self.accuracy[_cell_number(rows)]
+        return values
+
+    @property
+    def epochs(self) -> int:
+        """Of a whole training."""
+        return _EPOCHS
+
+    def value_after(self, rows: IntArray, epochs: int) -> FloatArray:
+        """The `n` accuracies after 12 epochs, in points.
+
+        Raises:
+            ValueError: Another number of epochs is asked for.
+        """
+        if epochs != _EARLY_EPOCHS:
+            raise ValueError(f"the table has accuracies after {_EARLY_EPOCHS} and {_EPOCHS} epochs, not after {epochs}")
+        values: FloatArray = self.early_accuracy[_cell_number(rows)]
         return values
 
     def feasible(self, rows: IntArray) -> BoolArray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiernas.replay.evaluator import Evaluator
+from tiernas.replay.evaluator import Evaluator, StagedEvaluator
 from tiernas.search.lattice import IntArray
 
 
@@ -15,7 +15,7 @@ class Trial:
 
     Attributes:
         value: What the optimizer is told; NaN if the training failed.
-        duration_s: Simulated time that it took.
+        duration_s: Simulated time that it took, from its first epoch on.
     """
 
     value: float
@@ -41,16 +41,30 @@ class Trials:
     failing_share: float = 0.0
     jitter: float = 0.23
 
-    def train(self, row: IntArray, training_seed: int = 0) -> Trial:
+    def train(self, row: IntArray, training_seed: int = 0, epochs: int | None = None) -> Trial:
         """Trains a row of shape `(d,)`.
 
         Args:
             row: The row.
             training_seed: Repeats of a row with other seeds have other noise, 0 or more.
+            epochs: Where the training ends, for a `StagedEvaluator`; None to complete it.
+
+        Raises:
+            ValueError: The evaluator knows nothing of trainings that end after so many epochs.
         """
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, training_seed, *row.tolist()]))
         noise, slowness = rng.standard_normal(2)
         failed = rng.random() < self.failing_share
-        value = float(self.evaluator.value(row[None])[0]) + self.noise_sd * noise
-        duration_s = float(self.evaluator.duration_s(row[None])[0]) * math.exp(self.jitter * slowness)
-        return Trial(math.nan if failed else value, duration_s)
+        value, part = self._value(row, epochs)
+        duration_s = part * float(self.evaluator.duration_s(row[None])[0]) * math.exp(self.jitter * slowness)
+        return Trial(math.nan if failed else float(value + self.noise_sd * noise), duration_s)
+
+    def _value(self, row: IntArray, epochs: int | None) -> tuple[float, float]:
+        """The true value, and which part of a whole training it takes."""
+        if epochs is None:
+            return float(self.evaluator.value(row[None])[0]), 1.0
+        if not isinstance(self.evaluator, StagedEvaluator):
+            raise ValueError(
+                f"{type(self.evaluator).__name__} knows only whole trainings, not what {epochs} epochs give"
+            )
+        return float(self.evaluator.value_after(row[None], epochs)[0]), epochs / self.evaluator.epochs
