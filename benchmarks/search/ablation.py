@@ -37,6 +37,7 @@ from tiernas.search import (
     lamcts,
     learned,
 )
+from tiernas.search.acquisition import ANY_IMPROVEMENT
 from tiernas.search.surrogate import Surrogate
 
 MARKS = {f"anb28-{TIGHT_US}us": (50, 100, 200), "nasbench201": (50, 100)}
@@ -82,8 +83,9 @@ VARIANTS = {
     "few-as-many": Variant(
         "the first 50 observations are treated as the rest", patches=((compression, "FEW", 0), (lamcts, "FEW", 0))
     ),
-    "early-margin": Variant("half look for more than any improvement from the first", patches=((lamcts, "FEW", 0),)),
-    "no-noise-margin": Variant("noise makes no margin", patches=((lamcts, "_NOISE_MARGIN", 0.0),)),
+    "full-trust": Variant(
+        "the whole deviation counts from the first", patches=((lamcts, "_EARLY_AIM", ANY_IMPROVEMENT),)
+    ),
     "no-climbing": Variant("the best candidate is proposed, not climbed from", patches=((candidates, "_ROUNDS", 0),)),
     "no-beliefs": Variant("pending rows count for nothing", patches=((Surrogate, "believe", nothing_believed),)),
     "one-parent": Variant("mutations of the single best row, not of 20", patches=((learned, "_PARENTS", 1),)),
@@ -117,7 +119,7 @@ def main() -> None:
                 task, evaluations = TASKS[name](args.tables), max(MARKS[name])
                 for variant in args.variant:
                     file = run_file(args.results, name, variant)
-                    if seed not in file.read(evaluations):
+                    if differs(VARIANTS[variant], task) and seed not in file.read(evaluations):
                         file.append(run_once(task, VARIANTS[variant], seed, evaluations), evaluations)
                         print(f"{name} {variant} seed {seed}", flush=True)
     text = table(args.results)
@@ -128,6 +130,11 @@ def main() -> None:
 def run_file(results: Path, task: str, variant: str) -> RunFile:
     folder = results if variant in COMPARED else results / "ablation"
     return RunFile(folder, task, variant, WORKERS, 0.0)
+
+
+def differs(variant: Variant, task: Task) -> bool:
+    """Whether a variant is another optimizer on a task: coding a dimension as what it is changes nothing."""
+    return variant.categorical is None or set(task.evaluator.categorical) != {variant.categorical}
 
 
 def run_once(task: Task, variant: Variant, seed: int, evaluations: int) -> Run:
