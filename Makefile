@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-TEST := $(BIN)/pytest --numprocesses=auto --dist=loadscope --no-loadscope-reorder
+# Two test processes with one thread each: threads of BLAS that wait for a busy core take several times as long.
+TEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=auto --dist=loadscope --no-loadscope-reorder
 
 .PHONY: demo test check
 

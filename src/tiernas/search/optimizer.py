@@ -7,6 +7,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tiernas.search.blas import on_one_thread
 from tiernas.search.history import History
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray, Lattice
 from tiernas.search.supply import Supply
@@ -41,9 +42,9 @@ class Optimizer(abc.ABC):
     one.
 
     A proposal is a pure function of the constructor's arguments, the told rows in their order and the pending
-    rows in their order. So `ask(8)` equals eight calls of `ask(1)`, and an optimizer that is built again,
-    told the whole history and given the pending rows by `add_pending`, proposes what the uninterrupted one
-    would have.
+    rows in their order, whatever number of threads BLAS may have. So `ask(8)` equals eight calls of `ask(1)`, and an
+    optimizer that is built again, told the whole history and given the pending rows by `add_pending`, proposes what
+    the uninterrupted one would have.
 
     Args:
         levels: Number of values of each of the `d` dimensions; dimension `i` holds `0 ... levels[i] - 1`.
@@ -95,6 +96,10 @@ class Optimizer(abc.ABC):
         """
         if n < 0:
             raise ValueError(f"n must be 0 or more, got {n}")
+        with on_one_thread():
+            return self._ask(n)
+
+    def _ask(self, n: int) -> IntArray:
         rows: list[IntArray] = []
         while len(rows) < n:
             row = self._propose(self._generator())
