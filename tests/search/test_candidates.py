@@ -47,6 +47,22 @@ def test_climb_reaches_a_near_peak_but_no_known_row() -> None:
         assert two_peaks(found[None])[0] == expected
 
 
+def test_a_hurried_climb_takes_one_round() -> None:
+    lattice, supply = searched(np.zeros((1, 8), dtype=np.int64))
+    start = np.array([[5, 5, 5, 5, 5, 5, 2, 2]])
+    rated: dict[bool, int] = {}
+    for hurry in (False, True):
+        rounds: list[int] = []
+
+        def rate(X: IntArray, _: float, rounds: list[int] = rounds) -> FloatArray:
+            rounds.append(len(X))
+            return two_peaks(X)
+
+        climb(start, two_peaks(start), rate, lattice, supply, np.random.default_rng(0), hurry=hurry)
+        rated[hurry] = len(rounds)
+    assert rated == {False: 3, True: 1}
+
+
 def test_expeditions_find_a_peak_that_is_far_from_the_best_row() -> None:
     start = np.ones((1, 8), dtype=np.int64)
     lattice, supply = searched(start)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tiernas.search.partition import Region, learn_boundary
+from tiernas.search.partition import Region, decide, learn_boundary
 from tiernas.search.selection import select, upper_confidence_bound
 
 # Ten rows on a line, the value rising with the position: 0.0, 0.1, ... 0.4 are worse, 0.6 ... 1.0 better.
@@ -24,6 +24,18 @@ def test_boundary_lies_between_the_clusters() -> None:
     np.testing.assert_array_equal(boundary.is_better(LINE), VALUES > 10)
     np.testing.assert_array_equal(boundary.is_better(np.array([[0.45], [0.55]])), [False, True])
     assert len(boundary.is_better(np.empty((0, 1)))) == 0
+
+
+def test_the_decision_is_that_of_the_library() -> None:
+    rng = np.random.default_rng(0)
+    Z = rng.random((60, 5))
+    boundary = learn_boundary(Z, np.sin(5.0 * Z).sum(axis=1))
+    assert boundary is not None
+    at = rng.normal(size=(500, 5))
+    np.testing.assert_allclose(decide(boundary.classifier, at), boundary.classifier.decision_function(at), atol=1e-9)
+    places = boundary.is_better(at * boundary.scale + boundary.shift)
+    np.testing.assert_array_equal(places, boundary.classifier.predict(at))
+    assert 0 < places.sum() < 500
 
 
 def test_tree_of_ten_rows() -> None:

@@ -28,6 +28,10 @@ _EARLY_AIM = Aim(trust=0.25)
 """Up to `FEW` observations all look for any improvement, near to what is known to be good: next to nothing is known of
 all other rows, so most of them would promise more, and the way up is found by going it (docs/search.md)."""
 
+_MANY_PENDING = 64
+"""From so many on a climb is short: what is believed of all of them is the cost of it, and hundreds of workers would
+wait for each other's proposals."""
+
 
 class LaMctsOptimizer(Optimizer):
     """LA-MCTS with expected improvement under a Gaussian process.
@@ -98,7 +102,8 @@ class LaMctsOptimizer(Optimizer):
                 promise[hopeful] = beliefs.promise(at.part(hopeful), aim)
             return promise
 
-        return climb(rows, promise, rate, self._lattice, self._supply, rng)
+        hurry = len(pending) >= _MANY_PENDING
+        return climb(rows, promise, rate, self._lattice, self._supply, rng, hurry=hurry)
 
     @staticmethod
     def _aim(observations: int, noise: float, *, bold: bool) -> Aim:
