@@ -37,7 +37,6 @@ from tiernas.search import (
     lamcts,
     learned,
 )
-from tiernas.search.acquisition import ANY_IMPROVEMENT
 from tiernas.search.surrogate import Surrogate
 
 MARKS = {f"anb28-{TIGHT_US}us": (50, 100, 200), "nasbench201": (50, 100)}
@@ -82,9 +81,6 @@ VARIANTS = {
     ),
     "few-as-many": Variant(
         "the first 50 observations are treated as the rest", patches=((compression, "FEW", 0), (lamcts, "FEW", 0))
-    ),
-    "full-trust": Variant(
-        "the whole deviation counts from the first", patches=((lamcts, "_EARLY_AIM", ANY_IMPROVEMENT),)
     ),
     "no-climbing": Variant("the best candidate is proposed, not climbed from", patches=((candidates, "_ROUNDS", 0),)),
     "no-beliefs": Variant("pending rows count for nothing", patches=((Surrogate, "believe", nothing_believed),)),

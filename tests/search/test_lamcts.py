@@ -6,7 +6,6 @@ import sys
 import numpy as np
 
 from tiernas.search import LaMctsOptimizer, Optimizer, RandomSearch, RegularizedEvolution
-from tiernas.search.acquisition import Aim
 from tiernas.search.compression import FEW
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
 
@@ -68,13 +67,10 @@ def test_without_a_partition_and_with_a_short_or_long_history() -> None:
         assert affordable(optimizer.ask(3)).all()
 
 
-def test_early_proposals_trust_little_and_later_ones_are_bold_by_turns() -> None:
+def test_noise_makes_the_bold_bolder_once_it_is_known() -> None:
     """Two deviations of a noise of variance 0.04 are 0.4; without noise the margin is 0.2."""
-    aim = LaMctsOptimizer._aim
-    assert aim(FEW, 0.04, bold=True) == aim(FEW, 0.04, bold=False) == Aim(margin=0.0, trust=0.25)
-    assert aim(FEW + 1, 0.04, bold=False) == Aim(margin=0.0, trust=1.0)
-    assert aim(FEW + 1, 0.04, bold=True) == Aim(margin=0.4, trust=1.0)
-    assert aim(FEW + 1, 0.0, bold=True) == Aim(margin=0.2, trust=1.0)
+    margin = LaMctsOptimizer._margin
+    assert [margin(n, noise) for n in (FEW, FEW + 1) for noise in (0.0, 0.04)] == [0.2, 0.2, 0.2, 0.4]
 
 
 def test_optimizers_do_not_import_torch() -> None:

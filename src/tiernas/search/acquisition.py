@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import erfcx, ndtr
@@ -15,26 +14,6 @@ _FAR = 1e4
 asymptote `1 / u^2` is exact to 7 digits there."""
 
 _ROOT_2_PI = math.sqrt(2.0 * math.pi)
-
-
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """What a proposal looks for.
-
-    Attributes:
-        margin: What an improvement must exceed, in standard deviations of the observations.
-        trust: Part of the standard deviation at a row that counts; less than 1 keeps to what is known to be good.
-    """
-
-    margin: float = 0.0
-    trust: float = 1.0
-
-    def promise(self, mean: FloatArray, variance: FloatArray, best: float) -> FloatArray:
-        """Logarithm of the expected improvement that is looked for; arguments as `log_expected_improvement`."""
-        return log_expected_improvement(mean, self.trust**2 * variance, best + self.margin)
-
-
-ANY_IMPROVEMENT = Aim()
 
 
 def log_expected_improvement(mean: FloatArray, variance: FloatArray, best: float) -> FloatArray:

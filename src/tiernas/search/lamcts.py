@@ -8,7 +8,6 @@ from typing import Unpack
 
 import numpy as np
 
-from tiernas.search.acquisition import Aim
 from tiernas.search.candidates import CLIMBERS, climb, gather_candidates
 from tiernas.search.compression import FEW, compress
 from tiernas.search.lattice import FloatArray, IntArray
@@ -20,13 +19,9 @@ from tiernas.search.selection import select
 
 _MARGIN = 0.2
 _NOISE_MARGIN = 2.0
-"""Half of the proposals look for any improvement, half for one of so many standard deviations of the observations or
-of their noise, whichever is more: these go where less is known, and a search on the way to a local optimum has others
-that are not. With noise, nearly all that is near the best looks like an improvement."""
-
-_EARLY_AIM = Aim(trust=0.25)
-"""Up to `FEW` observations all look for any improvement, near to what is known to be good: next to nothing is known of
-all other rows, so most of them would promise more, and the way up is found by going it (docs/search.md)."""
+"""Half of the proposals look for any improvement, half for one of so many standard deviations of the observations or,
+once it is known, of their noise, whichever is more: these go where less is known, and a search on the way to a local
+optimum has others that are not. With noise, nearly all that is near the best looks like an improvement."""
 
 _MANY_PENDING = 64
 """From so many on a climb is short: what is believed of all of them is the cost of it, and hundreds of workers would
@@ -89,28 +84,26 @@ class LaMctsOptimizer(Optimizer):
         region = select(learned.tree, pending, self._exploration * float(np.ptp(learned.y)))
         surrogate = learned.surrogate(region)
         beliefs = surrogate.believe(pending)
-        aim = self._aim(len(learned.y), surrogate.noise, bold=bool(rng.integers(2)))
-        rows, promise = self._pool(learned, region).most_promising(CLIMBERS, beliefs, self._supply.is_new, aim)
+        margin = float(rng.integers(2)) * self._margin(len(learned.y), surrogate.noise)
+        rows, promise = self._pool(learned, region).most_promising(CLIMBERS, beliefs, self._supply.is_new, margin)
         if not len(rows):
             return self._supply.draw_one(rng)
 
         def rate(rows: IntArray, floor: float) -> FloatArray:
             at = surrogate.project(self._learner.encode(rows))
-            promise = surrogate.promise(at, aim)
+            promise = surrogate.promise(at, margin)
             hopeful = promise > floor
             if hopeful.any():
-                promise[hopeful] = beliefs.promise(at.part(hopeful), aim)
+                promise[hopeful] = beliefs.promise(at.part(hopeful), margin)
             return promise
 
         hurry = len(pending) >= _MANY_PENDING
         return climb(rows, promise, rate, self._lattice, self._supply, rng, hurry=hurry)
 
     @staticmethod
-    def _aim(observations: int, noise: float, *, bold: bool) -> Aim:
-        """What a proposal looks for; `noise` is the variance fitted, standardised."""
-        if observations <= FEW:
-            return _EARLY_AIM
-        return Aim(margin=max(_MARGIN, _NOISE_MARGIN * math.sqrt(noise)) if bold else 0.0)
+    def _margin(observations: int, noise: float) -> float:
+        """What half of the proposals must improve by, standardised; `noise` is the variance fitted."""
+        return max(_MARGIN, _NOISE_MARGIN * math.sqrt(noise) if observations > FEW else 0.0)
 
     def _pool(self, learned: Learned, region: Region) -> Pool:
         """The candidates of a region; all proposals made at the same state of knowledge share them."""

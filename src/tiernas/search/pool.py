@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tiernas.search.acquisition import ANY_IMPROVEMENT, Aim
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
 from tiernas.search.surrogate import Beliefs, Surrogate
 
@@ -30,14 +29,10 @@ class Pool:
         self._rows = rows
         self._at = surrogate.project(Z)
         self._surrogate = surrogate
-        self._bounds: dict[Aim, FloatArray] = {}
+        self._bounds: dict[float, FloatArray] = {}
 
     def most_promising(
-        self,
-        n: int,
-        beliefs: Surrogate | Beliefs,
-        is_new: Callable[[IntArray], BoolArray],
-        aim: Aim = ANY_IMPROVEMENT,
+        self, n: int, beliefs: Surrogate | Beliefs, is_new: Callable[[IntArray], BoolArray], margin: float = 0.0
     ) -> tuple[IntArray, FloatArray]:
         """Finds the `n` new rows that promise most. No row may have ceased to be pending since the last call.
 
@@ -45,21 +40,21 @@ class Pool:
             n: How many are wanted.
             beliefs: What is believed of pending rows.
             is_new: Maps `k x d` rows to a mask of those that may be proposed.
-            aim: What is looked for.
+            margin: What an improvement must exceed; see `Surrogate.promise`.
 
         Returns:
             `k x d` rows, the best first, and their `k` promises; `k < n` only if no more are new.
         """
-        if aim not in self._bounds:
-            self._bounds[aim] = self._surrogate.promise(self._at, aim)
-        bound = self._bounds[aim]
+        if margin not in self._bounds:
+            self._bounds[margin] = self._surrogate.promise(self._at, margin)
+        bound = self._bounds[margin]
         order = np.argsort(-bound, kind="stable")
         best = order[:0]
         for begin in range(0, len(order), _CHUNK):
             chunk = order[begin : begin + _CHUNK]
             if len(best) == n and bound[best[-1]] >= bound[chunk[0]]:
                 break
-            promise = beliefs.promise(self._at.part(chunk), aim)
+            promise = beliefs.promise(self._at.part(chunk), margin)
             bound[chunk] = np.where(is_new(self._rows[chunk]), promise, -np.inf)
             best = np.concatenate([best, chunk])
             best = best[np.argsort(-bound[best], kind="stable")][:n]

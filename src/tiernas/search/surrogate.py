@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
 
-from tiernas.search.acquisition import ANY_IMPROVEMENT, Aim
+from tiernas.search.acquisition import log_expected_improvement
 from tiernas.search.hyperparameters import JITTER, fit
 from tiernas.search.kernel import Hyperparameters, covariance
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
@@ -148,9 +148,9 @@ class Surrogate:
         """What is known of rows that the surrogate has projected: nothing more."""
         return at
 
-    def promise(self, at: Projection, aim: Aim = ANY_IMPROVEMENT) -> FloatArray:
-        """Logarithm of the improvement over `best` that is expected of each of `m` rows, standardised."""
-        return aim.promise(at.mean, at.variance, self.best)
+    def promise(self, at: Projection, margin: float = 0.0) -> FloatArray:
+        """Logarithm of the expected improvement over `best + margin`, standardised, of each of `m` rows."""
+        return log_expected_improvement(at.mean, at.variance, self.best + margin)
 
     def posterior_covariance(self, a: Projection, b: Projection) -> FloatArray:
         """Covariance (`m x k`) of the function at rows that the same observations explain."""
@@ -191,10 +191,10 @@ class Beliefs:
         variance = np.maximum(at.variance - np.einsum("pm,pm->m", explained, explained), _LEAST_VARIANCE)
         return Projection(at.Z, at.mean, np.concatenate([at.whitened, explained]), variance)
 
-    def promise(self, at: Projection, aim: Aim = ANY_IMPROVEMENT) -> FloatArray:
+    def promise(self, at: Projection, margin: float = 0.0) -> FloatArray:
         """As `Surrogate.promise`, of rows as the surrogate projected them."""
         seen = self.see(at)
-        return aim.promise(seen.mean, seen.variance, self.best)
+        return log_expected_improvement(seen.mean, seen.variance, self.best + margin)
 
 
 def _root(K: FloatArray) -> FloatArray:
