@@ -72,6 +72,15 @@ def line(run: Run) -> str:
     return ", ".join(f"{curve[n - 1]:.3f} at {n}" for n in marks)
 
 
+def seeds_parser(words: str | None) -> argparse.ArgumentParser:
+    """What the benchmarks take that are one table over seeds: --seeds, --results and --tables."""
+    parser = argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=seeds, default=range(20), help="first-last, such as 0-19")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    add_tables_option(parser)
+    return parser
+
+
 def positive(text: str) -> int:
     if (number := int(text)) < 1:
         raise ValueError(f"{number} is not positive")

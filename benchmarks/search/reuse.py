@@ -13,7 +13,6 @@ Writes results/reuse.md at the end.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +21,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from compare import seeds
+from compare import seeds_parser
 from optimizers import OPTIMIZERS
 from runs import curve_of, steps
 from scipy import stats
-from tasks import RESULTS, SECOND_ANB28, TIGHT_US, Task, add_tables_option, anb28, clear_errors, nasbench201
+from tasks import SECOND_ANB28, TIGHT_US, Task, anb28, clear_errors, nasbench201
 
 from tiernas.replay import Trials, best_so_far_regret, replay
 
@@ -60,11 +59,7 @@ PAIRS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=seeds, default=range(20), help="first-last, such as 0-19")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    add_tables_option(parser)
-    args = parser.parse_args()
+    args = seeds_parser(__doc__).parse_args()
     file: Path = args.results / "reuse.jsonl"
     done = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
     with clear_errors():

@@ -13,7 +13,6 @@ again. Writes results/screen.md at the end.
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -23,11 +22,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from compare import seeds
+from compare import seeds_parser
 from optimizers import OPTIMIZERS
 from runs import curve_of, steps
 from scipy import stats
-from tasks import RESULTS, add_tables_option, clear_errors, nasbench201
+from tasks import clear_errors, nasbench201
 
 from tiernas.ledger import Candidate, Ledger, State
 from tiernas.replay import NasBench201, Trials, best_so_far_regret, replay_study
@@ -45,11 +44,7 @@ BUDGETS = (5_000, 10_000, 15_000, 20_000)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=seeds, default=range(20), help="first-last, such as 0-19")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    add_tables_option(parser)
-    args = parser.parse_args()
+    args = seeds_parser(__doc__).parse_args()
     logging.basicConfig(level=logging.ERROR)
     file: Path = args.results / "screen.jsonl"
     runs = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
