@@ -37,7 +37,8 @@ from tiernas.search import (
     lamcts,
     learned,
 )
-from tiernas.search.surrogate import Surrogate
+from tiernas.search.kernel import Hyperparameters
+from tiernas.search.surrogate import Surrogate, fit_hyperparameters
 
 MARKS = {f"anb28-{TIGHT_US}us": (50, 100, 200), "nasbench201": (50, 100)}
 WORKERS = 8
@@ -74,7 +75,13 @@ def nothing_believed(self: Surrogate, _: np.ndarray) -> Surrogate:
     return self
 
 
+def without_effects(Z: np.ndarray, y: np.ndarray, *, effects: bool) -> Hyperparameters:
+    """The Matern kernel alone."""
+    return fit_hyperparameters(Z, y)
+
+
 VARIANTS = {
+    "no-main-effects": Variant("the Matern kernel alone", patches=((learned, "fit_hyperparameters", without_effects),)),
     "no-compression": Variant("low observations as they are", patches=((lamcts, "compress", np.asarray),)),
     "no-margin": Variant(
         "every proposal looks for any improvement", patches=((lamcts, "_MARGIN", 0.0), (lamcts, "_NOISE_MARGIN", 0.0))

@@ -17,6 +17,7 @@ COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re
 TIERNAS = [command.removeprefix(".venv/bin/") for command in COMMANDS if "tiernas " in command.split("#")[0]]
 SMALLER = {
     "search": [
+        "tiers.edges=[0.01, 50]",  # a machine with other work measures several times as long; a finalist it must find
         "search.trainings=2",
         "recipe.epochs=1",
         "finalists.epochs=1",
@@ -60,16 +61,18 @@ def test_commands_run(tmp_path: Path, latency_table: Path) -> None:
     if shared.exists():
         (tmp_path / "shared").symlink_to(shared)
     table = f'latency.table="{latency_table}"'
-    command_line.run("search", "examples/digits.toml", *_set([*SMALLER["search"], table, "tiers.edges=[0.15, 0.6]"]))
+    command_line.run("search", "examples/digits.toml", *_set([*SMALLER["search"], table]))
     (name, *_) = [entry["name"] for entry in command_line.json("table", "list")]
     ran = 0
     for command in TIERNAS:
         words = [name if word.startswith("digits-") else word for word in shlex.split(command)[1:]]
+        if "--max-latency-ms" in words:
+            words[words.index("--max-latency-ms") + 1] = "50"
         if any(word.endswith("clothing10.toml") for word in words):
             if not shared.exists():
                 continue  # the photos are not part of the repository
             if words[0] == "search":
-                words += _set([*SMALLER["search"], table, "tiers.edges=[0.2, 0.6]"])
+                words += _set([*SMALLER["search"], table])
         words += SMALLER.get(words[1], []) if words[0] == "latency" else []
         command_line.run(*words)
         ran += 1

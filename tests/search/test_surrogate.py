@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import check_grad
 
 from tiernas.search.hyperparameters import JITTER, _Posterior, fit
-from tiernas.search.kernel import Hyperparameters, covariance, matern
-from tiernas.search.surrogate import Surrogate
+from tiernas.search.kernel import Hyperparameters, covariance, main_effects, matern, variance
+from tiernas.search.surrogate import Surrogate, fit_hyperparameters
 
 
 def smooth(Z: np.ndarray) -> np.ndarray:
@@ -29,12 +29,28 @@ def test_covariance_scales_each_feature() -> None:
     np.testing.assert_allclose(covariance(here, there, scaled), 3.0 * matern(np.array([[1.0, 1.0]])))
 
 
-def test_gradient_is_that_of_the_posterior() -> None:
+def test_main_effects_are_orthonormal_and_have_variance_1_together() -> None:
+    level = (np.arange(4000) + 0.5) / 4000
+    effects = main_effects(np.stack([level, level[::-1]], axis=1)) * 2.0
+    np.testing.assert_allclose(effects.mean(axis=0), 0.0, atol=1e-6)
+    np.testing.assert_allclose(effects[:, [0, 2]].T @ effects[:, [0, 2]] / 4000, np.eye(2), atol=1e-6)
+    assert (main_effects(np.random.default_rng(0).random((4000, 5))) ** 2).sum(axis=1).mean() == pytest.approx(1, 0.03)
+
+
+def test_variance_is_the_diagonal_of_the_covariance() -> None:
+    Z = np.random.default_rng(0).random((7, 3))
+    for effects in (0.0, 0.8):
+        known = Hyperparameters(np.full(3, 0.7), signal=1.5, noise=0.01, effects=effects)
+        np.testing.assert_allclose(variance(Z, known), np.diag(covariance(Z, Z, known)))
+
+
+@pytest.mark.parametrize("effects", [False, True])
+def test_gradient_is_that_of_the_posterior(effects: bool) -> None:
     rng = np.random.default_rng(3)
     Z = rng.random((12, 3))
-    posterior = _Posterior(Z, rng.standard_normal(12))
+    posterior = _Posterior(Z, rng.standard_normal(12), effects=effects)
     for _ in range(3):
-        at = rng.normal(-0.5, 0.7, size=5)
+        at = rng.normal(-0.5, 0.7, size=6 if effects else 5)
         error = check_grad(lambda t: posterior(t)[0], lambda t: posterior(t)[1], at)
         assert error < 1e-4 * np.linalg.norm(posterior(at)[1])
 
@@ -46,6 +62,21 @@ def test_fit_finds_the_feature_that_matters_and_the_noise() -> None:
     found = fit(Z, (y - y.mean()) / y.std())
     assert found.length_scales[0] < 0.2 * found.length_scales[1:].min()
     assert found.noise == pytest.approx(0.01 / y.var(), rel=0.5)
+
+
+def test_main_effects_are_learned_from_fewer_rows_than_features() -> None:
+    """A bowl in 20 dimensions, from 30 rows: slopes and curvatures are enough for it."""
+
+    def bowl(Z: np.ndarray) -> np.ndarray:
+        height: np.ndarray = -((Z - 0.6) ** 2).sum(axis=1)
+        return height
+
+    rng = np.random.default_rng(2)
+    Z, fresh = rng.random((30, 20)), rng.random((300, 20))
+    plain, effects = (fit_hyperparameters(Z, bowl(Z), effects=effects) for effects in (False, True))
+    assert plain.effects == 0.0
+    errors = [np.std(bowl(fresh) - Surrogate(Z, bowl(Z), known).predict(fresh)[0]) for known in (plain, effects)]
+    assert errors[1] < 0.7 * errors[0]
 
 
 def test_posterior_is_close_where_observed_and_unsure_far_away() -> None:
@@ -71,13 +102,13 @@ def test_draws_agree_with_the_posterior() -> None:
 def test_beliefs_equal_a_process_told_its_own_predictions() -> None:
     rng = np.random.default_rng(4)
     Z, pending, fresh = rng.random((20, 3)), rng.random((5, 3)), rng.random((8, 3))
-    known = Hyperparameters(np.full(3, 0.7), signal=1.0, noise=0.01)
+    known = Hyperparameters(np.full(3, 0.7), signal=1.0, noise=0.01, effects=0.5)
     y = smooth(Z)
     surrogate = Surrogate(Z, y, known)
     at = surrogate.project(fresh)
     K = covariance(np.vstack([Z, pending]), np.vstack([Z, pending]), known) + (0.01 + JITTER) * np.eye(25)
     k = covariance(np.vstack([Z, pending]), fresh, known)
-    expected = 1.0 - np.einsum("nm,nm->m", k, np.linalg.solve(K, k))
+    expected = variance(fresh, known) - np.einsum("nm,nm->m", k, np.linalg.solve(K, k))
     np.testing.assert_allclose(surrogate.believe(pending).see(at).variance, expected, atol=1e-6)
     told = Surrogate(Z, y, known).scale.apply(np.concatenate([y, surrogate.predict(pending)[0]]))
     np.testing.assert_allclose(k.T @ np.linalg.solve(K, told), at.mean, atol=1e-6)

@@ -17,13 +17,15 @@ class Hyperparameters:
 
     Attributes:
         length_scales: One for each of the `f` features.
-        signal: Variance of the function.
+        signal: Variance of the function, without its main effects.
         noise: Variance of an observation around it.
+        effects: Variance of the main effects together, on average over rows drawn at random; 0 without them.
     """
 
     length_scales: FloatArray
     signal: float
     noise: float
+    effects: float = 0.0
 
 
 def matern(distance: FloatArray) -> FloatArray:
@@ -51,7 +53,29 @@ def distances(A: FloatArray, B: FloatArray) -> FloatArray:
     return np.sqrt(squared, out=squared)
 
 
+def main_effects(Z: FloatArray) -> FloatArray:
+    """What the main effects are linear in (`n x 2f`): the first two Legendre polynomials of each of `n x f` features.
+
+    They are orthonormal on [0, 1], where features lie, and divided so that all together have variance 1 there: a slope
+    and a curvature for each feature, whatever the others are.
+    """
+    effects = np.concatenate([np.sqrt(3.0) * (2.0 * Z - 1.0), np.sqrt(5.0) * (6.0 * Z * (Z - 1.0) + 1.0)], axis=1)
+    scaled: FloatArray = effects / np.sqrt(effects.shape[1])
+    return scaled
+
+
 def covariance(Z: FloatArray, other: FloatArray, hyperparameters: Hyperparameters) -> FloatArray:
     """Covariance (`n x m`) of the function at features `n x f` and `m x f`, without noise."""
     scales = hyperparameters.length_scales
-    return hyperparameters.signal * matern(distances(Z / scales, other / scales))
+    K = hyperparameters.signal * matern(distances(Z / scales, other / scales))
+    if hyperparameters.effects:
+        K += hyperparameters.effects * main_effects(Z) @ main_effects(other).T
+    return K
+
+
+def variance(Z: FloatArray, hyperparameters: Hyperparameters) -> FloatArray:
+    """Variance (`n`) of the function at `n x f` features, before anything is observed and without noise."""
+    if not hyperparameters.effects:
+        return np.full(len(Z), hyperparameters.signal)
+    spread: FloatArray = hyperparameters.signal + hyperparameters.effects * (main_effects(Z) ** 2).sum(axis=1)
+    return spread

@@ -118,6 +118,7 @@ class Learner:
         leaf_size: The most observed rows a region may have without being divided; None leaves the space whole.
         seed: Of what is random.
         see: How observations are seen: maps `n` values to `n` in the same order; as they are by default.
+        effects: Whether surrogates have main effects.
     """
 
     def __init__(
@@ -128,6 +129,8 @@ class Learner:
         leaf_size: int | None,
         seed: int,
         see: Callable[[FloatArray], FloatArray] = np.asarray,
+        *,
+        effects: bool = False,
     ) -> None:
         self._history = history
         self._lattice = lattice
@@ -135,6 +138,7 @@ class Learner:
         self._seed = seed
         self._leaf_size = leaf_size
         self._see = see
+        self._effects = effects
         self._slow: Slow | None = None
         self._learned: Learned | None = None
         self._X, self._y = history.observed
@@ -163,7 +167,7 @@ class Learner:
         if self._slow is None or not np.array_equal(self._slow.y, told[:n]):
             y = self._see(told[:n])
             rows = _to_fit(y)
-            hyperparameters = fit_hyperparameters(Z[rows], y[rows])
+            hyperparameters = fit_hyperparameters(Z[rows], y[rows], effects=self._effects)
             surrogate = Surrogate(Z[rows], y[rows], hyperparameters, feasible[rows])
             best = np.argsort(-y, kind="stable")
             summits = explore(

@@ -10,7 +10,7 @@ from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
 
 from tiernas.search.acquisition import log_expected_improvement
 from tiernas.search.hyperparameters import JITTER, fit
-from tiernas.search.kernel import Hyperparameters, covariance
+from tiernas.search.kernel import Hyperparameters, covariance, variance
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
 
 _BLOCK = 64
@@ -42,9 +42,9 @@ class Scale:
         return (y - self.mean) / self.deviation
 
 
-def fit_hyperparameters(Z: FloatArray, y: FloatArray) -> Hyperparameters:
-    """Fits to `n x f` features and `n` observations in their own unit."""
-    return fit(Z, Scale.of(y).apply(y))
+def fit_hyperparameters(Z: FloatArray, y: FloatArray, *, effects: bool = False) -> Hyperparameters:
+    """Fits to `n x f` features and `n` observations in their own unit, with or without main effects."""
+    return fit(Z, Scale.of(y).apply(y), effects=effects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +69,20 @@ class Projection:
 
 
 class Surrogate:
-    """Gaussian process with a Matern-5/2 kernel and one length scale per feature.
+    """Gaussian process with a Matern-5/2 kernel and one length scale per feature, with or without main effects.
 
-    `k(z, z') = s (1 + sqrt(5) r + 5/3 r^2) exp(-sqrt(5) r)` with `r^2 = sum_i (z_i - z'_i)^2 / l_i^2`, on
-    standardised observations, with noise. Written on LAPACK directly: a proposal may take some tens of milliseconds,
-    on one thread, and what is computed for one is kept for the next.
+    `k(z, z') = s (1 + sqrt(5) r + 5/3 r^2) exp(-sqrt(5) r) + e phi(z) . phi(z')`, on standardised observations, with
+    noise; `r^2 = sum_i (z_i - z'_i)^2 / l_i^2`, and `phi` is the slope and curvature of each feature alone
+    (`kernel.main_effects`). Much of what a network's accuracy is comes from one choice at a time, and some tens of
+    observations tell that where the Matern kernel alone can still explain them by anything.
+
+    Written on LAPACK directly: a proposal may take some tens of milliseconds, on one thread, and what is computed for
+    one is kept for the next.
 
     Args:
         Z: `n x f` features, `n >= 1`.
         y: `n` observations.
-        hyperparameters: Fitted to the same observations by default; `n >= 2` then.
+        hyperparameters: Fitted to the same observations by default, without main effects; `n >= 2` then.
         feasible: An `n` mask of the rows that are to be improved on; all by default, and where none is feasible.
     """
 
@@ -125,8 +129,8 @@ class Surrogate:
         shared = covariance(Z, self._Z, self._hyperparameters).T  # in the order of memory that LAPACK solves in place
         mean: FloatArray = shared.T @ self._weights
         whitened = solve_triangular(self._factor, shared, lower=True, overwrite_b=True, check_finite=False)
-        variance = self._hyperparameters.signal - np.einsum("nm,nm->m", whitened, whitened)
-        return Projection(Z, mean, whitened, np.maximum(variance, _LEAST_VARIANCE))
+        left = variance(Z, self._hyperparameters) - np.einsum("nm,nm->m", whitened, whitened)
+        return Projection(Z, mean, whitened, np.maximum(left, _LEAST_VARIANCE))
 
     def believe(self, Z: FloatArray) -> Surrogate | Beliefs:
         """The surrogate once `p x f` pending features have come out as it predicts.
