@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 
+from tiernas.replay import Levy
 from tiernas.search import LaMctsOptimizer, Optimizer, RandomSearch, RegularizedEvolution
 from tiernas.search.compression import FEW
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
@@ -29,11 +31,11 @@ def affordable(X: IntArray) -> BoolArray:
     return mask
 
 
-def best_of(optimizer: Optimizer, trials: int, batch: int) -> float:
+def best_of(optimizer: Optimizer, trials: int, batch: int, value: Callable[[IntArray], FloatArray] = accuracy) -> float:
     best = -np.inf
     for _ in range(trials // batch):
         X = optimizer.ask(batch)
-        y = accuracy(X)
+        y = value(X)
         optimizer.tell(X, y)
         best = max(best, float(y.max()))
     return best
@@ -46,6 +48,13 @@ def test_finds_more_than_random_search_and_evolution() -> None:
     }
     assert found[LaMctsOptimizer] > found[RegularizedEvolution]
     assert found[LaMctsOptimizer] > found[RandomSearch]
+
+
+def test_twenty_dimensions_of_many_levels_are_learned_from_tens_of_rows() -> None:
+    """Without main effects the first proposals go to corners of the space, and random search is ahead."""
+    levy = Levy(20)
+    found = [best_of(kind(levy.levels, seed=0), 64, 8, levy.value) for kind in (RandomSearch, LaMctsOptimizer)]
+    assert found[1] > 0.5 * found[0]  # both are below zero
 
 
 def test_history_beyond_what_one_model_takes() -> None:

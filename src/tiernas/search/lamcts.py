@@ -11,7 +11,7 @@ import numpy as np
 from tiernas.search.candidates import CLIMBERS, climb, gather_candidates
 from tiernas.search.compression import FEW, compress
 from tiernas.search.lattice import FloatArray, IntArray
-from tiernas.search.learned import Learned, Learner
+from tiernas.search.learned import MANY_PENDING, Learned, Learner
 from tiernas.search.optimizer import Optimizer, Problem, check_initial
 from tiernas.search.partition import Region
 from tiernas.search.pool import Pool
@@ -22,10 +22,6 @@ _NOISE_MARGIN = 2.0
 """Half of the proposals look for any improvement, half for one of so many standard deviations of the observations or,
 once it is known, of their noise, whichever is more: these go where less is known, and a search on the way to a local
 optimum has others that are not. With noise, nearly all that is near the best looks like an improvement."""
-
-_MANY_PENDING = 64
-"""From so many on a climb is short: what is believed of all of them is the cost of it, and hundreds of workers would
-wait for each other's proposals."""
 
 
 class LaMctsOptimizer(Optimizer):
@@ -99,7 +95,7 @@ class LaMctsOptimizer(Optimizer):
                 promise[hopeful] = beliefs.promise(at.part(hopeful), margin)
             return promise
 
-        hurry = len(pending) >= _MANY_PENDING
+        hurry = len(pending) >= MANY_PENDING  # what is believed of all of them is the cost of a climb
         return climb(rows, promise, rate, self._lattice, self._supply, rng, hurry=hurry)
 
     @staticmethod

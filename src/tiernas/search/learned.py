@@ -27,9 +27,10 @@ _GROWTH = 1.1
 """Hyper-parameters and tree are learned anew whenever the observations have grown by this factor: they change slowly,
 and learning them costs more than everything else."""
 
-_PENDING_PER_RESULT = 64
-"""A surrogate and its candidates cost as much as some proposals. With many pending rows one more result says little, so
-twice, four times ... as many results come together once so many, twice, four times ... rows are pending."""
+MANY_PENDING = 64
+"""From so many pending rows on hundreds of workers would wait for each other's proposals, so less is done for each. A
+surrogate and its candidates cost as much as some proposals, and one more result says little then: twice, four times ...
+as many results come together once so many, twice, four times ... rows are pending."""
 
 _FEWEST_STEPS = 8
 """Results come one by one until there are so many times as many as would come together."""
@@ -186,7 +187,7 @@ def last_result(n: int, pending: int) -> int:
 
     With fewer than 64 pending rows all; from then on a multiple of 2, from 128 on of 4, from 256 on of 8 ...
     """
-    step: int = 1 << (pending // _PENDING_PER_RESULT).bit_length()
+    step: int = 1 << (pending // MANY_PENDING).bit_length()
     return n if n < _FEWEST_STEPS * step else n - n % step
 
 
