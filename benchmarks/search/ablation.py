@@ -40,7 +40,7 @@ from tiernas.search import (
 from tiernas.search.kernel import Hyperparameters
 from tiernas.search.surrogate import Surrogate, fit_hyperparameters
 
-MARKS = {f"anb28-{TIGHT_US}us": (50, 100, 200), "nasbench201": (50, 100)}
+MARKS = {f"anb28-{TIGHT_US}us": (50, 100, 200), "nasbench201": (50, 100), "levy20": (50, 100)}
 WORKERS = 8
 WHOLE = "lamcts"
 COMPARED = {
