@@ -121,7 +121,7 @@ def test_chaos(tmp_path: Path, latency_table: Path, monkeypatch: pytest.MonkeyPa
 
     command_line = CommandLine(stormy)
     storm = Storm(command_line, seed=0)
-    for _ in range(5):
+    for _ in range(3):
         storm.kill_server()
     hangs = tmp_path / "hangs"
     hangs.touch()
