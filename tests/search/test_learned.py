@@ -3,17 +3,7 @@ import pytest
 
 from tiernas.search import LaMctsOptimizer
 from tiernas.search.lattice import FloatArray, IntArray
-from tiernas.search.learned import choose_rows, last_learning, last_result
-
-LINE = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0])[:, None]
-
-
-def test_a_long_history_is_held_by_its_best_its_nearest_and_a_spread() -> None:
-    # Best first: 1.0, 0.9, 0.8, 0.7, 0.6 ... Four of eight are the best, two lie nearest to 0.12, and of the other
-    # four, 0.6, 0.4, 0.3 and 0.0, the first and the last.
-    order = np.arange(9, -1, -1)
-    np.testing.assert_array_equal(choose_rows(LINE, order, np.array([0.12]), 8), [0, 1, 2, 5, 6, 7, 8, 9])
-    np.testing.assert_array_equal(choose_rows(LINE, order, np.array([0.12]), 10), np.arange(10))
+from tiernas.search.learned import last_learning, last_result
 
 
 def test_slow_learning_follows_a_geometric_schedule() -> None:

@@ -38,6 +38,15 @@ def test_the_decision_is_that_of_the_library() -> None:
     assert 0 < places.sum() < 500
 
 
+def test_a_boundary_of_many_rows_is_learned_from_some_and_holds_for_all() -> None:
+    Z = np.random.default_rng(1).random((2000, 2))
+    y = Z.sum(axis=1)
+    boundary = learn_boundary(Z, y)
+    assert boundary is not None
+    assert boundary.classifier.shape_fit_[0] == 512
+    assert np.mean(boundary.is_better(Z) == (y > np.median(y))) > 0.97
+
+
 def test_tree_of_ten_rows() -> None:
     root = Region(LINE, VALUES, leaf_size=5)
     assert root.mean == 8.0

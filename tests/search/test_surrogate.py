@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import check_grad
 
 from tiernas.search.hyperparameters import JITTER, _Posterior, fit
-from tiernas.search.kernel import Hyperparameters, covariance, main_effects, matern, variance
+from tiernas.search.kernel import Hyperparameters, Inputs, covariance, main_effects, matern, variance
 from tiernas.search.surrogate import Surrogate, fit_hyperparameters
 
 
@@ -26,7 +26,8 @@ def test_matern_by_hand() -> None:
 def test_covariance_scales_each_feature() -> None:
     scaled = Hyperparameters(np.array([2.0, 1.0]), signal=3.0, noise=0.1)
     here, there = np.array([[0.0, 0.0]]), np.array([[2.0, 0.0], [0.0, 1.0]])
-    np.testing.assert_allclose(covariance(here, there, scaled), 3.0 * matern(np.array([[1.0, 1.0]])))
+    K = covariance(Inputs.of(here, scaled), Inputs.of(there, scaled), scaled)
+    np.testing.assert_allclose(K, 3.0 * matern(np.array([[1.0, 1.0]])))
 
 
 def test_main_effects_are_orthonormal_and_have_variance_1_together() -> None:
@@ -41,7 +42,8 @@ def test_variance_is_the_diagonal_of_the_covariance() -> None:
     Z = np.random.default_rng(0).random((7, 3))
     for effects in (0.0, 0.8):
         known = Hyperparameters(np.full(3, 0.7), signal=1.5, noise=0.01, effects=effects)
-        np.testing.assert_allclose(variance(Z, known), np.diag(covariance(Z, Z, known)))
+        inputs = Inputs.of(Z, known)
+        np.testing.assert_allclose(variance(inputs, known), np.diag(covariance(inputs, inputs, known)))
 
 
 @pytest.mark.parametrize("effects", [False, True])
@@ -64,19 +66,28 @@ def test_fit_finds_the_feature_that_matters_and_the_noise() -> None:
     assert found.noise == pytest.approx(0.01 / y.var(), rel=0.5)
 
 
-def test_main_effects_are_learned_from_fewer_rows_than_features() -> None:
-    """A bowl in 20 dimensions, from 30 rows: slopes and curvatures are enough for it."""
+def test_main_effects_are_learned_from_twice_as_many_rows_as_features() -> None:
+    """A bowl in 20 dimensions, from 40 rows: slopes and curvatures are enough for it."""
 
     def bowl(Z: np.ndarray) -> np.ndarray:
         height: np.ndarray = -((Z - 0.6) ** 2).sum(axis=1)
         return height
 
     rng = np.random.default_rng(2)
-    Z, fresh = rng.random((30, 20)), rng.random((300, 20))
+    Z, fresh = rng.random((40, 20)), rng.random((300, 20))
     plain, effects = (fit_hyperparameters(Z, bowl(Z), effects=effects) for effects in (False, True))
     assert plain.effects == 0.0
     errors = [np.std(bowl(fresh) - Surrogate(Z, bowl(Z), known).predict(fresh)[0]) for known in (plain, effects)]
     assert errors[1] < 0.7 * errors[0]
+
+
+def test_main_effects_are_left_out_where_nothing_speaks_for_them() -> None:
+    """What one feature does here depends on the other: on average over it, nothing."""
+    Z = np.random.default_rng(3).random((60, 4))
+    y = np.sin(9.0 * Z[:, 0]) * np.cos(7.0 * Z[:, 1])
+    plain, effects = (fit_hyperparameters(Z, y, effects=effects) for effects in (False, True))
+    assert effects.effects == 0.0
+    np.testing.assert_array_equal(effects.length_scales, plain.length_scales)
 
 
 def test_posterior_is_close_where_observed_and_unsure_far_away() -> None:
@@ -106,9 +117,10 @@ def test_beliefs_equal_a_process_told_its_own_predictions() -> None:
     y = smooth(Z)
     surrogate = Surrogate(Z, y, known)
     at = surrogate.project(fresh)
-    K = covariance(np.vstack([Z, pending]), np.vstack([Z, pending]), known) + (0.01 + JITTER) * np.eye(25)
-    k = covariance(np.vstack([Z, pending]), fresh, known)
-    expected = variance(fresh, known) - np.einsum("nm,nm->m", k, np.linalg.solve(K, k))
+    both, there = Inputs.of(np.vstack([Z, pending]), known), Inputs.of(fresh, known)
+    K = covariance(both, both, known) + (0.01 + JITTER) * np.eye(25)
+    k = covariance(both, there, known)
+    expected = variance(there, known) - np.einsum("nm,nm->m", k, np.linalg.solve(K, k))
     np.testing.assert_allclose(surrogate.believe(pending).see(at).variance, expected, atol=1e-6)
     told = Surrogate(Z, y, known).scale.apply(np.concatenate([y, surrogate.predict(pending)[0]]))
     np.testing.assert_allclose(k.T @ np.linalg.solve(K, told), at.mean, atol=1e-6)

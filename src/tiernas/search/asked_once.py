@@ -27,8 +27,10 @@ class AskedOnce:
     def __call__(self, rows: NDArray[Any]) -> BoolArray:
         """Maps `n x k` rows to an `n` bool mask."""
         keys = row_keys(rows)
-        missing = [i for i, key in enumerate(keys) if key not in self._answers]
-        if missing:
-            answers = self._ask(rows[missing]).tolist()
-            self._answers.update(zip((keys[i] for i in missing), answers, strict=True))
-        return np.array([self._answers[key] for key in keys], dtype=np.bool_)
+        answers = list(map(self._answers.get, keys))
+        if None in answers:
+            missing = [i for i, answer in enumerate(answers) if answer is None]
+            asked = self._ask(rows[missing]).tolist()
+            self._answers.update(zip((keys[i] for i in missing), asked, strict=True))
+            answers = list(map(self._answers.get, keys))
+        return np.array(answers, dtype=np.bool_)

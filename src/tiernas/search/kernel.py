@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiernas.search.lattice import FloatArray
+from tiernas.search.lattice import BoolArray, FloatArray, IntArray
 
 _ROOT_5 = 5.0**0.5
 
@@ -64,18 +64,43 @@ def main_effects(Z: FloatArray) -> FloatArray:
     return scaled
 
 
-def covariance(Z: FloatArray, other: FloatArray, hyperparameters: Hyperparameters) -> FloatArray:
-    """Covariance (`n x m`) of the function at features `n x f` and `m x f`, without noise."""
-    scales = hyperparameters.length_scales
-    K = hyperparameters.signal * matern(distances(Z / scales, other / scales))
-    if hyperparameters.effects:
-        K += hyperparameters.effects * main_effects(Z) @ main_effects(other).T
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Rows as the kernel sees them: what is computed of each alone, and once.
+
+    Attributes:
+        scaled: `n x f` features divided by their length scales.
+        effects: `n x 2f`, what their main effects are linear in; None without them.
+    """
+
+    scaled: FloatArray
+    effects: FloatArray | None
+
+    @classmethod
+    def of(cls, Z: FloatArray, hyperparameters: Hyperparameters) -> Inputs:
+        """Those of `n x f` features."""
+        return cls(Z / hyperparameters.length_scales, main_effects(Z) if hyperparameters.effects else None)
+
+    def __len__(self) -> int:
+        return len(self.scaled)
+
+    def part(self, rows: IntArray | BoolArray) -> Inputs:
+        """Some of the rows, by index or mask."""
+        return Inputs(self.scaled[rows], None if self.effects is None else self.effects[rows])
+
+
+def covariance(a: Inputs, b: Inputs, hyperparameters: Hyperparameters) -> FloatArray:
+    """Covariance (`n x m`) of the function at `n` and `m` rows, without noise."""
+    K = matern(distances(a.scaled, b.scaled))
+    K *= hyperparameters.signal
+    if a.effects is not None and b.effects is not None:
+        K += hyperparameters.effects * a.effects @ b.effects.T
     return K
 
 
-def variance(Z: FloatArray, hyperparameters: Hyperparameters) -> FloatArray:
-    """Variance (`n`) of the function at `n x f` features, before anything is observed and without noise."""
-    if not hyperparameters.effects:
-        return np.full(len(Z), hyperparameters.signal)
-    spread: FloatArray = hyperparameters.signal + hyperparameters.effects * (main_effects(Z) ** 2).sum(axis=1)
+def variance(at: Inputs, hyperparameters: Hyperparameters) -> FloatArray:
+    """Variance (`n`) of the function at `n` rows, before anything is observed and without noise."""
+    if at.effects is None:
+        return np.full(len(at), hyperparameters.signal)
+    spread: FloatArray = hyperparameters.signal + hyperparameters.effects * (at.effects**2).sum(axis=1)
     return spread

@@ -15,6 +15,7 @@ from tiernas.search.history import History
 from tiernas.search.kernel import Hyperparameters
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray, Lattice
 from tiernas.search.partition import Region
+from tiernas.search.representatives import best_and_near, half_best
 from tiernas.search.supply import Supply
 from tiernas.search.surrogate import Surrogate, fit_hyperparameters
 
@@ -103,7 +104,7 @@ class Learned:
         if len(self.X) <= MODEL_ROWS:
             return np.arange(len(self.X), dtype=np.int64)
         inside = self._order[np.isin(self._order, region.members)]
-        return choose_rows(self.Z, self._order, self.Z[inside[:_CENTRE]].mean(axis=0), MODEL_ROWS)
+        return best_and_near(self.Z, self._order, self.Z[inside[:_CENTRE]].mean(axis=0), MODEL_ROWS)
 
 
 class Learner:
@@ -119,7 +120,7 @@ class Learner:
         leaf_size: The most observed rows a region may have without being divided; None leaves the space whole.
         seed: Of what is random.
         see: How observations are seen: maps `n` values to `n` in the same order; as they are by default.
-        effects: Whether surrogates have main effects.
+        effects: Whether surrogates have main effects where the observations speak for them.
     """
 
     def __init__(
@@ -167,7 +168,7 @@ class Learner:
         n = last_learning(len(told))
         if self._slow is None or not np.array_equal(self._slow.y, told[:n]):
             y = self._see(told[:n])
-            rows = _to_fit(y)
+            rows = half_best(y, _FIT_ROWS)
             hyperparameters = fit_hyperparameters(Z[rows], y[rows], effects=self._effects)
             surrogate = Surrogate(Z[rows], y[rows], hyperparameters, feasible[rows])
             best = np.argsort(-y, kind="stable")
@@ -197,36 +198,3 @@ def last_learning(n: int) -> int:
     while (following := math.ceil(last * _GROWTH)) <= n:
         last = following
     return last
-
-
-def choose_rows(Z: FloatArray, order: IntArray, centre: FloatArray, limit: int) -> IntArray:
-    """Chooses what a model of a long history holds.
-
-    Half are the best rows, which the proposals will be near to; a quarter those nearest to a centre; the rest is spread
-    evenly over the order, so that the model knows of the poor parts that they are poor, not that they are unknown.
-
-    Args:
-        Z: `n x f` features.
-        order: `n` indices, the best row first.
-        centre: `f` features.
-        limit: How many rows to choose; all if there are no more.
-
-    Returns:
-        The chosen indices, increasing.
-    """
-    best, rest = np.split(order, [limit // 2])
-    near = np.argsort(((Z[rest] - centre) ** 2).sum(axis=1), kind="stable")
-    nearest, rest = rest[near[: limit // 4]], rest[np.sort(near[limit // 4 :])]
-    return np.sort(np.concatenate([best, nearest, _spread(rest, limit - len(best) - len(nearest))]))
-
-
-def _spread(order: IntArray, n: int) -> IntArray:
-    """`n` of the indices or all of them, evenly spread."""
-    return order[np.linspace(0, len(order) - 1, min(n, len(order))).round().astype(np.int64)]
-
-
-def _to_fit(y: FloatArray) -> IntArray:
-    """Up to `_FIT_ROWS` indices: half of them the best, and an even choice among the rest in order of value."""
-    order = np.argsort(-y, kind="stable")
-    best, rest = np.split(order, [_FIT_ROWS // 2])
-    return np.sort(np.concatenate([best, _spread(rest, _FIT_ROWS - len(best))]))

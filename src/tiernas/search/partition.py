@@ -11,6 +11,10 @@ from sklearn.svm import SVC
 from tiernas.search.asked_once import AskedOnce
 from tiernas.search.kernel import distances
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
+from tiernas.search.representatives import of_all_values
+
+_BOUNDARY_ROWS = 512
+"""The most rows that a boundary is learned from: an SVM costs the square of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +115,13 @@ def learn_boundary(Z: FloatArray, y: FloatArray) -> Boundary | None:
 
     Args:
         Z: `n x f` features.
-        y: `n` observations.
+        y: `n` observations; of more than 512, as many that are spread over their order.
 
     Returns:
         The boundary, or None if the observations or the features are all equal.
     """
+    rows = of_all_values(y, _BOUNDARY_ROWS)
+    Z, y = Z[rows], y[rows]
     if len(y) == 0 or np.ptp(y) == 0 or np.ptp(Z, axis=0).max() == 0:
         return None
     better = y > np.median(y)

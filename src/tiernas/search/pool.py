@@ -9,7 +9,7 @@ import numpy as np
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
 from tiernas.search.surrogate import Beliefs, Surrogate
 
-_CHUNK = 64
+_CHUNK = 32
 
 
 class Pool:

@@ -10,7 +10,7 @@ from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
 
 from tiernas.search.acquisition import log_expected_improvement
 from tiernas.search.hyperparameters import JITTER, fit
-from tiernas.search.kernel import Hyperparameters, covariance, variance
+from tiernas.search.kernel import Hyperparameters, Inputs, covariance, variance
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
 
 _BLOCK = 64
@@ -52,20 +52,20 @@ class Projection:
     """What a surrogate knows of `m` rows.
 
     Attributes:
-        Z: Their `m x f` features.
+        inputs: They as the kernel sees them.
         mean: `m` posterior means, standardised.
         whitened: `n x m`; the product of two columns is the covariance that what is known explains.
         variance: `m` posterior variances, without noise, standardised.
     """
 
-    Z: FloatArray
+    inputs: Inputs
     mean: FloatArray
     whitened: FloatArray
     variance: FloatArray
 
     def part(self, rows: IntArray | BoolArray) -> Projection:
         """Some of the rows, by index or mask."""
-        return Projection(self.Z[rows], self.mean[rows], self.whitened[:, rows], self.variance[rows])
+        return Projection(self.inputs.part(rows), self.mean[rows], self.whitened[:, rows], self.variance[rows])
 
 
 class Surrogate:
@@ -95,9 +95,9 @@ class Surrogate:
     ) -> None:
         self.scale = Scale.of(y)
         standardised = self.scale.apply(y)
-        self._Z = Z
         self._hyperparameters = hyperparameters or fit(Z, standardised)
-        K = covariance(Z, Z, self._hyperparameters)
+        self._observed = Inputs.of(Z, self._hyperparameters)
+        K = covariance(self._observed, self._observed, self._hyperparameters)
         noise = self._hyperparameters.noise + JITTER
         K[np.diag_indices(len(K))] += noise
         self._factor = cholesky(K, lower=True, overwrite_a=True, check_finite=False)
@@ -126,11 +126,14 @@ class Surrogate:
 
     def project(self, Z: FloatArray) -> Projection:
         """The posterior at each of `m x f` features."""
-        shared = covariance(Z, self._Z, self._hyperparameters).T  # in the order of memory that LAPACK solves in place
+        inputs = Inputs.of(Z, self._hyperparameters)
+        shared = covariance(
+            inputs, self._observed, self._hyperparameters
+        ).T  # in the order of memory that LAPACK solves in place
         mean: FloatArray = shared.T @ self._weights
         whitened = solve_triangular(self._factor, shared, lower=True, overwrite_b=True, check_finite=False)
-        left = variance(Z, self._hyperparameters) - np.einsum("nm,nm->m", whitened, whitened)
-        return Projection(Z, mean, whitened, np.maximum(left, _LEAST_VARIANCE))
+        left = variance(inputs, self._hyperparameters) - np.einsum("nm,nm->m", whitened, whitened)
+        return Projection(inputs, mean, whitened, np.maximum(left, _LEAST_VARIANCE))
 
     def believe(self, Z: FloatArray) -> Surrogate | Beliefs:
         """The surrogate once `p x f` pending features have come out as it predicts.
@@ -158,7 +161,9 @@ class Surrogate:
 
     def posterior_covariance(self, a: Projection, b: Projection) -> FloatArray:
         """Covariance (`m x k`) of the function at rows that the same observations explain."""
-        return covariance(a.Z, b.Z, self._hyperparameters) - a.whitened.T @ b.whitened
+        K = covariance(a.inputs, b.inputs, self._hyperparameters)
+        K -= a.whitened.T @ b.whitened
+        return K
 
     @property
     def noise(self) -> float:
@@ -193,7 +198,7 @@ class Beliefs:
         shared = self._surrogate.posterior_covariance(at, self._pending).T
         explained = solve_triangular(self._factor, shared, lower=True, overwrite_b=True, check_finite=False)
         variance = np.maximum(at.variance - np.einsum("pm,pm->m", explained, explained), _LEAST_VARIANCE)
-        return Projection(at.Z, at.mean, np.concatenate([at.whitened, explained]), variance)
+        return Projection(at.inputs, at.mean, np.concatenate([at.whitened, explained]), variance)
 
     def promise(self, at: Projection, margin: float = 0.0) -> FloatArray:
         """As `Surrogate.promise`, of rows as the surrogate projected them."""
