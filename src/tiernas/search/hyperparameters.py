@@ -28,9 +28,8 @@ _EFFECTS_PRIOR = (math.log(0.02), 3.0)
 """Mean and standard deviation of the logarithm: few main effects, or many where the observations say so."""
 
 _EFFECTS_EVIDENCE = 3.0
-"""What main effects must add to the logarithm of the posterior density to be taken, `e^3 = 20` to one. Without them
-networks of the tables are found somewhat earlier; on test functions in 20 dimensions they add 10 and more before the
-50th observation (docs/search.md)."""
+"""What main effects must add to the logarithm of the posterior density to be taken, `e^3 = 20` to one. Most searches of
+the tables of networks never get there, those of test functions in 20 dimensions soon do (docs/search.md)."""
 
 _BOUNDS = {"length_scale": (-6.0, 8.0), "signal": (-12.0, 4.0), "noise": (-12.0, 1.0), "effects": (-12.0, 4.0)}
 """Of the logarithms: far outside what the priors allow, so that no step of the fit overflows."""

@@ -38,9 +38,9 @@ class LaMctsOptimizer(Optimizer):
        (`candidates.py`). So the tree adds candidates and takes none away: where it is wrong it does no harm.
     4. A Gaussian process, with main effects where the observations speak for them, takes its predictions of pending
        rows for observed and rates the candidates by expected improvement, over the best or over somewhat more; from
-       the most promising ones it is climbed to the proposal (`surrogate.py`, `acquisition.py`). Of
-       observations far below the others it learns that they are low, not how low (`compression.py`). Of a long history
-       it holds the best rows and those around the leaf.
+       the most promising ones it is climbed to the proposal (`surrogate.py`, `acquisition.py`). Of observations far
+       below the others it learns that they are low, not how low (`compression.py`). Of a long history it holds the
+       best rows and those around the leaf.
 
     The first rows are random.
 

@@ -43,7 +43,7 @@ class Scale:
 
 
 def fit_hyperparameters(Z: FloatArray, y: FloatArray, *, effects: bool = False) -> Hyperparameters:
-    """Fits to `n x f` features and `n` observations in their own unit, with or without main effects."""
+    """Fits to `n x f` features and `n` observations in their own unit; see `hyperparameters.fit` for the rest."""
     return fit(Z, Scale.of(y).apply(y), effects=effects)
 
 
@@ -127,9 +127,8 @@ class Surrogate:
     def project(self, Z: FloatArray) -> Projection:
         """The posterior at each of `m x f` features."""
         inputs = Inputs.of(Z, self._hyperparameters)
-        shared = covariance(
-            inputs, self._observed, self._hyperparameters
-        ).T  # in the order of memory that LAPACK solves in place
+        # transposed: in the order of memory that LAPACK solves in place
+        shared = covariance(inputs, self._observed, self._hyperparameters).T
         mean: FloatArray = shared.T @ self._weights
         whitened = solve_triangular(self._factor, shared, lower=True, overwrite_b=True, check_finite=False)
         left = variance(inputs, self._hyperparameters) - np.einsum("nm,nm->m", whitened, whitened)
