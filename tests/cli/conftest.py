@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -10,8 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from filelock import FileLock
+
+from tiernas.latency import LatencyTable
+from tiernas.spaces import get_space
+from tiernas.tiers import sample_pools, tiers_between
 
 TINY = """
 [study]
@@ -30,7 +36,7 @@ epochs = 2
 table = "{table}"
 
 [tiers]
-edges = [0.1, 0.4, 0.8]
+edges = TWO_TIERS
 pool = 1024
 
 [search]
@@ -93,11 +99,22 @@ def latency_table(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> P
     return table
 
 
+@functools.cache
+def tier_edges(latency_table: Path) -> list[float]:
+    """Edges of two tiers, in ms, of networks that are trained within seconds, however fast the machine is."""
+    pools = sample_pools(get_space("gpunet-small"), LatencyTable.load(latency_table), tiers_between([0.0, 1e6]), 1024)
+    (pool,) = pools.values()
+    first, second = np.quantile(pool.latency_ms, [0.03, 0.12])
+    return [round(float(edge), 3) for edge in (pool.latency_ms[0] / 2, first, second)]
+
+
 def write_tiny(folder: Path, latency_table: Path, *, changes: Sequence[tuple[str, str]] = ()) -> Path:
-    """Writes a configuration whose results all go into a folder."""
+    """Writes a configuration whose results all go into a folder; TWO_TIERS and ONE_TIER stand for the edges."""
+    edges = tier_edges(latency_table)
     text = TINY.format(output=folder / "run", models=folder / "models", table=latency_table)
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
+    text = text.replace("TWO_TIERS", str(edges)).replace("ONE_TIER", str(edges[:2]))
     (folder / "tiny.toml").write_text(text)
     return folder / "tiny.toml"

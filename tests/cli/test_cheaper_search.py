@@ -13,7 +13,7 @@ CHEAP = [
     ("epochs = 2", "epochs = 3"),
     ("pool = 1024", "pool = 1024\n[search.screen]\nepochs = [1, 2]\nkeep = 0.5\naudit = 4"),
     ("trainings = 4\npending = 1", 'trainings = 8\norder = "asynchronous"'),
-    ("[0.1, 0.4, 0.8]", "[0.1, 0.4]"),
+    ("TWO_TIERS", "ONE_TIER"),
     ("repeats = 0", "repeats = 1\nrepeat_best = 8"),
 ]
 
@@ -87,7 +87,7 @@ def test_another_search_knows_all_of_it_and_trains_none_of_it_again(
     limit_ms = (slow_ms + slowest_ms) / 2  # the tier is without the slowest of them, however fast the machine is
     more = [
         ("trainings = 4\npending = 1", f'trainings = 1\nreuse = ["{first}"]'),
-        ("[0.1, 0.4, 0.8]", f"[0.1, {limit_ms!r}]"),
+        ("TWO_TIERS", f"[0.01, {limit_ms!r}]"),
     ]
     write_tiny(tmp_path, latency_table, changes=[*more, ("epochs = 2", "epochs = 3")])
     command_line = CommandLine(tmp_path)

@@ -19,7 +19,7 @@ from tests.cli.conftest import CommandLine, write_tiny
 from tiernas.ledger import Candidate, Ledger, Outcome, Purpose, State
 
 CHAOS = [
-    ("[0.1, 0.4, 0.8]", "[0.1, 0.4]"),
+    ("TWO_TIERS", "ONE_TIER"),
     ("epochs = 2", "epochs = 8"),
     ("epochs = 3", "epochs = 9"),
     ("trainings = 4", "trainings = 8"),

@@ -21,6 +21,7 @@ SMALLER = {
         "search.trainings=2",
         "recipe.epochs=1",
         "finalists.epochs=1",
+        "finalists.per_tier=1",
         "finalists.measure_seconds=0.5",
         "tiers.pool=1024",
         "data.train_limit=200",
