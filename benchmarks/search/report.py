@@ -4,8 +4,10 @@ From the root of the repository, in some seconds:
 
     python benchmarks/search/report.py                                       # of compare.py as it is
     python benchmarks/search/report.py --workers 300 --evaluations 3000      # of the same with these options
+    python benchmarks/search/report.py --task nasbench201 ackley20 --evaluations 60 --name early     # of short ones
 
-Writes, into results/, with the number of workers in the name: `compare-8w.md`, tables of mean regret with its 95 %
+Runs that wanted more trainings count too, as far as they are asked for. Writes, into results/, with the number of
+workers or the given name in the names: `compare-8w.md`, tables of mean regret with its 95 %
 interval over seeds, and of how the reference differs from each other optimizer, seed by seed; `compare-8w.json`, the
 same as figures; and for every task `compare-8w-<task>.png`, mean regret by number of trainings.
 """
@@ -97,18 +99,20 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--evaluations", type=int, default=300)
     parser.add_argument("--reference", choices=OPTIMIZERS, default="lamcts")
+    parser.add_argument("--task", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--name", help="in the names of what is written [default: the number of workers, such as 8w]")
     args = parser.parse_args()
     with clear_errors():
-        report(args.results, args.workers, args.evaluations, args.reference)
+        name = f"compare-{args.name or f'{args.workers}w'}"
+        report(args.results, name, args.task, args.workers, args.evaluations, args.reference)
 
 
-def report(results: Path, workers: int, evaluations: int, reference: str) -> None:
-    """Writes everything there is to say of so many workers and trainings."""
-    name = f"compare-{workers}w"
+def report(results: Path, name: str, tasks: Sequence[str], workers: int, evaluations: int, reference: str) -> None:
+    """Writes everything there is to say of tasks with so many workers and trainings."""
     cells: list[Cell] = []
     sections: list[str] = []
     for noise in noises(results, workers):
-        for task in TASKS:
+        for task in tasks:
             files = {o: RunFile(results, task, o, workers, noise) for o in OPTIMIZERS}
             runs = {o: own for o, file in files.items() if (own := file.read(evaluations))}
             if not runs:
