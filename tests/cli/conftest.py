@@ -17,7 +17,6 @@ from filelock import FileLock
 
 from tiernas.latency import LatencyTable
 from tiernas.spaces import get_space
-from tiernas.tiers import sample_pools, tiers_between
 
 TINY = """
 [study]
@@ -105,14 +104,16 @@ def tier_edges(latency_table: Path) -> list[float]:
 
     They are wide: beside other work networks measure twice as long as estimated, and some must measure inside.
     """
-    pools = sample_pools(get_space("gpunet-small"), LatencyTable.load(latency_table), tiers_between([0.0, 1e6]), 1024)
-    (pool,) = pools.values()
-    first, second = np.quantile(pool.latency_ms, [0.05, 0.2])
-    return [round(float(edge), 3) for edge in (pool.latency_ms[0] / 2, first, second)]
+    latency_ms = LatencyTable.load(latency_table).estimate(get_space("gpunet-small").sample(1024, 0))
+    first, second = np.quantile(latency_ms, [0.05, 0.2])
+    return [round(float(edge), 3) for edge in (latency_ms.min() / 2, first, second)]
 
 
 def write_tiny(folder: Path, latency_table: Path, *, changes: Sequence[tuple[str, str]] = ()) -> Path:
-    """Writes a configuration whose results all go into a folder; TWO_TIERS, or ONE_TIER as wide, stand for edges."""
+    """Writes a configuration whose results all go into a folder.
+
+    In it and in the changes TWO_TIERS stands for the edges of two tiers, ONE_TIER for those of one that spans both.
+    """
     edges = tier_edges(latency_table)
     text = TINY.format(output=folder / "run", models=folder / "models", table=latency_table)
     for old, new in changes:

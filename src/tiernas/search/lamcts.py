@@ -35,7 +35,7 @@ class LaMctsOptimizer(Optimizer):
        `c` is `exploration` times the range of the observations, pending rows count as visits
        (`selection.py`).
     3. Candidates are mutations of the best rows of all and of the best rows of the leaf, and rows from anywhere
-       (`candidates.py`). So the tree adds candidates and takes none away: where it is wrong it does no harm.
+       (`candidates.py`). So the tree adds candidates and takes none away: where it is wrong it costs little.
     4. A Gaussian process, with main effects where the observations speak for them, takes its predictions of pending
        rows for observed and rates the candidates by expected improvement, over the best or over somewhat more; from
        the most promising ones it is climbed to the proposal (`surrogate.py`, `acquisition.py`). Of observations far
