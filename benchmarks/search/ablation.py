@@ -40,7 +40,7 @@ from tiernas.search import (
 from tiernas.search.kernel import Hyperparameters
 from tiernas.search.surrogate import Surrogate, fit_hyperparameters
 
-MARKS = {f"anb28-{TIGHT_US}us": (50, 100, 200), "nasbench201": (50, 100), "levy20": (50, 100)}
+MARKS = {f"anb28-{TIGHT_US}us": (50, 100, 200), "nasbench201": (50, 100), "levy20": (50, 100), "ackley20": (50, 100)}
 WORKERS = 8
 WHOLE = "lamcts"
 COMPARED = {
@@ -105,6 +105,7 @@ VARIANTS = {
     "ordinal": Variant("every dimension coded as ordered", categorical=False),
     "generations": Variant("8 proposals at once, all told before the next", generations=True),
     "20-initial": Variant("20 random rows first, not 10", options={"n_initial": 20}),
+    "leaf-20": Variant("a region is divided from 21 rows on, not from 51", options={"leaf_size": 20}),
 }
 
 

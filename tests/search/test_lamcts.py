@@ -76,6 +76,20 @@ def test_without_a_partition_and_with_a_short_or_long_history() -> None:
         assert affordable(optimizer.ask(3)).all()
 
 
+def test_the_partition_changes_nothing_until_there_are_rows_enough_for_two_regions() -> None:
+    X = np.random.default_rng(3).integers(0, LEVELS, size=(51, len(LEVELS)))
+    y = accuracy(X)
+
+    def proposes(n: int, leaf_size: int | None) -> list[list[int]]:
+        optimizer = LaMctsOptimizer(LEVELS, feasible=affordable, leaf_size=leaf_size)
+        optimizer.tell(X[:n], y[:n])
+        rows: list[list[int]] = optimizer.ask(8).tolist()
+        return rows
+
+    assert proposes(50, 50) == proposes(50, None)
+    assert proposes(51, 50) != proposes(51, None)
+
+
 def test_noise_makes_the_bold_bolder_once_it_is_known() -> None:
     """Two deviations of a noise of variance 0.04 are 0.4; without noise the margin is 0.2."""
     margin = LaMctsOptimizer._margin

@@ -50,6 +50,7 @@ class LaMctsOptimizer(Optimizer):
     Args:
         n_initial: Proposals are random until so many rows with a value were told.
         leaf_size: The most observed rows a region may have without being divided; None does without a partition.
+            A boundary that is learned from fewer than 50 rows costs more than it guides (docs/search.md).
         exploration: The exploration constant as a part of the range of all observations.
 
     The other arguments are those of `Optimizer`.
@@ -60,7 +61,7 @@ class LaMctsOptimizer(Optimizer):
         levels: Sequence[int],
         *,
         n_initial: int = 10,
-        leaf_size: int | None = 20,
+        leaf_size: int | None = 50,
         exploration: float = 0.1,
         **problem: Unpack[Problem],
     ) -> None:
