@@ -26,7 +26,9 @@ output = "{output}"
 
 [data]
 kind = "digits"
-train_limit = 200
+train_limit = 100
+validation_fraction = 0.05
+test_fraction = 0.05
 
 [recipe]
 epochs = 2

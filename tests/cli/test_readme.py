@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import CommandLine
+from tests.cli.conftest import CommandLine, tier_edges
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -17,14 +17,15 @@ COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re
 TIERNAS = [command.removeprefix(".venv/bin/") for command in COMMANDS if "tiernas " in command.split("#")[0]]
 SMALLER = {
     "search": [
-        "tiers.edges=[0.01, 50]",  # a machine with other work measures several times as long; a finalist it must find
-        "search.trainings=2",
+        "search.trainings=4",
         "recipe.epochs=1",
         "finalists.epochs=1",
         "finalists.per_tier=1",
         "finalists.measure_seconds=0.5",
         "tiers.pool=1024",
-        "data.train_limit=200",
+        "data.train_limit=100",
+        "data.validation_fraction=0.05",
+        "data.test_fraction=0.05",
     ],
     "build": ["--networks", "8"],
     "check": ["--networks", "3"],
@@ -61,8 +62,8 @@ def test_commands_run(tmp_path: Path, latency_table: Path) -> None:
     shared = ROOT.parent / "shared"
     if shared.exists():
         (tmp_path / "shared").symlink_to(shared)
-    table = f'latency.table="{latency_table}"'
-    command_line.run("search", "examples/digits.toml", *_set([*SMALLER["search"], table]))
+    small = [*SMALLER["search"], f'latency.table="{latency_table}"', f"tiers.edges={tier_edges(latency_table)[::2]}"]
+    command_line.run("search", "examples/digits.toml", *_set(small))
     (name, *_) = [entry["name"] for entry in command_line.json("table", "list")]
     ran = 0
     for command in TIERNAS:
@@ -73,7 +74,7 @@ def test_commands_run(tmp_path: Path, latency_table: Path) -> None:
             if not shared.exists():
                 continue  # the photos are not part of the repository
             if words[0] == "search":
-                words += _set([*SMALLER["search"], table])
+                words += _set(small)
         words += SMALLER.get(words[1], []) if words[0] == "latency" else []
         command_line.run(*words)
         ran += 1

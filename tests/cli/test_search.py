@@ -190,7 +190,7 @@ def test_a_diverging_training_is_a_failed_candidate_with_its_reason(tmp_path: Pa
     [
         ([("trainings = 4", "trainings = 4\ntrainigs = 5")], "unknown key search.trainigs; did you mean 'trainings'?"),
         ([("epochs = 2", "epochs = 0")], "recipe.epochs = 0"),
-        ([("epochs = 2", "epochs = 2\nbatch_size = 201")], "recipe.batch_size = 201: there are only 200"),
+        ([("epochs = 2", "epochs = 2\nbatch_size = 101")], "recipe.batch_size = 101: there are only 100"),
         ([("TWO_TIERS", "[0.4, 0.1]")], "increasing"),
         ([("TWO_TIERS", "[500, 600]")], "tier '500-600': none of"),
         ([('kind = "digits"', 'kind = "folder"\npath = "nowhere"')], "nowhere"),
@@ -209,9 +209,9 @@ def test_bad_input_is_one_message_and_leaves_nothing(
                 Image.new("RGB", (8, 8), (20 * i, 0, 0)).save(tmp_path / folder / name / f"{i}.png")
     (tmp_path / "corrupt" / "a" / "broken.png").write_bytes(b"no image")
     (tmp_path / "empty").mkdir()
-    changes = [(old, new.replace("train_limit = 200", "")) for old, new in changes]
+    changes = [(old, new.replace("train_limit = 100", "")) for old, new in changes]
     if "folder" in changes[0][1]:
-        changes.append(("train_limit = 200", ""))
+        changes.append(("train_limit = 100", ""))
     write_tiny(tmp_path, latency_table, changes=changes)
     err = CommandLine(tmp_path).run("search", "tiny.toml", exit_code=2)
     assert message in err.splitlines()[-1]
