@@ -30,6 +30,13 @@ def test_every_public_name_is_there(package: str) -> None:
 )
 def test_status_and_queries_import_nothing_slow(names: str) -> None:
     package, name = names.split()
-    code = f"from {package} import {name}; import sys; print(*sys.modules)"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert not SLOW & set(shown.split())
+    assert not SLOW & imported_by(f"from {package} import {name}")
+
+
+def test_a_worker_imports_nothing_slow_but_torch() -> None:
+    assert SLOW & imported_by("import tiernas.executors.worker") == {"torch"}
+
+
+def imported_by(code: str) -> set[str]:
+    code += "; import sys; print(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from tiernas.training.sources.source import Part, Source
 
@@ -14,6 +13,8 @@ _WHITE = 16
 
 def open_source() -> Source:
     """The digits, ink white on black; they have no splits of their own and must not be mirrored."""
+    from sklearn.datasets import load_digits  # a third of a worker's start, and decoded digits are read from the cache
+
     bunch = load_digits()
     pixels = np.round(bunch.images * (255 / _WHITE)).astype(np.uint8)
     names = [f"digit {i}" for i in range(len(pixels))]
