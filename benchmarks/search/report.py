@@ -4,7 +4,7 @@ From the root of the repository, in some seconds:
 
     python benchmarks/search/report.py                                       # of compare.py as it is
     python benchmarks/search/report.py --workers 300 --evaluations 3000      # of the same with these options
-    python benchmarks/search/report.py --task nasbench201 --evaluations 60 --name early            # of short ones
+    python benchmarks/search/report.py --task nasbench201 --evaluations 60 --name early   # of short ones
 
 Runs that wanted more trainings count too, as far as they are asked for. Writes, into results/, with the number of
 workers or the given name in the names: `compare-8w.md`, tables of mean regret with its 95 %

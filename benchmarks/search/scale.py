@@ -121,7 +121,7 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     )
     observed = sorted({row["observations"] for row in rows})
     axes.set_xticks(observed, labels=[f"{n:,}" for n in observed])
-    axes.set_xticks([], minor=True)
+    axes.minorticks_off()
     axes.grid(alpha=0.2)
     axes.legend(fontsize=9)
     figure.savefig(path, dpi=120)

@@ -80,14 +80,15 @@ def test_the_partition_changes_nothing_until_there_are_rows_enough_for_two_regio
     X = np.random.default_rng(3).integers(0, LEVELS, size=(51, len(LEVELS)))
     y = accuracy(X)
 
-    def proposes(n: int, leaf_size: int | None) -> list[list[int]]:
-        optimizer = LaMctsOptimizer(LEVELS, feasible=affordable, leaf_size=leaf_size)
-        optimizer.tell(X[:n], y[:n])
-        rows: list[list[int]] = optimizer.ask(8).tolist()
-        return rows
-
-    assert proposes(50, 50) == proposes(50, None)
-    assert proposes(51, 50) != proposes(51, None)
+    for n in (50, 51):
+        optimizers = (
+            LaMctsOptimizer(LEVELS, feasible=affordable),
+            LaMctsOptimizer(LEVELS, feasible=affordable, leaf_size=None),
+        )
+        for optimizer in optimizers:
+            optimizer.tell(X[:n], y[:n])
+        divided, undivided = (optimizer.ask(8) for optimizer in optimizers)
+        assert np.array_equal(divided, undivided) == (n == 50)
 
 
 def test_noise_makes_the_bold_bolder_once_it_is_known() -> None:

@@ -50,7 +50,7 @@ class LaMctsOptimizer(Optimizer):
     Args:
         n_initial: Proposals are random until so many rows with a value were told.
         leaf_size: The most observed rows a region may have without being divided; None does without a partition.
-            A boundary that is learned from fewer than 50 rows costs more than it guides (docs/search.md).
+            With 20 the start was worse on a test function and nothing better on networks (docs/search.md).
         exploration: The exploration constant as a part of the range of all observations.
 
     The other arguments are those of `Optimizer`.

@@ -13,7 +13,7 @@ _WHITE = 16
 
 def open_source() -> Source:
     """The digits, ink white on black; they have no splits of their own and must not be mirrored."""
-    from sklearn.datasets import load_digits  # a third of a worker's start, and decoded digits are read from the cache
+    from sklearn.datasets import load_digits  # slow, and a worker reads decoded digits from the cache
 
     bunch = load_digits()
     pixels = np.round(bunch.images * (255 / _WHITE)).astype(np.uint8)
