@@ -21,6 +21,12 @@ class NothingFoundError(TiernasError, LookupError):
     exit_code = 3
 
 
+class StoppedError(TiernasError):
+    """The user stopped the command (Ctrl-C); the message says what is kept, and the command line exits with 130."""
+
+    exit_code = 130
+
+
 class NotInstalledError(UsageError):
     """An optional dependency is missing; the message holds the command that installs it."""
 

@@ -10,7 +10,7 @@ import pytest
 from tests.minimal import write_minimal
 from typer.testing import CliRunner
 
-from tiernas.cli import app
+from tiernas.cli.commands import app
 from tiernas.errors import NothingFoundError, UsageError
 from tiernas.ledger import Ledger, Purpose, Server, State
 from tiernas.spaces import get_space

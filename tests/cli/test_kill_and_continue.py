@@ -130,7 +130,7 @@ def test_chaos(tmp_path: Path, latency_table: Path, monkeypatch: pytest.MonkeyPa
     wait_for(server, lambda: not hangs.exists() and any("time_limit" in e.get("reason", "") for e in events(stormy)))
     server.send_signal(signal.SIGTERM)  # as Ctrl-C: drains
     _, err = server.communicate(timeout=120)
-    assert server.returncode == 1
+    assert server.returncode == 130
     assert "everything is saved" in err
     assert not [c for c in rows(stormy) if c.state is State.RUNNING]
     command_line.run("search", "tiny.toml")
@@ -162,7 +162,7 @@ def test_a_second_server_on_the_same_study_is_refused(tmp_path: Path, latency_ta
         server.send_signal(signal.SIGINT)
         time.sleep(0.5)
         server.send_signal(signal.SIGINT)  # twice: stops at once
-        assert server.wait(timeout=30) == 1
+        assert server.wait(timeout=30) == 130
     finally:
         server.kill()
         server.communicate()

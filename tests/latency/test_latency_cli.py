@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tiernas.cli import app
+from tiernas.cli.commands import app
 from tiernas.errors import UsageError
 from tiernas.latency import default_path, file
 from tiernas.testing.latency import HEADER, records

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from tiernas.cli import app, main
+from tiernas.cli import main
+from tiernas.cli.commands import app
 from tiernas.engines import Fingerprint, get_engine, graph_digest
 from tiernas.engines.loads import FEWEST
 from tiernas.errors import UsageError

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from tests.study.conftest import Simulated, proposals, trainings
 
+from tiernas.errors import StoppedError
 from tiernas.executors import Event, Failed, Job
 from tiernas.ledger import Candidate, LeaseLostError, Ledger, Outcome, Purpose, Server, State
-from tiernas.study import StoppedError, serving
+from tiernas.study import serving
 
 
 class Ordered(Simulated):

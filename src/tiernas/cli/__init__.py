@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
-import typer
-
-from tiernas.cli import control, doctor, export, latency, search, status, table, tiers
-from tiernas.errors import TiernasError
-
-app = typer.Typer(
-    name="tiernas",
-    help="Finds convolutional networks that are fast on the device they will be deployed on.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode=None,
-)
-app.command("search")(search.search)
-app.command("status")(status.status)
-app.command("report")(search.report)
-app.command("tiers")(tiers.tiers)
-app.command("doctor")(doctor.doctor)
-app.add_typer(control.app, name="control")
-app.add_typer(export.app, name="export")
-app.add_typer(latency.app, name="latency")
-app.add_typer(table.app, name="table")
-
-
-@app.callback(invoke_without_command=True)
-def _main(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
-    if version:
-        from importlib.metadata import version as installed
-
-        typer.echo(installed("tiernas"))
-        raise typer.Exit
+from tiernas.errors import StoppedError, TiernasError
 
 
 def main() -> None:
-    """Runs the command line; errors of tiernas are one message on stderr and an exit code."""
+    """Runs the command line; errors of tiernas are one message on stderr and an exit code, and so is Ctrl-C.
+
+    A command that keeps something when it is stopped says what, see `tiernas.cli.stopping`.
+    """
     try:
+        from tiernas.cli.commands import app  # within reach of the handlers below: it takes a moment
+
         app()
     except TiernasError as error:
-        sys.stderr.write(f"tiernas: {error}\n")
-        sys.exit(error.exit_code)
+        _end(error)
     except SystemExit as error:
-        sys.exit(1 if error.code == 130 else error.code)  # 130: typer's own word for Ctrl-C
+        if error.code == StoppedError.exit_code:  # typer's word for Ctrl-C, without a word to the user
+            _end(StoppedError("stopped"))
+        raise
     except KeyboardInterrupt:
-        sys.stderr.write("tiernas: stopped; the same command continues\n")
-        sys.exit(1)
+        _end(StoppedError("stopped"))
+
+
+def _end(error: TiernasError) -> None:
+    if isinstance(error, StoppedError):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # once more, while threads and files are closed: without a trace
+    sys.stderr.write(f"tiernas: {error}\n")
+    sys.exit(error.exit_code)

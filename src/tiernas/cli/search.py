@@ -26,6 +26,7 @@ def search(
     """Do the whole job; continue where it stopped."""
     log_to_stderr()
     from tiernas.cli.progress import watching
+    from tiernas.cli.stopping import keeping
     from tiernas.cli.table import show_entries
     from tiernas.config import load_config
     from tiernas.job import run_search
@@ -33,7 +34,7 @@ def search(
 
     on_ray = () if address is None else ("workers.executor=ray", f"workers.address='{address}'")
     loaded = load_config(config, (*(set_ or ()), *on_ray))
-    with watching() as (stop, watch):
+    with keeping("the same command continues"), watching() as (stop, watch):
         entries = run_search(loaded, stop=stop, watch=watch)
     plots = write_report(loaded)
     if json:

@@ -4,7 +4,6 @@ from .heartbeat import Heartbeat, serving
 from .proposals import Proposals
 from .repeats import repeat_best
 from .reuse import has_begun, require_reusable, reuse_accuracies
-from .run import StoppedError
 from .screen import Screen
 from .screen_report import LOW_TAU, ScreenReport, report_screen
 from .trainings import Trainings, checkpoint_place
@@ -16,7 +15,6 @@ __all__ = [
     "Proposals",
     "Screen",
     "ScreenReport",
-    "StoppedError",
     "Trainings",
     "checkpoint_place",
     "has_begun",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tiernas.errors import TiernasError, UsageError
+from tiernas.errors import StoppedError, UsageError
 from tiernas.executors import Blocked, EpochDone, Event, Failed, Finished, Lost, Paused
 from tiernas.executors.mirror import remove_checkpoints
 from tiernas.ledger import Candidate, Purpose, State, Study
@@ -33,13 +33,6 @@ training in 4 s; a longer queue would only hold proposals that know less."""
 
 Propose = Callable[[Sequence[Candidate], int], Candidate | None]
 """Given the candidates and the number of idle workers, proposes the next candidate, or nothing for now."""
-
-
-class StoppedError(TiernasError):
-    """The user asked to stop, and everything is saved."""
-
-    def __init__(self) -> None:
-        super().__init__("stopped; everything is saved, and the same command continues")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +73,7 @@ class Run:
             ahead = self._feed() if self._may_start else False
             if not self._running and (stop or not (self._waiting or self._orders.paused)):
                 if stop:
-                    raise StoppedError
+                    raise StoppedError("stopped; everything is saved, and the same command continues")
                 return self._candidates
             changed += self._receive(0 if ahead else _POLL_S)
             if changed + self._end_overdue():

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tiernas.cli import app
+from tiernas.cli.commands import app
 from tiernas.engines import Measurement, StopRule, get_engine
 from tiernas.errors import UsageError
 from tiernas.latency.factors import Base, Factor, FactorBlock, FactorStudy, file, measure_factors, plot_factors

@@ -1,0 +1,34 @@
+"""`app`: all commands in their groups."""
+
+from __future__ import annotations
+
+import typer
+
+from tiernas.cli import control, doctor, export, latency, search, status, table, tiers
+
+app = typer.Typer(
+    name="tiernas",
+    help="Finds convolutional networks that are fast on the device they will be deployed on.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.command("search")(search.search)
+app.command("status")(status.status)
+app.command("report")(search.report)
+app.command("tiers")(tiers.tiers)
+app.command("doctor")(doctor.doctor)
+app.add_typer(control.app, name="control")
+app.add_typer(export.app, name="export")
+app.add_typer(latency.app, name="latency")
+app.add_typer(table.app, name="table")
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(installed("tiernas"))
+        raise typer.Exit

@@ -1,0 +1,59 @@
+"""Ctrl-C, whenever it comes, is one line and exit code 130."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import CommandLine
+
+from tiernas.cli.stopping import keeping
+from tiernas.errors import StoppedError
+
+AT_IMPORT = """
+import os, signal, sys
+
+def hook(event, args):
+    if event == "import" and args[0] == {module!r}:
+        os.kill(os.getpid(), signal.SIGINT)
+
+sys.addaudithook(hook)
+"""
+"""A `sitecustomize.py`: Ctrl-C when a module is imported."""
+
+
+@pytest.mark.parametrize("module", ["typer", "tiernas.cli.table", "tiernas.table"])
+def test_while_a_command_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(AT_IMPORT.format(module=module))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).parents[2] / 'src'}")
+    assert CommandLine(tmp_path).run("table", "list", exit_code=130) == "tiernas: stopped\n"
+
+
+def test_while_an_engine_is_tried(tmp_path: Path) -> None:
+    process = CommandLine(tmp_path).start("doctor")
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err.splitlines()[-1]) == (130, "tiernas: stopped"), first + err
+    assert "Traceback" not in err
+
+
+def test_pressed_again_while_the_process_ends() -> None:
+    code = (
+        "import atexit, os, signal; from tiernas.cli import _end; from tiernas.errors import StoppedError; "
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT)); _end(StoppedError('stopped'))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "tiernas: stopped\n")
+
+
+def test_a_command_says_what_it_keeps() -> None:
+    with (
+        pytest.raises(StoppedError, match="stopped; the same command continues"),
+        keeping("the same command continues"),
+    ):
+        raise KeyboardInterrupt
