@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from tiernas.errors import UsageError
+from tiernas.standalone.preprocessing import Pixels
 from tiernas.storage import read_tensors, write_tensors
 from tiernas.training.data_config import DataConfig
-from tiernas.training.decoding import Pixels
 from tiernas.training.images import ImageSet, Splits
 from tiernas.training.memory import machine_memory_bytes
 from tiernas.training.once import made_once

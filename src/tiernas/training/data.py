@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from tiernas.errors import UsageError
+from tiernas.standalone.preprocessing import Pixels
 from tiernas.training.cache import DataCache, Room
 from tiernas.training.data_config import DEFAULT_SIZE, DataConfig
-from tiernas.training.decoding import Damaged, Pixels, decode, kept_size
+from tiernas.training.decoding import Damaged, decode, kept_size
 from tiernas.training.images import ImageSet, Splits, channels_last, digest_of
 from tiernas.training.memory import machine_memory_bytes
 from tiernas.training.sources import Part, Source, open_source

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import joblib  # type: ignore[import-untyped]
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from tiernas.standalone.preprocessing import Pixels, square
 from tiernas.training.sources import Part
 from tiernas.training.sources.source import IntArray
 
@@ -21,8 +21,6 @@ _LOOKED_AT = 1000
 
 _BATCH = 32
 """Images that a thread takes at a time, so that handing them out costs nothing."""
-
-Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ def decode(part: Part, rows: IntArray, pixels: Pixels) -> tuple[IntArray, list[D
     def one(position: int) -> Damaged | None:
         row = int(rows[position])
         try:
-            pixels[position] = np.asarray(_square(part.read(row), pixels.shape[1]))
+            pixels[position] = np.asarray(square(part.read(row), pixels.shape[1]))
         except UnidentifiedImageError:
             return Damaged(part.names[row], "no image of a known format")
         except DAMAGED as error:
@@ -78,11 +76,3 @@ def decode(part: Part, rows: IntArray, pixels: Pixels) -> tuple[IntArray, list[D
         if place != position:
             pixels[place] = pixels[position]
     return rows[good], [damaged for damaged in found if damaged is not None]
-
-
-def _square(image: Image.Image, size: int) -> Image.Image:
-    """An RGB image of `size x size` pixels: shorter side scaled, longer side cut around its centre."""
-    with image:
-        image.draft("RGB", (2 * size, 2 * size))  # large JPEGs are decoded at a fraction of their size
-        upright = ImageOps.exif_transpose(image)
-        return ImageOps.fit(upright.convert("RGB"), (size, size), Image.Resampling.BICUBIC)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tiernas.errors import UsageError
-from tiernas.training.decoding import Pixels
+from tiernas.standalone.preprocessing import Pixels
 
 
 class PixelFile:
