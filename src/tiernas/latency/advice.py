@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tiernas.errors import UsageError
+from tiernas.latency.trusted import trusted_interval
+from tiernas.rounding import apart
 
 if TYPE_CHECKING:
     from tiernas.engines import Measurement
@@ -48,9 +50,10 @@ class Advice:
 def advise(low: Candidate, exact: Candidate, *, budget_points: float = ACCURACY_BUDGET_POINTS) -> Advice:
     """Decides between two precisions of one network, measured in the same run.
 
-    The lower one is recommended where both measurements are stable, it is faster by more than the confidence
-    intervals of both medians, and it loses at most the budget of accuracy. An accuracy that nobody measured refuses
-    nothing; the reason says so.
+    The lower one is recommended where it is faster, so that the intervals of the two medians have nothing in common,
+    and loses at most the budget of accuracy. The interval of an unstable measurement is taken to be wider
+    (`trusted_interval`); that it was unstable is told and decides nothing. An accuracy that nobody measured refuses
+    nothing either; the reason says so.
 
     Args:
         low: The network in the lower precision.
@@ -68,24 +71,46 @@ def advise(low: Candidate, exact: Candidate, *, budget_points: float = ACCURACY_
 
 
 def _decide(low: Candidate, exact: Candidate, speedup: float, budget_points: float) -> tuple[bool, str]:
-    if low.measurement.unstable or exact.measurement.unstable:
-        return False, (
-            f"{low.precision} took {low.measurement.latency_ms:.3f} ms and {exact.precision} "
-            f"{exact.measurement.latency_ms:.3f} ms, but not both measurements are stable, so nothing is decided: "
-            "measure again on a quiet machine"
+    (low_from_ms, low_to_ms), (exact_from_ms, exact_to_ms) = _interval(low), _interval(exact)
+    if low_from_ms > exact_to_ms:
+        return (
+            False,
+            f"{low.precision} is slower than {exact.precision} here: deploy {exact.precision}{_shaky(low, exact)}",
         )
-    if low.measurement.high_ms >= exact.measurement.low_ms:
-        return False, f"{low.precision} is not faster than {exact.precision} here: deploy {exact.precision}"
+    if low_to_ms >= exact_from_ms:
+        return False, _no_difference(low, exact)
     faster = f"{low.precision} is {speedup:.2g}x as fast as {exact.precision}"
     if speedup < 1.05:
         faster = f"{low.precision} is {100 * (speedup - 1):.1f} % faster than {exact.precision}"
     if low.accuracy is None or exact.accuracy is None:
-        return True, f"{faster}; what it does to the accuracy was not measured"
+        return True, f"{faster}; what it does to the accuracy was not measured{_shaky(low, exact)}"
     loss_points = 100 * (exact.accuracy - low.accuracy)
     if loss_points > budget_points + 1e-9:  # 0.76 - 0.75 is a little more than 0.01
+        lost, allowed = apart(loss_points, budget_points)
         return False, (
-            f"{faster} but loses {loss_points:.2f} points of accuracy, more than the {budget_points:g} allowed: "
-            f"deploy {exact.precision}"
+            f"{faster} but loses {lost} points of accuracy, more than the {allowed} allowed: deploy {exact.precision}"
+            f"{_shaky(low, exact)}"
         )
     change = f"loses {loss_points:.2f} points" if loss_points > 0 else "loses nothing"
-    return True, f"{faster} and {change} of accuracy"
+    return True, f"{faster} and {change} of accuracy{_shaky(low, exact)}"
+
+
+def _no_difference(low: Candidate, exact: Candidate) -> str:
+    low_ms, exact_ms = apart(low.measurement.latency_ms, exact.measurement.latency_ms)
+    both = f"{low.precision} took {low_ms} ms and {exact.precision} {exact_ms} ms"
+    if _shaky(low, exact):
+        return (
+            f"{both}, which is no clear difference for measurements that were not steady: deploy {exact.precision}, "
+            "or measure again on a quiet machine"
+        )
+    return f"{low.precision} is not faster than {exact.precision} here: deploy {exact.precision}"
+
+
+def _interval(candidate: Candidate) -> tuple[float, float]:
+    found = candidate.measurement
+    return trusted_interval(found.latency_ms, found.low_ms, found.high_ms, unstable=found.unstable)
+
+
+def _shaky(low: Candidate, exact: Candidate) -> str:
+    unsteady = [c.precision for c in (low, exact) if c.measurement.unstable]
+    return f" (the measurement of {' and of '.join(unsteady)} was unstable)" if unsteady else ""
