@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from hypothesis.stateful import (
 )
 
 from tiernas.errors import UsageError
-from tiernas.ledger import MAX_ATTEMPTS, Candidate, Ledger, Outcome, Purpose, State
+from tiernas.ledger import MAX_ATTEMPTS, Candidate, Known, Ledger, Outcome, Purpose, State, Study
+from tiernas.ledger.transitions import lock_study
 
 ENDED = {State.DONE, State.FAILED, State.PRUNED, State.DROPPED}
 
@@ -64,6 +66,30 @@ def test_a_dead_server_does_not_count_against_its_candidates(ledger: Ledger) -> 
     (row,) = ledger.candidates(ledger.studies()[0])
     assert row.state is State.PENDING
     assert {a.outcome for a in row.attempts} == {Outcome.LOST}
+
+
+def test_what_a_dead_server_left_is_taken_back_only_once_nobody_else_changes_its_study(
+    ledger: Ledger, location: Path | str
+) -> None:
+    ledger.start(propose(ledger), "host:1")
+    study = ledger.studies()[0]
+    with Ledger(location) as other, ThreadPoolExecutor(1) as pool:
+        with other.together() as session:
+            lock_study(session, study.id)
+            taken_back = pool.submit(ledger.reclaim, "the server ended")
+            with pytest.raises(TimeoutError):
+                taken_back.result(0.2)
+        assert taken_back.result() == 1
+
+
+def test_what_is_taken_over_is_recorded_whoever_else_holds_the_study(ledger: Ledger) -> None:
+    study = ledger.open_study("0.1-0.2", {})
+    with ledger.together() as session:
+        held = session.get_one(Study, study.id)
+        ledger.adopt(study, [Known((0, 2), "digest", 0.15, True, 0.9, {}, "elsewhere")], {"elsewhere": 1})
+    assert study.reused == held.reused == {"elsewhere": 1}
+    with pytest.raises(ValueError, match=r"study 0\.1-0\.2 has begun"):
+        ledger.adopt(study, [], {})
 
 
 def test_a_study_is_continued_with_the_same_settings_only(ledger: Ledger) -> None:

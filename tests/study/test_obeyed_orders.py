@@ -13,7 +13,7 @@ import pytest
 from tests.study.conftest import Simulated, proposals, trainings
 
 from tiernas.errors import StoppedError
-from tiernas.executors import Event, Failed, Job
+from tiernas.executors import Blocked, EpochDone, Event, Failed, Finished, Job, Lost
 from tiernas.ledger import Candidate, LeaseLostError, Ledger, Outcome, Purpose, Server, State
 from tiernas.study import serving
 
@@ -64,6 +64,27 @@ def test_what_is_dropped_ends_and_the_search_goes_on(tmp_path: Path, pending: in
     assert [a.outcome for a in first.attempts] == [Outcome.DROPPED]
     assert len(others) == 7
     assert [c.number for c in others if c.state is State.FAILED] == [2]
+
+
+@pytest.mark.parametrize(
+    "last", [EpochDone(1, 2), Blocked(1, "the disk is full"), Finished(1, 0.5, {}), Lost(1, "gone")]
+)
+def test_what_comes_of_a_candidate_after_its_drop_was_noticed_in_the_same_moment_is_nothing(
+    tmp_path: Path, last: Event
+) -> None:
+    class Late(Simulated):
+        def poll(self, timeout_s: float) -> Sequence[Event]:
+            if len(self.jobs) > 1:
+                return super().poll(timeout_s)
+            with Ledger(ledger.path) as user:
+                user.drop("tier", 0, Purpose.SEARCH, "too slow")
+            return [EpochDone(1, 1), last]
+
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    study = ledger.open_study("tier", {})
+    executor = Late(1, lambda _: 1.0)
+    trainings(ledger, executor).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 3)
+    assert [c.state for c in ledger.candidates(study)] == [State.DROPPED, State.DONE, State.DONE]
 
 
 @pytest.mark.parametrize("pending", [None, 3])

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import Update, update
+from sqlalchemy.orm.attributes import set_committed_value
+
 from tiernas.ledger.database import Database
 from tiernas.ledger.known import Known
 from tiernas.ledger.models import Candidate, Purpose, State, Study, now
@@ -87,7 +90,8 @@ class Proposed:
             reused: From where how many were taken.
         """
         with self._database.writing() as session:
-            if session.get_one(Study, study.id).reused is not None:
+            row = session.get_one(Study, study.id)
+            if row.reused is not None:
                 raise ValueError(f"study {study.name} has begun")
             for purpose in (Purpose.SEARCH, Purpose.HISTORY):
                 of_purpose = [k for k in known if k.inside == (purpose is Purpose.SEARCH)]
@@ -108,16 +112,20 @@ class Proposed:
                     )
                     for number, k in enumerate(of_purpose)
                 )
-            session.add(study)
-            study.reused = dict(reused)
+            row.reused = dict(reused)
+        set_committed_value(study, "reused", dict(reused))
 
     def record_measurement(self, candidate: Candidate, measurement: Mapping[str, Any]) -> None:
         """Records the measured latency of a candidate that may become a finalist."""
         with self._database.writing() as session:
-            session.get_one(Candidate, candidate.id).measurement = dict(measurement)
+            session.execute(_row(candidate).values(measurement=dict(measurement)))
 
     def record_repeats(self, candidate: Candidate, repeated: Mapping[str, Any]) -> None:
         """Records what the trainings of a candidate with other seeds came to."""
         with self._database.writing() as session:
-            session.get_one(Candidate, candidate.id).repeated = dict(repeated)
+            session.execute(_row(candidate).values(repeated=dict(repeated)))
         candidate.repeated = dict(repeated)
+
+
+def _row(candidate: Candidate) -> Update:
+    return update(Candidate).where(Candidate.id == candidate.id).execution_options(synchronize_session=False)

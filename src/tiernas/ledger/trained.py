@@ -151,8 +151,12 @@ class Trained:
         Returns:
             How many candidates were taken back.
         """
+        running = Candidate.state == State.RUNNING
         with self._database.writing() as session:
-            rows = session.scalars(select(Candidate).where(Candidate.state == State.RUNNING).with_for_update()).all()
+            studies = select(Candidate.study_id).where(running).distinct().order_by(Candidate.study_id)
+            for study_id in session.scalars(studies).all():
+                lock_study(session, study_id)
+            rows = session.scalars(select(Candidate).where(running).with_for_update()).all()
             for row in rows:
                 end_attempt(row, Outcome.LOST, reason)
                 row.state = State.PENDING

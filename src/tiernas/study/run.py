@@ -187,7 +187,7 @@ class Run:
             if self._may_start:
                 self._start_waiting()
         for event in events:
-            if isinstance(event, Blocked):
+            if isinstance(event, Blocked) and event.job_id in self._running:
                 self._end_blocked(event)
         return left
 
