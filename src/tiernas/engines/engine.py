@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from tiernas.engines.calibration import FloatArray
-from tiernas.engines.fingerprint import Fingerprint, cpu_device, cpu_flags
+from tiernas.engines.fingerprint import Fingerprint, cpu_device, cpu_flags, cpu_governor
 from tiernas.errors import UsageError
 
 
@@ -124,6 +124,9 @@ class Engine(abc.ABC):
     name: ClassVar[str]
     """Name by which `get_engine` finds the engine."""
 
+    recipe: ClassVar[str] = "1"
+    """Changed whenever the engine's own code hands the runtime other networks, or runs them otherwise, than before."""
+
     def __init__(self, precision: str = "fp32", batch: int = 1, threads: int = 1) -> None:
         allowed = self.precisions()
         if precision not in allowed:
@@ -156,8 +159,16 @@ class Engine(abc.ABC):
     def fingerprint(self) -> Fingerprint:
         """What a measured latency depends on, besides the network."""
 
-    def cpu_fingerprint(self, engine_version: str) -> Fingerprint:
-        """The fingerprint of an engine that runs on this machine's CPU."""
+    def cpu_fingerprint(
+        self, engine_version: str, *, options: Mapping[str, object] | None = None, quantizer: str | None = None
+    ) -> Fingerprint:
+        """The fingerprint of an engine that runs on this machine's CPU.
+
+        Args:
+            engine_version: Version of the runtime.
+            options: What the runtime is told; the number of threads stands in the fingerprint already.
+            quantizer: What makes its int8 networks, with its version; only told at that precision.
+        """
         return Fingerprint(
             device=cpu_device(),
             engine=self.name,
@@ -166,6 +177,10 @@ class Engine(abc.ABC):
             batch=self.batch,
             threads=self.threads,
             flags=cpu_flags(),
+            recipe=self.recipe,
+            options=" ".join(f"{name}={value}" for name, value in sorted(options.items())) if options else None,
+            quantizer=quantizer if self.precision == "int8" else None,
+            governor=cpu_governor(),
         )
 
     @abc.abstractmethod

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import platform
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ _ISA = re.compile(
 class Fingerprint:
     """Under which conditions a latency was measured; latencies of unequal fingerprints must not be mixed.
 
+    What a file of an earlier version does not tell is None, and so is what does not apply; either is no difference.
+
     Attributes:
         device: Name of the device, such as "Intel(R) Xeon(R) Platinum 8375C CPU @ 2.90GHz".
         engine: Name of the engine.
@@ -33,6 +36,11 @@ class Fingerprint:
         batch: Images per inference.
         threads: Threads of one inference.
         flags: CPU flags that select kernels; for other devices the driver.
+        recipe: `Engine.recipe`, the version of what tiernas makes of a network before it hands it to the runtime.
+        options: Options that the runtime is given, as one line.
+        quantizer: What makes int8 networks, with its version.
+        governor: How the system sets the clock of the CPU's cores, such as "performance".
+        newer: What a later version of tiernas wrote that this one does not know; it is kept and not compared.
     """
 
     device: str
@@ -42,6 +50,11 @@ class Fingerprint:
     batch: int
     threads: int
     flags: tuple[str, ...] = ()
+    recipe: str | None = None
+    options: str | None = None
+    quantizer: str | None = None
+    governor: str | None = None
+    newer: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def device_slug(self) -> str:
@@ -49,25 +62,56 @@ class Fingerprint:
         return device_slug(self.device)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fingerprint as what JSON can hold."""
-        return asdict(self) | {"flags": list(self.flags)}
+        """The fingerprint as what JSON can hold, without what is not known."""
+        told = {name: value for name in _KNOWN if (value := getattr(self, name)) is not None}
+        return told | {"flags": list(self.flags), **self.newer}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Fingerprint:
-        """The fingerprint that `to_dict` made a mapping of.
+        """The fingerprint that `to_dict` made a mapping of, in this version, an earlier or a later one.
 
         Raises:
-            UsageError: A key is missing or unknown.
+            UsageError: It is no mapping, a key that every version wrote is missing, or a value has another type;
+                names the key.
         """
-        names = sorted(f.name for f in fields(cls))
-        if sorted(data) != names:
-            raise UsageError(f"fingerprint: must have the keys {', '.join(names)}; has {', '.join(sorted(data))}")
-        return cls(**{**data, "flags": tuple(data["flags"])})
+        if not isinstance(data, Mapping):
+            raise UsageError(f"fingerprint: must be an object, not {type(data).__name__}")
+        found = {name: data[name] for name in _KNOWN if data.get(name) is not None}
+        if missing := [name for name in _KNOWN if name not in _OPTIONAL and name not in found]:
+            raise UsageError(f"fingerprint: has no {', '.join(missing)}")
+        for name, value in found.items():
+            if not _fits(name, value):
+                raise UsageError(f"fingerprint: {name} = {value!r}: must be {_kind(name)}")
+        newer = {name: value for name, value in data.items() if name not in _KNOWN}
+        return cls(**{**found, "flags": tuple(found["flags"]), "newer": newer})
 
     def differences(self, other: Fingerprint) -> dict[str, tuple[Any, Any]]:
-        """Fields that are not equal, each with the value here and the value of the other."""
-        pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
-        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+        """Fields that are not equal, each with the value here and the value of the other; not those unknown to one."""
+        pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self) if f.compare}
+        return {name: pair for name, pair in pairs.items() if None not in pair and pair[0] != pair[1]}
+
+
+_TEXTS, _COUNTS = ("device", "engine", "engine_version", "precision"), ("batch", "threads")
+_OPTIONAL = ("recipe", "options", "quantizer", "governor")
+"""Fields that earlier versions did not write."""
+_KNOWN = (*_TEXTS, *_COUNTS, "flags", *_OPTIONAL)
+
+OF_DEVICE = ("device", "flags", "engine_version", *_OPTIONAL)
+"""Fields that may differ from device to device; the others are settings that the user chose."""
+
+
+def _fits(name: str, value: object) -> bool:
+    if name in _COUNTS:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if name == "flags":
+        return isinstance(value, list | tuple) and all(isinstance(flag, str) for flag in value)
+    return isinstance(value, str) and value != ""
+
+
+def _kind(name: str) -> str:
+    if name in _COUNTS:
+        return "a whole number, at least 1"
+    return "a list of texts" if name == "flags" else "a text"
 
 
 def device_slug(device: str) -> str:
@@ -78,8 +122,16 @@ def device_slug(device: str) -> str:
 
 @cache
 def cpu_device() -> str:
-    """Name of this machine's CPU; with family and model where a hypervisor hides which one it is."""
-    info = _cpuinfo()
+    """Name of this machine's CPU."""
+    return cpu_name(_cpuinfo())
+
+
+def cpu_name(info: Mapping[str, str]) -> str:
+    """Name of a CPU; with family and model where a hypervisor hides which one it is.
+
+    Args:
+        info: A core's entry of /proc/cpuinfo; empty where there is none.
+    """
     name = info.get("model name") or platform.processor() or platform.machine()
     if not re.search(r"\d", name) and "cpu family" in info:
         name += f" family {info['cpu family']} model {info['model']}"
@@ -93,6 +145,19 @@ def cpu_flags() -> tuple[str, ...]:
     return isa_flags((info.get("flags") or info.get("Features") or "").split())
 
 
+def cpu_governor(root: Path = Path("/")) -> str | None:
+    """How the system sets the clocks of the cores, sorted where cores differ; None where it does not tell.
+
+    Args:
+        root: Folder that holds `sys` (Linux, Documentation/admin-guide/pm/cpufreq.rst).
+    """
+    found = set()
+    for path in (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor"):
+        with contextlib.suppress(OSError):  # a core that is off
+            found.add(path.read_text(encoding="utf-8").strip())
+    return ",".join(sorted(found)) or None
+
+
 def isa_flags(flags: Iterable[str]) -> tuple[str, ...]:
     """Those of a CPU's flags that decide which kernels an engine selects, sorted."""
     return tuple(sorted(flag for flag in flags if _ISA.fullmatch(flag)))
@@ -102,8 +167,8 @@ def graph_digest(onnx_path: Path) -> str:
     """16 hexadecimal digits that are the same for equal graphs, whatever their weights."""
     model = onnx.load(onnx_path)
     for tensor in model.graph.initializer:
-        for field in ("raw_data", "float_data", "int32_data", "int64_data", "double_data"):
-            tensor.ClearField(field)
+        for values in ("raw_data", "float_data", "int32_data", "int64_data", "double_data"):
+            tensor.ClearField(values)
     for node in model.graph.node:
         node.ClearField("doc_string")
     return hashlib.sha256(model.graph.SerializeToString(deterministic=True)).hexdigest()[:16]

@@ -22,7 +22,7 @@ from tiernas.engines.calibration import FloatArray, calibration_images
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint, cpu_flags
 from tiernas.engines.onnx_file import OnnxNetwork, last_line, read_network
-from tiernas.engines.quantization import quantize_for_onnxruntime
+from tiernas.engines.quantization import QUANTIZER, quantize_for_onnxruntime
 from tiernas.errors import NotInstalledError, UsageError
 
 try:
@@ -33,6 +33,13 @@ except ImportError as error:
 
 _ERRORS = tuple(kind for kind in vars(_native).values() if isinstance(kind, type) and issubclass(kind, Exception))
 """What ONNX Runtime raises; they have no base of their own."""
+
+_OPTIONS: dict[str, Any] = {
+    "execution_mode": onnxruntime.ExecutionMode.ORT_SEQUENTIAL,
+    "graph_optimization_level": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+    "inter_op_num_threads": 1,
+}
+"""Options of every session that is measured, besides its threads."""
 
 _PROFILE_S = 0.15
 """Length of a profile, unless that is less or more runs than these."""
@@ -62,7 +69,9 @@ class OnnxRuntimeEngine(Engine):
         return ("fp32", "int8")
 
     def fingerprint(self) -> Fingerprint:
-        return self.cpu_fingerprint(onnxruntime.__version__)
+        reduced = {"reduce_range": _saturates()} if self.precision == "int8" else {}
+        options = {name: getattr(value, "name", value) for name, value in (_OPTIONS | reduced).items()}
+        return self.cpu_fingerprint(onnxruntime.__version__, options=options, quantizer=QUANTIZER)
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> OnnxRuntimeNetwork:
         network = read_network(onnx_path, self.batch)
@@ -130,8 +139,8 @@ def open_session(
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    for name, value in _OPTIONS.items():
+        setattr(options, name, value)
     options.log_severity_level = 4  # what matters is raised as well
     if fold_to is not None:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC

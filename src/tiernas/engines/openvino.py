@@ -18,7 +18,7 @@ from tiernas.errors import NotInstalledError, UsageError
 try:
     import openvino
 
-    from tiernas.engines.openvino_int8 import quantize
+    from tiernas.engines.openvino_int8 import quantize, quantizer
 except ImportError as error:
     raise NotInstalledError("OpenVINO", "openvino") from error
 
@@ -55,7 +55,9 @@ class OpenVinoEngine(Engine):
         return ("fp32", *bf16, "int8")
 
     def fingerprint(self) -> Fingerprint:
-        return self.cpu_fingerprint(openvino.__version__.partition("-")[0])
+        told = self._options()
+        del told["INFERENCE_NUM_THREADS"]
+        return self.cpu_fingerprint(openvino.__version__.partition("-")[0], options=told, quantizer=quantizer())
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> OpenVinoNetwork:
         network = read_network(onnx_path, self.batch)
@@ -63,14 +65,16 @@ class OpenVinoEngine(Engine):
         if self.precision == "int8":
             images = calibration_images(calibration, network.input_shape)
             model = quantize(model, images, self.batch)
-        options = {
+        return OpenVinoNetwork(model, self._options(), self.fingerprint())
+
+    def _options(self) -> dict[str, Any]:
+        return {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
             "INFERENCE_NUM_THREADS": self.threads,
             "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
             "ENABLE_CPU_PINNING": False,
         }
-        return OpenVinoNetwork(model, options, self.fingerprint())
 
 
 class OpenVinoNetwork(CompiledNetwork):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+from importlib.metadata import PackageNotFoundError, version
 
 import openvino
 
@@ -13,6 +14,14 @@ from tiernas.errors import NotInstalledError
 
 _FEWEST_FOR_BIAS = 10
 """Images from which NNCF can correct the biases of quantised layers; fewer make them worse than they were."""
+
+
+def quantizer() -> str | None:
+    """NNCF and its version; None where it is not installed."""
+    try:
+        return f"nncf {version('nncf')}"
+    except PackageNotFoundError:
+        return None
 
 
 def quantize(model: openvino.Model, calibration: FloatArray, batch: int) -> openvino.Model:

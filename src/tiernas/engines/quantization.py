@@ -20,6 +20,9 @@ from tiernas.engines.onnx_file import OnnxNetwork
 from tiernas.engines.qdq import QdqGraph
 from tiernas.errors import UsageError
 
+QUANTIZER = "tiernas-qdq 1"
+"""Name and version of this quantiser; the version is raised whenever it makes other int8 networks than before."""
+
 _LEAST_OPSET = 13
 """The first ONNX operator set whose DequantizeLinear takes one scale per channel."""
 

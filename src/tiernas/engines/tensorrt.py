@@ -16,15 +16,13 @@ from tiernas.engines.fingerprint import Fingerprint, device_slug
 from tiernas.engines.gpu_state import Gpu, find_gpu
 from tiernas.engines.lock import device_lock
 from tiernas.engines.onnx_file import OnnxNetwork, read_network
+from tiernas.engines.quantization import QUANTIZER
 from tiernas.engines.trt_build import TrtNetwork
 from tiernas.engines.trt_cache import CacheKey, TrtCache
 from tiernas.engines.trt_library import TensorRt, TensorRtRtx, TrtLibrary, load_library
 from tiernas.engines.trt_precision import in_precision
 from tiernas.engines.trt_run import TensorRtNetwork
 from tiernas.errors import UsageError
-
-_RECIPE = "1"
-"""Changed whenever this code, or that of `quantization.py`, makes other engines of the same networks than before."""
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +60,8 @@ class TensorRtEngine(Engine):
             batch=self.batch,
             threads=self.threads,
             flags=gpu.flags,
+            recipe=self.recipe,
+            quantizer=QUANTIZER if self.precision == "int8" else None,
         )
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> TensorRtNetwork:
@@ -118,7 +118,7 @@ class TensorRtEngine(Engine):
 
     def _digest(self, network: OnnxNetwork, calibration: FloatArray | None) -> str:
         """Digest of everything that an engine is made of."""
-        digest = hashlib.sha256(f"{_RECIPE} {self.precision}".encode())
+        digest = hashlib.sha256(f"{self.recipe} {self.precision}".encode())
         digest.update(network.model.SerializeToString(deterministic=True))
         if self.precision == "int8" and calibration is not None:
             digest.update(str(calibration.shape).encode())

@@ -27,6 +27,7 @@ try:
 except ImportError as error:
     raise NotInstalledError("onnx2torch, which reads ONNX files for torch,", "torch") from error
 
+_INDUCTOR_OPTIONS: dict[str, str | int | bool | Callable[..., object]] = {"freezing": True}
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _PROFILE_S = 0.15
 """Length of a profile, unless that is fewer runs than this."""
@@ -43,6 +44,7 @@ class TorchEngine(Engine):
     """
 
     name: ClassVar[str] = "torch"
+    _options: ClassVar[dict[str, object]] = {"memory_format": "channels_last"}
 
     @classmethod
     def precisions(cls) -> tuple[str, ...]:
@@ -50,7 +52,7 @@ class TorchEngine(Engine):
         return ("fp32", "bf16") if has_bf16 else ("fp32",)
 
     def fingerprint(self) -> Fingerprint:
-        return self.cpu_fingerprint(torch.__version__.partition("+")[0])
+        return self.cpu_fingerprint(torch.__version__.partition("+")[0], options=self._options)
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> TorchNetwork:
         return TorchNetwork(read_network(onnx_path, self.batch), self.fingerprint())
@@ -60,6 +62,7 @@ class TorchCompileEngine(TorchEngine):
     """`torch.compile` with Inductor, weights frozen, shapes fixed. Compiling takes a C++ compiler and minutes."""
 
     name: ClassVar[str] = "torch-compile"
+    _options: ClassVar[dict[str, object]] = {**TorchEngine._options, **_INDUCTOR_OPTIONS}
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> TorchCompiledNetwork:
         return TorchCompiledNetwork(read_network(onnx_path, self.batch), self.fingerprint())
@@ -149,7 +152,7 @@ class TorchCompiledNetwork(TorchNetwork):
         )
 
     def _prepare(self, module: fx.GraphModule) -> Callable[[Tensor], Tensor]:
-        compiled: Callable[[Tensor], Tensor] = torch.compile(module, dynamic=False, options={"freezing": True})
+        compiled: Callable[[Tensor], Tensor] = torch.compile(module, dynamic=False, options=_INDUCTOR_OPTIONS)
         return compiled
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy.stats import kendalltau
 
 from tiernas.engines import Fingerprint
+from tiernas.engines.fingerprint import OF_DEVICE
 from tiernas.errors import UsageError
 from tiernas.latency import file
 from tiernas.latency.model import fit_layers
@@ -151,20 +152,20 @@ class LatencyTable:
 
         Args:
             fingerprint: The conditions that are wanted.
-            allow_other: Accept a table of another device (with its engine's version); never another engine,
-                precision, batch or number of threads.
+            allow_other: Accept a table of another device (with the versions and options of its engine); never another
+                engine, precision, batch or number of threads.
 
         Raises:
             UsageError: Names what differs and how to get on.
         """
         differences = self.header.fingerprint.differences(fingerprint)
         if allow_other:
-            for name in ("device", "flags", "engine_version"):
+            for name in OF_DEVICE:
                 differences.pop(name, None)
         if differences:
             shown = "; ".join(f"{name} is {here}, wanted {wanted}" for name, (here, wanted) in differences.items())
             way = "build a table for these settings with: tiernas latency build"
-            if not differences.keys() - {"device", "flags", "engine_version"}:
+            if not differences.keys() - set(OF_DEVICE):
                 way = f"use it all the same with --other-device, or {way}"
             raise UsageError(f"the latency table was measured under other conditions: {shown}; {way}")
 

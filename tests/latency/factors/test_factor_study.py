@@ -163,6 +163,21 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "factors.json"
 
 
+def test_study_of_before_a_field_of_the_fingerprint_is_continued(path: Path) -> None:
+    document, engine = json.loads(path.read_text()), get_engine("openvino")
+    fingerprint = document["blocks"][0]["fingerprint"]
+    del fingerprint["recipe"], fingerprint["options"]
+    fingerprint["microcode"] = "0x2b"  # of a later version
+    path.write_text(json.dumps(document))
+
+    def fail(*_: object) -> None:
+        raise AssertionError("measured again")
+
+    study = measure_factors(BASE, [engine], factors=[SE], path=path, progress=fail)
+    file.write(path, BASE, study.blocks)
+    assert json.loads(path.read_text()) == document
+
+
 def test_files_that_do_not_fit_are_refused_and_kept(path: Path) -> None:
     original = path.read_text()
     engine = get_engine("openvino")

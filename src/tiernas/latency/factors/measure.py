@@ -49,20 +49,27 @@ def measure_factors(
         UsageError: The file is of another base or device, is damaged, or cannot be written.
     """
     blocks = file.read(path, base, engines) if path else []
-    known = {(block.fingerprint, block.factor, block.values) for block in blocks}
     plan = []
     for engine in engines:
         for factor in dict.fromkeys(factors):
             networks = variants(base.architecture, factor)
-            if (engine.fingerprint(), factor, tuple(network.value for network in networks)) not in known:
+            values = tuple(network.value for network in networks)
+            if not any(block.values == values for block in _of(blocks, engine, factor)):
                 plan.append((engine, factor, networks))
     clock = _Clock(base, sum(len(networks) + 1 for _, _, networks in plan) + len({id(e) for e, _, _ in plan}), progress)
     for engine, factor, networks in plan:
-        blocks = [b for b in blocks if (b.fingerprint, b.factor) != (engine.fingerprint(), factor)]
+        outdated = _of(blocks, engine, factor)
+        blocks = [block for block in blocks if block not in outdated]
         blocks.append(clock.block(engine, factor, networks))
         if path:
             file.write(path, base, blocks)
     return FactorStudy(base, cost(base.architecture, base.num_classes), tuple(blocks))
+
+
+def _of(blocks: Sequence[FactorBlock], engine: Engine, factor: Factor) -> list[FactorBlock]:
+    """The blocks of a factor that were measured under the engine's conditions."""
+    here = engine.fingerprint()
+    return [block for block in blocks if block.factor == factor and not block.fingerprint.differences(here)]
 
 
 class _Clock:
