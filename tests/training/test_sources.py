@@ -99,9 +99,34 @@ def test_images_are_scaled_and_cut_around_their_centre(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["L", "LA", "I;16", "P", "RGBA", "1", "CMYK"])
 def test_any_colour_mode(tmp_path: Path, mode: str) -> None:
     make_folder(tmp_path, {"cat": 4, "dog": 4})
-    suffix = "tiff" if mode == "CMYK" else "png"
-    picture(255).convert(mode).save(tmp_path / "cat" / f"odd.{suffix}")
-    assert sum(load_data(folder_config(tmp_path)).counts.values()) == 9
+    grey = picture(200).convert("L")
+    odd = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257) if mode == "I;16" else grey.convert(mode, dither=0)
+    for path in (tmp_path / "cat").iterdir():
+        path.unlink()
+        odd.save(path.with_suffix(".tiff"))
+    train = load_data(folder_config(tmp_path)).train
+    assert (train.images[train.labels == 0] == (255 if mode == "1" else 200)).all()
+
+
+def test_images_that_no_rule_can_show_are_counted_as_unreadable(tmp_path: Path) -> None:
+    make_folder(tmp_path, {"cat": 4, "dog": 4})
+    Image.fromarray(np.full((9, 9), 70_000, np.int32)).save(tmp_path / "cat" / "counts.tiff")
+    message = refused(folder_config(tmp_path))
+    assert "1 of 9 images cannot be read: cat/counts.tiff (its grey values have 32 bits, so which is white" in message
+
+
+def test_photos_are_upright(tmp_path: Path) -> None:
+    make_folder(tmp_path, {"cat": 4, "dog": 4})
+    halves = np.zeros((16, 16, 3), np.uint8)
+    halves[:8] = 240
+    turned = Image.Exif()
+    turned[0x0112] = 6  # stored a quarter turn to the left
+    for path in (tmp_path / "cat").iterdir():
+        Image.fromarray(np.rot90(halves)).save(path, exif=turned)
+    train = load_data(folder_config(tmp_path)).train
+    cats = train.images[train.labels == 0]
+    assert (cats[:, :, :3] >= 224).all()
+    assert (cats[:, :, 5:] <= 20).all()
 
 
 def test_parquet(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from tiernas.errors import UsageError
+from tiernas.standalone.preprocessing import upright_rgb
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -16,8 +17,6 @@ MOST_IMAGES = 300
 """Images that are read of a folder: NNCF's own default, beyond which ranges hardly change."""
 
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
-_DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for files that it cannot decode."""
 
 
 def read_calibration(
@@ -73,9 +72,8 @@ def _read_image(path: Path, height: int, width: int) -> npt.NDArray[np.uint8]:
     """`height x width x 3` pixels."""
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            return np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR))
-    except _DAMAGED as error:
+            return np.asarray(ImageOps.fit(upright_rgb(image), (width, height), Image.Resampling.BILINEAR))
+    except Exception as error:  # for damaged files Pillow's formats raise anything
         raise UsageError(f"calibration: {path}: cannot be read as an image ({error}); remove or replace it") from error
 
 

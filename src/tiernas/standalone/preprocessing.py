@@ -1,11 +1,12 @@
-"""Image files to what a network takes, as in its training; needs numpy and Pillow alone.
+"""Image files to what a network takes, as in its training, by the rules of docs/data.md; needs numpy and Pillow alone.
 
 This file is part of tiernas and of every network that it exports, so that both do the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,17 @@ from PIL import Image, ImageOps
 
 Pixels = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
+
+_WHITE = 255
+"""What shows through where an image is transparent."""
+
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+
+_SIXTEEN_BIT_IN_32 = ("PNG", "PPM")
+"""Formats whose 16-bit grey Pillow hands over as 32-bit integers; it has scaled them to 0 ... 65535."""
+
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
+"""Tags of TIFF 6.0, and the value that turns black and white round."""
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
@@ -23,12 +35,31 @@ def square(image: Image.Image, size: int) -> Image.Image:
         size: Height and width, in pixels.
 
     Raises:
-        OSError, SyntaxError, ValueError, Image.DecompressionBombError: Pillow cannot decode it.
+        Exception: Pillow cannot decode it (its formats raise nearly anything), or ValueError as `upright_rgb` says.
     """
     with image:
         image.draft("RGB", (2 * size, 2 * size))  # large JPEGs are decoded at a fraction of their size
-        upright = ImageOps.exif_transpose(image)
-        return ImageOps.fit(upright.convert("RGB"), (size, size), Image.Resampling.BICUBIC)
+        return ImageOps.fit(upright_rgb(image), (size, size), Image.Resampling.BICUBIC)
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """An image as RGB with 8 bits a channel, turned and mirrored as its EXIF orientation says, transparency on white.
+
+    Args:
+        image: As `Image.open` gives it. Of an animation it is the first frame.
+
+    Raises:
+        ValueError: Grey values of 32 bit, or floating-point ones outside 0 to 1: what is black and what is white
+            among them is not known.
+    """
+    source, tags = image.format, dict(getattr(image, "tag_v2", {}))  # a copy of the image has neither
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in (*_SIXTEEN_BIT, "I", "F"):
+        upright = _eight_bit(upright, source, tags)
+    if upright.has_transparency_data:
+        opaque = Image.new("RGBA", upright.size, (_WHITE, _WHITE, _WHITE, 255))
+        upright = Image.alpha_composite(opaque, _with_alpha(upright))
+    return upright.convert("RGB")
 
 
 def network_input(pixels: Pixels, resolution: int, mean: Sequence[float], std: Sequence[float]) -> FloatArray:
@@ -47,6 +78,40 @@ def network_input(pixels: Pixels, resolution: int, mean: Sequence[float], std: S
         pixels = np.stack([_scaled(one, resolution) for one in pixels])
     means, stds = (np.asarray(values, dtype=np.float32) * np.float32(255) for values in (mean, std))
     return np.ascontiguousarray(((pixels.astype(np.float32) - means) * (1 / stds)).transpose(0, 3, 1, 2))
+
+
+def _with_alpha(image: Image.Image) -> Image.Image:
+    straight = {"La": "LA", "RGBa": "RGBA"}.get(image.mode)  # Pillow converts premultiplied colours to nothing else
+    return (image if straight is None else image.convert(straight)).convert("RGBA")
+
+
+def _eight_bit(image: Image.Image, source: str | None, tags: Mapping[int, Any]) -> Image.Image:
+    """Grey of more than 8 bits as L, or as LA where one of its values means transparent."""
+    values = np.asarray(image)
+    shown = _white_is_one(values, image.mode, source, tags)
+    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        shown = 1 - shown
+    grey = Image.fromarray(np.round(255 * shown).astype(np.uint8))
+    if "transparency" in image.info:
+        opaque = values != image.info["transparency"]
+        grey.putalpha(Image.fromarray(np.where(opaque, 255, 0).astype(np.uint8)))
+    return grey
+
+
+def _white_is_one(
+    values: npt.NDArray[Any], mode: str, source: str | None, tags: Mapping[int, Any]
+) -> npt.NDArray[np.float64]:
+    if mode in _SIXTEEN_BIT or (mode == "I" and source in _SIXTEEN_BIT_IN_32):
+        (bits,) = tags.get(_BITS_PER_SAMPLE, (16,))  # TIFF has 12 bits too
+        return values / float(2**bits - 1)
+    if mode == "I":
+        raise ValueError("its grey values have 32 bits, so which is white is not known; save it with 8 or 16 bits")
+    if not ((values >= 0) & (values <= 1)).all():  # so it is with values that are no numbers
+        raise ValueError(
+            f"its floating-point values go from {values.min():g} to {values.max():g}, so which is white is not known; "
+            "scale them to 0 (black) to 1 (white), or save it with 8 bits"
+        )
+    return values.astype(np.float64)
 
 
 def _scaled(pixels: Pixels, resolution: int) -> Pixels:

@@ -21,7 +21,7 @@ from tiernas.training.memory import machine_memory_bytes
 from tiernas.training.once import made_once
 from tiernas.training.stored_pixels import PixelFile, ReadAhead
 
-_FORMAT = 2
+_FORMAT = 3
 """Goes up when the same files would be decoded or split to something else, or are kept in another way."""
 
 _PARTS = ("train", "validation", "test")

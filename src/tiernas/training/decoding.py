@@ -6,15 +6,11 @@ from dataclasses import dataclass
 
 import joblib  # type: ignore[import-untyped]
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from tiernas.standalone.preprocessing import Pixels, square
 from tiernas.training.sources import Part
 from tiernas.training.sources.source import IntArray
-
-DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for files that it cannot decode: truncated or unknown (OSError), a broken PNG chunk
-(SyntaxError), sizes and modes that make no sense (ValueError), more pixels than any photo has."""
 
 _LOOKED_AT = 1000
 """Images whose size is read to know the largest; reads a few bytes of each."""
@@ -42,7 +38,7 @@ def kept_size(part: Part, largest: int) -> int:
         try:
             with part.read(row) as image:
                 most = max(most, min(image.size))
-        except DAMAGED:
+        except Exception:  # as in `decode`, which counts it
             continue
     return min(largest, most or largest)
 
@@ -65,8 +61,8 @@ def decode(part: Part, rows: IntArray, pixels: Pixels) -> tuple[IntArray, list[D
             pixels[position] = np.asarray(square(part.read(row), pixels.shape[1]))
         except UnidentifiedImageError:
             return Damaged(part.names[row], "no image of a known format")
-        except DAMAGED as error:
-            return Damaged(part.names[row], str(error))
+        except Exception as error:  # for damaged files Pillow's formats raise anything: struct.error, IndexError, ...
+            return Damaged(part.names[row], str(error) or type(error).__name__)
         return None
 
     run = joblib.Parallel(n_jobs=joblib.cpu_count(), require="sharedmem", batch_size=_BATCH)
