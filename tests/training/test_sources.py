@@ -100,7 +100,11 @@ def test_images_are_scaled_and_cut_around_their_centre(tmp_path: Path) -> None:
 def test_any_colour_mode(tmp_path: Path, mode: str) -> None:
     make_folder(tmp_path, {"cat": 4, "dog": 4})
     grey = picture(200).convert("L")
-    odd = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257) if mode == "I;16" else grey.convert(mode, dither=0)
+    odd = (
+        Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+        if mode == "I;16"
+        else grey.convert(mode, dither=Image.Dither.NONE)
+    )
     for path in (tmp_path / "cat").iterdir():
         path.unlink()
         odd.save(path.with_suffix(".tiff"))
