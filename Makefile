@@ -7,18 +7,26 @@ INSTALLED := $(VENV)/.installed
 # Two test processes with one thread each: threads of BLAS that wait for a busy core take several times as long.
 TEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=auto --dist=loadscope --no-loadscope-reorder
 
-.PHONY: demo test check
+.PHONY: demo lint test test-slow test-all check
+.NOTPARALLEL:
 
 demo: $(INSTALLED)
 	$(BIN)/tiernas search examples/digits.toml
 
-test: $(INSTALLED)
-	$(TEST)
+check: lint test
 
-check: $(INSTALLED)
+lint: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+test: $(INSTALLED)
+	$(TEST) -m "not slow"
+
+test-slow: $(INSTALLED)
+	$(TEST) -m slow
+
+test-all: $(INSTALLED)
 	$(TEST)
 
 $(INSTALLED): pyproject.toml constraints.txt

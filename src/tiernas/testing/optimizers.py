@@ -52,12 +52,12 @@ def assert_new(X: IntArray, *others: IntArray) -> None:
 class OptimizerConformance(abc.ABC):
     """Tests that any implementation of `Optimizer` must pass; pytest collects the subclass."""
 
-    warm_up = 14
+    warm_up = 12
     """How many rows tests tell before they look at proposals: beyond the initial design, so a model is at
-    work."""
+    work; an even number."""
 
-    chance = -3.4
-    """Three uniform searches of 40 rows in `LEVELS` find at least this, on average, in 999 of 1,000 cases."""
+    chance = -4.0
+    """A uniform search of 40 rows in `LEVELS` finds at least this in 999 of 1,000 cases."""
 
     @abc.abstractmethod
     def make(self, levels: Sequence[int], **arguments: Any) -> Optimizer:
@@ -73,7 +73,7 @@ class OptimizerConformance(abc.ABC):
 
     def test_same_seed_same_proposals(self) -> None:
         first, second = self.make(LEVELS, seed=3), self.make(LEVELS, seed=3)
-        np.testing.assert_array_equal(run(first, 20, batch=4), run(second, 20, batch=4))
+        np.testing.assert_array_equal(run(first, 16, batch=4), run(second, 16, batch=4))
         np.testing.assert_array_equal(first.told[0], second.told[0])
 
     def test_other_seed_other_proposals(self) -> None:
@@ -82,16 +82,16 @@ class OptimizerConformance(abc.ABC):
     def test_global_random_state_has_no_influence(self) -> None:
         first, second = self.make(LEVELS), self.make(LEVELS)
         np.random.seed(1)
-        run(first, self.warm_up, batch=7)
+        run(first, self.warm_up, batch=self.warm_up // 2)
         np.random.seed(2)
-        run(second, self.warm_up, batch=7)
+        run(second, self.warm_up, batch=self.warm_up // 2)
         np.testing.assert_array_equal(first.ask(2), second.ask(2))
 
     def test_a_batch_equals_single_asks(self) -> None:
         batch, single = self.make(LEVELS), self.make(LEVELS)
-        run(batch, self.warm_up, batch=7)
-        run(single, self.warm_up, batch=7)
-        np.testing.assert_array_equal(batch.ask(8), np.concatenate([single.ask() for _ in range(8)]))
+        run(batch, self.warm_up, batch=self.warm_up // 2)
+        run(single, self.warm_up, batch=self.warm_up // 2)
+        np.testing.assert_array_equal(batch.ask(4), np.concatenate([single.ask() for _ in range(4)]))
 
     def test_rebuilt_proposes_what_the_uninterrupted_would(self) -> None:
         optimizer = self.make(LEVELS, feasible=narrow, seed=5)
@@ -229,13 +229,14 @@ class OptimizerConformance(abc.ABC):
 
     def test_equal_observations(self) -> None:
         optimizer = self.make(LEVELS)
-        for _ in range(6):
-            optimizer.tell(optimizer.ask(5), np.full(5, 0.25))
+        for _ in range(2):
+            X = optimizer.ask(self.warm_up // 2)
+            optimizer.tell(X, np.full(len(X), 0.25))
         assert_new(optimizer.ask(3), optimizer.told[0])
 
     def test_categorical_and_constant_dimensions(self) -> None:
         optimizer = self.make([1, 5, 3, 1, 4], categorical=[True, True, False, False, True])
-        run(optimizer, 2 * self.warm_up, batch=2)
+        run(optimizer, self.warm_up + 4, batch=2)
         X = np.concatenate([optimizer.told[0], optimizer.ask(3)])
         assert (X[:, [0, 3]] == 0).all()
         assert_new(X)
@@ -295,5 +296,4 @@ class OptimizerConformance(abc.ABC):
             self.make(**arguments).ask()
 
     def test_no_worse_than_chance_on_a_simple_function(self) -> None:
-        best = [run(self.make(LEVELS, seed=seed), 40, batch=10).max() for seed in range(3)]
-        assert np.mean(best) >= self.chance
+        assert run(self.make(LEVELS), 40, batch=10).max() >= self.chance
