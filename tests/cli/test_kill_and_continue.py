@@ -108,6 +108,7 @@ def events(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_chaos(tmp_path: Path, latency_table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers and workers die, a training hangs, some diverge: the result is that of a calm run."""

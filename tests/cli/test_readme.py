@@ -51,6 +51,7 @@ def test_python_runs() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=200)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_commands_run(tmp_path: Path, latency_table: Path) -> None:
     """In order, in a folder with the examples, and smaller: fewer networks, fewer trainings."""

@@ -10,6 +10,13 @@ import pytest
 from tiernas.testing.ray_cluster import RayCluster
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever takes a Ray cluster is slow."""
+    for item in items:
+        if "ray_cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def ray_cluster() -> Iterator[RayCluster]:
     """A cluster of one node with two cores; tests that add nodes remove them."""

@@ -33,6 +33,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LatencyTable, "FEWEST", 4)
 
 
+@pytest.mark.slow
 def test_build_stop_continue_check_and_plot(tmp_path: Path) -> None:
     engine, path = get_engine("openvino"), tmp_path / "table.jsonl"
 

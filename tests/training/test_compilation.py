@@ -25,6 +25,7 @@ def interrupt(report: EpochReport) -> None:
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
+@pytest.mark.slow
 def test_a_compiled_training_learns_the_same_and_is_continued_bitwise(tmp_path: Path) -> None:
     splits = load_data(DataConfig(train_limit=100))
     eager = train(SMALLEST, splits, RecipeConfig(epochs=2), seed=3, checkpoint_dir=tmp_path / "eager")

@@ -166,6 +166,7 @@ def test_kill_9_and_continue(small: Splits, tiny: Architecture, tmp_path: Path) 
     assert bitwise_equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
 
 
+@pytest.mark.slow
 def test_kill_9_a_truncated_checkpoint_and_continue_by_the_paper_with_a_teacher_and_growing_images(
     small: Splits,
     tiny: Architecture,
