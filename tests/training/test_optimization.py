@@ -59,6 +59,19 @@ def test_the_average_follows_at_first_and_holds_on_later() -> None:
         assert next(average.parameters()).item() == pytest.approx(expected)
 
 
+def test_the_average_has_averaged_statistics_of_batch_normalisation() -> None:
+    network = nn.BatchNorm1d(1)
+    average = make_average(network, 0.9)
+    assert average is not None
+    for mean in (1.0, 3.0):
+        nn.init.constant_(network.running_mean, mean)  # type: ignore[arg-type]
+        network.num_batches_tracked += 1  # type: ignore[operator]
+        average.update_parameters(network)
+    buffers = dict(average.module.named_buffers())
+    assert buffers["running_mean"].item() == pytest.approx(2 / 11 * 1.0 + 9 / 11 * 3.0)
+    assert buffers["num_batches_tracked"].item() == 2
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
