@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -113,7 +114,7 @@ def run_two(code: str, *arguments: Path | str) -> list[Told]:
 def moved(folder: Path, start: dict[str, torch.Tensor], network: torch.nn.Module) -> float:
     """How far the parameters are from where they started."""
     end = load_file(folder / WEIGHTS)
-    return sum(float((end[name] - start[name]).square().sum()) for name, _ in network.named_parameters()) ** 0.5
+    return math.sqrt(sum(float((end[name] - start[name]).square().sum()) for name, _ in network.named_parameters()))
 
 
 def test_two_processes_learn_what_one_does_and_are_continued_bitwise(tiny: Architecture, tmp_path: Path) -> None:

@@ -63,13 +63,13 @@ def test_the_average_has_averaged_statistics_of_batch_normalisation() -> None:
     network = nn.BatchNorm1d(1)
     average = make_average(network, 0.9)
     assert average is not None
-    for mean in (1.0, 3.0):
-        nn.init.constant_(network.running_mean, mean)  # type: ignore[arg-type]
-        network.num_batches_tracked += 1  # type: ignore[operator]
+    running, averaged = (dict(module.named_buffers()) for module in (network, average.module))
+    for step, mean in enumerate((1.0, 3.0), 1):
+        running["running_mean"].fill_(mean)
+        running["num_batches_tracked"].fill_(step)
         average.update_parameters(network)
-    buffers = dict(average.module.named_buffers())
-    assert buffers["running_mean"].item() == pytest.approx(2 / 11 * 1.0 + 9 / 11 * 3.0)
-    assert buffers["num_batches_tracked"].item() == 2
+    assert averaged["running_mean"].item() == pytest.approx(2 / 11 * 1.0 + 9 / 11 * 3.0)
+    assert averaged["num_batches_tracked"].item() == 2
 
 
 @pytest.mark.parametrize(
