@@ -70,7 +70,7 @@ class Variant:
     generations: bool = False
 
 
-def nothing_believed(self: Surrogate, _: np.ndarray) -> Surrogate:
+def nothing_believed(self: Surrogate, *_: np.ndarray) -> Surrogate:
     """Pending rows change nothing."""
     return self
 

@@ -3,13 +3,17 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import pytest
 
 from tiernas.replay import Levy
 from tiernas.search import LaMctsOptimizer, Optimizer, RandomSearch, RegularizedEvolution
 from tiernas.search.compression import FEW
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
+from tiernas.search.pool import Pool
+from tiernas.search.surrogate import Beliefs, Surrogate
 
 LEVELS = [4, 3, 5, 2, 4, 3, 5, 2, 4, 3, 5, 2]
 
@@ -95,6 +99,49 @@ def test_noise_makes_the_bold_bolder_once_it_is_known() -> None:
     """Two deviations of a noise of variance 0.04 are 0.4; without noise the margin is 0.2."""
     margin = LaMctsOptimizer._margin
     assert [margin(n, noise) for n in (FEW, FEW + 1) for noise in (0.0, 0.04)] == [0.2, 0.2, 0.2, 0.4]
+
+
+def test_half_of_the_proposals_look_for_any_improvement(monkeypatch: pytest.MonkeyPatch) -> None:
+    margins: list[float] = []
+    most_promising = Pool.most_promising
+
+    def watched(self: Pool, n: int, beliefs: Any, is_new: Any, margin: float = 0.0) -> tuple[IntArray, FloatArray]:
+        margins.append(margin)
+        return most_promising(self, n, beliefs, is_new, margin)
+
+    monkeypatch.setattr(Pool, "most_promising", watched)
+    X = np.random.default_rng(4).integers(0, LEVELS, size=(20, len(LEVELS)))
+    optimizer = LaMctsOptimizer(LEVELS)
+    optimizer.tell(X, accuracy(X))
+    optimizer.ask(24)
+    assert set(margins) == {0.0, 0.2}
+    assert 6 <= margins.count(0.0) <= 18
+
+
+def test_results_not_yet_learned_of_rows_that_are_infeasible_do_not_raise_the_goal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An infeasible row far better than all others is told while many rows are pending: it waits to be learned from."""
+    goals: list[float] = []
+    believe = Surrogate.believe
+
+    def watched(self: Surrogate, Z: FloatArray, feasible: BoolArray | None = None) -> Surrogate | Beliefs:
+        beliefs = believe(self, Z, feasible)
+        goals.append(beliefs.best)
+        return beliefs
+
+    monkeypatch.setattr(Surrogate, "believe", watched)
+    levels = [9] * 4
+    rows = np.random.default_rng(5).permutation(np.argwhere(np.ones(levels)))
+    small = rows[rows.sum(axis=1) <= 12]
+    optimizer = LaMctsOptimizer(levels, feasible=lambda X: X.sum(axis=1) <= 12)
+    optimizer.tell(small[:40], small[:40].sum(axis=1))
+    optimizer.add_pending(small[40:120])
+    optimizer.ask()
+    optimizer.tell([[8, 8, 8, 8]], [32])
+    optimizer.ask()
+    assert optimizer._learner.learn()[0].y.max() <= 12
+    assert goals[1] == goals[0]
 
 
 def test_optimizers_do_not_import_torch() -> None:

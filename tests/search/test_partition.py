@@ -86,6 +86,17 @@ def test_all_but_one_value_tied_at_the_bottom_or_top() -> None:
         assert Region(LINE, y, leaf_size=8).split is None
 
 
+def test_a_region_is_not_divided_for_the_sake_of_one_row() -> None:
+    """The boundary around it is learned all the same; a part keeps a quarter of `leaf_size` rows or more."""
+    Z = np.append(LINE[:9] / 10, 1.0)[:, None]
+    y = np.append(np.zeros(9), 1.0)
+    boundary = learn_boundary(Z, y)
+    assert boundary is not None
+    np.testing.assert_array_equal(boundary.is_better(Z), y > 0)
+    assert Region(Z, y, leaf_size=8).split is None
+    assert Region(Z, y, leaf_size=7).split is not None  # a quarter of 7 is 1
+
+
 def test_selection_follows_the_mean_until_pending_rows_crowd_it() -> None:
     root = Region(LINE, VALUES, leaf_size=5)
     assert root.split is not None

@@ -131,9 +131,25 @@ def test_blocks_of_pending_rows_are_believed_as_one(monkeypatch: pytest.MonkeyPa
     rng = np.random.default_rng(5)
     pending, at = rng.random((7, 3)), surrogate.project(Z[:4] + 0.1)
     at_once = surrogate.believe(pending).see(at).variance
+    mean, feasible = surrogate.project(pending).mean, np.arange(7) % 2 == 1
     monkeypatch.setattr("tiernas.search.surrogate._BLOCK", 3)
-    surrogate.believe(pending[:5])
-    np.testing.assert_allclose(surrogate.believe(pending).see(at).variance, at_once, rtol=1e-4)
+    surrogate.believe(pending[:5], feasible[:5])
+    blocks = surrogate.believe(pending, feasible)
+    np.testing.assert_allclose(blocks.see(at).variance, at_once, rtol=1e-4)
+    assert blocks.best == pytest.approx(max(surrogate.best, mean[feasible].max()))
+
+
+def test_only_feasible_pending_rows_are_to_be_improved_on() -> None:
+    """A rising line: pending rows beyond the observed promise more than any of these, as far as they are feasible."""
+    Z = np.linspace(0.0, 0.5, 11)[:, None]
+    surrogate = Surrogate(Z, Z[:, 0])
+    pending = np.array([[0.55], [0.6], [0.65], [0.7]])
+    mean = surrogate.project(pending).mean
+    assert (np.diff(mean) > 0).all()
+    assert mean[0] > surrogate.best
+    for feasible, best in (([1, 1, 0, 0], mean[1]), ([1, 1, 1, 1], mean[3]), ([0, 0, 0, 0], surrogate.best)):
+        assert surrogate.believe(pending, np.array(feasible, dtype=np.bool_)).best == best
+    assert surrogate.believe(pending).best == mean[3]
 
 
 def test_nothing_pending_changes_nothing() -> None:

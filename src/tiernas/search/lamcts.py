@@ -80,10 +80,10 @@ class LaMctsOptimizer(Optimizer):
     def _propose(self, rng: np.random.Generator) -> IntArray | None:
         if len(self._history.observed[1]) < self._n_initial:
             return self._supply.draw_one(rng)
-        learned, pending = self._learner.learn()
-        region = select(learned.tree, pending, self._exploration * float(np.ptp(learned.y)))
+        learned, awaited = self._learner.learn()
+        region = select(learned.tree, awaited.Z, self._exploration * float(np.ptp(learned.y)))
         surrogate = learned.surrogate(region)
-        beliefs = surrogate.believe(pending)
+        beliefs = surrogate.believe(awaited.Z, awaited.feasible)
         margin = float(rng.integers(2)) * self._margin(len(learned.y), surrogate.noise)
         rows, promise = self._pool(learned, region).most_promising(CLIMBERS, beliefs, self._supply.is_new, margin)
         if not len(rows):
@@ -97,7 +97,7 @@ class LaMctsOptimizer(Optimizer):
                 promise[hopeful] = beliefs.promise(at.part(hopeful), margin)
             return promise
 
-        hurry = len(pending) >= MANY_PENDING  # what is believed of all of them is the cost of a climb
+        hurry = len(awaited.Z) >= MANY_PENDING  # what is believed of all of them is the cost of a climb
         return climb(rows, promise, rate, self._lattice, self._supply, rng, hurry=hurry)
 
     @staticmethod

@@ -60,6 +60,19 @@ class Slow:
     summits: IntArray
 
 
+@dataclass(frozen=True, eq=False)
+class Awaited:
+    """Rows whose results are not known, or known and not yet learned from.
+
+    Attributes:
+        Z: `p x f` features of the rows.
+        feasible: A `p` mask of those that may be improved on.
+    """
+
+    Z: FloatArray
+    feasible: BoolArray
+
+
 class Learned:
     """What is known at one state of the history; parts are made when they are first needed.
 
@@ -146,12 +159,12 @@ class Learner:
         self._X, self._y = history.observed
         self.encode = Encoding(lattice)
 
-    def learn(self) -> tuple[Learned, FloatArray]:
+    def learn(self) -> tuple[Learned, Awaited]:
         """What is known now; at least two rows must have been observed.
 
         Returns:
-            What was learned, and the `p x f` features of the rows that it does not know the results of: the pending
-            ones, and with many of them the last observed.
+            What was learned, and the rows that it does not know the results of: with many of them pending the last
+            observed, then the pending ones.
         """
         pending = self._history.pending
         X, y = self._history.observed
@@ -162,7 +175,8 @@ class Learner:
             feasible = self._supply.known_feasible(self._X)
             slow = self._learn_slowly(self._X, Z, self._y, feasible)
             self._learned = Learned(self._X, self._see(self._y), Z, feasible, slow)
-        return self._learned, self.encode(np.concatenate([X[n:], pending]))
+        rows = np.concatenate([X[n:], pending])
+        return self._learned, Awaited(self.encode(rows), self._supply.known_feasible(rows))
 
     def _learn_slowly(self, X: IntArray, Z: FloatArray, told: FloatArray, feasible: BoolArray) -> Slow:
         n = last_learning(len(told))

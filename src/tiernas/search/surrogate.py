@@ -134,21 +134,26 @@ class Surrogate:
         left = variance(inputs, self._hyperparameters) - np.einsum("nm,nm->m", whitened, whitened)
         return Projection(inputs, mean, whitened, np.maximum(left, _LEAST_VARIANCE))
 
-    def believe(self, Z: FloatArray) -> Surrogate | Beliefs:
-        """The surrogate once `p x f` pending features have come out as it predicts.
+    def believe(self, Z: FloatArray, feasible: BoolArray | None = None) -> Surrogate | Beliefs:
+        """The surrogate once pending rows have come out as it predicts.
 
         What is believed of all but the last rows is kept: with hundreds of them, most are those of the proposal before.
         Beliefs can be used as long as the surrogate is there.
+
+        Args:
+            Z: `p x f` features of the rows.
+            feasible: A `p` mask of those that are to be improved on, the same for equal features; all by default.
         """
+        feasible = np.ones(len(Z), dtype=np.bool_) if feasible is None else feasible
         known: Surrogate | Beliefs = self
         kept = len(Z) - len(Z) % _BLOCK
         if kept:
             key = Z[:kept].tobytes()
             if self._kept is None or self._kept[0] != key:
                 itself = weakref.proxy(self)  # in a cycle of references it would stay in memory for long
-                self._kept = key, Beliefs(itself, itself, Z[:kept])
+                self._kept = key, Beliefs(itself, itself, Z[:kept], feasible[:kept])
             known = self._kept[1]
-        return known if kept == len(Z) else Beliefs(self, known, Z[kept:])
+        return known if kept == len(Z) else Beliefs(self, known, Z[kept:], feasible[kept:])
 
     def see(self, at: Projection) -> Projection:
         """What is known of rows that the surrogate has projected: nothing more."""
@@ -181,13 +186,14 @@ class Beliefs:
         surrogate: What is observed.
         before: What is believed already.
         Z: `p x f` features of more pending rows, `p >= 1`.
+        feasible: A `p` mask of those that are to be improved on.
     """
 
-    def __init__(self, surrogate: Surrogate, before: Surrogate | Beliefs, Z: FloatArray) -> None:
+    def __init__(self, surrogate: Surrogate, before: Surrogate | Beliefs, Z: FloatArray, feasible: BoolArray) -> None:
         self._surrogate, self._before = surrogate, before
         self._pending = before.see(surrogate.project(Z))
-        self.best: float = max(before.best, float(self._pending.mean.max()))
-        """The highest posterior mean of an observed or pending row, standardised."""
+        self.best: float = max(before.best, float(self._pending.mean[feasible].max(initial=-np.inf)))
+        """The highest posterior mean of a feasible row, observed or pending, standardised."""
         K = surrogate.posterior_covariance(self._pending, self._pending)
         self._factor = _root(K + surrogate.noise * np.eye(len(K)))
 

@@ -33,7 +33,7 @@ class TpeOptimizer(Optimizer):
     The sampler divides the told rows into the best few and the others, estimates the density of each, and of rows
     drawn from the first takes the one where their ratio is greatest. Pending rows count among the others
     (`constant_liar`), so that workers spread. An infeasible or known row is refused and another one sampled; after 16
-    refusals a mutation of the best row is proposed.
+    refusals a mutation of the best feasible row is proposed.
 
     J. Bergstra, R. Bardenet, Y. Bengio, B. Kegl: Algorithms for hyper-parameter optimization. NeurIPS 2011.
     Multivariate as in S. Falkner, A. Klein, F. Hutter: BOHB. ICML 2018, arXiv 1807.01774.
@@ -61,7 +61,9 @@ class TpeOptimizer(Optimizer):
         return self._near_the_best(X, y, rng)
 
     def _near_the_best(self, X: IntArray, y: FloatArray, rng: np.random.Generator) -> IntArray | None:
-        parents = np.tile(X[np.argmax(y)], (_CHILDREN, 1))
+        feasible = self._supply.known_feasible(X)
+        best = np.argmax(np.where(feasible, y, -np.inf) if feasible.any() else y)
+        parents = np.tile(X[best], (_CHILDREN, 1))
         children = self._supply.admit(mutate(parents, rng.choice(_CHANGES, size=_CHILDREN), self._lattice, rng))
         if len(children):
             child: IntArray = children[0]
