@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 
 from tiernas.deployment import try_deployment
-from tiernas.engines import get_engine
+from tiernas.engines import CompiledNetwork, Engine, get_engine
+from tiernas.engines.calibration import FloatArray
 from tiernas.networks import ConvNet, build
 from tiernas.testing.executors import LIGHT
-from tiernas.training import DataConfig, Splits, evaluate, load_data
+from tiernas.training import DataConfig, ImageSet, Splits, calibration_draw, evaluate, load_data, normalize, resize
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +50,51 @@ def test_the_most_exact_precision_runs_in_the_engine_too_and_there_is_nothing_to
     )
     assert found.accuracy == pytest.approx(exact, abs=1.5 / len(splits.test))
     assert (found.recommended, found.reason) == (True, "")
+
+
+def by_class(part: ImageSet) -> ImageSet:
+    """As the images of a folder lie: all of the first class, then all of the second."""
+    order = part.labels.argsort(stable=True)
+    return replace(part, images=part.images[order], labels=part.labels[order])
+
+
+def rows_of(images: torch.Tensor, part: ImageSet) -> list[int]:
+    """Where each image stands in a part; -1 where it does not."""
+    places = {image.numpy().tobytes(): row for row, image in enumerate(part.images)}
+    return [places.get(image.numpy().tobytes(), -1) for image in images]
+
+
+def test_int8_is_calibrated_with_training_images_of_all_classes(
+    network: ConvNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load_data(DataConfig(kind="digits", train_limit=600))
+    ordered = replace(loaded, train=by_class(loaded.train), test=by_class(loaded.test))
+    engine = get_engine("onnxruntime", precision="int8", batch=10)
+    given: list[FloatArray | None] = []
+    compile_it = type(engine).compile
+
+    def remember(self: Engine, path: Path, calibration: FloatArray | None = None) -> CompiledNetwork:
+        given.append(calibration)
+        return compile_it(self, path, calibration)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(engine), "compile", remember)
+    try_deployment(network, ordered, engine, exact_accuracy=1.0, budget_points=1.0, limit_s=0.05)
+    drawn = calibration_draw(ordered)
+    calibration = given[0]
+    assert calibration is not None
+    assert torch.equal(torch.from_numpy(calibration), normalize(resize(drawn, network.architecture.resolution)))
+    rows = rows_of(drawn, ordered.train)
+    assert min(rows) >= 0
+    assert len(set(rows)) == len(rows) == 256
+    assert set(rows_of(drawn, ordered.test)) == {-1}
+    shares = torch.bincount(ordered.train.labels[rows], minlength=10) / 256
+    assert torch.allclose(shares, torch.bincount(ordered.train.labels) / 600, atol=0.005)
+    assert rows != sorted(rows)
+    assert rows_of(calibration_draw(ordered), ordered.train) == rows
+
+
+def test_more_classes_than_images_are_drawn() -> None:
+    classes = tuple(map(str, range(50)))
+    part = ImageSet(torch.arange(100, dtype=torch.uint8).view(100, 1, 1, 1), torch.arange(100) // 2, classes)
+    drawn = calibration_draw(Splits(part, part, part, True, (), ""), size=20).flatten()
+    assert len(set((drawn // 2).tolist())) == 20

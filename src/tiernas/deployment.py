@@ -13,10 +13,7 @@ from tiernas.engines import CompiledNetwork, Engine, measure_loads
 from tiernas.latency import advise
 from tiernas.latency.advice import Candidate
 from tiernas.networks import ConvNet, export_onnx
-from tiernas.training import Accuracy, ImageSet, Splits, accuracy_of, normalize, resize
-
-CALIBRATION_IMAGES = 256
-"""Training images that int8 learns its ranges from; the documentation of NNCF gives 300 as its default."""
+from tiernas.training import Accuracy, ImageSet, Splits, accuracy_of, calibration_draw, normalize, resize
 
 _PREPARED_IMAGES = 256
 """Images that are scaled and normalised at a time; changes nothing but time and memory."""
@@ -50,14 +47,14 @@ def try_deployment(
 
     Args:
         network: The network, trained.
-        splits: Its data: calibrated with training images, evaluated on the test part.
+        splits: Its data: calibrated with images drawn from the training part, evaluated on the test part.
         engine: The engine with its precision.
         exact_accuracy: Top-1 accuracy of the network in torch, in fp32, on the test part, 0 to 1.
         budget_points: Accuracy that the low precision may lose, in percentage points.
         limit_s: How long each precision is measured at most, see `tiernas.engines.measure_loads`.
     """
     resolution = network.architecture.resolution
-    calibration = _inputs(splits.train, slice(0, CALIBRATION_IMAGES), resolution)
+    calibration = _inputs(calibration_draw(splits), resolution)
     exact = engine.more_exact()
     with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
         path = Path(folder) / "network.onnx"
@@ -78,12 +75,12 @@ def _accuracy(network: CompiledNetwork, images: ImageSet, resolution: int) -> Ac
     prepared = batch * max(1, _PREPARED_IMAGES // batch)
     predicted = []
     for start in range(0, len(images), prepared):
-        inputs = _inputs(images, slice(start, start + prepared), resolution)
+        inputs = _inputs(images.images[start : start + prepared], resolution)
         inputs = np.pad(inputs, ((0, -len(inputs) % batch), (0, 0), (0, 0), (0, 0)))
         predicted += [network.run(inputs[i : i + batch]).argmax(axis=1) for i in range(0, len(inputs), batch)]
     return accuracy_of(torch.from_numpy(np.concatenate(predicted)[: len(images)]), images.labels)
 
 
-def _inputs(images: ImageSet, part: slice, resolution: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """Images as networks take them, `n x 3 x resolution x resolution`."""
-    return np.ascontiguousarray(normalize(resize(images.images[part], resolution)).numpy())
+def _inputs(images: torch.Tensor, resolution: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """`(n, 3, size, size)` uint8 images as networks take them, `(n, 3, resolution, resolution)`."""
+    return np.ascontiguousarray(normalize(resize(images, resolution)).numpy())

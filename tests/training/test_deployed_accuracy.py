@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tiernas import deployment
 from tiernas.deployment import try_deployment
 from tiernas.engines import get_engine
 from tiernas.networks import ConvNet, export_onnx
 from tiernas.spaces import Architecture
-from tiernas.training import RecipeConfig, Splits, evaluate, load_trained, normalize, resize, train
+from tiernas.training import RecipeConfig, Splits, calibration_draw, evaluate, load_trained, normalize, resize, train
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +27,7 @@ def counted(network: ConvNet, splits: Splits, engine_name: str, precision: str, 
     resolution, test = network.architecture.resolution, splits.test
     export_onnx(network, folder / "network.onnx", batch=1)
     images = np.ascontiguousarray(normalize(resize(test.images, resolution)).numpy())
-    calibration = np.ascontiguousarray(
-        normalize(resize(splits.train.images[: deployment.CALIBRATION_IMAGES], resolution)).numpy()
-    )
+    calibration = np.ascontiguousarray(normalize(resize(calibration_draw(splits), resolution)).numpy())
     with engine.compile(folder / "network.onnx", calibration) as compiled:
         answers = [int(compiled.run(images[i : i + 1]).argmax()) for i in range(len(test))]
     return float(np.mean(np.array(answers) == test.labels.numpy()))

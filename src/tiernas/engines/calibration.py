@@ -19,7 +19,8 @@ def calibration_images(images: FloatArray | None, input_shape: tuple[int, int, i
         input_shape: Shape of the network's input, NCHW.
 
     Returns:
-        `m x channels x height x width`, `m` the largest multiple of the batch that there are images for.
+        `m x channels x height x width`, `m` the largest multiple of the batch that there are images for; evenly spaced
+        ones where `m` is less than all, since images often lie class by class.
 
     Raises:
         UsageError: There are too few images, they have another shape, or hold values that are no numbers.
@@ -36,4 +37,6 @@ def calibration_images(images: FloatArray | None, input_shape: tuple[int, int, i
         )
     if not np.isfinite(images).all():
         raise UsageError("calibration: the images hold values that are no numbers")
-    return images[: len(images) // batch * batch].astype(np.float32, copy=False)
+    whole = len(images) // batch * batch
+    taken = images if whole == len(images) else images[np.linspace(0, len(images) - 1, whole).round().astype(int)]
+    return taken.astype(np.float32, copy=False)

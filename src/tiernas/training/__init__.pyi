@@ -1,3 +1,4 @@
+from .calibration import calibration_draw
 from .data import load_data
 from .data_config import DataConfig
 from .distributed import train_distributed
@@ -24,6 +25,7 @@ __all__ = [
     "TrainingDiverged",
     "TrainingResult",
     "accuracy_of",
+    "calibration_draw",
     "evaluate",
     "load_data",
     "load_trained",

@@ -40,7 +40,9 @@ def accuracy_of(predicted: Tensor, labels: Tensor) -> Accuracy:
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, images: ImageSet, resolution: int, batch_size: int = 256) -> Tensor:
+def predict(
+    network: nn.Module, images: ImageSet, resolution: int, batch_size: int = 256, rows: Tensor | None = None
+) -> Tensor:
     """The class that a network takes each image for, `(n,)` int64 on CPU.
 
     Args:
@@ -48,12 +50,13 @@ def predict(network: nn.Module, images: ImageSet, resolution: int, batch_size: i
         images: What to look at.
         resolution: Size that the network takes, in pixels.
         batch_size: Images at a time; changes nothing but time and memory.
+        rows: Positions of the images that are looked at, `(n,)` int64; if None, all.
     """
     was_training = network.training
     network.eval()
     device = next(network.parameters()).device
-    rows = torch.split(torch.arange(len(images)), batch_size)
-    predicted = [network(normalize(resize(batch, resolution).to(device))).argmax(1) for batch in images.batches(rows)]
+    steps = torch.split(torch.arange(len(images)) if rows is None else rows, batch_size)
+    predicted = [network(normalize(resize(batch, resolution).to(device))).argmax(1) for batch in images.batches(steps)]
     network.train(was_training)
     return torch.cat(predicted).cpu()
 
