@@ -75,7 +75,7 @@ def test_int8_is_calibrated_with_training_images_of_all_classes(
 
     def remember(self: Engine, path: Path, calibration: FloatArray | None = None) -> CompiledNetwork:
         given.append(calibration)
-        return compile_it(self, path, calibration)  # type: ignore[arg-type]
+        return compile_it(self, path, calibration)
 
     monkeypatch.setattr(type(engine), "compile", remember)
     try_deployment(network, ordered, engine, exact_accuracy=1.0, budget_points=1.0, limit_s=0.05)
