@@ -31,10 +31,11 @@ def test_defaults(file: Path) -> None:
     assert [tier.name for tier in config.tier_list()] == ["0.2-0.4", "0.4-0.8"]
     assert config.search.optimizer == "lamcts"
     assert config.finalists.measure_seconds == LIMIT_S
-    assert config.latency_table_path == Path("runs/mine/latency-table.jsonl")
+    assert config.latency_table_path == file.parent / "runs/mine/latency-table.jsonl"
     assert config.workers.local_processes >= 1
-    assert config.ledger == Path("runs/mine/ledger.sqlite")
-    assert config.checkpoints == "runs/mine/checkpoints"
+    assert config.ledger == file.parent / "runs/mine/ledger.sqlite"
+    assert config.checkpoints == f"{file.parent}/runs/mine/checkpoints"
+    assert config.table.path == file.parent / "model-table"
     assert config.data.image_size == 128, "the largest resolution of the space"
     assert load_config(file, ["study.space=gpunet"]).data.image_size == 512
     assert load_config(file, ["data.image_size=32"]).data.image_size == 32
@@ -76,7 +77,7 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ("search.trainings=many", r"search\.trainings = 'many': input should be a valid integer"),
         ("search.optimizer=grid", r"search\.optimizer = 'grid': no such optimizer; there are: lamcts, thompson, "),
         ("recipe.learning_rate=-1", r"recipe\.learning_rate = -1: input should be greater than 0"),
-        ("study.space=resnet", r"study\.space = 'resnet': no search space 'resnet'; there are: gpunet"),
+        ("study.space=resnet", r"study\.space = 'resnet': no such search space; there are: gpunet"),
         ("study.name=a/b", r"study\.name = 'a/b'"),
         ("tiers.edges=[0.4, 0.2]", "must be increasing"),
         ("tiers.edges=[0.4]", r"tiers\.edges"),
@@ -101,6 +102,39 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ("workers.gpus=1", r"workers\.gpus = 1\.0: only for workers\.executor = 'ray'"),
         ("workers.cpus=2", r"workers\.cpus = 2\.0: only for workers\.executor = 'ray'"),
         ("workers.address=auto", r"workers\.address = 'auto': only for workers\.executor = 'ray'"),
+        (
+            "engine.name=OpenVIN0",
+            r"engine\.name = 'OpenVIN0': no such engine; .*tensorrt-rtx; did you mean 'openvino'\?$",
+        ),
+        ("engine.name=tpu", r"engine\.name = 'tpu': no such engine; there are: openvino, .*tensorrt-rtx\.$"),
+        ("engine.precision=int4", r"engine\.precision = 'int4': no such precision; .*; did you mean 'int8'\?$"),
+        ("engine.precision=FP32", r"did you mean 'fp32'\?$"),
+        ("search.optimizer=tepe", r"did you mean 'tpe'\?$"),
+        ("study.space=gpu-net", r"did you mean 'gpunet'\?$"),
+        ("data.kind=folders", r"data\.kind = 'folders': input should be .*; did you mean 'folder'\?\.$"),
+        ("recipe.presett=paper", r"unknown key recipe\.presett; did you mean 'preset'\?"),
+        (
+            'recipe.teacher={kind="timm", name="x", wieght=1}',
+            r"unknown key recipe\.teacher\.wieght; did you mean 'weight'\?",
+        ),
+        ('finalists.teacher={kind="timm", nmae="x"}', r"unknown key finalists\.teacher\.nmae; did you mean 'name'\?"),
+        ('finalists.teacher={kind="timn", name="x"}', r"finalists\.teacher\.kind = 'timn': .*did you mean 'timm'\?"),
+        ('recipe.teacher={kind="timm"}', r'recipe\.teacher: kind = "timm" needs name\.$'),
+        ("recipe.teacher=resnet18", r"recipe\.teacher = 'resnet18': must be a table of the file, \[recipe\.teacher\]"),
+        ("search.screen=[1]", r"search\.screen = \[1\]: must be a table of the file, \[search\.screen\]"),
+        ("study.zzz=1", r"unknown key study\.zzz\. Known here: name, space"),
+        ("study.name=2024", r"study\.name = 2024: input should be a valid string; write it in quotation marks\.$"),
+        ("study.output=", r"study\.output = '': no path"),
+        ("search.reuse=['a\\u0000']".replace("'", '"'), r"search\.reuse = 'a\\x00': no path"),
+        ("finalists.measure_seconds=inf", r"finalists\.measure_seconds = inf: input should be a finite number"),
+        ("workers.time_limit_minutes=nan", r"workers\.time_limit_minutes = nan: input should be"),
+        ("tiers.edges=[0.2, inf]", r"tiers\.edges\.1 = inf: input should be a finite number"),
+        ("search.trainings=" + "9" * 5000, r"search\.trainings = '9{100}.*\.\.\.: "),
+        ("search.trainings=1\nx=2", r"search\.trainings = '1\\nx=2': input should be a valid integer"),
+        ("search.=1", "must be section.key=value"),
+        (".trainings=1", "must be section.key=value"),
+        ("search..trainings=1", "must be section.key=value"),
+        ("=1", "must be section.key=value"),
         ("workers.count=0", r"workers\.count = 0: input should be greater than or equal to 1"),
         ("workers.time_limit_minutes=0", r"workers\.time_limit_minutes = 0: input should be greater than 0"),
         ("trainings=3", "must be section.key=value"),
@@ -158,11 +192,53 @@ def test_what_is_missing_is_named(file: Path) -> None:
         load_config(file)
 
 
-def test_a_file_that_is_missing_or_no_toml(tmp_path: Path) -> None:
+def test_a_file_may_begin_with_a_byte_order_mark(file: Path) -> None:
+    plain = load_config(file)
+    file.write_text(MINIMAL, encoding="utf-8-sig")
+    assert load_config(file) == plain
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[study\n", r"mine\.toml is not TOML: .*line 1"),
+        (MINIMAL.encode("utf-16"), r"is not TOML: it is not UTF-8 \(byte 0\); save it as UTF-8$"),
+        ('x = "für"'.encode("latin-1"), r"it is not UTF-8 \(byte 6\)"),
+        (b"", r"mine\.toml is empty; examples/"),
+        (b" \n\n", "is empty"),
+        (b"x = " + b"[" * 100_000, "nested too deeply"),
+        (b"x = " + b"9" * 5000, "is not TOML: Exceeds the limit"),
+        (b"study = 3", r"study = 3: must be a table of the file, \[study\]\."),
+        (b"[[study]]", r"study = \[\{\}\]: must be a table of the file"),
+        (b'"a\\nb" = 3', r"unknown key 'a\\nb'"),
+        (b"[table]\npath = 3", r"table\.path = 3: input is not a valid path"),
+        (b"table = 3", r"table = 3: must be a table of the file, \[table\]"),
+    ],
+)
+def test_a_file_that_is_no_configuration(file: Path, content: bytes, message: str) -> None:
+    file.write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        load_config(file)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no configuration file .*nothing\.toml; examples/"):
         load_config(tmp_path / "nothing.toml")
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot be read: it is a folder"):
         load_config(tmp_path)
-    (tmp_path / "bad.toml").write_text("[study\n")
-    with pytest.raises(UsageError, match=r"is not TOML.*line 1"):
-        load_config(tmp_path / "bad.toml")
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be read: Not a directory"):
+        load_config(tmp_path / "file" / "mine.toml")
+
+
+TABLES = [
+    ("study", "nmae"), ("data", "pathh"), ("recipe", "epochz"), ("recipe.teacher", "nam"), ("engine", "nam"),
+    ("latency", "tabel"), ("tiers", "edge"), ("search", "tranings"), ("search.screen", "epoch"),
+    ("finalists", "epoks"), ("finalists.teacher", "temprature"), ("workers", "counts"), ("table", "paht"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "typo"), TABLES)
+def test_a_typo_in_any_table_is_named(file: Path, table: str, typo: str) -> None:
+    with pytest.raises(UsageError, match=rf"unknown key {table}\.{typo}; did you mean '\w+'\? Known here: "):
+        load_config(file, [f"{table}.{typo}=1"])

@@ -56,6 +56,7 @@ def log_to_stderr() -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger.handlers = [handler]
+    logger.propagate = False  # a library may give the root logger a handler, and every line would come twice
     logger.setLevel(logging.INFO)
 
 

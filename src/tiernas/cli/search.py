@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json
+
+_log = logging.getLogger("tiernas.search")
 
 ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to search; see examples/.")]
 SetOption = Annotated[
@@ -34,6 +37,7 @@ def search(
 
     on_ray = () if address is None else ("workers.executor=ray", f"workers.address='{address}'")
     loaded = load_config(config, (*(set_ or ()), *on_ray))
+    _log.info("output goes to %s, entries to the model table %s", loaded.study.output, loaded.table.path)
     with keeping("the same command continues"), watching() as (stop, watch):
         entries = run_search(loaded, stop=stop, watch=watch)
     plots = write_report(loaded)

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from tiernas.config.closest import did_you_mean
 from tiernas.config.config import SearchConfig
 from tiernas.config.ledger_url import hide_password
+from tiernas.config.paths import make_absolute
+from tiernas.config.sections import DEFAULT_TABLE
 from tiernas.errors import UsageError
+from tiernas.training import RecipeConfig
+
+_SHOWN = 120
+"""Characters of a wrong value that a message shows."""
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
     """Reads a TOML file.
+
+    Relative paths in it are relative to its folder, those of the overrides to the working directory; they come out
+    absolute (see `tiernas.config.paths`).
 
     Args:
         path: The file.
@@ -25,14 +36,11 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
     Raises:
         UsageError: The file is missing, is no TOML, or has an unknown key or a value that is not allowed.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UsageError(f"no configuration file {path}; examples/ holds some that run") from error
-    except OSError as error:
-        raise UsageError(f"configuration file {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
+    data = _read(path)
+    table = data.setdefault("table", {})
+    if isinstance(table, dict):
+        table.setdefault("path", str(DEFAULT_TABLE))
+    make_absolute(data, path.parent, str(path))
     for override in overrides:
         _override(data, override)
     try:
@@ -46,41 +54,100 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
     return config
 
 
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UsageError(f"no configuration file {path}; examples/ holds some that run") from error
+    except IsADirectoryError as error:
+        raise UsageError(
+            f"configuration file {path} cannot be read: it is a folder; give the TOML file in it"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"configuration file {path} cannot be read: {error.strerror}") from error
+    if not content.strip():
+        raise UsageError(f"configuration file {path} is empty; examples/ holds some that run")
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))  # editors on Windows begin it with a byte order mark
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not TOML: it is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except RecursionError as error:
+        raise UsageError(f"{path} is not TOML: its brackets are nested too deeply") from error
+    except ValueError as error:  # TOMLDecodeError, and integers of thousands of digits
+        raise UsageError(f"{path} is not TOML: {error}") from error
+
+
 def _override(data: dict[str, Any], override: str) -> None:
     name, equals, text = override.partition("=")
-    *sections, key = name.strip().split(".")
-    if not equals or not sections:
+    names = [part.strip() for part in name.split(".")]
+    if not equals or len(names) < 2 or not all(names):
         raise UsageError(f"--set {override}: must be section.key=value, such as --set search.trainings=20")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
+    *sections, key = names
+    nested: dict[str, Any] = {key: _value(text)}
+    own = nested
+    for section in reversed(sections):
+        nested = {section: nested}
+    make_absolute(nested, Path.cwd(), "--set")
     for section in sections:
         data = data.setdefault(section, {})
         if not isinstance(data, dict):
             raise UsageError(f"--set {override}: {section} is no section of the file")
-    data[key] = value
+    data[key] = own[key]
+
+
+def _value(text: str) -> Any:
+    """A value as in TOML, or else the text as it stands."""
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text.strip()
+    return parsed["value"] if len(parsed) == 1 else text.strip()  # a line break would begin another key
 
 
 def _explained(problem: Any) -> str:
     """One mistake: the key, its value, and what is allowed."""
-    keys = [str(key) for key in problem["loc"]]
-    where = ".".join(keys)
+    keys, value = problem["loc"], problem["input"]
+    where = ".".join(_shown_key(key) for key in keys)
+    said = problem["msg"].removeprefix("Value error, ")
+    message = f"{said[0].lower()}{said[1:]}"
     match problem["type"]:
         case "extra_forbidden":
             known = _known_keys(keys[:-1])
-            near = difflib.get_close_matches(keys[-1], known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            return f"unknown key {where}{hint} Known here: {', '.join(known)}."
+            return f"unknown key {where}{did_you_mean(keys[-1], known) or '.'} Known here: {', '.join(known)}."
         case "missing":
             return f"{where} is missing; it must be set."
+        case "model_type" | "model_attributes_type":
+            return f"{where} = {_shown(value)}: must be a table of the file, [{where}]."
+        case "literal_error":
+            return f"{where} = {_shown(value)}: {message}{did_you_mean(value, _quoted(message))}."
+        case "string_type":
+            return f"{where} = {_shown(value)}: {message}; write it in quotation marks."
+        case _ if isinstance(value, dict):  # what several keys of a table decide
+            return f"{where}: {message}."
         case _:
-            message = problem["msg"].removeprefix("Value error, ")
-            return f"{where} = {hide_password(repr(problem['input']))}: {message[0].lower()}{message[1:]}."
+            return f"{where} = {_shown(value)}: {message}{'' if message.endswith('?') else '.'}"
 
 
-def _known_keys(sections: list[str]) -> list[str]:
-    model: Any = SearchConfig
+def _shown_key(key: object) -> str:
+    return text if re.fullmatch(r"[\w-]+", text := str(key)) else repr(text)
+
+
+def _shown(value: object) -> str:
+    try:
+        text = hide_password(repr(value))
+    except ValueError:  # an integer of thousands of digits
+        text = "a number"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _quoted(message: str) -> list[str]:
+    return re.findall(r"'([^']*)'", message)
+
+
+def _known_keys(sections: Sequence[object]) -> list[str]:
+    """Keys of the table that lies so deep in the file."""
+    model: type[BaseModel] = SearchConfig
     for section in sections:
-        model = model.model_fields[section].annotation
-    return list(model.model_fields)
+        annotation: Any = model.model_fields[str(section)].annotation
+        (model,) = [kind for kind in get_args(annotation) or (annotation,) if kind is not NoneType]
+    return [*(["preset"] if model is RecipeConfig else []), *model.model_fields]

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 import tiernas.search
+from tiernas.config.closest import require_known
 from tiernas.config.section import Section
 from tiernas.search import Optimizer
 from tiernas.study import Screen
@@ -23,12 +24,6 @@ _OPTIMIZERS = {
     "random": "RandomSearch",
 }
 """Classes of `tiernas.search`, by name, because some of them take seconds to import."""
-
-
-def _known_optimizer(name: str) -> str:
-    if name not in _OPTIMIZERS:
-        raise ValueError(f"no such optimizer; there are: {', '.join(_OPTIMIZERS)}")
-    return name
 
 
 def _increasing(epochs: list[int]) -> list[int]:
@@ -70,7 +65,7 @@ class SearchSection(Section):
         screen: Which trainings end early.
     """
 
-    optimizer: Annotated[str, AfterValidator(_known_optimizer)] = "lamcts"
+    optimizer: Annotated[str, AfterValidator(lambda name: require_known(name, _OPTIMIZERS, "optimizer"))] = "lamcts"
     trainings: Annotated[int, Field(ge=1)] = 40
     order: Literal["reproducible", "asynchronous"] = "reproducible"
     pending: Annotated[int, Field(ge=0)] = 3

@@ -7,17 +7,20 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from tiernas.config.closest import require_known
 from tiernas.config.ledger_url import expand_ledger
 from tiernas.config.section import Section
+from tiernas.engines import engine_names
 from tiernas.latency.advice import ACCURACY_BUDGET_POINTS
-from tiernas.spaces import get_space
+from tiernas.spaces import space_names
 from tiernas.tiers import DEFAULT_POOL_NETWORKS
 from tiernas.training import TeacherConfig
 
 
-def _known_space(name: str) -> str:
-    get_space(name)
-    return name
+DEFAULT_TABLE = Path("model-table")
+
+_PRECISIONS = ("fp32", "bf16", "fp16", "int8")
+"""Of all engines together. Which ones an engine runs depends on the device, and is found when the search begins."""
 
 
 class StudySection(Section):
@@ -36,7 +39,9 @@ class StudySection(Section):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
-    space: Annotated[str, AfterValidator(_known_space)] = "gpunet-small"
+    space: Annotated[str, AfterValidator(lambda name: require_known(name, space_names(), "search space"))] = (
+        "gpunet-small"
+    )
     output: Path
     seed: Annotated[int, Field(ge=0)] = 0
     ledger: Annotated[str | None, AfterValidator(lambda url: url and expand_ledger(url)), Field(repr=False)] = None
@@ -49,13 +54,13 @@ class EngineSection(Section):
 
     Attributes:
         name: Deployment engine.
-        precision: Precision of the engine.
+        precision: Precision of the engine: fp32, bf16, fp16 or int8, as far as engine and device have it.
         batch: Images per inference.
         threads: Threads of one inference.
     """
 
-    name: str = "openvino"
-    precision: str = "fp32"
+    name: Annotated[str, AfterValidator(lambda name: require_known(name, engine_names(), "engine"))] = "openvino"
+    precision: Annotated[str, AfterValidator(lambda name: require_known(name, _PRECISIONS, "precision"))] = "fp32"
     batch: Annotated[int, Field(ge=1)] = 1
     threads: Annotated[int, Field(ge=1)] = 1
 
@@ -115,7 +120,7 @@ class TableSection(Section):
     """The model table.
 
     Attributes:
-        path: Folder of the table; other studies may write to the same one.
+        path: Folder of the table; other studies may write to the same one. By default `model-table` beside the file.
     """
 
-    path: Path = Path("model-table")
+    path: Path = DEFAULT_TABLE

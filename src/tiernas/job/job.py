@@ -11,16 +11,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from importlib.util import find_spec
-from pathlib import Path
 
 from tiernas.config import SearchConfig
 from tiernas.deployment import try_deployment
 from tiernas.engines import Engine, get_engine
 from tiernas.entries import make_entry
-from tiernas.errors import NotInstalledError, UsageError
+from tiernas.errors import NotInstalledError
 from tiernas.executors import Executor, LocalExecutor, RayExecutor
 from tiernas.executors.mirror import CheckpointMirror, is_url, local_copy
 from tiernas.finalists import choose_finalists
+from tiernas.job.checked_data import checked_data
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable, build_table
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
@@ -35,8 +35,7 @@ from tiernas.study import (
     serving,
 )
 from tiernas.table import Entry, ModelTable
-from tiernas.training import Splits, load_data, load_trained
-from tiernas.training.epoch import require_batch
+from tiernas.training import Splits, load_trained
 
 _log = logging.getLogger(__name__)
 
@@ -64,17 +63,16 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
     engine = get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
     with ExitStack() as stack:
         _check_cluster(config)
-        _make_folder(output)
+        given_table = _given_table(config, space, engine)
+        splits = checked_data(config)
         ledger = stack.enter_context(Ledger(config.ledger))
         heartbeat = stack.enter_context(serving(ledger, output))
-        splits = load_data(config.data, cache_dir=output / "cache")
-        require_batch(len(splits.train), config.recipe)
         _log.info("data: %s images", ", ".join(f"{n} {part}" for part, n in splits.counts.items()))
         if taken_back := ledger.reclaim("the server ended"):
             _log.info("%d trainings were cut off; they continue from their last checkpoint", taken_back)
         _check_reuse(config, ledger, splits)
         searched = _searched(config, ledger)
-        table = None if searched else _latency_table(config, space, engine, len(splits.classes))
+        table = None if searched else given_table or _built_table(config, space, engine, len(splits.classes))
         settings = _settings(config, splits, engine)
         studies = {tier: ledger.open_study(tier.name, settings) for tier in config.tier_list()}
         executor = stack.enter_context(_executor(config))
@@ -126,21 +124,23 @@ def _check_reuse(config: SearchConfig, ledger: Ledger, splits: Splits) -> None:
             require_reusable(path, _training_settings(config, splits))
 
 
-def _latency_table(config: SearchConfig, space: SearchSpace, engine: Engine, num_classes: int) -> LatencyTable:
-    path = config.latency_table_path
+def _given_table(config: SearchConfig, space: SearchSpace, engine: Engine) -> LatencyTable | None:
+    """The table that the configuration names; None where it names none."""
     if config.latency.table is None:
-
-        def progress(done: int, wanted: int | None, _: object) -> None:
-            if done % 10 == 0 or done == wanted:
-                _log.info("latency table: %d of %s networks measured", done, wanted)
-
-        return build_table(
-            space, engine, path, networks=config.latency.networks, num_classes=num_classes, progress=progress
-        )
-    table = LatencyTable.load(path)
+        return None
+    table = LatencyTable.load(config.latency.table)
     table.require_space(space)
     table.require_device(engine.fingerprint(), allow_other=config.latency.other_device)
     return table
+
+
+def _built_table(config: SearchConfig, space: SearchSpace, engine: Engine, num_classes: int) -> LatencyTable:
+    def progress(done: int, wanted: int | None, _: object) -> None:
+        if done % 10 == 0 or done == wanted:
+            _log.info("latency table: %d of %s networks measured", done, wanted)
+
+    path, networks = config.latency_table_path, config.latency.networks
+    return build_table(space, engine, path, networks=networks, num_classes=num_classes, progress=progress)
 
 
 def _training_settings(config: SearchConfig, splits: Splits) -> dict[str, object]:
@@ -272,10 +272,3 @@ def _searched(config: SearchConfig, ledger: Ledger) -> bool:
     wanted = ledger.orders().trainings or config.search.trainings
     there = config.latency_table_path.exists() and len(studies) == len(names)
     return there and all(ledger.count(study).total() >= wanted for study in studies)
-
-
-def _make_folder(output: Path) -> None:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"output folder {output}: cannot be written ({error.strerror})") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,8 @@ def reuse_accuracies(
         UsageError: Another search cannot be read, or is one of another space, data set or recipe.
     """
     if has_begun(ledger, study):
-        new = [str(path) for path in others if str(path) not in (study.reused or {})]
+        known = {os.path.abspath(name) for name in study.reused or ()}  # earlier versions kept relative paths
+        new = [str(path) for path in others if os.path.abspath(path) not in known]
         if new:
             _log.warning(
                 "tier %s ms has begun: what is new in search.reuse (%s) is left out", tier.name, ", ".join(new)

@@ -1,0 +1,89 @@
+"""Relative paths: those in a file are relative to the file, those in `--set` to the working directory."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tiernas.errors import UsageError
+
+_IN_RECIPES = ("recipe.teacher.path", "finalists.teacher.path")
+"""Recipes are compared as they are written: these stay relative where that means the same."""
+
+_LIST, _URL, _SQLITE = "search.reuse", "study.ledger", "sqlite:///"
+
+_KEYS = (
+    "study.output",
+    "study.checkpoints",
+    _URL,
+    "data.path",
+    "latency.table",
+    _LIST,
+    "table.path",
+    *_IN_RECIPES,
+)
+"""Keys whose value is a path, a list of them, or a URL."""
+
+_log = logging.getLogger(__name__)
+
+
+def make_absolute(data: Mapping[str, Any], folder: Path, name: str) -> None:
+    """Makes the paths of a file absolute.
+
+    A path that does not exist beside the file but in the working directory is taken from there, since earlier
+    versions looked nowhere else; that is logged, and so is a path that exists in both places.
+
+    Args:
+        data: What the file, or one `--set`, says; changed in place.
+        folder: What relative paths are relative to.
+        name: What messages call the file.
+
+    Raises:
+        UsageError: A path is empty or holds a NUL character.
+    """
+    for dotted in _KEYS:
+        *sections, key = dotted.split(".")
+        section: Any = data
+        for inner in sections:
+            section = section.get(inner) if isinstance(section, Mapping) else None
+        match section.get(key) if isinstance(section, dict) else None:
+            case str(text) if dotted != _LIST:
+                section[key] = _absolute(text, folder, name, dotted)
+            case list(texts) if dotted == _LIST:
+                section[key] = [_absolute(t, folder, name, dotted) if isinstance(t, str) else t for t in texts]
+
+
+def _absolute(text: str, folder: Path, name: str, key: str) -> str:
+    if not text.strip() or "\0" in text:
+        raise UsageError(f"{name}: {key} = {text!r}: no path; give the name of a folder or file")
+    if key == _URL:
+        file = text.removeprefix(_SQLITE)
+        relative = file != text and not file.startswith(("/", "${"))
+        return _SQLITE + _found(file, folder, name, key) if relative else text
+    if "://" in text:
+        return text
+    found = _found(text, folder, name, key)
+    return text if key in _IN_RECIPES and found == os.path.abspath(text) else found
+
+
+def _found(text: str, folder: Path, name: str, key: str) -> str:
+    text = os.path.expanduser(text)
+    beside, here = os.path.abspath(folder / text), os.path.abspath(text)
+    if beside == here or not os.path.exists(here) or (os.path.exists(beside) and os.path.samefile(beside, here)):
+        return beside
+    if os.path.exists(beside):
+        _log.warning("%s: %s is %s, beside the file; there is another one, %s", name, key, beside, here)
+        return beside
+    _log.warning(
+        "%s: %s is %s, in the working directory, because there is no %s; a relative path belongs to the folder of the "
+        "file: write %s to keep this one",
+        name,
+        key,
+        here,
+        beside,
+        os.path.relpath(here, folder),
+    )
+    return here

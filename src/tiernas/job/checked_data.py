@@ -1,0 +1,46 @@
+"""The data of a search are checked before it writes anything that stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tiernas.config import SearchConfig
+from tiernas.errors import UsageError
+from tiernas.training import Splits, load_data
+from tiernas.training.epoch import require_batch
+
+
+def checked_data(config: SearchConfig) -> Splits:
+    """The data, decoded into the output folder; where they cannot be trained on, the folder is left as it was.
+
+    Raises:
+        UsageError: The data cannot be trained on, or the output folder cannot be written.
+    """
+    output = config.study.output
+    with _undone_if_refused(output / "cache"):
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"output folder {output}: cannot be written ({error.strerror})") from error
+        splits = load_data(config.data, cache_dir=output / "cache")
+        require_batch(len(splits.train), config.recipe)
+    return splits
+
+
+@contextmanager
+def _undone_if_refused(folder: Path) -> Iterator[None]:
+    """Removes the files that were made in a folder, and the folders that were made for it, on a `UsageError`."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    there = set(folder.iterdir()) if folder.is_dir() else set()
+    try:
+        yield
+    except UsageError:
+        for new in set(folder.iterdir()) - there if folder.is_dir() else ():
+            with suppress(OSError):
+                new.unlink()
+        for path in missing:
+            with suppress(OSError):  # something else has been put there meanwhile
+                path.rmdir()
+        raise
