@@ -15,7 +15,9 @@ def main() -> None:
     """
     try:
         from tiernas.cli.commands import app  # within reach of the handlers below: it takes a moment
+        from tiernas.cli.environment import prepare
 
+        prepare()
         app()
     except TiernasError as error:
         _end(error)

@@ -16,7 +16,6 @@ from tiernas.spaces import space_names
 from tiernas.tiers import DEFAULT_POOL_NETWORKS
 from tiernas.training import TeacherConfig
 
-
 DEFAULT_TABLE = Path("model-table")
 
 _PRECISIONS = ("fp32", "bf16", "fp16", "int8")
