@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -152,3 +154,39 @@ def test_unknown_space_names_those_there_are() -> None:
 def test_sampling_nothing_is_refused() -> None:
     with pytest.raises(UsageError, match="n = 0"):
         get_space("gpunet").sample(0)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "hold integers; got object"),
+        ("abc", "hold integers; got <U"),
+        (float("nan"), "hold integers; got float64"),
+        (float("inf"), "hold integers; got one of inf"),
+        (10**400, "hold integers; got object"),
+        (2**63, "hold integers; got one of 9.22e"),
+        (-(2**63), r"resolution \(position 0\) = -9223372036854775808 is not in space"),
+        (0, r"resolution \(position 0\) = 0 is not in space 'gpunet'; allowed: 224"),
+        (True, "is not in space"),
+    ],
+)
+def test_a_vector_of_anything_else_is_refused(value: object, message: str) -> None:
+    space = get_space("gpunet")
+    with pytest.raises(UsageError, match=message):
+        space.decode([value, *space.sample(1)[0].tolist()[1:]])
+
+
+def test_vectors_of_different_lengths_are_refused() -> None:
+    with pytest.raises(UsageError, match="must all have the same length"):
+        get_space("gpunet").validate([[1, 2], [3]])
+
+
+@pytest.mark.parametrize("thing", [None, {}, "gpunet_0", 3, [1, 2]])
+def test_only_an_architecture_is_encoded(thing: Any) -> None:
+    with pytest.raises(UsageError, match=f"encodes an Architecture, not {type(thing).__name__}"):
+        get_space("gpunet").encode(thing)
+
+
+def test_a_network_without_stages_is_in_no_space() -> None:
+    with pytest.raises(UsageError, match="it has no stages"):
+        get_space("gpunet").encode(replace(released("gpunet_0"), stages=()))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ from tiernas.spaces.layer import ACTIVATIONS, PADDINGS, Layer
 
 SE_RATIO = 0.25
 """Squeeze-and-excitation channels per input channel of a block (EfficientNet, arXiv 1905.11946)."""
+
+_MOST_PIXELS, _MOST_CHANNELS, _MOST_LAYERS, _MOST_KERNEL = 2**14, 2**16, 1000, 255
+"""What a network may have of each, far beyond any that runs: a wrong number is told before it fills the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,9 @@ class Stem:
     kernel: int = 3
     activation: str = "swish"
     layers: int = 1
+
+    def __post_init__(self) -> None:
+        _make_plain(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ class Stage:
     padding: str = "same"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "expansion", float(self.expansion))  # 5 and 5.0 must give one digest
+        _make_plain(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,9 @@ class Head:
     filters: int
     activation: str = "relu"
     hidden: int = 0
+
+    def __post_init__(self) -> None:
+        _make_plain(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,9 @@ class Architecture:
         head: The classifier.
         bn_eps: Epsilon of every batch normalisation.
         channel_divisor: Expanded channels are rounded to a multiple of this (1: not rounded).
+
+    Raises:
+        UsageError: A value has another type or is out of range; names it.
     """
 
     resolution: int
@@ -86,16 +100,23 @@ class Architecture:
     channel_divisor: int = 8
 
     def __post_init__(self) -> None:
-        for name, activation in [("stem", self.stem.activation), ("head", self.head.activation)]:
-            _one_of(f"{name}.activation", activation, ACTIVATIONS)
-        _at_least("resolution", self.resolution, 1)
+        _make_plain(self)
+        for name, kind in (("stem", Stem), ("head", Head)):
+            _instance(name, getattr(self, name), kind)
+        _whole(self, "", "resolution", 1, _MOST_PIXELS)
+        _whole(self, "", "channel_divisor", 1, _MOST_CHANNELS)
+        _number(self, "", "bn_eps", 1)
+        for part, where in ((self.stem, "stem."), (self.head, "head.")):
+            _whole(part, where, "filters", 1, _MOST_CHANNELS)
+            _one_of(part, where, "activation", ACTIVATIONS)
+        _kernel(self.stem, "stem.")
+        _whole(self.stem, "stem.", "layers", 1, _MOST_LAYERS)
+        _whole(self.head, "head.", "hidden", 0, _MOST_CHANNELS)
+        _instance("stages", self.stages, tuple)
         for i, stage in enumerate(self.stages):
-            where = f"stages[{i}]"
-            _one_of(f"{where}.block", stage.block, ("conv", "fused_irb", "irb"))
-            _one_of(f"{where}.activation", stage.activation, ACTIVATIONS)
-            _one_of(f"{where}.padding", stage.padding, PADDINGS)
-            for name in ("filters", "kernel", "stride", "layers"):
-                _at_least(f"{where}.{name}", getattr(stage, name), 1)
+            _check_stage(stage, f"stages[{i}]")
+        if sum(stage.layers for stage in self.stages) > _MOST_LAYERS:
+            raise UsageError(f"stages: must have at most {_MOST_LAYERS} layers together")
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -163,7 +184,7 @@ class Architecture:
             raise UsageError(f"{path}: is no text; an architecture is written by Architecture.to_json()") from error
         except OSError as error:
             raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-        except (UsageError, TypeError, ValueError) as error:  # of no architecture, or a value of another type
+        except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
 
     @classmethod
@@ -171,16 +192,15 @@ class Architecture:
         """The architecture of a JSON text.
 
         Raises:
-            UsageError: The text is no JSON, or a key is missing, unknown or out of range.
+            UsageError: The text is no JSON, or a key is missing, unknown, of another type or out of range.
         """
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise UsageError(f"architecture: not JSON ({error}); it is written by Architecture.to_json()") from error
         top = _known(cls, data, "architecture")
         stages = top.get("stages", ())
-        if not isinstance(stages, list | tuple):
-            raise UsageError("architecture.stages: must be a list")
+        _instance("stages", stages, list)
         return cls(
             **{
                 **top,
@@ -214,11 +234,59 @@ def _known(cls: type, data: object, where: str) -> dict[str, Any]:
     return dict(data)
 
 
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UsageError(f"{name} = {value!r}: must be one of {', '.join(allowed)}")
+def _make_plain(part: Any) -> None:
+    """Numbers become those of Python, and `expansion` and `bn_eps` floats: 5 and 5.0 must give one digest."""
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if isinstance(value, Integral) and not isinstance(value, bool):
+            plain: object = int(value)
+            if field.name in ("expansion", "bn_eps") and abs(int(value)) <= _MOST_CHANNELS:
+                plain = float(value)
+            object.__setattr__(part, field.name, plain)
 
 
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise UsageError(f"{name} = {value}: must be at least {least}")
+def _check_stage(stage: object, where: str) -> None:
+    _instance(where, stage, Stage)
+    where += "."
+    _one_of(stage, where, "block", ("conv", "fused_irb", "irb"))
+    _one_of(stage, where, "activation", ACTIVATIONS)
+    _one_of(stage, where, "padding", PADDINGS)
+    _whole(stage, where, "filters", 1, _MOST_CHANNELS)
+    _kernel(stage, where)
+    _whole(stage, where, "stride", 1, _MOST_PIXELS)
+    _whole(stage, where, "layers", 1, _MOST_LAYERS)
+    _number(stage, where, "expansion", _MOST_CHANNELS)
+    if not isinstance(getattr(stage, "squeeze_excite"), bool):  # noqa: B009
+        raise UsageError(f"{where}squeeze_excite = {_shown(stage, 'squeeze_excite')}: must be true or false")
+
+
+def _instance(name: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise UsageError(f"{name}: must be a {kind.__name__.lower()}, not {type(value).__name__}")
+
+
+def _one_of(part: object, where: str, name: str, allowed: tuple[str, ...]) -> None:
+    if getattr(part, name) not in allowed:
+        raise UsageError(f"{where}{name} = {_shown(part, name)}: must be one of {', '.join(allowed)}")
+
+
+def _whole(part: object, where: str, name: str, least: int, most: int) -> None:
+    value = getattr(part, name)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise UsageError(f"{where}{name} = {_shown(part, name)}: must be a whole number from {least} to {most:,}")
+
+
+def _kernel(part: Any, where: str) -> None:
+    _whole(part, where, "kernel", 1, _MOST_KERNEL)
+    if part.kernel % 2 == 0:
+        raise UsageError(f"{where}kernel = {part.kernel}: must be odd, so that padding keeps the size")
+
+
+def _number(part: object, where: str, name: str, most: int) -> None:
+    value = getattr(part, name)
+    if not isinstance(value, float) or not 0 < value <= most:
+        raise UsageError(f"{where}{name} = {_shown(part, name)}: must be a number above 0, at most {most:,}")
+
+
+def _shown(part: object, name: str) -> str:
+    return reprlib.repr(getattr(part, name))

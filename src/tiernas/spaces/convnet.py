@@ -112,8 +112,12 @@ class ConvNetSpace(SearchSpace):
         -1 and -2 become the vectors of the same networks with "same" padding.
 
         Raises:
-            UsageError: The space has no such network.
+            UsageError: It is no architecture, or the space has no such network.
         """
+        if not isinstance(architecture, Architecture):
+            raise UsageError(f"space {self.name!r} encodes an Architecture, not {type(architecture).__name__}")
+        if not architecture.stages:
+            raise UsageError(f"the architecture is not in space {self.name!r}: it has no stages")
         padded = replace(architecture, stages=tuple(replace(s, padding="same") for s in architecture.stages))
         first, *rest = padded.stages
         vector = [

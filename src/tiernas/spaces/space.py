@@ -138,14 +138,19 @@ class SearchSpace(abc.ABC):
 
     def _validated(self, vectors: npt.ArrayLike) -> tuple[IntArray, IntArray]:
         """Vectors as integers, and their levels (both `n x d`); an optimizer asks thousands of times."""
-        array = np.asarray(vectors)
+        try:
+            array = np.asarray(vectors)
+        except ValueError as error:
+            raise UsageError(f"vectors of space {self.name!r} must all have the same length") from error
         if array.ndim != 2 or array.shape[1] != len(self.dimensions):
             shape = "x".join(map(str, array.shape))
             raise UsageError(
                 f"vectors of space {self.name!r} have {len(self.dimensions)} integers; got an array of shape {shape}"
             )
-        if not np.issubdtype(array.dtype, np.integer) and not np.array_equal(array, np.round(array)):
+        if array.dtype.kind not in "iuf" or (array.dtype.kind == "f" and not np.array_equal(array, np.round(array))):
             raise UsageError(f"vectors of space {self.name!r} hold integers; got {array.dtype}")
+        if array.dtype.kind != "i" and array.size and abs(array).max() >= 2**62:
+            raise UsageError(f"vectors of space {self.name!r} hold integers; got one of {abs(array).max():.3g}")
         array = array.astype(np.int64, copy=False)
         levels = np.empty_like(array)
         for i, values in enumerate(self._values):

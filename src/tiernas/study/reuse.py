@@ -49,8 +49,8 @@ def reuse_accuracies(
         UsageError: Another search cannot be read, or is one of another space, data set or recipe.
     """
     if has_begun(ledger, study):
-        before = {os.path.abspath(name) for name in study.reused or ()}  # earlier versions kept relative paths
-        new = [str(path) for path in others if os.path.abspath(path) not in before]
+        taken_before = {os.path.abspath(name) for name in study.reused or ()}  # earlier versions kept relative paths
+        new = [str(path) for path in others if os.path.abspath(path) not in taken_before]
         if new:
             _log.warning(
                 "tier %s ms has begun: what is new in search.reuse (%s) is left out", tier.name, ", ".join(new)
