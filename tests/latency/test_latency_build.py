@@ -19,8 +19,12 @@ from tiernas.latency import build as build_module
 from tiernas.latency import check as check_module
 from tiernas.latency.check import CheckedLayer
 from tiernas.latency.observing import by_layer, observe
+from tiernas.spaces import ConvNetSpace, StageRange
+from tiernas.spaces.layer import IntArray
 from tiernas.testing.latency import SPACE, records, synthetic_table
 
+STAGE = StageRange(filters=(8, 16, 8), layers=(1, 1), kernel=(3,), expansion=(2, 2))
+PARTS = {"resolution": (16,), "stem_filters": (8,), "stem_layers": (1, 2), "head_filters": 16, "num_classes": 3}
 QUICK = StopRule(warmup_s=0.0, relative_width=10.0, min_s=0.0, limit_s=0.05)
 
 
@@ -67,10 +71,34 @@ def test_build_stop_continue_check_and_plot(tmp_path: Path) -> None:
         plot_check(check, again.header, tmp_path / "none" / "check.png")
 
 
+def test_table_of_a_space_of_ones_own(tmp_path: Path) -> None:
+    space = ConvNetSpace("mine", stages=(STAGE,) * 6, **PARTS)  # type: ignore[arg-type]
+    engine, path = get_engine("openvino"), tmp_path / "mine.jsonl"
+    table = build_table(space, engine, path, networks=4)
+    assert table.space is space
+    assert len(build_table(space, engine, path, networks=5).records) == 5
+    assert LatencyTable.load(path, space).estimate(space.sample(3)).shape == (3,)
+
+
+class OneNetwork(ConvNetSpace):
+    """A space whose every point is the same network."""
+
+    def canonical(self, vectors: IntArray) -> IntArray:
+        return np.repeat(vectors[:1], len(vectors), axis=0)
+
+
+def test_space_with_too_few_networks_is_refused_before_measuring(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    space = OneNetwork("mine", stages=(STAGE,) * 6, **PARTS)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="'mine': 1 different networks among 4; a table needs at least 4"):
+        build_table(space, get_engine("openvino"), path, networks=4)
+    assert file.read(path, space)[1] == []
+
+
 def test_file_of_other_settings_is_not_continued(tmp_path: Path) -> None:
     engine, path = get_engine("openvino"), tmp_path / "table.jsonl"
     other = replace(engine.fingerprint(), device="another")
-    file.create(path, file.new_header(SPACE.name, 10, 0, other))
+    file.create(path, file.new_header(SPACE, 10, 0, other))
     before = path.read_bytes()
     with pytest.raises(UsageError, match="device is another"):
         build_table(SPACE, engine, path, networks=4)
@@ -187,7 +215,7 @@ except UsageError as error:
 
 def test_full_disk_while_building_loses_nothing(tmp_path: Path) -> None:
     engine, path = get_engine("openvino"), tmp_path / "table.jsonl"
-    file.create(path, file.new_header(SPACE.name, 10, 0, engine.fingerprint()))
+    file.create(path, file.new_header(SPACE, 10, 0, engine.fingerprint()))
     for record in records(3):
         file.append(path, record)
     whole = path.read_bytes()

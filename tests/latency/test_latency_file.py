@@ -1,16 +1,24 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import math
+import tempfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tiernas.errors import UsageError
 from tiernas.latency import LatencyTable, file
 from tiernas.latency.table import best_records
-from tiernas.spaces import get_space
+from tiernas.spaces import ConvNetSpace, StageRange, get_space
 from tiernas.testing.latency import FINGERPRINT, HEADER, SPACE, measurement, records
+
+COMMITTED = Path(__file__).parents[2] / "benchmarks/latency/results"
 
 
 @pytest.fixture
@@ -24,7 +32,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_round_trip(path: Path) -> None:
-    header, found = file.read(path)
+    header, found, space = file.read(path)
+    assert space is SPACE
     assert header == HEADER
     assert [record.vector for record in found] == [record.vector for record in records(10)]
     for one, other in zip(found, records(10), strict=True):
@@ -64,14 +73,109 @@ def test_damaged_line_is_named(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("layer_ms", None), ("latency_ms", -1.0), ("vector", "no"), ("layer_ms", [])]
+    ("key", "value"),
+    [
+        ("layer_ms", None),
+        ("layer_ms", []),
+        ("layer_ms", [0.1, -0.1]),
+        ("layer_ms", ["0.1"]),
+        ("layer_ms", [0.1, math.nan]),
+        ("layer_ms", [0.1, 0.1]),  # as many as no network has
+        ("latency_ms", -1.0),
+        ("latency_ms", True),
+        ("latency_ms", math.inf),
+        ("latency_ms", 10**400),
+        ("low_ms", math.nan),
+        ("p99_ms", "1"),
+        ("cv", -0.1),
+        ("runs", 1.5),
+        ("loads", 0),
+        ("unstable", 0),
+        ("device_state", []),
+        ("graph", 7),
+        ("vector", "no"),
+        ("vector", [7, 8]),
+        ("vector", [2**70] * 41),
+        ("vector", [[32]] * 41),
+    ],
 )
-def test_wrong_value_is_named_by_line(path: Path, key: str, value: object) -> None:
-    lines = path.read_text().splitlines()
-    lines[2] = json.dumps(json.loads(lines[2]) | {key: value})
-    path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(UsageError, match="line 3 is damaged"):
+def test_wrong_value_is_named_by_line_and_key(path: Path, key: str, value: object) -> None:
+    change_line(path, 3, {key: value})
+    with pytest.raises(UsageError, match=r"table\.jsonl: line 3 is damaged") as error:
         file.read(path)
+    message = str(error.value)
+    assert key in message
+    assert "\n" not in message
+    assert len(message) < 500
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("space", 3), ("num_classes", "10"), ("seed", -1), ("tiernas", None), ("fingerprint", []), ("space_digest", 1)],
+)
+def test_wrong_value_of_the_header_is_named(path: Path, key: str, value: object) -> None:
+    change_line(path, 1, {key: value})
+    with pytest.raises(UsageError, match=rf"line 1 is damaged \({key}"):
+        file.read(path)
+
+
+def test_wrong_value_of_the_fingerprint_is_named(path: Path) -> None:
+    change_line(path, 1, {"fingerprint": FINGERPRINT.to_dict() | {"threads": "two"}})
+    with pytest.raises(UsageError, match=r"line 1 is damaged \(fingerprint: threads = 'two': must be a whole number"):
+        file.read(path)
+
+
+def change_line(path: Path, number: int, changes: dict[str, object]) -> None:
+    """Replaces values of a line, counted from 1."""
+    lines = path.read_text().splitlines()
+    lines[number - 1] = json.dumps(json.loads(lines[number - 1]) | changes)
+    path.write_text("\n".join(lines) + "\n")
+
+
+_JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_damage_is_a_usage_error(path: Path, data: st.DataObject) -> None:
+    whole = file_lines()
+    number = data.draw(st.integers(0, len(whole) - 1))
+    if data.draw(st.booleans()):
+        line = json.loads(whole[number])
+        line[data.draw(st.sampled_from(sorted(line)))] = data.draw(_JSON_VALUES)
+        damaged = json.dumps(line).encode()
+    else:
+        begin = data.draw(st.integers(0, len(whole[number])))
+        end = begin + data.draw(st.integers(0, 40))
+        damaged = whole[number][:begin] + data.draw(st.binary(max_size=3)) + whole[number][end:]
+    path.write_bytes(b"\n".join([*whole[:number], damaged, *whole[number + 1 :]]) + b"\n")
+    with contextlib.suppress(UsageError):
+        _, found, _ = file.read(path)
+        assert len(found) >= 2
+
+
+@cache
+def file_lines() -> list[bytes]:
+    """The lines of a table of 3 networks."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.jsonl"
+        file.create(path, HEADER)
+        for record in records(3):
+            file.append(path, record)
+        return path.read_bytes().splitlines()
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in COMMITTED.glob("gpunet*fp32.jsonl")))
+def test_tables_of_earlier_versions_are_read_and_match(name: str) -> None:
+    header, found, space = file.read(COMMITTED / name)
+    assert header.space_digest is None
+    assert space.name == header.space
+    assert len(found) >= 47
+    here = replace(header.fingerprint, recipe="1", options="a=b", governor="performance")
+    assert here.differences(header.fingerprint) == {}
 
 
 def test_newer_version_is_refused(path: Path) -> None:
@@ -154,3 +258,35 @@ def test_other_space_is_refused() -> None:
     table.require_space(SPACE)
     with pytest.raises(UsageError, match="--space gpunet"):
         table.require_space(get_space("gpunet"))
+
+
+def own_space(name: str = "mine", head_filters: int = 64) -> ConvNetSpace:
+    """A space that no name leads to."""
+    stage = StageRange(filters=(8, 24, 8), layers=(1, 2), kernel=(3, 7))
+    return ConvNetSpace(
+        name,
+        resolution=(16, 40),
+        stem_filters=(8, 16),
+        stem_layers=(1, 2),
+        stages=(stage,) * 6,
+        head_filters=head_filters,
+        num_classes=5,
+    )
+
+
+def test_a_space_of_ones_own_is_given_along(tmp_path: Path) -> None:
+    path, space = tmp_path / "mine.jsonl", own_space()
+    file.create(path, file.new_header(space, 5, 0, FINGERPRINT))
+    for record in records(8, space=space):
+        file.append(path, record)
+    table = LatencyTable.load(path, space)
+    assert (table.estimate(space.sample(20, seed=5)) > 0).all()
+    table.require_space(own_space())
+    with pytest.raises(
+        UsageError, match=r"mine\.jsonl: was built for a space of your own, 'mine'.*load\(path, space\)"
+    ):
+        LatencyTable.load(path)
+    with pytest.raises(UsageError, match=r"mine\.jsonl: .*another space that was called 'mine' too"):
+        LatencyTable.load(path, own_space(head_filters=72))
+    with pytest.raises(UsageError, match=r"mine\.jsonl: .*built for space 'mine', not 'gpunet-small'"):
+        LatencyTable.load(path, SPACE)

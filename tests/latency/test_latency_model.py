@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import kendalltau
 
-from tiernas.latency import LatencyTable
+from tiernas.latency import LatencyTable, Record
 from tiernas.latency.features import WORK, work
+from tiernas.latency.observations import observations
 from tiernas.latency.rows import unique_rows
 from tiernas.spaces import Layer, released
 from tiernas.testing.latency import HEADER, SPACE, records, true_layer_ms
@@ -36,6 +39,58 @@ def test_wild_outliers_do_little_harm() -> None:
         object.__setattr__(whole, "latency_ms", 3 * whole.latency_ms)
     errors = LatencyTable(HEADER, measured).estimate(FRESH) / TRUE_MS - 1
     assert np.abs(errors).mean() < 0.06
+
+
+def test_what_no_trend_expresses_is_learnt_from_similar_layers() -> None:
+    true_ms = np.array([true_layer_ms(SPACE.decode(row), bend=0.3).sum() for row in FRESH])
+    table = LatencyTable(HEADER, records(24, bend=0.3))
+    trend = replace(table.model, deviation=None)
+    trend_ms = [trend.predict(np.array([layer.to_row() for layer in SPACE.decode(row).layers])).sum() for row in FRESH]
+    assert np.abs(trend_ms / true_ms - 1).mean() > 0.03
+    assert np.abs(table.estimate(FRESH) / true_ms - 1).mean() < 0.015
+
+
+def disturbed(n: int, which: slice, factor: float = 3.0) -> list[Record]:
+    """Measured networks, some of whose wholes took so much longer than their profiles say."""
+    found = records(n)
+    for i in range(n)[which]:
+        whole = found[i].observation.measurement
+        longer = replace(whole, latency_ms=factor * whole.latency_ms)
+        found[i] = replace(found[i], observation=replace(found[i].observation, measurement=longer))
+    return found
+
+
+def test_reported_error_and_rank_are_against_what_was_measured() -> None:
+    measured = disturbed(48, slice(0, None, 4))
+    summary = LatencyTable(HEADER, measured).summary()
+    true_ms = np.array([true_layer_ms(SPACE.decode(record.vector)).sum() for record in measured])
+    measured_ms = np.array([record.observation.measurement.latency_ms for record in measured])
+    errors = 100 * np.abs(true_ms / measured_ms - 1)
+    assert summary["disturbed"] == 12
+    assert summary["cv_mape"] == pytest.approx(errors.mean(), abs=0.7)  # 16.7; against cleaned latencies it were 0.5
+    assert summary["cv_kendall_tau"] == pytest.approx(kendalltau(true_ms, measured_ms).statistic, abs=0.02)
+    assert summary["cv_kendall_tau"] < 0.9
+
+
+def test_reported_error_is_the_mean() -> None:
+    measured = disturbed(24, slice(0, None, 2), factor=1.02)  # a disagreement that is usual
+    summary = LatencyTable(HEADER, measured).summary()
+    assert summary["disturbed"] == 0
+    assert summary["cv_mape"] == pytest.approx(1.0, abs=0.3)
+
+
+def test_disturbed_and_unstable_networks_weigh_less() -> None:
+    measured = disturbed(12, slice(3, 4))
+    shaky = replace(measured[5].observation.measurement, unstable=True)
+    measured[5] = replace(measured[5], observation=replace(measured[5].observation, measurement=shaky))
+    found = observations(SPACE, measured)
+    true_ms = [true_layer_ms(SPACE.decode(record.vector)).sum() for record in measured]
+    np.testing.assert_allclose(found.whole_ms, true_ms)
+    assert found.measured_ms[3] == pytest.approx(3 * true_ms[3])
+    weights = np.ones(12)
+    # ln 3 over three times the usual 1.5 %: 1 / (1 + 24.4^2); an unstable one has 0.3
+    weights[3], weights[5] = 0.00168, 0.3
+    np.testing.assert_allclose(found.weight, weights, rtol=0.01)
 
 
 def test_fit_is_repeatable_to_the_bit() -> None:

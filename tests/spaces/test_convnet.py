@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiernas.errors import UsageError
-from tiernas.spaces import Architecture, SearchSpace, get_space, released, space_names
+from tiernas.spaces import Architecture, ConvNetSpace, SearchSpace, StageRange, get_space, released, space_names
 from tiernas.spaces.layer import IntArray, Layer
 
 SPACES = [get_space(name) for name in space_names()]
@@ -144,6 +144,91 @@ def test_bad_vectors_are_explained(change: object, message: str) -> None:
     assert callable(change)
     with pytest.raises(UsageError, match=message):
         space.decode(change(space.sample(1)[0]))
+
+
+PARTS: dict[str, Any] = {
+    "resolution": (16, 40),
+    "stem_filters": (8, 16),
+    "stem_layers": (1, 2),
+    "stages": (StageRange(filters=(8, 24, 8), layers=(0, 2)),) * 6,
+    "head_filters": 64,
+    "num_classes": 5,
+}
+"""Of a space of one's own."""
+
+
+def _stages(**changes: Any) -> dict[str, Any]:
+    first, *others = PARTS["stages"]
+    return {"stages": (replace(first, **changes), *others)}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stem_filters": (8, 12)}, "stage0.filters = 12: must be positive multiples of 8"),
+        ({"stem_filters": (0, 8)}, "stage0.filters = 0"),
+        (_stages(filters=(12, 24, 4)), "stage2.filters = 12, 20: must be positive multiples of 8"),
+        (_stages(kernel=(3, 4)), "stage2.kernel = 4: must be odd"),
+        (_stages(kernel=(5, 3)), r"stage2.kernel: \[5, 3\]: must be increasing"),
+        (_stages(expansion=(0, 3)), "stage2.expansion = 0: must be at least 1"),
+        (_stages(expansion=(1.5, 3)), "range from 1.5 to 3"),
+        (_stages(filters=(8, 24, 0)), "range from 8 to 24 in steps of 0"),
+        (_stages(layers=(3, 1)), r"stage2.layers: \[\]"),
+        (_stages(layers=(-1, 1)), "stage2.layers = -1: must be at least 0"),
+        ({"stem_layers": (0, 2)}, "stage1.layers = 0: must be at least 1"),
+        ({"resolution": (40, 16)}, r"resolution: \[40, 16\]: must be increasing"),
+        ({"resolution": (16, 16)}, "resolution: .*increasing"),
+        ({"resolution": (16.5,)}, "resolution: .*whole numbers"),
+        ({"resolution": (0, 16)}, "resolution = 0"),
+        ({"head_filters": 0}, "head_filters = 0"),
+        ({"num_classes": 0}, "num_classes = 0"),
+        ({"stages": PARTS["stages"][1:]}, "5 stages; must be 6"),
+        ({"name": ""}, "needs a name"),
+    ],
+)
+def test_what_no_network_can_have_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        ConvNetSpace(**({"name": "mine"} | PARTS | change))
+
+
+_INCREASING = st.lists(st.integers(1, 60), min_size=1, max_size=3, unique=True).map(lambda v: tuple(sorted(v)))
+
+
+@given(
+    resolution=_INCREASING,
+    change=st.one_of(
+        st.builds(lambda *bounds: {"filters": bounds}, st.integers(1, 20), st.integers(10, 40), st.integers(1, 9)),
+        st.builds(lambda kernel: {"kernel": kernel}, _INCREASING),
+        st.builds(lambda *bounds: {"expansion": bounds}, st.integers(0, 3), st.integers(1, 6)),
+        st.builds(lambda *bounds: {"layers": bounds}, st.integers(0, 2), st.integers(0, 3)),
+    ),
+    stem_filters=_INCREASING | st.just((8, 16)),
+    stage=st.integers(0, 5),
+    seed=st.integers(0, 9),
+)
+def test_a_space_that_is_accepted_has_the_layers_of_its_networks(
+    resolution: tuple[int, ...], change: dict[str, Any], stem_filters: tuple[int, ...], stage: int, seed: int
+) -> None:
+    stages = list(PARTS["stages"])
+    stages[stage] = replace(stages[stage], **change)
+    parts = {"resolution": resolution, "stem_filters": stem_filters, "stages": tuple(stages)}
+    try:
+        space = ConvNetSpace("mine", **(PARTS | parts))
+    except UsageError:
+        return  # told, not estimated wrongly
+    for vector in space.sample(3, seed):
+        table = space.layer_table(vector[None])
+        rows: Counter[tuple[int, ...]] = Counter()
+        for row, count in zip(table.rows, table.count, strict=True):
+            rows[tuple(map(int, row))] += int(count)
+        assert rows == Counter(layer.to_row() for layer in space.decode(vector).layers)
+
+
+def test_digests_tell_spaces_of_one_name_apart() -> None:
+    space = ConvNetSpace("mine", **PARTS)
+    assert space.digest == ConvNetSpace("mine", **PARTS).digest
+    others: list[dict[str, Any]] = [{"head_filters": 72}, {"resolution": (16, 48)}, _stages(kernel=(3, 7))]
+    assert len({space.digest, *(ConvNetSpace("mine", **(PARTS | change)).digest for change in others)}) == 4
 
 
 def test_unknown_space_names_those_there_are() -> None:

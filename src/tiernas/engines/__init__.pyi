@@ -4,7 +4,8 @@ from .engine import CompiledNetwork, Engine, NodeTime
 from .fingerprint import Fingerprint, graph_digest
 from .loads import measure_loads
 from .lock import device_lock
-from .timing import Measurement, StopRule, measure
+from .measurement import Measurement
+from .timing import StopRule, measure
 
 __all__ = [
     "CompiledNetwork",

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import platform
 import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -81,7 +82,7 @@ class Fingerprint:
             raise UsageError(f"fingerprint: has no {', '.join(missing)}")
         for name, value in found.items():
             if not _fits(name, value):
-                raise UsageError(f"fingerprint: {name} = {value!r}: must be {_kind(name)}")
+                raise UsageError(f"fingerprint: {name} = {reprlib.repr(value)}: must be {_kind(name)}")
         newer = {name: value for name, value in data.items() if name not in _KNOWN}
         return cls(**{**found, "flags": tuple(found["flags"]), "newer": newer})
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from tiernas.engines.engine import CompiledNetwork
 from tiernas.engines.lock import device_lock
-from tiernas.engines.timing import Measurement, StopRule, drifts, is_disturbed, measure, median_and_interval
+from tiernas.engines.measurement import Measurement
+from tiernas.engines.timing import StopRule, drifts, is_disturbed, measure, median_and_interval
 
 LIMIT_S = 10.0
 """Time in which a network is loaded and timed, unless told otherwise."""

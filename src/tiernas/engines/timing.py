@@ -5,9 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from scipy.stats import binom
 
 from tiernas.engines.engine import CompiledNetwork
 from tiernas.engines.lock import device_lock
+from tiernas.engines.measurement import Measurement
 from tiernas.errors import TiernasError
 
 CONFIDENCE = 0.95
@@ -55,55 +55,6 @@ class StopRule:
     relative_width: float = 0.01
     min_s: float = 0.2
     limit_s: float = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """The distribution of a network's latency over single inferences.
-
-    Attributes:
-        latency_ms: Median.
-        low_ms: Lower end of the 95 % confidence interval of the median.
-        high_ms: Upper end of it.
-        p90_ms: 90th percentile.
-        p95_ms: 95th percentile.
-        p99_ms: 99th percentile.
-        cv: Coefficient of variation: standard deviation over mean.
-        runs: Timed inferences.
-        preemptions: How often the system gave a core of this process to another one while timing; 0 where the
-            system does not tell.
-        unstable: The interval was wider than 3 % of the median at the time limit, the median drifted while measuring,
-            other processes interrupted more than a tenth of the runs (of long runs: more than ten times a second), or
-            kept so many cores busy that too few were left.
-        other_load: Cores that other processes kept busy while timing, on average.
-        device_state: What the device says of clocks, power and throttling, before and after timing; empty on CPUs.
-        loads: How often the network was loaded and timed; `measure_loads` pools several, and says what the fields above
-            are of them.
-        load_cv: Coefficient of variation of the medians of the loads; 0 for a single one.
-    """
-
-    latency_ms: float
-    low_ms: float
-    high_ms: float
-    p90_ms: float
-    p95_ms: float
-    p99_ms: float
-    cv: float
-    runs: int
-    preemptions: int
-    unstable: bool
-    other_load: float = 0.0
-    device_state: Mapping[str, Any] = field(default_factory=dict)
-    loads: int = 1
-    load_cv: float = 0.0
-
-    @property
-    def rank(self) -> tuple[bool, float]:
-        """Of several measurements of one network the one with the least rank counts.
-
-        A stable one before an unstable one, then the faster: load of other processes only adds time.
-        """
-        return self.unstable, self.latency_ms
 
 
 def measure(network: CompiledNetwork, rule: StopRule | None = None) -> Measurement:

@@ -84,20 +84,19 @@ def build_table(
             measured.add(vector)
             progress(len(measured), networks, record)
             longest_s = max(longest_s, time.monotonic() - began)
-    return LatencyTable(header, records)
+    return LatencyTable(header, records, space)
 
 
 def _open(space: SearchSpace, engine: Engine, path: Path, num_classes: int) -> tuple[file.Header, list[file.Record]]:
-    fresh = file.new_header(space.name, num_classes, 0, engine.fingerprint())
+    fresh = file.new_header(space, num_classes, 0, engine.fingerprint())
     if not path.exists():
         file.create(path, fresh)
         return fresh, []
     file.drop_torn_line(path)
-    header, records = file.read(path)
+    header, records, _ = file.read(path, space)
     differences = header.fingerprint.differences(fresh.fingerprint)
-    for name in ("space", "num_classes"):
-        if getattr(header, name) != getattr(fresh, name):
-            differences[name] = getattr(header, name), getattr(fresh, name)
+    if header.num_classes != num_classes:
+        differences["num_classes"] = header.num_classes, num_classes
     if differences:
         shown = "; ".join(f"{name} is {there}, wanted {here}" for name, (there, here) in differences.items())
         raise UsageError(f"{path}: cannot be continued: {shown}; choose another file with --table")
@@ -127,10 +126,19 @@ def _wanted(space: SearchSpace, seed: int, records: list[file.Record], networks:
         seed: Seed of the Sobol sequence.
         records: What is measured; grows while the iterator is used.
         networks: How many different networks there shall be.
+
+    Raises:
+        UsageError: The space has fewer networks than a table needs.
     """
     measured = {record.vector for record in records}
     missing = networks - len(measured)
-    plan = [tuple(int(v) for v in row) for row in space.sample(networks, seed)]
-    yield from [vector for vector in dict.fromkeys(plan) if vector not in measured][: max(missing, 0)]
+    plan = dict.fromkeys(tuple(int(v) for v in row) for row in space.sample(networks, seed))
+    different = len(plan.keys() | measured)
+    if different < LatencyTable.FEWEST:
+        raise UsageError(
+            f"space {space.name!r}: {different} different networks among {networks}; a table needs at least "
+            f"{LatencyTable.FEWEST}: ask for more networks, or widen the space"
+        )
+    yield from [vector for vector in plan if vector not in measured][: max(missing, 0)]
     times = Counter(record.vector for record in records)
     yield from [r.vector for r in records if r.observation.measurement.unstable and times[r.vector] == 1]

@@ -38,7 +38,13 @@ class Scales:
     noise: float
 
 
-DEVIATIONS: tuple[Scales | None, ...] = (None, Scales(0.1, 0.1), Scales(0.3, 0.1), Scales(0.3, 0.03))
+DEVIATIONS: tuple[Scales | None, ...] = (
+    None,
+    Scales(0.1, 0.1),
+    Scales(0.3, 0.1),
+    Scales(0.3, 0.03),
+    Scales(0.3, 0.01),
+)
 """What cross-validation chooses from; None: the trend alone, where layers are too noisy to learn more from."""
 
 

@@ -9,21 +9,27 @@ from __future__ import annotations
 import json
 import logging
 import os
+import reprlib
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from tiernas.engines import Fingerprint, Measurement
+from tiernas.engines.measurement import MOST_MS, is_time_ms
 from tiernas.errors import UsageError
 from tiernas.latency.observation import Observation
+from tiernas.spaces import Layer, SearchSpace, get_space, space_names
 
 FORMAT_VERSION = 1
 
 _log = logging.getLogger(__name__)
 _DIGITS = 6
 """Decimals of a time in ms: nanoseconds."""
+_MOST = 2**63
+"""Whole numbers are less."""
+_KINDS: dict[type, str] = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,7 @@ class Header:
         seed: Seed of the Sobol sequence that the networks are taken from.
         fingerprint: What they were measured on.
         tiernas: Version that began the file.
+        space_digest: `SearchSpace.digest` of the space; None in files of earlier versions.
     """
 
     space: str
@@ -43,6 +50,25 @@ class Header:
     seed: int
     fingerprint: Fingerprint
     tiernas: str
+    space_digest: str | None = None
+
+    def require_space(self, space: SearchSpace) -> None:
+        """Refuses another space than the file's.
+
+        Raises:
+            UsageError: It has another name, or is another one of that name.
+        """
+        if space.name != self.space:
+            command = f"tiernas latency build --space {space.name}"
+            way = command if space.name in space_names() else "tiernas.latency.build_table"
+            raise UsageError(
+                f"the latency table was built for space {self.space!r}, not {space.name!r}; build one with: {way}"
+            )
+        if self.space_digest not in (None, space.digest):
+            raise UsageError(
+                f"the latency table was built for another space that was called {self.space!r} too, with other "
+                "values or networks; give the two different names, and build a table for each"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +78,32 @@ class Record:
     vector: tuple[int, ...]
     observation: Observation
 
+    def layers(self, space: SearchSpace) -> tuple[Layer, ...]:
+        """The network's layers, one for each of the observed times.
+
+        Raises:
+            UsageError: The network is not in the space, or has another number of layers.
+        """
+        layers = space.decode(self.vector).layers
+        if len(self.observation.layer_ms) != len(layers):
+            raise UsageError(
+                f"network {list(self.vector)} has {len(layers)} layers but {len(self.observation.layer_ms)} layer_ms"
+            )
+        return layers
+
 
 def default_path(space: str, engine: str, precision: str) -> Path:
     """Where commands look for a table unless told: a file in the folder `latency` of the working directory."""
     return Path("latency") / f"{space}-{engine}-{precision}.jsonl"
 
 
-def new_header(space: str, num_classes: int, seed: int, fingerprint: Fingerprint) -> Header:
+def new_header(space: SearchSpace, num_classes: int, seed: int, fingerprint: Fingerprint) -> Header:
     """The header of a file that this version begins."""
     try:
         tiernas = version("tiernas")
     except PackageNotFoundError:  # run from a source tree that is not installed
         tiernas = "unknown"
-    return Header(space, num_classes, seed, fingerprint, tiernas)
+    return Header(space.name, num_classes, seed, fingerprint, tiernas, space.digest)
 
 
 def create(path: Path, header: Header) -> None:
@@ -73,7 +112,15 @@ def create(path: Path, header: Header) -> None:
     Raises:
         UsageError: The folder cannot be written.
     """
-    line = {"tiernas_latency_table": FORMAT_VERSION} | asdict(header) | {"fingerprint": header.fingerprint.to_dict()}
+    line = {
+        "tiernas_latency_table": FORMAT_VERSION,
+        "space": header.space,
+        "num_classes": header.num_classes,
+        "seed": header.seed,
+        "fingerprint": header.fingerprint.to_dict(),
+        "tiernas": header.tiernas,
+        "space_digest": header.space_digest,
+    }
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,18 +161,41 @@ def drop_torn_line(path: Path) -> None:
         os.truncate(path, whole)
 
 
-def read(path: Path) -> tuple[Header, list[Record]]:
-    """Header and records of a file, in the order of its lines.
+def read(path: Path, space: SearchSpace | None = None) -> tuple[Header, list[Record], SearchSpace]:
+    """Header and records of a file, in the order of its lines, and the space that they are of.
+
+    Args:
+        path: The file.
+        space: Its space; looked up by its name by default, which finds those that come with tiernas.
 
     Raises:
-        UsageError: There is no such file, it is no latency table, it was written by a newer version, or a line is
-            damaged (names the line).
+        UsageError: There is no such file, it is no latency table, it was written by a newer version, it is of another
+            space or of one that must be given, or a line is damaged (names the line).
     """
     if not path.is_file():
         raise UsageError(f"{path}: there is no such latency table; measure one with: tiernas latency build")
-    first, *lines = path.read_bytes().split(b"\n")[:-1] or [b""]
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+    first, *lines = content.split(b"\n")[:-1] or [b""]
     header = _header(path, _json(path, 1, first))
-    return header, [_record(path, number, _json(path, number, line)) for number, line in enumerate(lines, start=2)]
+    space = _space(path, header, space)
+    records = [_record(path, number, _json(path, number, line), space) for number, line in enumerate(lines, start=2)]
+    return header, records, space
+
+
+def _space(path: Path, header: Header, space: SearchSpace | None) -> SearchSpace:
+    try:
+        if space is None and header.space not in space_names():
+            raise UsageError(
+                f"was built for a space of your own, {header.space!r}: load it with LatencyTable.load(path, space)"
+            )
+        space = space or get_space(header.space)
+        header.require_space(space)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    return space
 
 
 def _header(path: Path, data: Mapping[str, Any]) -> Header:
@@ -138,35 +208,50 @@ def _header(path: Path, data: Mapping[str, Any]) -> Header:
             f"reads formats up to {FORMAT_VERSION}: update tiernas, or build the table anew"
         )
     try:
-        values = {f.name: data[f.name] for f in fields(Header)}
-        return Header(**{**values, "fingerprint": Fingerprint.from_dict(data["fingerprint"])})
-    except (KeyError, TypeError) as error:
-        raise _damaged(path, 1, f"key {error} is missing or wrong") from error
+        digest = data.get("space_digest")
+        return Header(
+            _value(data, "space", str),
+            _value(data, "num_classes", int, least=1),
+            _value(data, "seed", int, least=0),
+            Fingerprint.from_dict(_value(data, "fingerprint", dict)),
+            _value(data, "tiernas", str),
+            digest if digest is None else _value(data, "space_digest", str),
+        )
+    except UsageError as error:
+        raise _damaged(path, 1, str(error)) from error
 
 
-def _record(path: Path, number: int, data: Mapping[str, Any]) -> Record:
+def _record(path: Path, number: int, data: Mapping[str, Any], space: SearchSpace) -> Record:
     try:
-        measurement = Measurement(**_known(data))
-        layer_ms = tuple(float(ms) for ms in data["layer_ms"])
-        record = Record(tuple(int(v) for v in data["vector"]), Observation(str(data["graph"]), measurement, layer_ms))
-        positive = measurement.latency_ms > 0 and min(layer_ms) >= 0 and max(layer_ms) > 0
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, number, f"key {error} is missing or wrong") from error
-    if not positive:
-        raise _damaged(path, number, "its times are not positive")
+        vector = _value(data, "vector", list)
+        if not all(type(value) is int and abs(value) < _MOST for value in vector):
+            raise UsageError("vector: must be whole numbers")
+        measurement, layer_ms = Measurement.from_dict(data), _value(data, "layer_ms", list)
+        if not all(is_time_ms(ms, least_ms=0.0) for ms in layer_ms) or not sum(layer_ms) > 0:
+            raise UsageError(f"layer_ms: must be numbers of ms from 0 to {MOST_MS:g}, not all 0")
+        times_ms = tuple(float(ms) for ms in layer_ms)
+        record = Record(tuple(vector), Observation(_value(data, "graph", str), measurement, times_ms))
+        record.layers(space)
+    except UsageError as error:
+        raise _damaged(path, number, str(error)) from error
     return record
 
 
-def _known(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a measurement; those that older files lack have defaults."""
-    optional = {f.name for f in fields(Measurement) if f.default is not MISSING or f.default_factory is not MISSING}
-    return {f.name: data[f.name] for f in fields(Measurement) if f.name in data or f.name not in optional}
+def _value(data: Mapping[str, Any], key: str, kind: type, least: int | None = None) -> Any:
+    """A value of a line, of this kind."""
+    if key not in data:
+        raise UsageError(f"key {key!r} is missing")
+    value = data[key]
+    if type(value) is not kind or (least is not None and isinstance(value, int) and not least <= value < _MOST):
+        allowed = _KINDS[kind] + ("" if least is None else f", at least {least}")
+        raise UsageError(f"{key} = {reprlib.repr(value)}: must be {allowed}")
+    return value
 
 
 def _json(path: Path, number: int, line: bytes) -> Mapping[str, Any]:
     try:
         data = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path, number, "is not JSON") from error
     if not isinstance(data, dict):
         raise _damaged(path, number, "is no JSON object")

@@ -41,20 +41,20 @@ def fit_layers(observed: Observations) -> tuple[LayerModel, FloatArray]:
     """Fits the model; how much is learnt from single layers is decided by cross-validation on whole networks.
 
     Returns:
-        The model, and estimated over measured latency (`n`) of each network by a model that had not seen it: the
+        The model, and the latency in ms (`n`) of each network as estimated by a model that had not seen it: the
         networks are held out in 5 folds.
     """
-    ratios = np.empty((len(DEVIATIONS), len(observed.whole_ms)))
-    index = np.arange(ratios.shape[1])
+    held_out_ms = np.empty((len(DEVIATIONS), len(observed.whole_ms)))
+    index = np.arange(held_out_ms.shape[1])
     for fold in range(_FOLDS):
         held = index % _FOLDS == fold
         known, test = observed.subset(index[~held]), observed.subset(index[held])
         coefficients = fit_trend(known)
         for row, scales in enumerate(DEVIATIONS):
             layer_ms = _fit(known, coefficients, scales).predict(test.rows)
-            ratios[row, held] = np.bincount(test.network, layer_ms, minlength=len(test.whole_ms)) / test.whole_ms
-    best = int(np.argmin(np.abs(ratios - 1) @ observed.weight))
-    return _fit(observed, fit_trend(observed), DEVIATIONS[best]), ratios[best]
+            held_out_ms[row, held] = np.bincount(test.network, layer_ms, minlength=len(test.whole_ms))
+    best = int(np.argmin(np.abs(held_out_ms / observed.whole_ms - 1) @ observed.weight))
+    return _fit(observed, fit_trend(observed), DEVIATIONS[best]), held_out_ms[best]
 
 
 def _fit(observed: Observations, coefficients: FloatArray, scales: Scales | None) -> LayerModel:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.errors import UsageError
 from tiernas.latency.file import Record
 from tiernas.latency.rows import unique_rows
 from tiernas.spaces import SearchSpace
@@ -38,6 +37,7 @@ class Observations:
         layer_ms: `m` latencies of layers, scaled so that those of a network add up to `whole_ms`.
         whole_ms: `n` latencies of networks.
         weight: `n` weights of networks, 0 to 1.
+        measured_ms: `n` latencies as measured: those of `whole_ms`, but where a disturbance was taken out of it.
     """
 
     rows: IntArray
@@ -45,6 +45,7 @@ class Observations:
     layer_ms: FloatArray
     whole_ms: FloatArray
     weight: FloatArray
+    measured_ms: FloatArray
 
     def distinct_layers(self) -> tuple[IntArray, npt.NDArray[np.int64]]:
         """The different layer rows (`u x 10`), and in how many networks each is (`u`)."""
@@ -63,6 +64,7 @@ class Observations:
             self.layer_ms[kept],
             self.whole_ms[networks],
             self.weight[networks],
+            self.measured_ms[networks],
         )
 
 
@@ -80,12 +82,7 @@ def observations(space: SearchSpace, records: Sequence[Record]) -> Observations:
     network: list[int] = []
     layer_ms: list[float] = []
     for index, record in enumerate(records):
-        layers = space.decode(record.vector).layers
-        if len(record.observation.layer_ms) != len(layers):
-            raise UsageError(
-                f"latency table: network {list(record.vector)} has {len(layers)} layers but "
-                f"{len(record.observation.layer_ms)} layer_ms; delete its line, or build the table anew"
-            )
+        layers = record.layers(space)
         rows += [layer.to_row() for layer in layers]
         network += [index] * len(layers)
         layer_ms += record.observation.layer_ms
@@ -105,4 +102,5 @@ def observations(space: SearchSpace, records: Sequence[Record]) -> Observations:
         np.maximum(np.array(layer_ms) * (whole_ms / profiled_ms)[indices], LEAST_MS),
         whole_ms,
         weight / (1 + (disagreement / (_UNUSUAL * usual)) ** 2),
+        measured_ms,
     )

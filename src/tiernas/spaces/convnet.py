@@ -36,7 +36,7 @@ _SLICES = [slice(i, i + len(_STAGE_FIELDS)) for i in range(_FIRST_COLUMN, 41, le
 
 @dataclass(frozen=True, slots=True)
 class StageRange:
-    """What a stage may have, as `(minimum, maximum, step)` or `(minimum, maximum)`."""
+    """What a stage may have, as `(minimum, maximum, step)` or `(minimum, maximum)`; of kernels, all sizes."""
 
     filters: tuple[int, int, int]
     layers: tuple[int, int]
@@ -50,11 +50,14 @@ class ConvNetSpace(SearchSpace):
     Args:
         name: Name of the space.
         resolution: Allowed heights of the input, in pixels.
-        stem_filters: Allowed filters of stages 0 and 1.
+        stem_filters: Allowed filters of stages 0 and 1, multiples of 8.
         stem_layers: Smallest and largest number of convolutions in stage 1.
-        stages: The ranges of stages 2 to 7, in order.
+        stages: The ranges of stages 2 to 7, in order; filters are multiples of 8, kernels odd.
         head_filters: Channels of the head's 1x1 convolution.
         num_classes: Number of classes that latency tables are built with by default.
+
+    Raises:
+        UsageError: A range is empty, or holds what no network of the space can have; names it.
     """
 
     def __init__(
@@ -68,6 +71,8 @@ class ConvNetSpace(SearchSpace):
         head_filters: int,
         num_classes: int,
     ) -> None:
+        if len(stages) != len(_STAGES):
+            raise UsageError(f"space {name!r}: {len(stages)} stages; must be {len(_STAGES)}, stages 2 to 7")
         dimensions = [
             Dimension("resolution", resolution),
             Dimension("stage0.filters", stem_filters),
@@ -89,6 +94,10 @@ class ConvNetSpace(SearchSpace):
                 for field, v in zip(_STAGE_FIELDS, values, strict=True)
             ]
         super().__init__(name, tuple(dimensions), num_classes)
+        for dimension in dimensions:
+            _require_buildable(name, dimension)
+        if head_filters < 1:
+            raise UsageError(f"space {name!r}: head_filters = {head_filters}: must be at least 1")
         self.head = Head(head_filters)
 
     def decode(self, vector: npt.ArrayLike) -> Architecture:
@@ -193,6 +202,29 @@ class ConvNetSpace(SearchSpace):
         yield group(one, "head", channels, head.filters, 1, 1, head.hidden, 0, head_act, 0, size)
 
 
+def _require_buildable(space: str, dimension: Dimension) -> None:
+    """Refuses values whose networks cannot be built, or would have other layers than `layer_groups` says."""
+    stage, _, what = dimension.name.partition(".")
+    match what or stage:
+        case "filters":
+            wrong = [value for value in dimension.values if value < 1 or value % _CHANNEL_DIVISOR]
+            allowed = f"positive multiples of {_CHANNEL_DIVISOR}: other expanded channels would be rounded"
+        case "kernel":
+            wrong = [value for value in dimension.values if value < 1 or value % 2 == 0]
+            allowed = "odd: others change the size of an image by a pixel"
+        case "layers":
+            least = 1 if stage == "stage1" else 0
+            wrong = [value for value in dimension.values if value < least]
+            allowed = f"at least {least}"
+        case "resolution" | "expansion":
+            wrong = [value for value in dimension.values if value < 1]
+            allowed = "at least 1"
+        case _:
+            return
+    if wrong:
+        raise UsageError(f"space {space!r}: {dimension.name} = {', '.join(map(str, wrong))}: must be {allowed}")
+
+
 def _rows(n: int, *columns: IntArray | int) -> IntArray:
     """`n x k` integers, column after column in memory: what reads whole columns is fastest so."""
     rows = np.empty((len(columns), n), dtype=np.int64)
@@ -202,7 +234,12 @@ def _rows(n: int, *columns: IntArray | int) -> IntArray:
 
 
 def _span(low: int, high: int, step: int = 1) -> tuple[int, ...]:
-    return tuple(range(low, high + 1, step))
+    try:
+        return tuple(range(low, high + 1, step))
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"range from {low} to {high} in steps of {step}: must be whole numbers, steps not 0"
+        ) from error
 
 
 GPUNET = ConvNetSpace(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import abc
+import hashlib
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +30,19 @@ class Dimension:
         name: What the integer says, such as "stage2.filters".
         values: The allowed values, increasing.
         categorical: Whether the order of the values means nothing (activations).
+
+    Raises:
+        UsageError: There are no values, they are no whole numbers, or do not increase.
     """
 
     name: str
     values: tuple[int, ...]
     categorical: bool = field(default=False)
+
+    def __post_init__(self) -> None:
+        whole = all(isinstance(value, int | np.integer) and not isinstance(value, bool) for value in self.values)
+        if not self.values or not whole or any(low >= high for low, high in pairwise(self.values)):
+            raise UsageError(f"{self.name}: {list(self.values)}: must be increasing whole numbers, at least one")
 
 
 class SearchSpace(abc.ABC):
@@ -41,12 +52,19 @@ class SearchSpace(abc.ABC):
     optimisers work on.
 
     Attributes:
-        name: Name by which `tiernas.get_space` finds the space.
+        name: Name of the space, by which `tiernas.get_space` finds those that come with tiernas.
         dimensions: The `d` integers of a vector.
         num_classes: Number of classes that latency tables of this space are built with by default.
+
+    Raises:
+        UsageError: There is no name, or no class.
     """
 
     def __init__(self, name: str, dimensions: tuple[Dimension, ...], num_classes: int) -> None:
+        if not name:
+            raise UsageError("a search space needs a name")
+        if num_classes < 1:
+            raise UsageError(f"space {name!r}: num_classes = {num_classes}: must be at least 1")
         self.name = name
         self.dimensions = dimensions
         self.num_classes = num_classes
@@ -91,6 +109,13 @@ class SearchSpace(abc.ABC):
             np.concatenate([group.count for group in groups]),
             len(vectors),
         )
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hexadecimal digits that tell spaces of one name apart, of the dimensions and of what vectors stand for."""
+        ends = [self.decode([dimension.values[end] for dimension in self.dimensions]).to_json() for end in (0, -1)]
+        dimensions = [(dimension.name, [int(v) for v in dimension.values]) for dimension in self.dimensions]
+        return hashlib.sha256(json.dumps([dimensions, *ends]).encode()).hexdigest()[:16]
 
     @property
     def levels(self) -> tuple[int, ...]:

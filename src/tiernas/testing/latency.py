@@ -8,7 +8,8 @@ import numpy.typing as npt
 from tiernas.engines import Fingerprint, Measurement
 from tiernas.latency import Header, LatencyTable, Observation, Record
 from tiernas.latency.features import work
-from tiernas.spaces import Architecture, get_space
+from tiernas.spaces import Architecture, SearchSpace, get_space
+from tiernas.spaces.layer import LAYER_COLUMNS
 
 SPACE = get_space("gpunet-small")
 """The space of the synthetic tables."""
@@ -16,15 +17,24 @@ SPACE = get_space("gpunet-small")
 FINGERPRINT = Fingerprint("AMD EPYC 7763", "openvino", "2026.4.1", "fp32", 1, 1, ("avx2",))
 """Of a device that no test runs on."""
 
-HEADER = Header("gpunet-small", 10, 0, FINGERPRINT, "0.1.0")
+HEADER = Header("gpunet-small", 10, 0, FINGERPRINT, "0.1.0", SPACE.digest)
 """Of a synthetic table."""
 
 
-def true_layer_ms(architecture: Architecture) -> npt.NDArray[np.float64]:
-    """1e-8 ms per multiply-accumulate, 1e-7 ms per element of input and output, and 5 us per layer."""
-    counted = work(np.array([layer.to_row() for layer in architecture.layers]))
+def true_layer_ms(architecture: Architecture, *, bend: float = 0.0) -> npt.NDArray[np.float64]:
+    """1e-8 ms per multiply-accumulate, 1e-7 ms per element of input and output, and 5 us per layer.
+
+    Args:
+        architecture: The network.
+        bend: How far fused and plain IRBs deviate, up and down with their output channels, which no trend in the work
+            of a layer can express; 0.3 is up to 30 % or so.
+    """
+    rows = np.array([layer.to_row() for layer in architecture.layers])
+    counted = work(rows)
     macs, moved = counted[:, :5].sum(axis=1), counted[:, 6] + counted[:, 9]
-    return np.asarray(macs * 1e-8 + moved * 1e-7 + 5e-3)
+    bottlenecks = np.array([layer.block in ("irb", "fused_irb") for layer in architecture.layers])
+    deviation = bend * bottlenecks * np.sin(1.5 * np.log2(rows[:, LAYER_COLUMNS.index("out_channels")]))
+    return np.asarray((macs * 1e-8 + moved * 1e-7 + 5e-3) * np.exp(deviation))
 
 
 def measurement(latency_ms: float, *, unstable: bool = False) -> Measurement:
@@ -32,12 +42,14 @@ def measurement(latency_ms: float, *, unstable: bool = False) -> Measurement:
     return Measurement(latency_ms, latency_ms, latency_ms, latency_ms, latency_ms, latency_ms, 0.0, 100, 0, unstable)
 
 
-def records(n: int, *, noise: float = 0.0, seed: int = 0) -> list[Record]:
+def records(
+    n: int, *, noise: float = 0.0, bend: float = 0.0, seed: int = 0, space: SearchSpace = SPACE
+) -> list[Record]:
     """`n` measured networks whose wholes and layers are off by `noise`; the profile also by 10 % as a whole."""
     rng = np.random.default_rng(seed)
     found = []
-    for row in SPACE.sample(n, seed):
-        layer_ms = true_layer_ms(SPACE.decode(row))
+    for row in space.sample(n, seed):
+        layer_ms = true_layer_ms(space.decode(row), bend=bend)
         profiled = 0.9 * layer_ms * np.exp(noise * rng.standard_normal(len(layer_ms)))
         whole_ms = float(layer_ms.sum() * np.exp(noise * rng.standard_normal()))
         observation = Observation("0" * 16, measurement(whole_ms), tuple(float(ms) for ms in profiled))

@@ -33,7 +33,9 @@ def read(path: Path, base: Base, engines: Sequence[Engine]) -> list[FactorBlock]
     try:
         old = (document["architecture"], document["num_classes"])
         blocks = [FactorBlock.from_dict(block) for block in document["blocks"]]
-    except (KeyError, TypeError, ValueError) as error:
+    except UsageError as error:
+        raise UsageError(f"{path}: is damaged ({error}); {_AWAY}") from error
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UsageError(f"{path}: is damaged (key {error} is missing or wrong); {_AWAY}") from error
     if old != _base(base):
         raise UsageError(f"{path}: is the study of another base, {document.get('base')}; {_AWAY}")
@@ -77,7 +79,7 @@ def write(path: Path, base: Base, blocks: Sequence[FactorBlock]) -> None:
 def _document(path: Path) -> dict[str, Any]:
     try:
         document: Any = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: is no JSON document ({error}); {_AWAY}") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); {_AWAY}") from error

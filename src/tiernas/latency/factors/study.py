@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tiernas.engines import Fingerprint, Measurement
-from tiernas.latency.factors.variants import Base, Factor, variants
+from tiernas.errors import UsageError
+from tiernas.latency.factors.variants import Base, Factor, get_factor, variants
 from tiernas.networks import Cost
 
 
@@ -49,16 +50,23 @@ class FactorBlock:
         """The block that `to_dict` made a mapping of.
 
         Raises:
-            KeyError, TypeError, ValueError: A key is missing or unknown, or a value is of another kind.
+            KeyError, TypeError, ValueError: A key is missing, or a value is of another kind or number.
         """
+        values = tuple(data["values"])
+        if not values or not all(isinstance(value, str | int | float) for value in values):
+            raise UsageError("values: must be texts or numbers, at least one")
+        costs = tuple(Cost(int(size["params"]), int(size["macs"])) for size in data["costs"])
+        measurements = tuple(Measurement.from_dict(found) for found in data["measurements"])
+        if not len(values) == len(costs) == len(measurements) or not all(cost.macs > 0 for cost in costs):
+            raise UsageError(f"{len(values)} values have {len(costs)} costs and {len(measurements)} measurements")
         return cls(
             Fingerprint.from_dict(data["fingerprint"]),
-            Factor(data["factor"]),
-            tuple(data["values"]),
-            tuple(Cost(**size) for size in data["costs"]),
-            tuple(Measurement(**found) for found in data["measurements"]),
-            Measurement(**data["before"]),
-            Measurement(**data["after"]),
+            get_factor(data["factor"]),
+            values,
+            costs,
+            measurements,
+            Measurement.from_dict(data["before"]),
+            Measurement.from_dict(data["after"]),
         )
 
 

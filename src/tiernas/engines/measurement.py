@@ -1,0 +1,117 @@
+"""What a measured latency is made of, and how it is read from a file."""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, TypeGuard
+
+from tiernas.errors import UsageError
+
+LEAST_MS, MOST_MS = 1e-6, 1e7
+"""What an inference can take: from a nanosecond, in which files are written, to almost three hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The distribution of a network's latency over single inferences.
+
+    Attributes:
+        latency_ms: Median.
+        low_ms: Lower end of the 95 % confidence interval of the median.
+        high_ms: Upper end of it.
+        p90_ms: 90th percentile.
+        p95_ms: 95th percentile.
+        p99_ms: 99th percentile.
+        cv: Coefficient of variation: standard deviation over mean.
+        runs: Timed inferences.
+        preemptions: How often the system gave a core of this process to another one while timing; 0 where the
+            system does not tell.
+        unstable: The interval was wider than 3 % of the median at the time limit, the median drifted while measuring,
+            other processes interrupted more than a tenth of the runs (of long runs: more than ten times a second), or
+            kept so many cores busy that too few were left.
+        other_load: Cores that other processes kept busy while timing, on average.
+        device_state: What the device says of clocks, power and throttling, before and after timing; empty on CPUs.
+        loads: How often the network was loaded and timed; `measure_loads` pools several, and says what the fields above
+            are of them.
+        load_cv: Coefficient of variation of the medians of the loads; 0 for a single one.
+    """
+
+    latency_ms: float
+    low_ms: float
+    high_ms: float
+    p90_ms: float
+    p95_ms: float
+    p99_ms: float
+    cv: float
+    runs: int
+    preemptions: int
+    unstable: bool
+    other_load: float = 0.0
+    device_state: Mapping[str, Any] = field(default_factory=dict)
+    loads: int = 1
+    load_cv: float = 0.0
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Of several measurements of one network the one with the least rank counts.
+
+        A stable one before an unstable one, then the faster: load of other processes only adds time.
+        """
+        return self.unstable, self.latency_ms
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Measurement:
+        """The measurement that `dataclasses.asdict` made a mapping of, in this version, an earlier or a later one.
+
+        Keys that are not a measurement's are passed over.
+
+        Raises:
+            UsageError: It is no mapping, a key is missing, or a value has another type or cannot be; names the key.
+        """
+        if not isinstance(data, Mapping):
+            raise UsageError(f"a measurement must be an object, not {type(data).__name__}")
+        found = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+        for f in fields(cls):
+            if f.name not in found and f.default is MISSING and f.default_factory is MISSING:
+                raise UsageError(f"key {f.name!r} is missing")
+        for name, value in found.items():
+            if not _fits(name, value):
+                raise UsageError(f"{name} = {reprlib.repr(value)}: must be {_kind(name)}")
+        return cls(**found)
+
+
+_TIMES = ("latency_ms", "low_ms", "high_ms", "p90_ms", "p95_ms", "p99_ms")
+_COUNTS = {"runs": 1, "preemptions": 0, "loads": 1}
+"""Whole numbers, each with the least that it can be."""
+
+
+def is_time_ms(value: object, least_ms: float = LEAST_MS) -> bool:
+    """Whether a value of a file is the time of an inference, or of a part of one, in ms."""
+    return _is_number(value) and least_ms <= value <= MOST_MS
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _fits(name: str, value: object) -> bool:
+    if name in _TIMES:
+        return is_time_ms(value)
+    if name in _COUNTS:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= _COUNTS[name]
+    if name == "unstable":
+        return isinstance(value, bool)
+    if name == "device_state":
+        return isinstance(value, Mapping)
+    return _is_number(value) and 0 <= value < math.inf
+
+
+def _kind(name: str) -> str:
+    if name in _TIMES:
+        return f"a number of ms from {LEAST_MS:g} to {MOST_MS:g}"
+    if name in _COUNTS:
+        return f"a whole number, at least {_COUNTS[name]}"
+    return {"unstable": "true or false", "device_state": "an object"}.get(name, "a number, 0 or more")
