@@ -32,5 +32,7 @@ def compress(y: FloatArray) -> FloatArray:
     if scale <= 0:
         return y
     fence = median if len(y) <= FEW else lower - (upper - lower)
-    compressed: FloatArray = np.where(y < fence, fence - scale * np.log1p(np.maximum(fence - y, 0.0) / scale), y)
+    with np.errstate(over="ignore"):  # the best may be above the median by next to nothing
+        below = np.minimum(np.maximum(fence - y, 0.0) / scale, np.finfo(np.float64).max)
+    compressed: FloatArray = np.where(y < fence, fence - scale * np.log1p(below), y)
     return compressed

@@ -12,9 +12,8 @@ from tiernas.search.history import History
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray, Lattice
 from tiernas.search.supply import Supply
 
-_LEAST, _GREATEST = 1e-100, 1e100
-"""Observations are 0 or of a magnitude between these: squares of their differences neither vanish nor overflow, so a
-search goes the same way whatever the unit."""
+_GREATEST = 1e100
+"""The largest magnitude of an observation: sums and differences of larger ones may overflow."""
 
 
 class Problem(TypedDict, total=False):
@@ -123,22 +122,20 @@ class Optimizer(abc.ABC):
 
         Args:
             X: `n x d` integer array.
-            y: `n` values to be maximised, 0 or of a magnitude between 1e-100 and 1e100; NaN for a failed training,
-                which is not modelled and never proposed again.
+            y: `n` values to be maximised, in any unit in which they are between -1e100 and 1e100; NaN for a failed
+                training, which is not modelled and never proposed again.
 
         Raises:
-            ValueError: If shapes do not match, a row is outside the lattice, or a value is infinite, too large or too
-                small.
+            ValueError: If shapes do not match, a row is outside the lattice, or a value is infinite or too large.
         """
         rows = self._lattice.check(X)
         values = np.asarray(y, dtype=np.float64)
         if values.shape != (len(rows),):
             raise ValueError(f"y must hold one value per row of X: shape ({len(rows)},), got {values.shape}")
-        size = np.abs(values)
-        for i in np.flatnonzero((size > _GREATEST) | ((size > 0) & (size < _LEAST)))[:1]:
+        for i in np.flatnonzero(np.abs(values) > _GREATEST)[:1]:
             raise ValueError(
-                f"y[{i}] is {values[i]}: tell a failed training as NaN, everything else as 0 or a number of a "
-                f"magnitude between {_LEAST:g} and {_GREATEST:g}; the unit makes no difference to the search"
+                f"y[{i}] is {values[i]}: tell a failed training as NaN, everything else as a number between "
+                f"-{_GREATEST:g} and {_GREATEST:g}; the unit makes no difference to the search"
             )
         self._history.tell(rows, values)
         self._supply.mark_seen(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from dataclasses import dataclass
 
@@ -22,24 +23,36 @@ _LEAST_VARIANCE = 1e-10
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How observations are standardised.
+    """How observations are standardised, however much or little they differ.
 
     Attributes:
-        mean: Of the observations.
-        deviation: Standard deviation of the observations; 1 where all are equal.
+        unit: The power of two next above the spread of the observations, in which squares of differences neither vanish
+            nor overflow and nothing is rounded; 1 where all are equal.
+        mean: Of the observations, in this unit.
+        deviation: Standard deviation of the observations, in this unit; 1 where all are equal.
     """
 
+    unit: float
     mean: float
     deviation: float
 
     @classmethod
     def of(cls, y: FloatArray) -> Scale:
         """That of `n` observations."""
-        return cls(float(y.mean()), float(y.std()) if np.ptp(y) > 0 else 1.0)
+        spread = float(np.ptp(y))
+        if spread == 0:
+            return cls(1.0, float(y.mean()), 1.0)
+        unit = math.ldexp(1.0, math.frexp(spread)[1])
+        at = y / unit
+        return cls(unit, float(at.mean()), float(at.std()))
 
     def apply(self, y: FloatArray) -> FloatArray:
         """Standardised observations."""
-        return (y - self.mean) / self.deviation
+        return (y / self.unit - self.mean) / self.deviation
+
+    def restore(self, standardised: FloatArray) -> FloatArray:
+        """Observations that were standardised."""
+        return (standardised * self.deviation + self.mean) * self.unit
 
 
 def fit_hyperparameters(Z: FloatArray, y: FloatArray, *, effects: bool = False) -> Hyperparameters:
@@ -110,19 +123,15 @@ class Surrogate:
     def predict(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Returns the `m` posterior means and standard deviations, without noise, at `m x f` features."""
         at = self.project(Z)
-        return (
-            at.mean * self.scale.deviation + self.scale.mean,
-            np.sqrt(at.variance) * self.scale.deviation,
-        )
+        return self.scale.restore(at.mean), np.sqrt(at.variance) * (self.scale.deviation * self.scale.unit)
 
     def draw(self, Z: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Draws one function from the posterior and returns its `m` values at `m x f` features."""
         at = self.project(Z)
         if not len(Z):
             return at.mean
-        values = at.mean + _root(self.posterior_covariance(at, at)) @ rng.standard_normal(len(Z))
-        drawn: FloatArray = values * self.scale.deviation + self.scale.mean
-        return drawn
+        root = _root(self.posterior_covariance(at, at))
+        return self.scale.restore(at.mean + root @ rng.standard_normal(len(Z)))
 
     def project(self, Z: FloatArray) -> Projection:
         """The posterior at each of `m x f` features."""
