@@ -96,6 +96,8 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ("finalists.repeats=-1", r"finalists\.repeats = -1: input should be greater than or equal to 0"),
         ("finalists.repeat_best=0", r"finalists\.repeat_best = 0: input should be greater than or equal to 1"),
         ("study.ledger=mysql://db/x", r"study\.ledger = 'mysql://db/x': .*sqlite:///PATH or postgresql://"),
+        ("study.checkpoints='sftp:/me:s@host/x'", r"checkpoints = 'sftp:/me:\*\*\*@host/x': is neither a folder nor"),
+        ("search.reuse=['postgresql://me:s@db/x']", r"reuse\.0 = .*me:\*\*\*@db.*: is a URL; name the output folder"),
         ("study.ledger=runs/other", r"study\.ledger = 'runs/other': is a path; give a URL"),
         ("study.ledger=postgresql://u:${NOWHERE}@db/x", r"names the environment variable 'NOWHERE', which is not set"),
         ("workers.executor=slurm", r"workers\.executor = 'slurm': input should be 'local' or 'ray'"),

@@ -38,6 +38,32 @@ def test_a_password_that_is_not_quoted_is_not_shown(url: str) -> None:
     assert "s3" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgres:/ann:s3cret@host/db",
+        "postgresql//ann:s3cret@host/db",
+        "postgresql+foo://ann:s3cret@host/db",
+        "postgresql:///ann:s3cret@host/db",
+        "postgres:ann:s3cret@host",
+        "ann:s3cret@host/db",
+        "ann:s3cret@db://nas",
+        "sqlite://ann:s3cret@host",
+        "host=db password=s3cret",
+        "postgresql://host/db?port=x&password=s3cret",
+    ],
+)
+def test_what_was_meant_as_a_url_is_no_path_and_shows_no_password(text: str) -> None:
+    with pytest.raises(UsageError, match=r"ledger .*URL|give a path, sqlite:///PATH or postgresql://USER") as caught:
+        Ledger(text)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["ledger.sqlite", "runs/a:b.sqlite", "./a:b.sqlite", "C:/runs/x", "runs/a=1@b.sqlite"])
+def test_a_path_is_a_path(text: str) -> None:
+    assert Location.of(text).path == Path(text)
+
+
 def test_urls_of_other_kinds_are_one_message() -> None:
     with pytest.raises(UsageError, match=r"ledger mysql://\.\.\.: neither SQLite nor PostgreSQL; give a") as caught:
         Location.of("mysql://ann:s3cret@db/nas")

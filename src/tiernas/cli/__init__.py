@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 
 from tiernas.errors import StoppedError, TiernasError
+from tiernas.plain import plain_text
 
 
 def main() -> None:
@@ -13,6 +15,9 @@ def main() -> None:
 
     A command that keeps something when it is stopped says what, see `tiernas.cli.stopping`.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # of a letter that a terminal has not, its number is shown
     try:
         from tiernas.cli.commands import app  # within reach of the handlers below: it takes a moment
         from tiernas.cli.environment import prepare
@@ -32,5 +37,5 @@ def main() -> None:
 def _end(error: TiernasError) -> None:
     if isinstance(error, StoppedError):
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # once more, while threads and files are closed: without a trace
-    sys.stderr.write(f"tiernas: {error}\n")
+    sys.stderr.write(f"tiernas: {plain_text(str(error))}\n")
     sys.exit(error.exit_code)

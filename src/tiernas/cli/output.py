@@ -13,6 +13,9 @@ from rich.console import Console, RenderableType
 from rich.logging import RichHandler
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
+
+from tiernas.plain import PlainFormatter, plain_json, plain_text
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -22,7 +25,7 @@ err = Console(stderr=True)
 
 def print_json(document: Any) -> None:
     """Prints one JSON document on stdout."""
-    json.dump(document, sys.stdout, indent=2, allow_nan=False)
+    json.dump(plain_json(document), sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
 
 
@@ -52,9 +55,10 @@ def log_to_stderr() -> None:
     logger = logging.getLogger("tiernas")
     if err.is_terminal:
         handler: logging.Handler = RichHandler(console=err, show_path=False, show_level=False)
+        handler.setFormatter(PlainFormatter("%(message)s"))
     else:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        handler.setFormatter(PlainFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger.handlers = [handler]
     logger.propagate = False  # a library may give the root logger a handler, and every line would come twice
     logger.setLevel(logging.INFO)
@@ -65,4 +69,4 @@ def _cell(value: object) -> RenderableType:
         return value
     if value is None:
         return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return Text(f"{value:.4g}" if isinstance(value, float) else plain_text(str(value)))  # a text may look like markup

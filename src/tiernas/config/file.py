@@ -13,9 +13,9 @@ from pydantic import BaseModel, ValidationError
 
 from tiernas.config.closest import did_you_mean
 from tiernas.config.config import SearchConfig
-from tiernas.config.ledger_url import hide_password
 from tiernas.config.paths import make_absolute
 from tiernas.config.sections import DEFAULT_TABLE
+from tiernas.credentials import hide_credentials
 from tiernas.errors import UsageError
 from tiernas.training import RecipeConfig
 
@@ -134,7 +134,7 @@ def _shown_key(key: object) -> str:
 
 def _shown(value: object) -> str:
     try:
-        text = hide_password(repr(value))
+        text = hide_credentials(repr(value))
     except ValueError:  # an integer of thousands of digits
         text = "a number"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

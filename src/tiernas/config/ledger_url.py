@@ -7,12 +7,9 @@ import re
 from urllib.parse import quote
 
 from tiernas.errors import UsageError
-from tiernas.ledger import Location
+from tiernas.ledger import Location, is_meant_as_url
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
-
-_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^\s'\"]*@")
-"""A password may hold any of the characters that divide a URL, so everything up to the last @ is taken for it."""
 
 
 def expand_ledger(text: str) -> str:
@@ -33,15 +30,10 @@ def expand_ledger(text: str) -> str:
         return os.environ[name] if whole else quote(os.environ[name], safe="")
 
     expanded = _VARIABLE.sub(value, text)
-    if "://" not in expanded:
+    if not is_meant_as_url(expanded):
         raise ValueError("is a path; give a URL, or leave it out: then the ledger is a file in study.output")
     try:
         Location.of(expanded)
     except UsageError as error:  # it shows no part of the URL but its kind
         raise ValueError(f"{error}; without it the ledger is a file in study.output") from error
     return expanded
-
-
-def hide_password(text: str) -> str:
-    """The text with `***` in the place of the password of every URL in it."""
-    return _PASSWORD.sub(r"\1:***@", text)

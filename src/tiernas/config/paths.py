@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tiernas.errors import UsageError
+from tiernas.ledger import is_meant_as_url
 
 _IN_RECIPES = ("recipe.teacher.path", "finalists.teacher.path")
 """Recipes are compared as they are written: these stay relative where that means the same."""
@@ -63,7 +64,7 @@ def _absolute(text: str, folder: Path, name: str, key: str) -> str:
         file = text.removeprefix(_SQLITE)
         relative = file != text and not file.startswith(("/", "${"))
         return _SQLITE + _found(file, folder, name, key) if relative else text
-    if "://" in text:
+    if is_meant_as_url(text):
         return text
     found = _found(text, folder, name, key)
     return text if key in _IN_RECIPES and found == os.path.abspath(text) else found

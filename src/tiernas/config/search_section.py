@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 import tiernas.search
 from tiernas.config.closest import require_known
 from tiernas.config.section import Section
+from tiernas.ledger import is_meant_as_url
 from tiernas.search import Optimizer
 from tiernas.study import Screen
 
@@ -24,6 +25,12 @@ _OPTIMIZERS = {
     "random": "RandomSearch",
 }
 """Classes of `tiernas.search`, by name, because some of them take seconds to import."""
+
+
+def _no_url(path: Path) -> Path:
+    if is_meant_as_url(str(path)):
+        raise ValueError("is a URL; name the output folder of the other search, or the ledger.sqlite in it")
+    return path
 
 
 def _increasing(epochs: list[int]) -> list[int]:
@@ -69,7 +76,7 @@ class SearchSection(Section):
     trainings: Annotated[int, Field(ge=1)] = 40
     order: Literal["reproducible", "asynchronous"] = "reproducible"
     pending: Annotated[int, Field(ge=0)] = 3
-    reuse: list[Path] = Field(default_factory=list)
+    reuse: list[Annotated[Path, AfterValidator(_no_url)]] = Field(default_factory=list)
     screen: ScreenSection = ScreenSection()
 
     @property

@@ -12,6 +12,7 @@ from tiernas.config.ledger_url import expand_ledger
 from tiernas.config.section import Section
 from tiernas.engines import engine_names
 from tiernas.latency.advice import ACCURACY_BUDGET_POINTS
+from tiernas.ledger import is_meant_as_url
 from tiernas.spaces import space_names
 from tiernas.tiers import DEFAULT_POOL_NETWORKS
 from tiernas.training import TeacherConfig
@@ -20,6 +21,12 @@ DEFAULT_TABLE = Path("model-table")
 
 _PRECISIONS = ("fp32", "bf16", "fp16", "int8")
 """Of all engines together. Which ones an engine runs depends on the device, and is found when the search begins."""
+
+
+def _folder_or_url(place: str) -> str:
+    if is_meant_as_url(place) and "://" not in place:
+        raise ValueError("is neither a folder nor a URL; write SCHEME://HOST/FOLDER, or ./NAME for a folder")
+    return place
 
 
 class StudySection(Section):
@@ -44,7 +51,9 @@ class StudySection(Section):
     output: Path
     seed: Annotated[int, Field(ge=0)] = 0
     ledger: Annotated[str | None, AfterValidator(lambda url: url and expand_ledger(url)), Field(repr=False)] = None
-    checkpoints: Annotated[str | None, Field(min_length=1)] = None
+    checkpoints: Annotated[
+        str | None, Field(min_length=1), AfterValidator(lambda place: place and _folder_or_url(place))
+    ] = None
     tensorboard: bool = True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import sys
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -15,6 +16,7 @@ from tiernas.errors import UsageError
 from tiernas.executors.executor import Blocked, EpochDone, Event, Failed, Finished, Job, Paused
 from tiernas.executors.mirror import CheckpointMirror, is_url
 from tiernas.executors.seat import Seat
+from tiernas.plain import plain_text
 from tiernas.spaces import Architecture
 from tiernas.training import (
     DataConfig,
@@ -67,7 +69,7 @@ def run(
     except (UsageError, ImportError) as error:
         send(Blocked(job.id, str(error)))
     except Exception as error:  # whatever it is, it must fail this attempt only, with its reason
-        traceback.print_exc()
+        sys.stderr.write(plain_text(traceback.format_exc()))
         if isinstance(error, OSError) and error.errno in _FULL:
             send(Blocked(job.id, f"{error}; free some space"))
         else:

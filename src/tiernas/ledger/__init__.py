@@ -3,7 +3,7 @@
 from tiernas.ledger.known import Known
 from tiernas.ledger.lease import Lease, LeaseLostError, Server, Serving
 from tiernas.ledger.ledger import Ledger
-from tiernas.ledger.location import Location
+from tiernas.ledger.location import Location, is_meant_as_url
 from tiernas.ledger.models import Attempt, Candidate, Outcome, Purpose, State, Study
 from tiernas.ledger.orders import Orders
 from tiernas.ledger.summary import Failure, Running
@@ -27,4 +27,5 @@ __all__ = [
     "Serving",
     "State",
     "Study",
+    "is_meant_as_url",
 ]

@@ -13,16 +13,20 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, func, insert, inspect, select
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 import tiernas
 from tiernas.errors import NotInstalledError, UsageError
+from tiernas.ledger.failures import explain
 from tiernas.ledger.location import Location
 from tiernas.ledger.models import SCHEMA_VERSION, Base, Control, Info, LeaseRow, now
 
 _CONNECT_S = 10
 """How long a PostgreSQL server may take to answer a connection."""
+
+_BUSY_S = 5.0
+"""How long another process may hold an SQLite file."""
 
 _LOCK = 0x7469_6572
 """Number of PostgreSQL's advisory lock under which tables are made or upgraded ("tier" in ASCII)."""
@@ -46,6 +50,7 @@ class Database:
 
     def __init__(self, location: Location, *, make: bool = True) -> None:
         self.name = location.name
+        self._path = location.path
         self.has_clock = location.path is None
         self.check: Callable[[Session], None] | None = None
         self._make = make
@@ -53,16 +58,8 @@ class Database:
         self._engine = _engine(location)
         self._reader, self._writer = _reader_and_writer(self._engine)
         try:
-            self._open()
-        except OperationalError as error:
-            self.close()
-            what = "cannot be reached" if self.has_clock else "cannot be opened for writing"
-            raise UsageError(f"ledger {self.name}: {what} ({_reason(error)})") from error
-        except DatabaseError as error:
-            self.close()
-            raise UsageError(
-                f"ledger {self.name}: not a ledger of tiernas ({_reason(error)}); choose another output"
-            ) from error
+            with self._translated("reached" if self.has_clock else "opened for writing"):
+                self._open()
         except UsageError:
             self.close()
             raise
@@ -118,11 +115,8 @@ class Database:
     def _translated(self, done: str) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
-            cure = "start the database, or look at the network" if self.has_clock else "free some space"
-            raise UsageError(
-                f"ledger {self.name}: cannot be {done} ({_reason(error)}); {cure}. What is recorded is safe."
-            ) from error
+        except (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError) as error:
+            raise UsageError(explain(error, self.name, done, self._path)) from error
         except LookupError as error:
             if type(error) is not LookupError:
                 raise
@@ -178,12 +172,14 @@ def copy_database(source: Path, target: Path) -> None:
         raise UsageError(f"no ledger {source}; name the output folder of a search, or the ledger.sqlite in it")
     try:
         with (
-            closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as old,
+            closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", timeout=_BUSY_S, uri=True)) as old,
             closing(sqlite3.connect(target)) as new,
         ):
+            old.execute("BEGIN")
+            old.execute("SELECT count(*) FROM sqlite_master")  # fails where it is locked; a backup would wait for ever
             old.backup(new)
-    except sqlite3.Error as error:
-        raise UsageError(f"ledger {source}: cannot be read ({error})") from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise UsageError(explain(error, str(source), "read", source)) from error
 
 
 def _create(connection: Connection) -> None:
@@ -196,16 +192,19 @@ def _create(connection: Connection) -> None:
 
 def _engine(location: Location) -> Engine:
     if location.path is not None:
-        engine = create_engine(location.url, json_deserializer=_read_json)
+        engine = create_engine(location.url, json_serializer=_write_json, json_deserializer=_read_json)
         _configure_sqlite(engine)
         return engine
     try:
         return create_engine(
             location.url,
+            json_serializer=_write_json,
             json_deserializer=_read_json,
             pool_pre_ping=True,
             connect_args={"connect_timeout": _CONNECT_S, "application_name": "tiernas"},
         )
+    except ArgumentError as error:
+        raise UsageError(f"ledger {location.name}: {error}; look at the URL") from error
     except ImportError as error:
         raise NotInstalledError("psycopg, the driver of PostgreSQL,", "postgres") from error
 
@@ -220,7 +219,7 @@ def _configure_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:
         connection.isolation_level = None  # `begin` begins, so that what is read in a transaction is of one moment
-        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_S * 1000)}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -230,12 +229,12 @@ def _configure_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
+def _write_json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)
+
+
 def _read_json(text: str | bytes) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LookupError(f"no JSON: {error}") from error
-
-
-def _reason(error: DatabaseError) -> str:
-    return " ".join(str(error.orig).split())

@@ -212,7 +212,8 @@ def read_serving(database: Database) -> Serving | None:
 def _serving(row: LeaseRow, time: dt.datetime, *, trusted: bool) -> Serving:
     """Args: trusted: Whether the clock is the one that the lease was written by, whichever machine wrote it."""
     server = _server(row)
-    assert row.expires_at is not None
+    if row.expires_at is None:
+        raise LookupError("a lease without an end")
     remaining_s = (row.expires_at - time).total_seconds()
     run_out = remaining_s < 0 and (trusted or server.is_local)
     return Serving(server, remaining_s, not (run_out or server.gone), row.clients or 0, row.idle or 0)

@@ -23,6 +23,7 @@ from tiernas.ledger.proposed import Proposed
 from tiernas.ledger.reading import require_safe
 from tiernas.ledger.summary import Summarized
 from tiernas.ledger.trained import Trained
+from tiernas.plain import plain_json
 
 
 class Ledger(Proposed, Trained, Ordered, Summarized):
@@ -120,6 +121,7 @@ class Ledger(Proposed, Trained, Ordered, Summarized):
             UsageError: The study is there with other settings (the message names each that differs), or its name
                 could lead out of a folder.
         """
+        settings = plain_json(settings)  # as they come back
         with self._database.writing() as session:
             study = session.scalar(select(Study).where(Study.name == name))
             if study is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,18 @@ _HOW = "give a path, sqlite:///PATH or postgresql://USER@HOST:PORT/DATABASE"
 
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 """What PostgreSQL's own library accepts, and SQLAlchemy's name of the driver that is used."""
+
+_URL = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]+:|[A-Za-z][A-Za-z0-9+.-]*//|.*://|.*:.*@|(.*\s)?(host|dbname|password)=", re.DOTALL
+)
+"""What is meant to be a URL, or to be what PostgreSQL takes in place of one, even if mistyped; `C:` is a drive."""
+
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+
+
+def is_meant_as_url(text: str) -> bool:
+    """Whether a text is a URL of a database or was meant as one, so that it may hold a password."""
+    return _URL.match(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +55,19 @@ class Location:
             UsageError: It is a URL of another kind, or one that cannot be read. The message shows no part of it but
                 the kind, because what was mistaken may be the password.
         """
-        if isinstance(location, Path) or "://" not in location:
+        if isinstance(location, Path) or not is_meant_as_url(location):
             return cls._of_file(Path(location))
-        kind, _, rest = location.partition("://")
+        kind, separator, rest = location.partition("://")
         if kind == "sqlite":
             if len(rest) < 2 or not rest.startswith("/"):
-                raise UsageError(f"ledger sqlite://{rest}: no path; {_HOW}")
+                raise UsageError(f"ledger sqlite://...: no path; {_HOW}")
             return cls._of_file(Path(rest[1:]))
-        if kind not in _POSTGRESQL:
-            raise UsageError(f"ledger {kind}://...: neither SQLite nor PostgreSQL; {_HOW}")
-        return cls._of_postgresql(rest)
+        if kind in _POSTGRESQL and separator:
+            return cls._of_postgresql(rest)
+        shown = f"{kind}://..." if separator and _KIND.fullmatch(kind) else "..."
+        raise UsageError(
+            f"ledger {shown}: neither SQLite nor PostgreSQL; {_HOW}. A file whose name has a colon is written ./NAME."
+        )
 
     @classmethod
     def _of_file(cls, path: Path) -> Location:
@@ -63,7 +79,7 @@ class Location:
             url = make_url(f"postgresql+psycopg://{rest}")
         except (ArgumentError, ValueError):
             url = URL.create("postgresql+psycopg", host="@")
-        if "@" in (url.host or ""):
+        if "@" in f"{url.host}{url.database}":
             raise UsageError(
                 f"ledger postgresql://...: cannot be read as a URL; {_HOW}. In a password, write @ as %40, / as %2F "
                 "and % as %25."

@@ -6,8 +6,21 @@ import datetime as dt
 import enum
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Enum, ForeignKey, Index, String, TypeDecorator, UniqueConstraint
+from sqlalchemy import Enum, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from tiernas.ledger.columns import (
+    Flag,
+    Json,
+    MeasurementFacts,
+    Real,
+    RepeatedFacts,
+    ResultFacts,
+    RungFacts,
+    Text,
+    Utc,
+    Whole,
+)
 
 SCHEMA_VERSION = 4
 """Raised with every change of the tables, together with a migration; a newer ledger is refused."""
@@ -61,27 +74,17 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-class Utc(TypeDecorator[dt.datetime]):
-    """A time in UTC; SQLite keeps no time zones."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
-        return value if value is None or value.tzinfo else value.replace(tzinfo=dt.UTC)
-
-
-_JSON = JSON(none_as_null=True)
-
-
 class Base(DeclarativeBase):
     """Base of the tables. Whatever is no number or text is JSON: nothing that is read can execute code."""
 
     type_annotation_map = {  # noqa: RUF012
-        dict[str, Any]: _JSON,
-        list[int]: _JSON,
-        list[dict[str, Any]]: _JSON,
-        dt.datetime: Utc,
+        dict[str, Any]: Json(dict[str, Any]),
+        list[int]: Json(list[int]),
+        str: Text(),
+        int: Whole(),
+        float: Real(),
+        bool: Flag(),
+        dt.datetime: Utc(),
         State: Enum(State, native_enum=False, length=7),
         Outcome: Enum(Outcome, native_enum=False, length=7),
         Purpose: Enum(Purpose, native_enum=False, length=7),
@@ -162,7 +165,7 @@ class Study(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     settings: Mapped[dict[str, Any]]
-    reused: Mapped[dict[str, Any] | None]
+    reused: Mapped[dict[str, Any] | None] = mapped_column(Json(dict[str, int], optional=True))
     created_at: Mapped[dt.datetime] = mapped_column(default=now)
 
 
@@ -204,12 +207,12 @@ class Candidate(Base):
     digest: Mapped[str]
     seed_offset: Mapped[int] = mapped_column(default=0)
     estimated_latency_ms: Mapped[float]
-    measurement: Mapped[dict[str, Any] | None]
+    measurement: Mapped[dict[str, Any] | None] = mapped_column(Json(MeasurementFacts, optional=True))
     state: Mapped[State] = mapped_column(default=State.PENDING, index=True)
     accuracy: Mapped[float | None]
-    result: Mapped[dict[str, Any] | None]
-    rungs: Mapped[list[dict[str, Any]] | None]
-    repeated: Mapped[dict[str, Any] | None]
+    result: Mapped[dict[str, Any] | None] = mapped_column(Json(ResultFacts, optional=True))
+    rungs: Mapped[list[dict[str, Any]] | None] = mapped_column(Json(list[RungFacts], optional=True))
+    repeated: Mapped[dict[str, Any] | None] = mapped_column(Json(RepeatedFacts, optional=True))
     origin: Mapped[str | None]
     reason: Mapped[str | None]
     forgiven: Mapped[int] = mapped_column(default=0)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from tiernas.errors import UsageError
-from tiernas.ledger.models import Attempt, Candidate, Purpose, State, Study
+from tiernas.ledger.models import Attempt, Candidate, Outcome, Purpose, State, Study
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 """Names that stay in the folder which they are put below; those of tiers, such as "0.5-0.8", are among them."""
@@ -36,7 +36,7 @@ def read_candidates(session: Session, study: Study, purpose: Purpose, *, all_att
     """The candidates of a study in the order they were proposed, with their attempts; two queries for all of them.
 
     Raises:
-        LookupError: A number is none.
+        LookupError: One is missing, or lacks what its state wants.
     """
     of_study = Candidate.study_id == study.id, Candidate.purpose == purpose
     tries = select(Attempt).join(Candidate).where(*of_study).order_by(Attempt.candidate_id, Attempt.number)
@@ -47,11 +47,25 @@ def read_candidates(session: Session, study: Study, purpose: Purpose, *, all_att
         attempts: defaultdict[int, list[Attempt]] = defaultdict(list)
         for attempt in session.scalars(tries):
             attempts[attempt.candidate_id].append(attempt)
-        for candidate in candidates:
-            if not isinstance(candidate.number, int):
-                raise LookupError(f"{candidate.number!r} is no number of a candidate")
+        for number, candidate in enumerate(candidates):
             set_committed_value(candidate, "attempts", attempts.get(candidate.id, []))
+            if candidate.number != number:
+                raise LookupError(f"no {purpose} candidate {number} in tier {study.name}")
+            if lacking := _lacking(candidate):
+                raise LookupError(f"{purpose} candidate {number} of tier {study.name} is {candidate.state}, {lacking}")
     return candidates
+
+
+def _lacking(candidate: Candidate) -> str | None:
+    """What a candidate must have in its state, and has not."""
+    match candidate.state:
+        case State.DONE if candidate.accuracy is None:
+            return "without an accuracy"
+        case State.PRUNED if not candidate.rungs:
+            return "without a rung"
+        case State.RUNNING if not (candidate.attempts and candidate.attempts[-1].outcome is Outcome.RUNNING):
+            return "without an attempt that runs"
+    return None
 
 
 @contextmanager

@@ -58,7 +58,13 @@ def next_value(session: Session, column: InstrumentedAttribute[Any], study_id: i
 
 
 def end_attempt(candidate: Candidate, outcome: Outcome, reason: str | None = None) -> None:
-    """Ends the running attempt."""
+    """Ends the running attempt.
+
+    Raises:
+        LookupError: There is none.
+    """
+    if not candidate.attempts:
+        raise LookupError(f"candidate {candidate.number} is running, without an attempt")
     attempt = candidate.attempts[-1]
     attempt.outcome, attempt.reason, attempt.finished_at = outcome, reason, now()
 

@@ -12,6 +12,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
+from tiernas.plain import plain_json, plain_text
+
 _events = logging.getLogger("tiernas.events")
 _events.propagate = False  # they are for a file, not for the terminal
 _events.setLevel(logging.DEBUG)
@@ -63,7 +65,7 @@ class _Formatter(logging.Formatter):
         fields = getattr(record, "fields", None)
         what = {"event": "log", "message": record.getMessage()} if fields is None else {"event": record.msg, **fields}
         time = dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds")
-        return json.dumps({"time": time, "level": record.levelname.lower(), **what})
+        return json.dumps(plain_json({"time": time, "level": record.levelname.lower(), **what}), allow_nan=False)
 
 
 class _Handler(RotatingFileHandler):
@@ -72,4 +74,5 @@ class _Handler(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's own name)
         if not self._told:
             self._told = True
-            sys.stderr.write(f"tiernas: cannot write {self.baseFilename}: {sys.exc_info()[1]}; the search goes on\n")
+            said = plain_text(f"tiernas: cannot write {self.baseFilename}: {sys.exc_info()[1]}; the search goes on\n")
+            sys.stderr.write(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -238,6 +239,8 @@ class Run:
                 ledger.progress(candidate, epochs, metrics.get("validation_accuracy"))
                 self._with.draw(self._study, candidate, epochs, metrics)
                 self._record("epoch", candidate, logging.DEBUG, epochs=epochs)
+            case Paused(accuracy=accuracy) | Finished(accuracy=accuracy) if not math.isfinite(accuracy):
+                self._fail(candidate, f"its accuracy is {accuracy}, no number", retry=False)
             case Paused(epochs=epochs, accuracy=accuracy):
                 assert screen is not None
                 kept = screen.keeps(candidate, accuracy, self._candidates)
