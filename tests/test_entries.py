@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tiernas.config import load_config
@@ -13,9 +14,12 @@ from tiernas.table.card import card
 from tiernas.testing.entries import SPACE, VECTOR
 from tiernas.training import load_data
 
+SOME_CPU = Fingerprint("Some CPU", "openvino", "2021.4", "fp32", 1, 2)
 
-def entry(searched: Candidate | None = None, overrides: Sequence[str] = ()) -> Entry:
-    measured_on = Fingerprint("Some CPU", "openvino", "2021.4", "fp32", 1, 2)
+
+def entry(
+    searched: Candidate | None = None, overrides: Sequence[str] = (), measured_on: Fingerprint = SOME_CPU
+) -> Entry:
     config = load_config(Path(__file__).parents[1] / "examples" / "digits.toml", overrides)
     latency = {"latency_ms": 0.2, "low_ms": 0.19, "high_ms": 0.21, "unstable": False}
     deployment = {"accuracy": 0.79, "recommended": True, "reason": "", "class_mean_accuracy": 0.71}
@@ -39,8 +43,25 @@ def test_an_entry_names_what_it_was_measured_on_whatever_is_installed_now() -> N
     made = entry()
     assert (made.device, made.engine_version, made.threads) == ("Some CPU", "2021.4", 2)
     assert (made.latency_ms, made.validation_accuracy) == (0.2, 0.9)
-    assert made.name == "digits-0.15-0.3-1"
+    assert made.name == f"digits-0.15-0.3-1-openvino-fp32-{made.digest}"
     assert (made.repeats, made.repeats_accuracy, made.reused_from) == (0, None, "")
+
+
+def test_searches_of_one_name_never_give_entries_of_one_name() -> None:
+    """Whatever differs: engine, precision, device, threads, seed, recipe."""
+    engines = [
+        SOME_CPU,
+        replace(SOME_CPU, engine="my.package:Engine"),
+        replace(SOME_CPU, precision="int8"),
+        replace(SOME_CPU, device="Other CPU"),
+        replace(SOME_CPU, threads=1),
+        replace(SOME_CPU, batch=8),
+    ]
+    entries = [entry(measured_on=engine) for engine in engines]
+    entries += [entry(overrides=[override]) for override in ("study.seed=1", "finalists.epochs=7")]
+    assert len({made.name for made in entries}) == len(entries)
+    assert entry().name == entries[0].name
+    assert entry(measured_on=replace(SOME_CPU, engine_version="2022.1")).name == entries[0].name
 
 
 def test_an_entry_has_the_recipe_of_its_own_training() -> None:

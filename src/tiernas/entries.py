@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tiernas import __version__
 from tiernas.config import SearchConfig
 from tiernas.engines import Fingerprint
@@ -9,6 +11,7 @@ from tiernas.ledger import Candidate, Study
 from tiernas.networks import cost
 from tiernas.spaces import Architecture
 from tiernas.table import Entry
+from tiernas.table.name import name_part
 from tiernas.training import IMAGE_MEAN, IMAGE_STD, Splits
 
 
@@ -21,6 +24,8 @@ def make_entry(
     searched: Candidate | None = None,
 ) -> Entry:
     """The entry of a finalist that is done, with everything that its figures came about by.
+
+    Its name says study, tier and rank, what it runs on, and ends with its digest, so that no other entry has it.
 
     Args:
         config: Of the search.
@@ -38,7 +43,7 @@ def make_entry(
     repeated = (searched and searched.repeated) or {}
     size = cost(architecture, len(splits.classes))
     recipe = config.finalist_recipe.model_dump(mode="json")
-    return Entry(
+    entry = Entry(
         name=f"{config.study.name}-{study.name}-{finalist.number + 1}",
         device=fingerprint.device,
         engine=fingerprint.engine,
@@ -77,3 +82,5 @@ def make_entry(
         repeats=repeated.get("seeds", 0),
         reused_from=(searched and searched.origin) or "",
     )
+    runs_on = f"{name_part(fingerprint.engine)}-{name_part(fingerprint.precision)}"
+    return replace(entry, name=f"{entry.name}-{runs_on}-{entry.digest}")

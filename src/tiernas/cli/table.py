@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tiernas.cli.output import JsonOption, print_json, print_table
+from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
+from tiernas.table.location import DEFAULT_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The model table: which network to deploy.", no_args_is_help=True, rich_markup_mode=None)
 
 TableOption = Annotated[Path, typer.Option("--table", help="Folder of the model table.")]
-DEFAULT_TABLE = Path("model-table")
 
 _UNBALANCED = 0.01
 """Where the mean accuracy over the classes differs so much from the accuracy over the images, both are shown."""
@@ -48,14 +48,21 @@ def show_entries(entries: Sequence[Entry]) -> None:
 
 @app.command("list")
 def list_(table: TableOption = DEFAULT_TABLE, json: JsonOption = False) -> None:
-    """List every entry, fastest first."""
+    """List every entry, fastest first, and what cannot be read."""
+    log_to_stderr()
     from tiernas.table import ModelTable
 
-    entries = ModelTable(table).entries()
+    model_table = ModelTable(table)
     if json:
-        print_json([entry.to_dict() for entry in entries])
-    else:
-        show_entries(entries)
+        print_json([entry.to_dict() for entry in model_table.entries()])
+        return
+    entries, damaged = model_table.read()
+    show_entries(entries)
+    if damaged:
+        rows = [{"name": bad.name, "reason": bad.reason} for bad in damaged]
+        print_table(rows, {"name": "name", "reason": "passed over because"}, title=f"{len(damaged)} cannot be read")
+    if not entries:
+        typer.echo(f"Model table {table} has no entries that can be read.", err=True)
 
 
 @app.command()
@@ -66,20 +73,31 @@ def query(
     engine: Annotated[str | None, typer.Option(help="Deployment engine, such as openvino.")] = None,
     precision: Annotated[str | None, typer.Option(help="Precision, such as fp32.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images per inference.")] = None,
-    data: Annotated[str | None, typer.Option(help="Data set of the accuracy.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of one inference.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data set of the accuracy, or its digest.")] = None,
     table: TableOption = DEFAULT_TABLE,
     json: JsonOption = False,
 ) -> None:
-    """Print the most accurate entry within a budget; exits with 3 where nothing meets it."""
-    from tiernas.table import ModelTable, Query
+    """Print the most accurate entry within a budget; exits with 3 where nothing meets it.
 
-    asked = Query(max_latency_ms, min_accuracy, device, engine, precision, batch, data)
-    entry = ModelTable(table).query(asked)
+    Entries of several data sets, devices, engines, batches or numbers of threads are not compared: where several are
+    left, it exits with 2 and lists the options that choose between them.
+    """
+    log_to_stderr()
+    from tiernas.table import AmbiguousQueryError, ModelTable, Query, export_command
+
+    asked = Query(max_latency_ms, min_accuracy, device, engine, precision, batch, threads, data)
+    try:
+        entry = ModelTable(table).query(asked)
+    except AmbiguousQueryError as error:
+        if json:
+            print_json({"error": "ambiguous", "choices": error.choices})
+        raise
     if json:
         print_json(entry.to_dict())
     else:
         show_entries([entry])
-        typer.echo(f"\nDeploy it:  tiernas table export {entry.name} --output deploy")
+        typer.echo(f"\nDeploy it:  {export_command(table, entry)}")
 
 
 @app.command()

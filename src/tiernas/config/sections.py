@@ -44,7 +44,7 @@ class StudySection(Section):
         tensorboard: Whether every training's learning curves are written to `tensorboard` in the output folder.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
     space: Annotated[str, AfterValidator(lambda name: require_known(name, space_names(), "search space"))] = (
         "gpunet-small"
     )

@@ -1,10 +1,16 @@
+from .command import export_command, query_command
 from .entry import Entry
 from .exporting import export
-from .model_table import ModelTable, Query
+from .model_table import Damaged, ModelTable
+from .query import AmbiguousQueryError, Query
 
 __all__ = [
+    "AmbiguousQueryError",
+    "Damaged",
     "Entry",
     "ModelTable",
     "Query",
     "export",
+    "export_command",
+    "query_command",
 ]

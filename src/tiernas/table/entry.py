@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import MISSING, asdict, dataclass, fields
-from typing import Any
+import reprlib
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from tiernas.errors import UsageError
+from tiernas.table.name import require_safe_name
 
 FORMAT_VERSION = 1
 """Raised when entries change; an entry of a newer version is refused."""
 
+_TOLD = 3
+"""So many mistakes of an entry are told."""
 
+_NETWORK = ("study", "space", "seed", "architecture_digest", "data_digest")
+_CONDITIONS = ("device", "engine", "precision", "batch", "threads")
+
+_Positive = Annotated[float, Field(gt=0)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Count = Annotated[int, Field(ge=1)]
+
+
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One network on one device, ready to deploy.
 
     Attributes:
-        name: Name of the entry; unique in a table.
+        name: Name of the entry and of its folder; unique in a table, see `tiernas.table.name`.
         device: Device that the latency was measured on.
         engine: Deployment engine.
         engine_version: Its version.
@@ -58,6 +75,9 @@ class Entry:
         repeats_standard_error: Standard error of that mean; None where it is not known.
         repeats: How many they are.
         reused_from: Where the short training that found it is recorded, if not in this study; else empty.
+
+    Raises:
+        UsageError: The name could lead out of a folder.
     """
 
     name: str
@@ -65,38 +85,41 @@ class Entry:
     engine: str
     engine_version: str
     precision: str
-    batch: int
-    threads: int
-    latency_ms: float
-    latency_interval_ms: tuple[float, float]
+    batch: _Count
+    threads: _Count
+    latency_ms: _Positive
+    latency_interval_ms: tuple[_Positive, _Positive]
     latency_unstable: bool
-    accuracy: float
-    validation_accuracy: float
+    accuracy: _Share
+    validation_accuracy: _Share
     data: str
     data_digest: str
-    classes: tuple[str, ...]
-    resolution: int
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
+    resolution: _Count
     input_mean: tuple[float, float, float]
-    input_std: tuple[float, float, float]
+    input_std: tuple[_Positive, _Positive, _Positive]
     space: str
     vector: tuple[int, ...]
     architecture_digest: str
-    params: int
-    macs: int
+    params: _Count
+    macs: _Count
     recipe: dict[str, Any]
     seed: int
     source: str
     study: str
     tiernas_version: str
     created_at: str
-    exact_accuracy: float | None = None
-    class_mean_accuracy: float | None = None
+    exact_accuracy: _Share | None = None
+    class_mean_accuracy: _Share | None = None
     recommended: bool = True
     advice: str = ""
-    repeats_accuracy: float | None = None
+    repeats_accuracy: _Share | None = None
     repeats_standard_error: float | None = None
-    repeats: int = 0
+    repeats: Annotated[int, Field(ge=0)] = 0
     reused_from: str = ""
+
+    def __post_init__(self) -> None:
+        require_safe_name(self.name)
 
     def to_json(self) -> str:
         """The entry as JSON, one line per key."""
@@ -108,27 +131,62 @@ class Entry:
         """The entry as plain values."""
         return asdict(self)
 
+    @property
+    def digest(self) -> str:
+        """8 hexadecimal digits of which network this is, how it was trained, and what it runs on; not of its name."""
+        told = json.dumps([*self._identity, self.recipe], sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:8]
+
+    def same(self, other: Entry) -> bool:
+        """Whether both are of one trained network on one device and engine, whatever they are called.
+
+        A recipe may have got new keys since; then the time of the training tells.
+        """
+        trained_alike = self.recipe == other.recipe or self.created_at == other.created_at
+        return self._identity == other._identity and trained_alike
+
+    @property
+    def _identity(self) -> list[Any]:
+        return [getattr(self, key) for key in (*_NETWORK, *_CONDITIONS)]
+
     @classmethod
     def from_json(cls, text: str) -> Entry:
         """The entry of a JSON text.
 
         Raises:
-            UsageError: It is no entry, or a newer version wrote it.
+            UsageError: It is no entry, a value is of a wrong type or out of range, or a newer version wrote it.
         """
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+            json.dumps(data, allow_nan=False)
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"not JSON ({error})") from error
         version = data.pop("format", None) if isinstance(data, dict) else None
-        if not isinstance(version, int):
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise UsageError("no entry of a model table")
         if version > FORMAT_VERSION:
             raise UsageError(f"format {version}; this tiernas reads up to {FORMAT_VERSION}. Update tiernas")
-        names = {f.name for f in fields(cls)}
-        required = {f.name for f in fields(cls) if f.default is MISSING}
-        if not required <= data.keys() <= names:
-            wrong = ", ".join(sorted((required - data.keys()) | (data.keys() - names)))
-            raise UsageError(f"keys missing or unknown: {wrong}")
-        for key in ("latency_interval_ms", "input_mean", "input_std", "classes", "vector"):
-            data[key] = tuple(data[key])
-        return cls(**data)
+        try:
+            return _adapter().validate_json(json.dumps(data), strict=True)
+        except ValidationError as error:
+            problems = error.errors(include_url=False)
+            more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
+            raise UsageError("; ".join(map(_explained, problems[:_TOLD])) + more) from None
+
+
+@cache
+def _adapter() -> TypeAdapter[Entry]:
+    return TypeAdapter(Entry)
+
+
+def _explained(problem: Any) -> str:
+    where = ".".join(map(str, problem["loc"]))
+    message = problem["msg"].removeprefix("Value error, ")
+    if not where:
+        return str(message)
+    match problem["type"]:
+        case "missing":
+            return f"key {where} is missing"
+        case "unexpected_keyword_argument" | "extra_forbidden":
+            return f"key {where} is unknown; a newer tiernas may have written it"
+    return f"{where} = {reprlib.repr(problem['input'])}: {message[:1].lower()}{message[1:]}"

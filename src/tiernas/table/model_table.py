@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Sequence
@@ -13,43 +14,26 @@ from tiernas.errors import NothingFoundError, UsageError
 from tiernas.spaces import Architecture
 from tiernas.storage import read_tensors, write_tensors
 from tiernas.table.entry import Entry
+from tiernas.table.query import Query, answer
+
+_log = logging.getLogger(__name__)
 
 _ENTRY, _ARCHITECTURE, _WEIGHTS = "entry.json", "architecture.json", "weights.safetensors"
+_FILES = (_ENTRY, _ARCHITECTURE, _WEIGHTS)
+_ANEW = "remove the folder and search again to write it anew"
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """What an engineer asks for. Fields that are not set match every entry.
+class Damaged:
+    """A folder that was an entry and cannot be read as one.
 
     Attributes:
-        max_latency_ms: Largest median latency.
-        min_accuracy: Smallest accuracy, 0 to 1.
-        device: Part of the device's name, in any case.
-        engine: Deployment engine.
-        precision: Precision.
-        batch: Images per inference.
-        data: Data set.
+        name: Name of the folder.
+        reason: What is wrong with it, and where.
     """
 
-    max_latency_ms: float | None = None
-    min_accuracy: float | None = None
-    device: str | None = None
-    engine: str | None = None
-    precision: str | None = None
-    batch: int | None = None
-    data: str | None = None
-
-    def comparable(self, entry: Entry) -> bool:
-        """Whether an entry is on the device, engine, precision, batch and data asked for."""
-        exact = ("engine", "precision", "batch", "data")
-        same = all(getattr(self, key) in (None, getattr(entry, key)) for key in exact)
-        return same and (self.device is None or self.device.lower() in entry.device.lower())
-
-    def met_by(self, entry: Entry) -> bool:
-        """Whether an entry is comparable, recommended and within the budget."""
-        fast = self.max_latency_ms is None or entry.latency_ms <= self.max_latency_ms
-        accurate = self.min_accuracy is None or entry.accuracy >= self.min_accuracy
-        return self.comparable(entry) and entry.recommended and fast and accurate
+    name: str
+    reason: str
 
 
 class ModelTable:
@@ -62,76 +46,86 @@ class ModelTable:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def entries(self) -> Sequence[Entry]:
-        """All entries, fastest first.
+    def read(self) -> tuple[Sequence[Entry], Sequence[Damaged]]:
+        """All entries, fastest first, and what cannot be read.
 
         Raises:
-            UsageError: An entry cannot be read; the message names its file.
+            UsageError: There is no such folder, or it must not be read.
         """
-        found = []
-        for file in sorted(self.path.glob(f"*/{_ENTRY}")):
+        try:
+            folders = sorted(path for path in self.path.iterdir() if not path.name.startswith(".") and path.is_dir())
+        except FileNotFoundError as error:
+            raise UsageError(
+                f"model table {self.path}: there is no such folder; `tiernas search` makes one, --table names another"
+            ) from error
+        except OSError as error:
+            raise UsageError(f"model table {self.path}: cannot be read ({error.strerror})") from error
+        entries, damaged = [], []
+        for folder in folders:
             try:
-                found.append(Entry.from_json(file.read_text(encoding="utf-8")))
-            except (UsageError, OSError) as error:
-                raise UsageError(f"model table: {file}: {error}") from error
-        return sorted(found, key=lambda e: e.latency_ms)
+                entry = _read(folder)
+            except UsageError as error:
+                damaged.append(Damaged(_printable(folder.name), str(error)))
+            else:
+                entries += [entry] if entry else []
+        return sorted(entries, key=lambda e: e.latency_ms), damaged
+
+    def entries(self) -> Sequence[Entry]:
+        """All entries that can be read, fastest first; of the others there is a warning each.
+
+        Raises:
+            UsageError: As `read`.
+        """
+        entries, damaged = self.read()
+        for bad in damaged:
+            _log.warning("model table %s: passed over %s: %s", self.path, bad.name, bad.reason)
+        return entries
 
     def get(self, name: str) -> Entry:
         """The entry of a name.
 
         Raises:
+            UsageError: It cannot be read, or as `read`.
             NothingFoundError: There is none.
         """
-        entries = {entry.name: entry for entry in self.entries()}
-        if name in entries:
-            return entries[name]
-        names = ", ".join(entries) or "it is empty"
+        entries, damaged = self.read()
+        for entry in entries:
+            if entry.name == name:
+                return entry
+        for bad in damaged:
+            if bad.name == name:
+                raise UsageError(f"model table {self.path}: {bad.name}: {bad.reason}")
+        names = ", ".join(entry.name for entry in entries) or "it is empty"
         raise NothingFoundError(f"model table {self.path}: no entry {name!r}; there are: {names}")
 
     def query(self, query: Query) -> Entry:
-        """The most accurate entry that meets a query; of equally accurate ones the fastest.
+        """The entry that answers a query best; see `tiernas.table.query.answer`.
 
         Raises:
-            NothingFoundError: Nothing meets it; the message names the nearest entry and what it misses.
+            UsageError: As `read`.
+            AmbiguousQueryError: Entries are left that cannot be compared.
+            NothingFoundError: Nothing meets it.
         """
-        entries = self.entries()
-        met = [e for e in entries if query.met_by(e)]
-        if met:
-            return max(met, key=lambda e: (e.accuracy, -e.latency_ms))
-        raise NothingFoundError(self._nothing(query, entries))
-
-    def _nothing(self, query: Query, entries: Sequence[Entry]) -> str:
-        if not entries:
-            return f"model table {self.path} has no entries; `tiernas search` makes some"
-        comparable = [e for e in entries if query.comparable(e)]
-        if not comparable:
-            there = sorted({f"{e.device}, {e.engine} {e.precision}, batch {e.batch}, {e.data}" for e in entries})
-            return f"model table {self.path} has nothing for that device, engine and data; it has: " + "; ".join(there)
-        accurate = [e for e in comparable if query.min_accuracy is None or e.accuracy >= query.min_accuracy]
-        nearest = min(accurate, key=lambda e: e.latency_ms) if accurate else max(comparable, key=lambda e: e.accuracy)
-        misses = []
-        if query.max_latency_ms is not None and nearest.latency_ms > query.max_latency_ms:
-            misses.append(f"takes {nearest.latency_ms:.3g} ms, more than {query.max_latency_ms:g} ms")
-        if query.min_accuracy is not None and nearest.accuracy < query.min_accuracy:
-            misses.append(f"has an accuracy of {nearest.accuracy:.4f}, less than {query.min_accuracy:g}")
-        if not nearest.recommended:
-            misses.append(f"is not recommended: {nearest.advice}")
-        return f"nothing in model table {self.path} meets that; the nearest, {nearest.name}, {' and '.join(misses)}"
+        return answer(query, self.entries(), f"model table {self.path}")
 
     def network(self, entry: Entry) -> networks.ConvNet:
         """The trained network of an entry, in evaluation mode.
 
         Raises:
-            UsageError: Its weights are missing or damaged.
+            UsageError: Architecture or weights are missing, damaged, or of another network.
         """
         folder = self.path / entry.name
-        network = networks.build(
-            Architecture.from_json((folder / _ARCHITECTURE).read_text("utf-8")), len(entry.classes)
-        )
+        architecture = Architecture.read(folder / _ARCHITECTURE)
+        if architecture.digest != entry.architecture_digest:
+            raise UsageError(f"model table: {folder / _ARCHITECTURE} is not the network of {_ENTRY}; {_ANEW}")
         stored = read_tensors(folder / _WEIGHTS)
         if stored is None:
-            raise UsageError(f"model table: {folder / _WEIGHTS} is missing or damaged; search again to write it anew")
-        network.load_state_dict(stored[0])
+            raise UsageError(f"model table: {folder / _WEIGHTS} is missing or damaged; {_ANEW}")
+        network = networks.build(architecture, len(entry.classes))
+        try:
+            network.load_state_dict(stored[0])
+        except RuntimeError as error:
+            raise UsageError(f"model table: {folder / _WEIGHTS} is not the network of {_ENTRY}; {_ANEW}") from error
         return network.eval()
 
     def weights_path(self, entry: Entry) -> Path:
@@ -139,15 +133,17 @@ class ModelTable:
         return self.path / entry.name / _WEIGHTS
 
     def add(self, entry: Entry, network: networks.ConvNet) -> None:
-        """Adds an entry, or replaces the one of its name; whole or not at all.
+        """Adds an entry, or replaces the same one (`Entry.same`); whole or not at all.
 
         Args:
             entry: The entry.
             network: Its trained network.
 
         Raises:
-            UsageError: The folder cannot be written.
+            UsageError: The folder cannot be written, or another entry has the name.
         """
+        target = self.path / entry.name
+        self._require_free(target, entry)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self.path, prefix=".new-") as folder:
@@ -156,9 +152,51 @@ class ModelTable:
                 (new / _ARCHITECTURE).write_text(network.architecture.to_json() + "\n", "utf-8")
                 write_tensors(new / _WEIGHTS, network.state_dict(), {"architecture": entry.architecture_digest})
                 (new / _ENTRY).write_text(entry.to_json(), "utf-8")
-                target = self.path / entry.name
                 if target.exists():
                     os.rename(target, old)
                 os.rename(new, target)
         except OSError as error:
             raise UsageError(f"model table {self.path}: cannot be written ({error.strerror})") from error
+
+    def _require_free(self, target: Path, entry: Entry) -> None:
+        try:
+            there = _read(target)
+        except UsageError:
+            return  # damaged: written anew
+        if there is not None and not there.same(entry):
+            raise UsageError(
+                f"model table {self.path}: {entry.name} is there already, another network or measured elsewhere; it "
+                "is not replaced: remove it, or choose another study.name or table.path"
+            )
+
+
+def _read(folder: Path) -> Entry | None:
+    """The entry of a folder; None where the folder holds nothing of one.
+
+    Raises:
+        UsageError: It cannot be read, lacks a file, or was renamed.
+    """
+    try:
+        missing = [name for name in _FILES if not (folder / name).is_file()]
+    except OSError as error:
+        raise UsageError(f"cannot be read ({error.strerror})") from error
+    if len(missing) == len(_FILES):
+        return None
+    if missing:
+        raise UsageError(f"{' and '.join(missing)} missing")
+    try:
+        entry = Entry.from_json((folder / _ENTRY).read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{_ENTRY}: not UTF-8") from error
+    except OSError as error:
+        raise UsageError(f"{_ENTRY}: cannot be read ({error.strerror})") from error
+    except UsageError as error:
+        raise UsageError(f"{_ENTRY}: {error}") from error
+    if entry.name != folder.name:
+        raise UsageError(f"{_ENTRY} calls it {entry.name!r}: rename the folder back")
+    return entry
+
+
+def _printable(name: str) -> str:
+    """A name of a file whose bytes may be no UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode()

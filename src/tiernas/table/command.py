@@ -1,0 +1,34 @@
+"""Commands that a user may type next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from tiernas.rounding import rounded_up
+from tiernas.table.entry import Entry
+from tiernas.table.location import DEFAULT_TABLE
+from tiernas.table.query import conditions, differing, options
+
+
+def query_command(table: Path, entry: Entry, entries: Sequence[Entry]) -> str:
+    """A query with a budget that an entry is within, and options that leave out what it must not be compared with.
+
+    Args:
+        table: Folder of the model table.
+        entry: A recommended entry.
+        entries: All entries of the table, this one among them.
+    """
+    chosen = options(conditions(entry, entries), differing([conditions(e, entries) for e in entries]))
+    words = ["tiernas table query", f"--max-latency-ms {rounded_up(entry.latency_ms)}", chosen, _where(table)]
+    return " ".join(filter(None, words))
+
+
+def export_command(table: Path, entry: Entry) -> str:
+    """What writes the files of an entry."""
+    return " ".join(filter(None, [f"tiernas table export {entry.name} --output deploy", _where(table)]))
+
+
+def _where(table: Path) -> str:
+    return "" if table.resolve() == DEFAULT_TABLE.resolve() else f"--table {shlex.quote(str(table))}"

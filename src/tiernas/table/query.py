@@ -1,0 +1,173 @@
+"""Which entry answers a question, and why none does."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tiernas.errors import NothingFoundError, UsageError
+from tiernas.rounding import apart
+from tiernas.table.entry import Entry
+
+CONDITIONS = ("data", "device", "engine", "batch", "threads")
+"""Entries that differ in one of these are never compared: the accuracy is of other images, or the latency is of another
+machine, runtime or amount of work."""
+
+
+class AmbiguousQueryError(UsageError):
+    """Entries are left that cannot be compared.
+
+    Attributes:
+        choices: What there is to choose from, each with all of `CONDITIONS`.
+    """
+
+    def __init__(self, message: str, choices: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(message)
+        self.choices = choices
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What an engineer asks for. Fields that are not set match every entry.
+
+    Attributes:
+        max_latency_ms: Largest median latency, above 0.
+        min_accuracy: Smallest accuracy, 0 to 1.
+        device: Name of the device, or part of it, in any case.
+        engine: Deployment engine.
+        precision: Precision.
+        batch: Images per inference.
+        threads: Threads of one inference.
+        data: Data set, or its digest.
+
+    Raises:
+        UsageError: A number is out of range.
+    """
+
+    max_latency_ms: float | None = None
+    min_accuracy: float | None = None
+    device: str | None = None
+    engine: str | None = None
+    precision: str | None = None
+    batch: int | None = None
+    threads: int | None = None
+    data: str | None = None
+
+    def __post_init__(self) -> None:
+        latency_ms, accuracy = self.max_latency_ms, self.min_accuracy
+        if latency_ms is not None and not (math.isfinite(latency_ms) and latency_ms > 0):
+            raise UsageError(f"max_latency_ms = {latency_ms}: must be a number of ms above 0, such as 0.8")
+        if accuracy is not None and not 0 <= accuracy <= 1:
+            hint = f"; write {accuracy / 100:g} for {accuracy:g} %" if 1 < accuracy <= 100 else ", such as 0.95"
+            raise UsageError(f"min_accuracy = {accuracy:g}: must be from 0 to 1{hint}")
+        for name, count in (("batch", self.batch), ("threads", self.threads)):
+            if count is not None and count < 1:
+                raise UsageError(f"{name} = {count}: must be at least 1")
+
+    def comparable(self, entries: Sequence[Entry]) -> list[Entry]:
+        """The entries on the device, engine, precision, batch, threads and data asked for.
+
+        Where a device is called exactly as asked, others whose names contain that are left out.
+        """
+        exact = ("engine", "precision", "batch", "threads")
+        found = [e for e in entries if all(getattr(self, key) in (None, getattr(e, key)) for key in exact)]
+        if self.data is not None:
+            found = [e for e in found if self.data in (e.data, e.data_digest)]
+        if self.device is not None:
+            asked = self.device.lower()
+            named = [e for e in found if e.device.lower() == asked]
+            found = named or [e for e in found if asked in e.device.lower()]
+        return found
+
+    def met_by(self, entry: Entry) -> bool:
+        """Whether an entry is recommended and within the budget."""
+        fast = self.max_latency_ms is None or entry.latency_ms <= self.max_latency_ms
+        accurate = self.min_accuracy is None or entry.accuracy >= self.min_accuracy
+        return entry.recommended and fast and accurate
+
+
+def answer(query: Query, entries: Sequence[Entry], table: str) -> Entry:
+    """The most accurate entry that meets a query; of equally accurate ones the fastest.
+
+    Args:
+        query: The question.
+        entries: What there is.
+        table: What messages call the table.
+
+    Raises:
+        AmbiguousQueryError: The entries that fit are of several data sets, devices, engines, batches or threads.
+        NothingFoundError: Nothing meets it; the message names the nearest entry and what it misses.
+    """
+    comparable = query.comparable(entries)
+    if not comparable:
+        raise NothingFoundError(_nothing_comparable(entries, table))
+    _require_one_kind(comparable, table)
+    met = [e for e in comparable if query.met_by(e)]
+    if not met:
+        raise NothingFoundError(f"nothing in {table} meets that; the nearest, {_nearest(query, comparable)}")
+    return max(met, key=lambda e: (e.accuracy, -e.latency_ms))
+
+
+def conditions(entry: Entry, among: Sequence[Entry]) -> dict[str, Any]:
+    """What tells an entry from those of `among` that it must not be compared with; see `CONDITIONS`.
+
+    Data sets of one name but with other classes are told apart by their digest.
+    """
+    found = {key: getattr(entry, key) for key in CONDITIONS}
+    if any(e.data == entry.data and e.classes != entry.classes for e in among):
+        found["data"] = entry.data_digest
+    return found
+
+
+def options(choice: Mapping[str, Any], keys: Sequence[str] = CONDITIONS) -> str:
+    """The options of `tiernas table query` that make a choice, as one types them."""
+    return " ".join(f"--{key} {shlex.quote(str(choice[key]))}" for key in keys)
+
+
+def differing(choices: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Those of `CONDITIONS` in which choices differ."""
+    return [key for key in CONDITIONS if len({choice[key] for choice in choices}) > 1]
+
+
+def _require_one_kind(entries: Sequence[Entry], table: str) -> None:
+    choices: list[dict[str, Any]] = []
+    for entry in entries:
+        if (choice := conditions(entry, entries)) not in choices:
+            choices.append(choice)
+    if len(choices) > 1:
+        keys = differing(choices)
+        listed = "\n  ".join(options(choice, keys) for choice in choices)
+        raise AmbiguousQueryError(
+            f"{table}: the entries that fit are of different {' and '.join(keys)} and cannot be compared; choose one:\n"
+            f"  {listed}",
+            choices,
+        )
+
+
+def _nothing_comparable(entries: Sequence[Entry], table: str) -> str:
+    if not entries:
+        return f"{table} has no entries; `tiernas search` makes some"
+    there = sorted(
+        {f"{e.device}, {e.engine} {e.precision}, batch {e.batch}, {e.threads} thread(s), {e.data}" for e in entries}
+    )
+    return f"{table} has nothing for that device, engine and data; it has: " + "; ".join(there)
+
+
+def _nearest(query: Query, comparable: Sequence[Entry]) -> str:
+    """The entry that misses a query least, and what it misses."""
+    usable = [e for e in comparable if e.recommended] or comparable
+    accurate = [e for e in usable if query.min_accuracy is None or e.accuracy >= query.min_accuracy]
+    nearest = min(accurate, key=lambda e: e.latency_ms) if accurate else max(usable, key=lambda e: e.accuracy)
+    misses = []
+    if query.max_latency_ms is not None and nearest.latency_ms > query.max_latency_ms:
+        took, allowed = apart(nearest.latency_ms, query.max_latency_ms)
+        misses.append(f"takes {took} ms, more than {allowed} ms")
+    if query.min_accuracy is not None and nearest.accuracy < query.min_accuracy:
+        reached, wanted = apart(nearest.accuracy, query.min_accuracy, digits=4)
+        misses.append(f"has an accuracy of {reached}, less than {wanted}")
+    if not nearest.recommended:
+        misses.append(f"is not recommended: {nearest.advice}")
+    return f"{nearest.name}, {' and '.join(misses)}"

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiernas.errors import UsageError
+from tiernas.table import Entry
+from tiernas.table.name import LONGEST, name_part, require_safe_name
+from tiernas.testing.entries import entry
+
+
+@given(st.builds(entry, latency_ms=st.floats(1e-3, 1e3), accuracy=st.floats(0, 1), device=st.text()))
+def test_json_round_trip(original: Entry) -> None:
+    assert Entry.from_json(original.to_json()) == original
+
+
+def test_every_field_is_in_the_json() -> None:
+    data = json.loads(entry().to_json())
+    assert data.keys() == {f.name for f in dataclasses.fields(Entry)} | {"format"}
+
+
+def changed(**values: Any) -> str:
+    return json.dumps(json.loads(entry().to_json()) | values)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("1" * 5_000, "not JSON"),
+        ("[]", "no entry of a model table"),
+        ('{"name": "a"}', "no entry of a model table"),
+        (changed(format=True), "no entry of a model table"),
+        (changed(format=99), "format 99; this tiernas reads up to 1"),
+        (changed(colour="red"), "key colour is unknown"),
+        (changed(latency_ms="0.5"), "latency_ms = '0.5': input should be a valid number"),
+        (changed(latency_ms=None), "latency_ms = None"),
+        (changed(latency_ms=-0.5), "latency_ms = -0.5: input should be greater than 0"),
+        (changed(latency_ms=math.nan), "not JSON"),
+        (changed(latency_ms=0.5).replace("0.5,", "1e999,", 1), "not JSON"),
+        (changed(recipe={"learning_rate": math.inf}), "not JSON"),
+        (changed(accuracy=95), "accuracy = 95: input should be less than or equal to 1"),
+        (changed(batch=1.5), "batch = 1.5"),
+        (changed(batch=True), "batch = True"),
+        (changed(threads=0), "threads = 0"),
+        (changed(classes="abc"), "classes = 'abc'"),
+        (changed(classes=[]), "classes"),
+        (changed(device="\ud800"), "Invalid JSON"),
+        (changed(vector=[32, None]), "vector.1 = None"),
+        (changed(input_std=[0.2, 0.2, 0.0]), "input_std.2 = 0.0"),
+        (changed(recommended=1), "recommended = 1"),
+        (changed(name="../../outside"), r"name '../../outside': must be letters, digits"),
+    ],
+)
+def test_what_is_no_entry_is_one_message(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        Entry.from_json(text)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+
+
+def test_an_entry_of_the_first_version_is_read() -> None:
+    later = ["exact_accuracy", "class_mean_accuracy", "recommended", "advice"]
+    later += ["repeats_accuracy", "repeats_standard_error", "repeats", "reused_from"]
+    data = json.loads(entry("digits-0.15-0.3-1").to_json())
+    assert Entry.from_json(json.dumps({key: data[key] for key in data if key not in later})).name == "digits-0.15-0.3-1"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../../outside",
+        "/etc/passwd",
+        "a/b",
+        "a\\b",
+        "a\0b",
+        "a\nb",
+        "a\n",
+        ".hidden",
+        "-option",
+        "a b",
+        "C:a",
+        "ends.",
+        "CON",
+        "nul.txt",
+        "com1",
+        "ä",
+        "a" * (LONGEST + 1),
+    ],
+)
+def test_a_name_that_is_no_plain_file_name_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="must be letters, digits"):
+        entry(name)
+    with pytest.raises(UsageError, match="must be letters, digits"):
+        Entry.from_json(changed(name=name))
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "0", "digits-0.15-0.3-1", "x-1e-05-0.3-12-openvino-int8-0123abcd", "a" * LONGEST]
+)
+def test_names_that_tiernas_gives_are_taken(name: str) -> None:
+    assert entry(name).name == name
+
+
+@given(st.text())
+def test_any_text_becomes_a_part_of_a_name(text: str) -> None:
+    require_safe_name(f"a-{name_part(text)[:100]}-b")
+
+
+def test_entries_of_other_networks_or_conditions_are_not_the_same() -> None:
+    one = entry()
+    assert one.same(dataclasses.replace(one, name="b", latency_ms=9.0, engine_version="2027.1", accuracy=0.1))
+    changes: list[dict[str, Any]] = [
+        {"device": "V100"},
+        {"engine": "onnxruntime"},
+        {"precision": "int8"},
+        {"batch": 8},
+        {"threads": 2},
+        {"seed": 1},
+        {"data_digest": "1" * 16},
+        {"architecture_digest": "1" * 16},
+        {"study": "digits, tier 0.8-1.6 ms"},
+        {"recipe": {"epochs": 4}, "created_at": "2026-01-02T00:00:00+00:00"},
+    ]
+    for change in changes:
+        other = dataclasses.replace(one, **change)
+        assert not one.same(other)
+        assert other.digest != one.digest
+
+
+def test_a_recipe_with_new_keys_is_the_same_training_by_its_time() -> None:
+    one = entry()
+    assert one.same(dataclasses.replace(one, recipe={**one.recipe, "new_key": 0}))

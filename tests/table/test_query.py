@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiernas.errors import NothingFoundError, UsageError
+from tiernas.table import AmbiguousQueryError, Entry, Query
+from tiernas.table.query import answer
+from tiernas.testing.entries import entry
+
+ENTRIES = [entry("fast", 0.2, 0.80), entry("middle", 0.5, 0.91), entry("slow", 0.9, 0.90)]
+
+
+def other(name: str, **changes: Any) -> Entry:
+    return dataclasses.replace(entry(name), **changes)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (Query(max_latency_ms=1.0), "middle"),
+        (Query(max_latency_ms=0.5), "middle"),
+        (Query(max_latency_ms=0.4999), "fast"),
+        (Query(max_latency_ms=1.0, device="epyc", engine="openvino", precision="fp32", batch=1, threads=1), "middle"),
+        (Query(min_accuracy=0.91), "middle"),
+        (Query(data="digits"), "middle"),
+        (Query(data="0" * 16), "middle"),
+        (Query(), "middle"),
+    ],
+)
+def test_the_most_accurate_within_the_budget_answers(query: Query, expected: str) -> None:
+    assert answer(query, ENTRIES, "table").name == expected
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_equally_accurate_ones_the_fastest_answers(order: int) -> None:
+    entries = [entry("b", 0.5, 0.9), entry("a", 0.3, 0.9), entry("c", 0.7, 0.9)]
+    assert answer(Query(), entries[::order], "table").name == "a"
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (Query(max_latency_ms=0.1), r"the nearest, fast, takes 0\.2 ms, more than 0\.1 ms"),
+        (Query(min_accuracy=0.95), r"the nearest, middle, has an accuracy of 0\.91, less than 0\.95"),
+        (Query(max_latency_ms=0.3, min_accuracy=0.9), r"the nearest, middle, takes 0\.5 ms"),
+        (Query(device="V100"), r"nothing for that device.*AMD EPYC, openvino fp32, batch 1, 1 thread"),
+        (Query(engine="tensorrt"), "nothing for that device"),
+        (Query(threads=2), "nothing for that device"),
+        (Query(data="photos"), "nothing for that device"),
+    ],
+)
+def test_the_nearest_is_named_where_nothing_fits(query: Query, message: str) -> None:
+    with pytest.raises(NothingFoundError, match=message):
+        answer(query, ENTRIES, "table")
+
+
+def test_numbers_that_differ_never_look_alike() -> None:
+    with pytest.raises(NothingFoundError, match=r"takes 0\.30004 ms, more than 0\.3 ms"):
+        answer(Query(max_latency_ms=0.3), [entry("a", 0.30004)], "table")
+    with pytest.raises(NothingFoundError, match=r"accuracy of 0\.949996, less than 0\.95$"):
+        answer(Query(min_accuracy=0.95), [entry("a", accuracy=0.949996)], "table")
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 9), st.floats(0, 1)), min_size=1, max_size=6), st.floats(0.05, 10))
+def test_an_answer_never_misses_the_budget(rows: list[tuple[float, float]], budget: float) -> None:
+    entries = [entry(str(i), latency_ms, accuracy) for i, (latency_ms, accuracy) in enumerate(rows)]
+    fitting = [accuracy for latency_ms, accuracy in rows if latency_ms <= budget]
+    try:
+        found = answer(Query(max_latency_ms=budget), entries, "table")
+    except NothingFoundError:
+        assert not fitting
+    else:
+        assert found.latency_ms <= budget
+        assert found.accuracy == max(fitting)
+
+
+def test_an_entry_that_is_not_recommended_is_never_the_answer() -> None:
+    slow = dataclasses.replace(entry("slow", 0.9, 0.95), recommended=False, advice="int8 is not faster here")
+    with pytest.raises(NothingFoundError, match="slow, is not recommended: int8 is not faster here"):
+        answer(Query(max_latency_ms=1.0), [slow], "table")
+    plain = entry("plain", latency_ms=0.8, accuracy=0.9)
+    assert answer(Query(max_latency_ms=1.0), [slow, plain], "table").name == "plain"
+    with pytest.raises(NothingFoundError, match=r"the nearest, plain, takes 0\.8 ms"):
+        answer(Query(max_latency_ms=0.5), [slow, plain], "table")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"max_latency_ms": math.nan}, "max_latency_ms = nan: must be a number of ms above 0"),
+        ({"max_latency_ms": math.inf}, "max_latency_ms = inf"),
+        ({"max_latency_ms": -1.0}, "max_latency_ms = -1.0"),
+        ({"max_latency_ms": 0.0}, "max_latency_ms = 0.0"),
+        ({"min_accuracy": 95}, "min_accuracy = 95: must be from 0 to 1; write 0.95 for 95 %"),
+        ({"min_accuracy": math.nan}, "min_accuracy = nan: must be from 0 to 1, such as 0.95"),
+        ({"min_accuracy": -0.1}, "min_accuracy = -0.1"),
+        ({"batch": 0}, "batch = 0: must be at least 1"),
+        ({"threads": -1}, "threads = -1: must be at least 1"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        Query(**values)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "choice"),
+    [
+        ({"data": "photos", "data_digest": "1" * 16}, "--data digits\n  --data photos"),
+        ({"device": "Jetson Orin"}, "--device 'AMD EPYC'\n  --device 'Jetson Orin'"),
+        ({"engine": "onnxruntime"}, "--engine openvino\n  --engine onnxruntime"),
+        ({"batch": 8}, "--batch 1\n  --batch 8"),
+        ({"threads": 2}, "--threads 1\n  --threads 2"),
+        ({"data": "photos", "batch": 8}, "--data digits --batch 1\n  --data photos --batch 8"),
+    ],
+)
+def test_what_cannot_be_compared_must_be_chosen(changes: dict[str, Any], choice: str) -> None:
+    entries = [*ENTRIES, other("z", latency_ms=5.0, accuracy=0.7, **changes)]
+    with pytest.raises(AmbiguousQueryError) as error:  # though one of them alone is within the budget
+        answer(Query(max_latency_ms=1.0), entries, "table")
+    assert str(error.value).endswith(f"choose one:\n  {choice}")
+    for chosen in error.value.choices:
+        found = answer(Query(**chosen), entries, "table")
+        assert {key: getattr(found, key) for key in chosen} == chosen
+
+
+def test_precisions_of_one_engine_are_compared() -> None:
+    entries = [*ENTRIES, other("int8", precision="int8", latency_ms=0.1, accuracy=0.95)]
+    assert answer(Query(), entries, "table").name == "int8"
+
+
+def test_a_device_whose_name_is_part_of_another_can_be_chosen() -> None:
+    entries = [entry("a", device="AMD EPYC"), entry("b", accuracy=0.99, device="AMD EPYC 7763")]
+    assert answer(Query(device="amd epyc"), entries, "table").name == "a"
+    assert answer(Query(device="7763"), entries, "table").name == "b"
+    with pytest.raises(AmbiguousQueryError):
+        answer(Query(device="amd"), entries, "table")
+
+
+def test_data_sets_of_one_name_are_told_apart_by_their_digest() -> None:
+    pets = other("pets", data="photos", data_digest="a" * 16, classes=("cat", "dog"))
+    more_pets = other("more", data="photos", data_digest="b" * 16, classes=("cat", "dog"), accuracy=0.95)
+    assert answer(Query(data="photos"), [pets, more_pets], "table").name == "more"
+    shoes = other("shoes", data="photos", data_digest="c" * 16, classes=("boot", "sandal"))
+    with pytest.raises(AmbiguousQueryError, match=r"--data a{16}\n  --data c{16}"):
+        answer(Query(data="photos"), [pets, shoes], "table")
+    assert answer(Query(data="c" * 16), [pets, shoes], "table").name == "shoes"
