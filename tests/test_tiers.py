@@ -28,6 +28,20 @@ def test_tier_is_half_open() -> None:
     assert [tier.contains(ms) for ms in (0.199, 0.2, 0.399, 0.4)] == [False, True, True, False]
 
 
+def test_several_latencies_at_once_lie_where_each_does() -> None:
+    tier, latencies_ms = Tier(0.2, 0.4), [0.199, 0.2, 0.399, 0.4]
+    assert tier.contains(np.array(latencies_ms)).tolist() == [tier.contains(ms) for ms in latencies_ms]
+
+
+def test_a_network_on_an_edge_is_in_the_pool_of_the_upper_tier_alone(table: LatencyTable) -> None:
+    latencies_ms = np.unique(table.estimate(SPACE.sample(64, seed=5)))
+    low_ms, edge_ms, high_ms = map(float, latencies_ms[[0, 20, 40]])
+    pools = sample_pools(SPACE, table, tiers_between([low_ms, edge_ms, high_ms]), 64, seed=5)
+    lower, upper = (set(pool.latency_ms.tolist()) for pool in pools.values())
+    assert lower == set(latencies_ms[:20].tolist())
+    assert upper == set(latencies_ms[20:40].tolist())
+
+
 @given(EDGES)
 def test_tiers_between_edges_cover_each_latency_once(edges: list[float]) -> None:
     tiers = tiers_between(edges)
@@ -85,6 +99,15 @@ def test_pools_hold_every_sampled_network_of_their_tier(table: LatencyTable) -> 
 def test_empty_pool_tells_the_range(table: LatencyTable) -> None:
     with pytest.raises(UsageError, match=r"'1000-2000'.*from .* to .* ms"):
         sample_pools(SPACE, table, [Tier(1000, 2000)], 64)
+
+
+def test_a_tier_that_just_misses_is_told_with_enough_digits(table: LatencyTable) -> None:
+    slowest_ms = float(table.estimate(SPACE.sample(64)).max())
+    with pytest.raises(UsageError) as error:
+        sample_pools(SPACE, table, [Tier(slowest_ms * (1 + 1e-9), 2000)], 64)
+    shown = float(str(error.value).partition(" to ")[2].partition(" ms")[0])
+    assert shown == pytest.approx(slowest_ms, rel=1e-8)
+    assert shown < slowest_ms * (1 + 1e-9)
 
 
 def test_table_of_another_space_is_refused(table: LatencyTable) -> None:

@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from tiernas.errors import UsageError
 from tiernas.latency.rows import unique_rows
+from tiernas.rounding import apart
 from tiernas.spaces import SearchSpace
 from tiernas.spaces.layer import IntArray
 
@@ -45,9 +46,13 @@ class Tier:
         """Such as "0.2-0.4"."""
         return f"{self.low_ms:.15g}-{self.high_ms:.15g}"
 
-    def contains(self, latency_ms: float) -> bool:
-        """Whether a latency lies in the tier."""
-        return self.low_ms <= latency_ms < self.high_ms
+    @overload
+    def contains(self, latency_ms: float) -> bool: ...
+    @overload
+    def contains(self, latency_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]: ...
+    def contains(self, latency_ms: Any) -> Any:
+        """Whether a latency lies in the tier, or which of several (`n`) do."""
+        return (self.low_ms <= latency_ms) & (latency_ms < self.high_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ def tiers_between(edges_ms: Sequence[float]) -> tuple[Tier, ...]:
     Raises:
         UsageError: There are fewer than two edges, or they are negative or not increasing.
     """
-    shown = ",".join(f"{edge:g}" for edge in edges_ms)
+    shown = ",".join(f"{edge:.15g}" for edge in edges_ms)
     if len(edges_ms) < 2:
         raise UsageError(f"tier edges {shown!r}: there must be at least two, such as 0.2,0.4,0.8")
     if not all(a < b for a, b in pairwise(edges_ms)):
@@ -143,14 +148,15 @@ def sample_pools(
     vectors, latency_ms = vectors[order], latency_ms[order]
     pools = {}
     for tier in tiers:
-        begin, end = np.searchsorted(latency_ms, [tier.low_ms, tier.high_ms], side="left")
-        if begin == end:
+        inside = tier.contains(latency_ms)
+        if not inside.any():
+            fastest, _ = apart(float(latency_ms[0]), tier.high_ms)
+            slowest, _ = apart(float(latency_ms[-1]), tier.low_ms)
             raise UsageError(
                 f"tier {tier.name!r}: none of {len(vectors)} networks of {space.name!r} lies in it; their estimated "
-                f"latencies go from {latency_ms[0]:.3g} to {latency_ms[-1]:.3g} ms: choose edges in that range, or "
-                "sample more networks"
+                f"latencies go from {fastest} to {slowest} ms: choose edges in that range, or sample more networks"
             )
-        pools[tier] = Pool(tier, vectors[begin:end], latency_ms[begin:end])
+        pools[tier] = Pool(tier, vectors[inside], latency_ms[inside])
     return pools
 
 

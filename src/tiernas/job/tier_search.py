@@ -78,8 +78,7 @@ def _log_screen(tier: Tier, report: ScreenReport) -> None:
 
 def _optimizer(config: SearchConfig, space: SearchSpace, table: LatencyTable, pool: Pool) -> Optimizer:
     def feasible(rows: IntArray) -> npt.NDArray[np.bool_]:
-        latency_ms = table.estimate(space.from_levels(rows))
-        return (pool.tier.low_ms <= latency_ms) & (latency_ms < pool.tier.high_ms)
+        return pool.tier.contains(table.estimate(space.from_levels(rows)))
 
     def canonical(rows: IntArray) -> IntArray:
         return space.to_levels(space.canonical(space.from_levels(rows)))
