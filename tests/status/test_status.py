@@ -12,6 +12,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -72,6 +73,24 @@ def test_throughput_is_that_of_the_last_hour(config: SearchConfig) -> None:
         assert ledger.reclaim("the server ended") == 1
     found = read_status(config)
     assert (found["ended_per_hour"], found["hours_to_go"], found["running"]) == (None, None, [])
+
+
+def test_the_best_never_falls_when_the_mean_over_seeds_does(config: SearchConfig) -> None:
+    def tier() -> dict[str, Any]:
+        first: dict[str, Any] = read_status(config)["tiers"][0]
+        return first
+
+    before = tier()
+    assert (before["best_candidate"], before["best_accuracy"], before["best_mean_accuracy"]) == (1, 0.84, None)
+    with Ledger(config.ledger) as ledger:
+        first, second, *_ = ledger.candidates(ledger.studies()[0])
+        for candidate, mean in ((first, 0.80), (second, 0.78)):
+            repeated = {"accuracy": mean, "standard_error": None, "seeds": 1, "rank_accuracy": mean}
+            ledger.record_repeats(candidate, repeated)
+    after = tier()
+    assert (after["best_candidate"], after["best_accuracy"]) == (1, 0.84)
+    assert (after["best_repeated_candidate"], after["best_mean_accuracy"]) == (0, 0.80)
+    assert "best 0.8400" in line_of(read_status(config))
 
 
 def test_who_serves_and_what_was_ordered(config: SearchConfig) -> None:

@@ -100,7 +100,8 @@ def _tiers(found: dict[str, Any]) -> Table:
         "repeats_done": "repeats",
     }
     columns |= {"finalists_done": "finalists", "best_accuracy": "best", "best_latency_ms": "ms"}
-    for key in _SHOWN_IF_ANY:
+    columns["best_mean_accuracy"] = "seeds"
+    for key in (*_SHOWN_IF_ANY, "best_mean_accuracy"):
         if not any(tier[key] for tier in found["tiers"]):
             del columns[key]
     rows = [tier | {"bar": ProgressBar(tier["wanted"], tier["ended"], width=10)} for tier in found["tiers"]]

@@ -78,11 +78,16 @@ class Summarized:
     def best(self, study: Study) -> Candidate | None:
         """The candidate of the most merit (`Candidate.merit`), the first of several; its attempts are left out."""
         of_study = select(Candidate).where(Candidate.study_id == study.id, Candidate.purpose == Purpose.SEARCH)
-        by_accuracy = of_study.where(Candidate.accuracy.is_not(None))
         with self._database.reading() as session:
             repeated = session.scalars(of_study.where(Candidate.repeated.is_not(None))).all()
-            first = session.scalars(by_accuracy.order_by(Candidate.accuracy.desc(), Candidate.number).limit(1)).all()
-        return max((*repeated, *first), key=lambda c: (c.merit, -c.number), default=None)
+        return max(repeated, key=lambda c: (c.merit, -c.number), default=None) or self.most_accurate(study)
+
+    def most_accurate(self, study: Study) -> Candidate | None:
+        """The candidate with the highest accuracy of the search, the first of several; its attempts are left out."""
+        of_study = select(Candidate).where(Candidate.study_id == study.id, Candidate.purpose == Purpose.SEARCH)
+        by_accuracy = of_study.where(Candidate.accuracy.is_not(None))
+        with self._database.reading() as session:
+            return session.scalars(by_accuracy.order_by(Candidate.accuracy.desc(), Candidate.number).limit(1)).first()
 
     def failures(self) -> Sequence[Failure]:
         """The candidates that failed, over all studies and purposes, in the order proposed."""

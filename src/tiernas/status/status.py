@@ -62,7 +62,8 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
 def _tier(config: SearchConfig, ledger: Ledger, study: Study, wanted: int) -> dict[str, Any]:
     states = ledger.count(study)
     repeats, finalists = ledger.count(study, Purpose.REPEAT), ledger.count(study, Purpose.FINAL)
-    best = ledger.best(study)
+    best, chosen = ledger.most_accurate(study), ledger.best(study)
+    repeated = chosen.repeated if chosen else None
     screen = config.search.screen_rule
     report = None
     if screen is not None:
@@ -78,8 +79,10 @@ def _tier(config: SearchConfig, ledger: Ledger, study: Study, wanted: int) -> di
         "finalists_done": finalists[State.DONE],
         "best_candidate": best.number if best else None,
         "best_accuracy": best.accuracy if best else None,
-        "best_repeated": best.repeated if best else None,
         "best_latency_ms": best.estimated_latency_ms if best else None,
+        "best_repeated": repeated,
+        "best_repeated_candidate": chosen.number if chosen and repeated else None,
+        "best_mean_accuracy": repeated["rank_accuracy"] if repeated else None,
         "reused": ledger.count(study, reused=True).total(),
         "reused_from": study.reused or {},
         "screen": report,
