@@ -242,6 +242,8 @@ def test_other_device_is_refused_unless_asked_for() -> None:
     other = replace(FINGERPRINT, device="another", flags=())
     with pytest.raises(UsageError, match="--other-device"):
         table.require_device(other)
+    with pytest.raises(UsageError, match=r"all the same with latency\.other_device = true, or"):
+        table.require_device(other, option="latency.other_device = true")
     table.require_device(other, allow_other=True)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json
+from tiernas.errors import NothingFoundError
 
 _log = logging.getLogger("tiernas.search")
 
@@ -26,7 +29,7 @@ def search(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Do the whole job; continue where it stopped."""
+    """Do the whole job; continue where it stopped. Exits with 3 where no entry that can be recommended comes of it."""
     log_to_stderr()
     from tiernas.cli.progress import watching
     from tiernas.cli.stopping import keeping
@@ -34,21 +37,29 @@ def search(
     from tiernas.config import load_config
     from tiernas.job import run_search
     from tiernas.report import write_report
+    from tiernas.table import ModelTable, query_command
 
     on_ray = () if address is None else ("workers.executor=ray", f"workers.address='{address}'")
     loaded = load_config(config, (*(set_ or ()), *on_ray))
     _log.info("output goes to %s, entries to the model table %s", loaded.study.output, loaded.table.path)
     with keeping("the same command continues"), watching() as (stop, watch):
-        entries = run_search(loaded, stop=stop, watch=watch)
-    plots = write_report(loaded)
+        result = run_search(loaded, stop=stop, watch=watch)
+    plots: Sequence[Path] = ()
+    with suppress(NothingFoundError):  # not one training came to an end
+        plots = write_report(loaded)
     if json:
-        print_json({"entries": [e.to_dict() for e in entries], "plots": [str(p) for p in plots]})
-        return
-    show_entries(entries)
-    typer.echo(f"\nModel table: {loaded.table.path}\nPlots: {', '.join(str(p) for p in plots)}")
-    if entries:
-        budget = sorted(e.latency_ms for e in entries)[len(entries) // 2]
-        typer.echo(f"Try next:  tiernas table query --max-latency-ms {budget * 1.05:.2g}")
+        entries = [e.to_dict() for e in result.entries]
+        print_json({"entries": entries, "plots": [str(p) for p in plots], "empty_tiers": dict(result.empty_tiers)})
+    else:
+        show_entries(result.entries)
+        if result.entries:
+            typer.echo(f"\nModel table: {loaded.table.path}")
+        if plots:
+            typer.echo(f"Plots: {', '.join(str(p) for p in plots)}")
+        if usable := sorted((e for e in result.entries if e.recommended), key=lambda e: e.latency_ms):
+            there = ModelTable(loaded.table.path).entries()
+            typer.echo(f"Try next:  {query_command(loaded.table.path, usable[len(usable) // 2], there)}")
+    result.require_usable()
 
 
 def report(config: ConfigArgument, set_: SetOption = None, json: JsonOption = False) -> None:

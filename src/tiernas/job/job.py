@@ -15,12 +15,12 @@ from importlib.util import find_spec
 from tiernas.config import SearchConfig
 from tiernas.deployment import try_deployment
 from tiernas.engines import Engine, get_engine
-from tiernas.entries import make_entry
 from tiernas.errors import NotInstalledError
 from tiernas.executors import Executor, LocalExecutor, RayExecutor
 from tiernas.executors.mirror import CheckpointMirror, is_url, local_copy
 from tiernas.finalists import choose_finalists
 from tiernas.job.checked_data import checked_data
+from tiernas.job.entering import SearchResult, enter
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable, build_table
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
@@ -34,7 +34,7 @@ from tiernas.study import (
     require_reusable,
     serving,
 )
-from tiernas.table import Entry, ModelTable
+from tiernas.tiers import Tier
 from tiernas.training import Splits, load_trained
 
 _log = logging.getLogger(__name__)
@@ -42,16 +42,13 @@ _log = logging.getLogger(__name__)
 Watch = Callable[[Study, Purpose, Sequence[Candidate], int], None]
 
 
-def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) -> Sequence[Entry]:
+def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) -> SearchResult:
     """Does the whole job, or what is left of it.
 
     Args:
         config: What to search.
         stop: Whether the user asked to stop.
         watch: Called with the candidates of a study whenever one of them changed.
-
-    Returns:
-        The entries of the model table that come of this configuration, tier by tier, best first.
 
     Raises:
         UsageError: Something in the configuration, the data or the environment must be mended first.
@@ -83,22 +80,29 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         for study in studies.values():  # what the user requeued after the search of its tier was over
             trainings.run(study, Purpose.SEARCH)
         _repeat_best(config, ledger, list(studies.values()), trainings)
-        for tier, study in studies.items():  # the workers are idle: nothing trains while networks are measured
-            choose_finalists(
-                ledger,
-                study,
-                tier,
-                space,
-                len(splits.classes),
-                engine,
-                per_tier=config.finalists.per_tier,
-                limit_s=config.finalists.measure_seconds,
-            )
-        for study in studies.values():
-            trainings.run(study, Purpose.FINAL)
+        while True:  # the workers are idle: nothing trains while networks are measured
+            chosen = [_choose(config, ledger, study, tier, splits, engine) for tier, study in studies.items()]
+            for study in studies.values():
+                trainings.run(study, Purpose.FINAL)
+            if not any(chosen):  # the place of a finalist that failed is taken by another one
+                break
         for study in studies.values():
             _try_deployments(config, ledger, study, splits, engine, trainings)
-        return _enter(config, ledger, list(studies.values()), space, splits, trainings)
+        return enter(config, ledger, studies, space, splits, trainings)
+
+
+def _choose(config: SearchConfig, ledger: Ledger, study: Study, tier: Tier, splits: Splits, engine: Engine) -> int:
+    wanted = config.finalists
+    return choose_finalists(
+        ledger,
+        study,
+        tier,
+        get_space(config.study.space),
+        len(splits.classes),
+        engine,
+        per_tier=wanted.per_tier,
+        limit_s=wanted.measure_seconds,
+    )
 
 
 def _check_cluster(config: SearchConfig) -> None:
@@ -130,7 +134,8 @@ def _given_table(config: SearchConfig, space: SearchSpace, engine: Engine) -> La
         return None
     table = LatencyTable.load(config.latency.table)
     table.require_space(space)
-    table.require_device(engine.fingerprint(), allow_other=config.latency.other_device)
+    other = config.latency.other_device
+    table.require_device(engine.fingerprint(), allow_other=other, option="latency.other_device = true")
     return table
 
 
@@ -237,32 +242,6 @@ def _try_deployments(
             f"; {found.reason}" if found.reason else "",
         )
         ledger.record_measurement(finalist, {**measured, "deployment": asdict(found)})
-
-
-def _enter(
-    config: SearchConfig,
-    ledger: Ledger,
-    studies: Sequence[Study],
-    space: SearchSpace,
-    splits: Splits,
-    trainings: Trainings,
-) -> Sequence[Entry]:
-    table = ModelTable(config.table.path)
-    there = {entry.name: entry for entry in table.entries()}
-    entries = []
-    for study in studies:
-        searched = {c.digest: c for c in ledger.candidates(study, all_attempts=False)}
-        finalists = [c for c in ledger.candidates(study, Purpose.FINAL) if c.state is State.DONE]
-        if not finalists and config.finalists.per_tier:
-            _log.warning("tier %s ms has no entry: none of its best networks measured inside it", study.name)
-        for finalist in finalists:
-            architecture = space.decode(finalist.vector)
-            entry = make_entry(config, study, finalist, architecture, splits, searched[finalist.digest])
-            if there.get(entry.name) != entry:
-                with local_copy(trainings.place(study, finalist)) as folder:
-                    table.add(entry, load_trained(folder))
-            entries.append(entry)
-    return entries
 
 
 def _searched(config: SearchConfig, ledger: Ledger) -> bool:

@@ -157,13 +157,16 @@ class LatencyTable:
         """
         self.header.require_space(space)
 
-    def require_device(self, fingerprint: Fingerprint, *, allow_other: bool = False) -> None:
+    def require_device(
+        self, fingerprint: Fingerprint, *, allow_other: bool = False, option: str = "--other-device"
+    ) -> None:
         """Refuses a table that was measured under other conditions.
 
         Args:
             fingerprint: The conditions that are wanted.
             allow_other: Accept a table of another device (with the versions and options of its engine); never another
                 engine, precision, batch or number of threads.
+            option: What the user writes to accept it.
 
         Raises:
             UsageError: Names what differs and how to get on.
@@ -176,7 +179,7 @@ class LatencyTable:
             shown = "; ".join(f"{name} is {here}, wanted {wanted}" for name, (here, wanted) in differences.items())
             way = "build a table for these settings with: tiernas latency build"
             if not differences.keys() - set(OF_DEVICE):
-                way = f"use it all the same with --other-device, or {way}"
+                way = f"use it all the same with {option}, or {way}"
             raise UsageError(f"the latency table was measured under other conditions: {shown}; {way}")
 
 

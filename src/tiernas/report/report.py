@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from tiernas.config import SearchConfig
-from tiernas.errors import UsageError
-from tiernas.ledger import Ledger
+from tiernas.errors import NothingFoundError, UsageError
+from tiernas.ledger import Ledger, Purpose
 from tiernas.report.plots import plot_front, plot_progress
-from tiernas.table import ModelTable
+from tiernas.table import Entry, ModelTable, Query
 
 
 def write_report(config: SearchConfig) -> Sequence[Path]:
@@ -19,14 +19,20 @@ def write_report(config: SearchConfig) -> Sequence[Path]:
         The PNG files.
 
     Raises:
-        NothingFoundError: The search has not begun.
+        NothingFoundError: The search has not begun, or none of its trainings has come to an end.
         UsageError: The folder cannot be written.
     """
     with Ledger.of_begun_search(config.ledger) as ledger:
         studies = {study.name: study for study in ledger.studies()}
         tiers = {tier: studies[tier.name] for tier in config.tier_list() if tier.name in studies}
         candidates = {tier: ledger.candidates(study) for tier, study in tiers.items()}
-    own = [e for e in ModelTable(config.table.path).entries() if e.study.startswith(f"{config.study.name}, ")]
+        finalists = {f.digest for study in tiers.values() for f in ledger.candidates(study, Purpose.FINAL)}
+    own = own_entries(config, finalists)
+    if not own and all(c.accuracy is None for of_tier in candidates.values() for c in of_tier):
+        raise NothingFoundError(
+            f"study {config.study.name}: there is nothing to draw yet, no training has come to an end; tiernas status "
+            "tells how far it is"
+        )
     front, progress = config.study.output / "accuracy-over-latency.png", config.study.output / "progress.png"
     engine = config.engine
     threads = "1 thread" if engine.threads == 1 else f"{engine.threads} threads"
@@ -37,3 +43,19 @@ def write_report(config: SearchConfig) -> Sequence[Path]:
     except OSError as error:
         raise UsageError(f"report in {config.study.output}: cannot be written ({error.strerror})") from error
     return [front, progress]
+
+
+def own_entries(config: SearchConfig, finalists: Collection[str]) -> list[Entry]:
+    """The entries of a search; others may stand in the same table, some by the same name of a study.
+
+    Args:
+        config: Of the search.
+        finalists: Digests of the architectures of its finalists.
+    """
+    if not config.table.path.exists():
+        return []
+    engine = config.engine
+    wanted = Query(precision=engine.precision, batch=engine.batch, threads=engine.threads, data=config.data.shown)
+    entries = wanted.comparable(ModelTable(config.table.path).entries())
+    of_study = f"{config.study.name}, "
+    return [e for e in entries if e.study.startswith(of_study) and e.architecture_digest in finalists]

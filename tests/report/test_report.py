@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from pathlib import Path
+
+import pytest
+from tests.minimal import write_minimal
+
+from tiernas.config import load_config
+from tiernas.errors import NothingFoundError
+from tiernas.ledger import Ledger
+from tiernas.networks import ConvNet, build
+from tiernas.report import write_report
+from tiernas.report.report import own_entries
+from tiernas.table import ModelTable
+from tiernas.testing.entries import SPACE, VECTOR, entry
+
+
+def test_before_any_training_ends_there_is_nothing_to_draw(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    config = load_config(write_minimal(tmp_path, f'[table]\npath = "{tmp_path}/models"\n'))
+    with Ledger(config.ledger) as ledger:
+        study = ledger.open_study("0.2-0.4", {})
+        candidate = ledger.propose(study, VECTOR, SPACE.decode(VECTOR).digest, 0.3)
+    with warnings.catch_warnings(action="error"):
+        with pytest.raises(NothingFoundError, match="nothing to draw yet"):
+            write_report(config)
+        assert not list((tmp_path / "run").glob("*.png"))
+        with Ledger(config.ledger) as ledger:
+            ledger.start(candidate, "host:1")
+            ledger.finish(candidate, 0.9, {})
+        assert all(plot.exists() for plot in write_report(config))
+
+
+def test_entries_of_other_searches_in_the_same_table_are_left_out(tmp_path: Path) -> None:
+    config = load_config(write_minimal(tmp_path, f'[table]\npath = "{tmp_path}/models"\n'))
+    table, built = ModelTable(config.table.path), build(SPACE.decode(VECTOR), 3)
+    assert isinstance(built, ConvNet)
+    own = dataclasses.replace(entry("own"), study="mine, tier 0.2-0.4 ms")
+    for name, change in {
+        "own": {},
+        "another": {"study": "mine too, tier 0.2-0.4 ms"},
+        "int8": {"precision": "int8"},
+        "photos": {"data": "photos"},
+        "threads": {"threads": 2},
+    }.items():
+        table.add(dataclasses.replace(own, name=name, **change), built)  # type: ignore[arg-type]
+    digest = SPACE.decode(VECTOR).digest
+    assert [e.name for e in own_entries(config, {digest})] == ["own"]
+    assert own_entries(config, {"of another network"}) == []
