@@ -266,7 +266,7 @@ def test_a_label_outside_the_classes(tmp_path: Path, label: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "missing"), [(("picture", "label"), "no column image"), (("image", "class"), "no integer label")]
+    ("columns", "missing"), [(("picture", "label"), "no column image"), (("image", "class"), "no column label")]
 )
 def test_other_columns(tmp_path: Path, columns: tuple[str, str], missing: str) -> None:
     make_parquet(tmp_path / "train-00000-of-00001.parquet", [0, 1] * 5, columns=columns)
@@ -342,8 +342,8 @@ def test_damaged_bytes_are_read_or_counted(kind: str, data: st.DataObject) -> No
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     cut = bytes(content[: data.draw(st.integers(0, len(content)))])
     part = Part(np.zeros(1, np.int64), ["it"], lambda _: Image.open(io.BytesIO(cut)))
-    kept, damaged = decode(part, np.arange(1), np.empty((1, 8, 8, 3), np.uint8))
-    assert len(kept) + len(damaged) == 1
+    decoded = decode(part, np.arange(1), np.empty((1, 8, 8, 3), np.uint8))
+    assert len(decoded.rows) + len(decoded.damaged) == 1
 
 
 @pytest.mark.parametrize(

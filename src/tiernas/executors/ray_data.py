@@ -44,7 +44,7 @@ def load_packed(data: dict[str, Any], cache_dir: str) -> PackedSplits:
     Raises:
         UsageError: It cannot be read.
     """
-    splits = load_data(DataConfig.model_validate(data), cache_dir=Path(cache_dir))
+    splits = load_data(DataConfig.model_validate(data), cache_dir=Path(cache_dir), tell=False)
     train, validation, test = (_packed(part) for part in (splits.train, splits.validation, splits.test))
     return PackedSplits(train, validation, test, splits.classes, splits.flip_safe, splits.skipped, splits.digest)
 

@@ -139,4 +139,4 @@ def _checkpoints(place: str, seat: Seat | None) -> AbstractContextManager[_Local
 
 @cache
 def _splits(data: str, cache_dir: str) -> Splits:
-    return load_data(DataConfig.model_validate_json(data), cache_dir=Path(cache_dir))
+    return load_data(DataConfig.model_validate_json(data), cache_dir=Path(cache_dir), tell=False)

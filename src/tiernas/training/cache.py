@@ -19,6 +19,7 @@ from tiernas.training.data_config import DataConfig
 from tiernas.training.images import ImageSet, Splits
 from tiernas.training.memory import machine_memory_bytes
 from tiernas.training.once import made_once
+from tiernas.training.sources.listing import files_below
 from tiernas.training.stored_pixels import PixelFile, ReadAhead
 
 _FORMAT = 3
@@ -39,8 +40,8 @@ class Room(Protocol):
         """An array for the pixels of a part, `(n, size, size, 3)`."""
         ...
 
-    def record(self, assigned: Iterable[tuple[str, str, str]]) -> None:
-        """Writes down part, image and class of every image of the data set."""
+    def record(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
+        """Writes down part, image and class of every image, and the name and reason of what is not used."""
         ...
 
 
@@ -93,8 +94,8 @@ class DataCache:
                 "the decoded images take %.1f GB, more than half of this machine's memory: they are read from disk",
                 wanted / 1e9,
             )
-        skipped = tuple(facts["skipped"])
-        return Splits(**parts, flip_safe=facts["flip_safe"], skipped=skipped, digest=facts["digest"])
+        skipped, notes = tuple(facts["skipped"]), tuple(facts["notes"])
+        return Splits(**parts, flip_safe=facts["flip_safe"], skipped=skipped, digest=facts["digest"], notes=notes)
 
 
 class _Files:
@@ -109,12 +110,12 @@ class _Files:
             file.unlink(missing_ok=True)  # who has mapped an older one keeps it
             return PixelFile(file).create(shape)
 
-    def record(self, assigned: Iterable[tuple[str, str, str]]) -> None:
+    def record(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
         file = self._path.with_suffix(".splits.csv")
         with _told(file), file.open("w", newline="", encoding="utf-8") as opened:
-            rows = csv.writer(opened)
-            rows.writerow(("part", "image", "class"))
-            rows.writerows(assigned)
+            table = csv.writer(opened)
+            table.writerow(("part", "image", "class", "reason it is not used"))
+            table.writerows(rows)
 
 
 @contextmanager
@@ -132,22 +133,21 @@ def _pixels_of(path: Path, part: str) -> Path:
 def _key(config: DataConfig) -> str:
     path = config.path and config.path.absolute()  # clients on other machines get it so
     sha = hashlib.sha256(f"{_FORMAT} {config.model_copy(update={'path': path}).model_dump_json()}".encode())
-    for fact in _files(None if config.name else config.path):  # a published set does not change
+    for fact in _facts(None if config.name else config.path):  # a published set does not change
         sha.update(repr(fact).encode())
     return sha.hexdigest()[:16]
 
 
-def _files(root: Path | None) -> Iterator[tuple[str, int, int]]:
-    """Name, size and time of change of every file below a folder, in the order of the names."""
-    if root is None:
+def _facts(root: Path | None) -> Iterator[tuple[object, ...]]:
+    """All that decoding depends on: name, size and time of change of every file below a folder, and what has none."""
+    if root is None or not root.is_dir():
         return
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        subfolders.sort()
-        for name in sorted(names):
-            path = os.path.join(folder, name)
-            if os.path.exists(path):
-                status = os.stat(path)
-                yield os.path.relpath(path, root), status.st_size, status.st_mtime_ns
+    listing = files_below(root, root)
+    for path in listing.files:
+        status = path.stat()
+        yield os.fspath(path.relative_to(root)), status.st_size, status.st_mtime_ns
+    for item in listing.passed_over:
+        yield item.name, item.reason, item.kind
 
 
 def _write(path: Path, splits: Splits) -> None:
@@ -158,6 +158,7 @@ def _write(path: Path, splits: Splits) -> None:
         "flip_safe": splits.flip_safe,
         "skipped": splits.skipped,
         "digest": splits.digest,
+        "notes": splits.notes,
     }
     for name in _PARTS:
         with _pixels_of(path, name).open("rb+") as file:

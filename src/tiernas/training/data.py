@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,12 @@ from tiernas.errors import UsageError
 from tiernas.standalone.preprocessing import Pixels
 from tiernas.training.cache import DataCache, Room
 from tiernas.training.data_config import DEFAULT_SIZE, DataConfig
-from tiernas.training.decoding import Damaged, decode, kept_size
+from tiernas.training.decoding import Damaged, Decoded, decode, kept_size
 from tiernas.training.images import ImageSet, Splits, channels_last, digest_of
 from tiernas.training.memory import machine_memory_bytes
+from tiernas.training.notes import notes_on
 from tiernas.training.sources import Part, Source, open_source
+from tiernas.training.sources.listing import counted
 from tiernas.training.sources.source import IntArray
 from tiernas.training.splitting import stratified
 
@@ -27,7 +29,7 @@ _NAMED = 5
 _log = logging.getLogger(__name__)
 
 
-def load_data(config: DataConfig, cache_dir: Path | None = None) -> Splits:
+def load_data(config: DataConfig, cache_dir: Path | None = None, *, tell: bool = True) -> Splits:
     """Loads the images of a configuration.
 
     A split that the source brings is used as it is; one that it does not bring is cut from its training images,
@@ -38,14 +40,18 @@ def load_data(config: DataConfig, cache_dir: Path | None = None) -> Splits:
         cache_dir: Where decoded images are kept for the next call, also from other processes. Files there are used
             as long as the configuration and the names, sizes and times of the image files are the same; all processes
             of a machine share the memory that they take. If None, images are decoded anew, into memory.
+        tell: Whether the classes and `Splits.notes` are logged.
 
     Raises:
         UsageError: The data cannot be trained on; says why, where and what to do.
         NotInstalledError: A library that the kind is read with is not installed.
     """
-    if cache_dir is None:
-        return _load(config, _Memory())
-    return DataCache(cache_dir).get(config, _load)
+    splits = _load(config, _Memory()) if cache_dir is None else DataCache(cache_dir).get(config, _load)
+    if tell:
+        _log.info("data: %d classes: %s", len(splits.classes), ", ".join(splits.classes))
+        for note in splits.notes:
+            _log.warning("data: %s", note)
+    return splits
 
 
 class _Memory:
@@ -60,7 +66,7 @@ class _Memory:
             )
         return np.empty(shape, np.uint8)
 
-    def record(self, assigned: Iterable[tuple[str, str, str]]) -> None:
+    def record(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
         """Nothing is kept."""
 
 
@@ -84,33 +90,48 @@ def _load(config: DataConfig, room: Room) -> Splits:
         "validation": (source.validation or source.train, validation),
         "test": (source.test or source.train, test),
     }
-    room.record(
-        (name, part.names[row], source.classes[part.labels[row]])
-        for name, (part, rows) in wanted.items()
-        for row in rows.tolist()
-    )
     parts: dict[str, ImageSet] = {}
-    damaged: list[Damaged] = []
+    decoded: dict[str, Decoded] = {}
     for name, (part, rows) in wanted.items():
         pixels = room.pixels(name, (len(rows), size, size, 3))
-        kept, unread = decode(part, rows, pixels)
-        images = channels_last(torch.from_numpy(pixels[: len(kept)]).permute(0, 3, 1, 2))
-        parts[name] = ImageSet(images, torch.from_numpy(part.labels[kept]), source.classes)
-        damaged += unread
-    if damaged:
-        _refuse_or_tell(damaged, sum(len(rows) for _, rows in wanted.values()), config)
-    skipped = tuple(image.name for image in damaged)
-    splits = Splits(**parts, flip_safe=source.flip_safe, skipped=skipped, digest=digest_of(parts.values()))
+        decoded[name] = found = decode(part, rows, pixels)
+        images = channels_last(torch.from_numpy(pixels[: len(found.rows)]).permute(0, 3, 1, 2))
+        parts[name] = ImageSet(images, torch.from_numpy(part.labels[found.rows]), source.classes)
+    damaged = [image for found in decoded.values() for image in found.damaged]
+    total = sum(len(rows) for _, rows in wanted.values())
+    if damaged and config.on_corrupt == "refuse":
+        raise UsageError(
+            f"data: {_unreadable(damaged, total)}. Remove or replace them, or set "
+            'data.on_corrupt = "skip" to go on without them'
+        )
+    splits = Splits(
+        **parts,
+        flip_safe=source.flip_safe,
+        skipped=tuple(image.name for image in damaged),
+        digest=digest_of(parts.values()),
+        notes=(
+            *([f"{_unreadable(damaged, total)}. They are left out"] if damaged else []),
+            *notes_on(source, {name: (part, decoded[name]) for name, (part, _) in wanted.items()}),
+        ),
+    )
     _check_after_skipping(splits)
+    room.record(_listed(source, {name: (part, decoded[name]) for name, (part, _) in wanted.items()}))
     return splits
 
 
-def _refuse_or_tell(damaged: Sequence[Damaged], total: int, config: DataConfig) -> None:
+def _listed(source: Source, parts: Mapping[str, tuple[Part, Decoded]]) -> Iterator[tuple[str, str, str, str]]:
+    """Part, image, class and, of what is not used, the reason."""
+    for name, (part, decoded) in parts.items():
+        yield from ((name, part.names[row], source.classes[part.labels[row]], "") for row in decoded.rows.tolist())
+    for _, decoded in parts.values():
+        yield from (("", image.name, "", f"cannot be read: {image.reason}") for image in decoded.damaged)
+    for item in source.passed_over:
+        yield "", item.name, "", f"{item.reason} {item.kind}".rstrip()
+
+
+def _unreadable(damaged: Sequence[Damaged], total: int) -> str:
     shown = ", ".join(f"{image.name} ({image.reason})" for image in damaged[:_NAMED])
-    what = f"{len(damaged)} of {total} images cannot be read: {shown}{', ...' if len(damaged) > _NAMED else ''}"
-    if config.on_corrupt == "refuse":
-        raise UsageError(f'data: {what}. Remove or replace them, or set data.on_corrupt = "skip" to go on without them')
-    _log.warning("%s. They are left out", what)
+    return f"{len(damaged)} of {total} images cannot be read: {shown}{', ...' if len(damaged) > _NAMED else ''}"
 
 
 def _own_or_cut(
@@ -134,9 +155,10 @@ def _check_classes(source: Source) -> None:
     short = [f"{name!r} has {n}" for name, n in zip(source.classes, counts, strict=True) if n < needed]
     if short:
         parts = " and ".join(["training", *cut])
+        passed_over = f". Passed over: {counted(source.passed_over)}" if source.passed_over else ""
         raise UsageError(
             f"data: too few training images of a class: {', '.join(short)}; each needs at least {needed} "
-            f"(for {parts}). Add images or remove the class"
+            f"(for {parts}). Add images or remove the class{passed_over}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import joblib  # type: ignore[import-untyped]
@@ -18,6 +19,12 @@ _LOOKED_AT = 1000
 _BATCH = 32
 """Images that a thread takes at a time, so that handing them out costs nothing."""
 
+_STILL = frozenset({"MPO"})
+"""Formats of several pictures that are no animations: a camera's photo comes first, previews of it follow."""
+
+_FINGERPRINT_BYTES = 16
+"""So many that different images have the same one never."""
+
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
@@ -25,6 +32,29 @@ class Damaged:
 
     name: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What came of some images of a part.
+
+    Attributes:
+        rows: Those that could be read, `(m,)`.
+        damaged: Those that could not.
+        animated: Names of those with several frames.
+        fingerprints: Of the pixels of each row; the same for images that are the same, pixel for pixel; length `m`.
+    """
+
+    rows: IntArray
+    damaged: list[Damaged]
+    animated: list[str]
+    fingerprints: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    animated: bool
+    fingerprint: bytes
 
 
 def kept_size(part: Part, largest: int) -> int:
@@ -43,32 +73,37 @@ def kept_size(part: Part, largest: int) -> int:
     return min(largest, most or largest)
 
 
-def decode(part: Part, rows: IntArray, pixels: Pixels) -> tuple[IntArray, list[Damaged]]:
+def decode(part: Part, rows: IntArray, pixels: Pixels) -> Decoded:
     """Decodes some images of a part, in as many threads as there are cores.
 
     Args:
         part: The images.
         rows: Positions of the images that are wanted, `(n,)`.
         pixels: `(n, size, size, 3)`; takes the images that could be read, in the order of `rows`, one after the other.
-
-    Returns:
-        The rows that could be read, `(m,)` for the first `m` of `pixels`, and the images that could not.
     """
 
-    def one(position: int) -> Damaged | None:
+    def one(position: int) -> Damaged | _Read:
         row = int(rows[position])
         try:
-            pixels[position] = np.asarray(square(part.read(row), pixels.shape[1]))
+            with part.read(row) as image:
+                animated = image.format not in _STILL and getattr(image, "is_animated", False)
+                pixels[position] = np.asarray(square(image, pixels.shape[1]))
         except UnidentifiedImageError:
             return Damaged(part.names[row], "no image of a known format")
         except Exception as error:  # for damaged files Pillow's formats raise anything: struct.error, IndexError, ...
             return Damaged(part.names[row], str(error) or type(error).__name__)
-        return None
+        return _Read(animated, hashlib.blake2b(pixels[position], digest_size=_FINGERPRINT_BYTES).digest())
 
     run = joblib.Parallel(n_jobs=joblib.cpu_count(), require="sharedmem", batch_size=_BATCH)
-    found = run(joblib.delayed(one)(position) for position in range(len(rows)))
-    good = np.array([damaged is None for damaged in found], dtype=bool)
-    for place, position in enumerate(np.flatnonzero(good).tolist()):
+    found: list[Damaged | _Read] = run(joblib.delayed(one)(position) for position in range(len(rows)))
+    read = [(position, image) for position, image in enumerate(found) if isinstance(image, _Read)]
+    for place, (position, _) in enumerate(read):
         if place != position:
             pixels[place] = pixels[position]
-    return rows[good], [damaged for damaged in found if damaged is not None]
+    kept = rows[[position for position, _ in read]] if read else rows[:0]
+    return Decoded(
+        kept,
+        [image for image in found if isinstance(image, Damaged)],
+        [part.names[rows[position]] for position, image in read if image.animated],
+        [image.fingerprint for _, image in read],
+    )

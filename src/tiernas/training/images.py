@@ -64,6 +64,7 @@ class Splits:
         skipped: Names of the images that could not be read and were left out.
         digest: 16 hexadecimal digits over all images and labels of the three parts: results of different data,
             or of other splits of the same data, never have the same one.
+        notes: What the user should know: what was passed over, what stands there twice.
     """
 
     train: ImageSet
@@ -72,6 +73,7 @@ class Splits:
     flip_safe: bool
     skipped: tuple[str, ...]
     digest: str
+    notes: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -2,67 +2,172 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from tiernas.errors import UsageError
-from tiernas.training.sources.source import SPLIT_NAMES, Part, Source
+from tiernas.training.sources.listing import (
+    Level,
+    PassedOver,
+    counted,
+    files_below,
+    image_suffixes,
+    level_of,
+    shown,
+    without_format,
+)
+from tiernas.training.sources.source import Part, Source
+from tiernas.training.sources.split_names import SPLIT_NAMES, split_of, split_within
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-"""Endings of the files that count as images; other files are passed over."""
+_SPLITS = f"folders called {', '.join(SPLIT_NAMES)} in any case are splits"
 
 
 def open_source(root: Path) -> Source:
     """Lists the images of a folder.
 
     Raises:
-        UsageError: No class folders, no images, two folders for one split, or a class that training does not have.
+        UsageError: No class folders, no images, no training part, two folders for one split, a mixture of splits and
+            classes, a class that training does not have, or a folder that cannot be read.
     """
-    splits = _split_folders(root)
-    train_root = splits.get("train", root)
-    classes = tuple(folder.name for folder in _folders(train_root))
-    if not classes:
-        raise UsageError(
-            f"data.path: {train_root} has no class folders; put the images of each class into a folder named "
-            f"after it, as in {train_root}/cat/001.jpg and {train_root}/dog/001.jpg"
+    return _Folder(root).source()
+
+
+@dataclass(slots=True)
+class _Folder:
+    root: Path
+    passed_over: list[PassedOver] = field(default_factory=list)
+
+    def source(self) -> Source:
+        splits = self._splits(self._level(self.root))
+        levels = {
+            name: level_of(self.root, self.root) if folder == self.root else self._level(folder)
+            for name, folder in splits.items()
+        }
+        classes = levels["train"].folders
+        if not classes:
+            raise UsageError(
+                f"data.path: {shown(splits['train'])} has no class folders; put the images of each class into a folder "
+                f"named after it, as in {shown(splits['train'] / 'cat' / '001.jpg')} and "
+                f"{shown(splits['train'] / 'dog' / '001.jpg')}"
+            )
+        for folder in classes:
+            self._refuse_splits_within(folder)
+        names = tuple(folder.name for folder in classes)
+        parts = {name: self._part(splits[name], level, names) for name, level in levels.items()}
+        return Source(
+            tuple(map(shown, names)),
+            parts["train"],
+            parts.get("validation"),
+            parts.get("test"),
+            passed_over=tuple(self.passed_over),
         )
-    parts = {name: _part(folder, root, classes) for name, folder in splits.items()}
-    return Source(classes, parts.get("train") or _part(root, root, classes), parts.get("validation"), parts.get("test"))
+
+    def _level(self, folder: Path) -> Level:
+        """What lies in a folder whose folders are splits or classes; its files are passed over."""
+        level = level_of(folder, self.root)
+        self.passed_over += level.passed_over
+        for path in level.files:
+            self._pass_over(path, "in no class folder")
+        return level
+
+    def _pass_over(self, path: Path, reason: str) -> None:
+        if _is_image(path):
+            self.passed_over.append(PassedOver(shown(path.relative_to(self.root)), f"images {reason}"))
+        else:
+            self.passed_over.append(without_format(path, self.root))
+
+    def _splits(self, top: Level) -> dict[str, Path]:
+        """The folder of each split; the root is the training part where its folders are those of the classes."""
+        named = {folder: split for folder in top.folders if (split := split_of(folder.name))}
+        within = {
+            folder: split for folder in top.folders if (split := split_of(folder.name) or split_within(folder.name))
+        }
+        if len(within) == len(top.folders) == len(set(within.values())):  # training_set and test_set are no classes
+            named = within
+        others = [folder for folder in top.folders if folder not in named]
+        with_classes = [folder for folder in named if level_of(folder, self.root).folders]
+        if not named or (others and not with_classes and all(folder.name.lower() == "train" for folder in named)):
+            return {"train": self.root}  # a class may be called "train"; it has no folders inside
+        for folder in others:
+            self._refuse_mixture(folder, next(iter(named)))
+        found: dict[str, Path] = {}
+        for folder, split in named.items():
+            if split in found:
+                raise UsageError(
+                    f"data.path: {shown(folder)} and {shown(found[split])} both hold the {split} split; keep one"
+                )
+            found[split] = folder
+        if "train" not in found:
+            raise UsageError(
+                f"data.path: {shown(self.root)} has the folders {_listed(list(named))} and no training part; call the "
+                f"folder with the training images train ({_SPLITS})"
+            )
+        return {split: folder for split, folder in found.items() if split == "train" or self._has_labels(folder)}
+
+    def _refuse_mixture(self, folder: Path, split: Path) -> None:
+        """Refuses a folder beside the splits that holds images; others, of notes and lists, are passed over."""
+        listing = files_below(folder, self.root)
+        if any(map(_is_image, listing.files)):
+            raise UsageError(
+                f"data.path: {shown(self.root)} mixes splits ({shown(split.name)}) and others ({shown(folder.name)}), "
+                f"so what its classes are is not clear. Move {shown(folder.name)} into the split that it belongs to "
+                f"or elsewhere; if {shown(split.name)} is a class, call it otherwise ({_SPLITS})"
+            )
+        self.passed_over += listing.passed_over
+        self.passed_over += [without_format(path, self.root) for path in listing.files]
+
+    def _refuse_splits_within(self, folder: Path) -> None:
+        inside = [child for child in level_of(folder, self.root).folders if split_of(child.name)]
+        if len({split_of(child.name) for child in inside}) > 1:
+            raise UsageError(
+                f"data.path: the class folder {shown(folder)} holds splits ({_listed(inside)}), which would be one. "
+                f"Put the splits above the classes, as in {shown(self.root / inside[0].name / folder.name)}"
+            )
+
+    def _has_labels(self, folder: Path) -> bool:
+        """Whether a validation or test part has class folders; competitions give test images without."""
+        if level_of(folder, self.root).folders:
+            return True
+        listing = files_below(folder, self.root)
+        self.passed_over += listing.passed_over
+        for path in listing.files:
+            self._pass_over(path, "without a label, in no class folder")
+        return False
+
+    def _part(self, folder: Path, level: Level, classes: tuple[str, ...]) -> Part:
+        unknown = [child.name for child in level.folders if child.name not in classes]
+        if unknown:
+            raise UsageError(
+                f"data.path: {shown(folder)} has class {shown(unknown[0])!r}, which the training images do not have; "
+                f"they have: {', '.join(map(shown, classes))}"
+            )
+        files: list[Path] = []
+        labels: list[int] = []
+        passed_over: list[PassedOver] = []
+        for child in level.folders:
+            listing = files_below(child, self.root)
+            of_class = list(filter(_is_image, listing.files))
+            files += of_class
+            labels += [classes.index(child.name)] * len(of_class)
+            passed_over += listing.passed_over
+            passed_over += [without_format(path, self.root) for path in listing.files if not _is_image(path)]
+        self.passed_over += passed_over
+        if not files:
+            there = f"; there are {counted(passed_over)}" if passed_over else ""
+            raise UsageError(
+                f"data.path: no images under {shown(folder)}{there}; image files end in "
+                f"{', '.join(sorted(image_suffixes()))}"
+            )
+        names = [shown(path.relative_to(self.root)) for path in files]
+        return Part(np.array(labels, dtype=np.int64), names, lambda i: Image.open(files[i]))
 
 
-def _split_folders(root: Path) -> dict[str, Path]:
-    """Folders of the splits; none where the folders of `root` are those of the classes."""
-    found: dict[str, Path] = {}
-    for folder in _folders(root):
-        name = SPLIT_NAMES.get(folder.name.lower())
-        if name is None or not _folders(folder):  # a class may be called "train"; it has no folders inside
-            continue
-        if name in found:
-            raise UsageError(f"data.path: {folder} and {found[name]} both hold the {name} split; keep one")
-        found[name] = folder
-    return found if "train" in found else {}
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in image_suffixes()
 
 
-def _part(folder: Path, root: Path, classes: tuple[str, ...]) -> Part:
-    unknown = [child.name for child in _folders(folder) if child.name not in classes]
-    if unknown:
-        raise UsageError(
-            f"data.path: {folder} has class {unknown[0]!r}, which the training images do not have; "
-            f"they have: {', '.join(classes)}"
-        )
-    files: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        of_class = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        files += of_class
-        labels += [label] * len(of_class)
-    if not files:
-        raise UsageError(f"data.path: no images under {folder}; image files end in {', '.join(sorted(SUFFIXES))}")
-    names = [str(path.relative_to(root)) for path in files]
-    return Part(np.array(labels, dtype=np.int64), names, lambda i: Image.open(files[i]))
-
-
-def _folders(root: Path) -> list[Path]:
-    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+def _listed(folders: list[Path]) -> str:
+    return ", ".join(shown(folder.name) for folder in folders)

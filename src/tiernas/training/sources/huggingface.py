@@ -7,15 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.training.data_config import DataConfig
-from tiernas.training.sources.source import SPLIT_NAMES, Part, Source, open_stored, require_classes, require_labels
-
-_NO_LABEL = -1
-"""What `ClassLabel` holds where there is no label; test splits of competitions have no other."""
+from tiernas.training.sources.labels import Labelled, lack, numbered, read_labels
+from tiernas.training.sources.listing import PassedOver
+from tiernas.training.sources.source import Part, Source, open_stored, require_classes
+from tiernas.training.sources.split_names import split_of
 
 
 def open_source(config: DataConfig) -> Source:
@@ -30,25 +29,26 @@ def open_source(config: DataConfig) -> Source:
         import datasets  # type: ignore[import-untyped]
     except ImportError as error:
         raise NotInstalledError("datasets, Hugging Face's library,", "huggingface") from error
-    splits = _named_splits(_load(datasets, config), config)
+    splits, passed_over = _named_splits(_load(datasets, config), config)
     columns = splits["train"].features
     image = _column(columns, config.image_column, "image_column", datasets.Image, "image", config)
     label = _column(columns, config.label_column, "label_column", datasets.ClassLabel, "label", config)
-    labels = {name: _labels(split, label, name, config) for name, split in splits.items()}
-    labels = {name: found for name, found in labels.items() if name == "train" or not (found == _NO_LABEL).all()}
     feature = columns[label]
-    if isinstance(feature, datasets.ClassLabel):
-        classes = tuple(str(name) for name in feature.names)
-        for name in labels:
-            require_classes(getattr(splits[name].features[label], "names", classes), classes, name, config.shown)
-    else:
-        classes = tuple(map(str, range(1 + max(int(found.max(initial=-1)) for found in labels.values()))))
-    parts = {}
-    for name, found in labels.items():
-        names = [f"{name} row {row}" for row in range(len(found))]
-        require_labels(found, names, classes, name, config.shown)
-        parts[name] = Part(found, names, _Reader(splits[name], image, datasets.Image(decode=False)))
-    return Source(classes, parts["train"], parts.get("validation"), parts.get("test"))
+    declared = tuple(map(str, feature.names)) if isinstance(feature, datasets.ClassLabel) else None
+    labelled: dict[str, Labelled] = {}
+    for name, split in splits.items():
+        values = split.with_format(None)[label][:]
+        if name != "train" and lack(values):
+            passed_over.append(PassedOver(f"{name} split", "splits without labels", f"{len(values)} images"))
+            continue
+        labelled[name] = read_labels(values, name, f"column {label}")
+        require_classes(getattr(split.features[label], "names", declared or ()), declared or (), name, config.shown)
+    classes, labels = numbered(labelled, declared, config.shown)
+    parts = {
+        name: Part(labels[name], found.names, _Reader(splits[name], image, datasets.Image(decode=False)))
+        for name, found in labelled.items()
+    }
+    return Source(classes, parts["train"], parts.get("validation"), parts.get("test"), passed_over=tuple(passed_over))
 
 
 def _load(datasets: Any, config: DataConfig) -> Any:
@@ -87,16 +87,28 @@ def _no_network(datasets: Any, *, wanted: bool) -> Iterator[None]:
         datasets.config.HF_HUB_OFFLINE = before
 
 
-def _named_splits(loaded: Any, config: DataConfig) -> dict[str, Any]:
+def _named_splits(loaded: Any, config: DataConfig) -> tuple[dict[str, Any], list[PassedOver]]:
     if not isinstance(loaded, Mapping):
-        return {"train": loaded}
-    found = {SPLIT_NAMES[name]: split for name, split in loaded.items() if name in SPLIT_NAMES}
+        return {"train": loaded}, []
+    found: dict[str, str] = {}
+    passed_over: list[PassedOver] = []
+    for name, rows in loaded.items():
+        split = split_of(name)
+        if split is None:
+            passed_over.append(PassedOver(f"split {name}", "splits of other names", f"{len(rows)} rows"))
+        elif split in found:
+            raise UsageError(
+                f"data: the splits {found[split]} and {name} of {config.shown!r} are both the {split} split; keep one, "
+                "save the set with save_to_disk, and give that path"
+            )
+        else:
+            found[split] = name
     if "train" not in found:
         raise UsageError(
             f"data: {config.shown!r} has no split train; its splits are {', '.join(loaded)}. Save the ones that you "
             "want under the names train, validation and test with save_to_disk, and give that path"
         )
-    return found
+    return {split: loaded[name] for split, name in found.items()}, passed_over
 
 
 def _column(
@@ -116,16 +128,6 @@ def _column(
     raise UsageError(
         f"data: {config.shown!r} has {what}; choose one with data.{key}, of {', '.join(fitting or columns)}"
     )
-
-
-def _labels(split: Any, column: str, name: str, config: DataConfig) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    values = split.with_format("numpy")[column][:]
-    if not np.issubdtype(np.asarray(values).dtype, np.integer):
-        raise UsageError(
-            f"data.label_column = {column!r}: the {name} split of {config.shown!r} has no whole number for each image; "
-            "turn the column into a ClassLabel with class_encode_column, and save it"
-        )
-    return np.asarray(values, dtype=np.int64)
 
 
 class _Reader:

@@ -1,30 +1,26 @@
-"""Parquet files as the `datasets` library writes them: `image` = struct{bytes, path}, `label` = integer."""
+"""Parquet files as the `datasets` library writes them: `image` = struct{bytes, path}, `label` = integer or text."""
 
 from __future__ import annotations
 
 import json
 import logging
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.training.sources.source import (
-    SPLIT_NAMES,
-    IntArray,
-    Part,
-    Source,
-    open_stored,
-    require_classes,
-    require_labels,
-)
+from tiernas.training.sources.labels import lack, numbered, read_labels
+from tiernas.training.sources.listing import PassedOver, files_below, shown
+from tiernas.training.sources.source import Part, Source, open_stored, require_classes
+from tiernas.training.sources.split_names import SPLIT_NAMES
 
-_FILE = re.compile(rf"({'|'.join(SPLIT_NAMES)})-(\d+)-of-(\d+)(?:-[0-9a-f]+)?\.parquet")
-_LAYOUT = "files named like train-00000-of-00001.parquet, with columns image (struct of bytes and path) and label"
+_FILE = re.compile(rf"({'|'.join(SPLIT_NAMES)})-(\d+)-of-(\d+)(?:-[0-9a-f]+)?\.parquet", re.IGNORECASE)
+_LAYOUT = (
+    "files named like train-00000-of-00001.parquet, with columns image (struct of bytes and path) and label (whole "
+    "numbers, or names of classes)"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -33,30 +29,57 @@ def open_source(root: Path) -> Source:
     """Reads the encoded images and labels of a folder of parquet files.
 
     Raises:
-        UsageError: No such files, a file that is damaged or has other columns, or labels outside the classes.
+        UsageError: No such files, too few or too many of a split, one that is damaged or has other columns, a row
+            without a label, or labels outside the classes.
         NotInstalledError: pyarrow is not installed.
     """
-    files = _split_files(root)
+    files, passed_over = _split_files(root)
     if "train" not in files:
-        raise UsageError(f"data.path: no training images in {root}; it should hold {_LAYOUT}")
+        raise UsageError(f"data.path: no training images in {shown(root)}; it should hold {_LAYOUT}")
     tables = {name: _read(paths) for name, paths in files.items()}
-    classes = _class_names(tables["train"]) or _numbered(tables.values())
+    declared = _class_names(tables["train"])
     for name, table in tables.items():
-        require_classes(_class_names(table) or classes, classes, name, root)
-    parts = {name: _part(table, name, root, classes) for name, table in tables.items()}
-    return Source(classes, parts["train"], parts.get("validation"), parts.get("test"))
+        named = _class_names(table)
+        if named != declared and None not in (named, declared):
+            require_classes(named or (), declared or (), name, root)
+    labelled = {}
+    for name, table in tables.items():
+        values = table["label"].to_pylist()
+        if name != "train" and lack(values):
+            passed_over += (PassedOver(f"{name} split", "splits without labels", f"{len(values)} images"),)
+        else:
+            labelled[name] = read_labels(values, name, "column label")
+    classes, labels = numbered(labelled, declared, root)
+    parts = {
+        name: Part(labels[name], found.names, _Reader(tables[name]["image"], root)) for name, found in labelled.items()
+    }
+    return Source(classes, parts["train"], parts.get("validation"), parts.get("test"), passed_over=passed_over)
 
 
-def _split_files(root: Path) -> dict[str, list[Path]]:
+def _split_files(root: Path) -> tuple[dict[str, list[Path]], tuple[PassedOver, ...]]:
+    listing = files_below(root, root)
+    passed_over = list(listing.passed_over)
     found: dict[str, list[Path]] = {}
-    for path in sorted(root.iterdir()):
-        if match := _FILE.fullmatch(path.name):
-            found.setdefault(SPLIT_NAMES[match[1]], []).append(path)
-    for name, paths in found.items():
-        stated = int(_FILE.fullmatch(paths[0].name)[3])  # type: ignore[index]  # all of `paths` matched above
-        if len(paths) != stated:
-            _log.warning("%s: %d of the %d files of the %s split are there", root, len(paths), stated, name)
-    return found
+    for path in listing.files:
+        match = _FILE.fullmatch(path.name)
+        if match and path.parent == root:
+            found.setdefault(SPLIT_NAMES[match[1].lower()], []).append(path)
+        else:
+            name = shown(path.relative_to(root))
+            passed_over.append(
+                PassedOver(name, "not named as parquet files of a split are", shown(path.suffix.lower()))
+            )
+    for split, paths in found.items():
+        stated = {(match[1].lower(), int(match[3])) for path in paths if (match := _FILE.fullmatch(path.name))}
+        if len(stated) > 1 or len(paths) > next(iter(stated))[1]:
+            raise UsageError(
+                f"data.path: {shown(root)} holds several sets of files of the {split} split: "
+                f"{', '.join(path.name for path in paths)}; keep one set"
+            )
+        ((_, count),) = stated
+        if len(paths) < count:
+            _log.warning("%s: %d of the %d files of the %s split are there", shown(root), len(paths), count, split)
+    return found, tuple(passed_over)
 
 
 def _read(paths: list[Path]) -> Any:
@@ -75,10 +98,21 @@ def _read(paths: list[Path]) -> Any:
         image, label = fields.get("image"), fields.get("label")
         if image is None or not pyarrow.types.is_struct(image) or image.get_field_index("bytes") < 0:
             raise UsageError(f"data.path: {path} has no column image with bytes; there should be {_LAYOUT}")
-        if label is None or not pyarrow.types.is_integer(label) or table["label"].null_count:
-            raise UsageError(f"data.path: {path} has no integer label for each image; there should be {_LAYOUT}")
+        if label is None or not _is_label(label, pyarrow.types):
+            raise UsageError(
+                f"data.path: {path} has no column label with one number or name for each image; "
+                f"there should be {_LAYOUT}"
+            )
         tables.append(table.select(["image", "label"]))
-    return pyarrow.concat_tables(tables, promote_options="permissive")
+    try:
+        return pyarrow.concat_tables(tables, promote_options="permissive")
+    except pyarrow.ArrowInvalid as error:
+        raise UsageError(f"data.path: {paths[0]} and the other files of its split do not fit ({error})") from error
+
+
+def _is_label(column: Any, types: Any) -> bool:
+    kind = column.value_type if types.is_dictionary(column) else column
+    return bool(types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind))
 
 
 def _class_names(table: Any) -> tuple[str, ...] | None:
@@ -90,21 +124,12 @@ def _class_names(table: Any) -> tuple[str, ...] | None:
     return None if names is None else tuple(str(name) for name in names)
 
 
-def _numbered(tables: Iterable[Any]) -> tuple[str, ...]:
-    return tuple(map(str, range(1 + max(int(_labels(table).max(initial=-1)) for table in tables))))
+class _Reader:
+    """Opens the images of a split, one by one; a relative path is one in the folder of the files."""
 
+    def __init__(self, column: Any, root: Path) -> None:
+        self._column = column
+        self._root = root
 
-def _labels(table: Any) -> IntArray:
-    return np.asarray(table["label"].to_numpy(), dtype=np.int64)
-
-
-def _part(table: Any, split: str, root: Path, classes: tuple[str, ...]) -> Part:
-    labels = _labels(table)
-    names = [f"{split} row {row}" for row in range(len(labels))]
-    require_labels(labels, names, classes, split, root)
-    column = table["image"]
-
-    def read(row: int) -> Image.Image:
-        return open_stored(column[row].as_py())
-
-    return Part(labels, names, read)
+    def __call__(self, row: int) -> Image.Image:
+        return open_stored(self._column[row].as_py(), self._root)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from tiernas.errors import UsageError
+from tiernas.training.sources.listing import PassedOver
 
 IntArray = npt.NDArray[np.int64]
-
-SPLIT_NAMES = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
-"""The names that splits go by in the wild, and what they are called here."""
 
 _NAMED = 10
 """Classes that are named in a message."""
@@ -48,6 +47,7 @@ class Source:
         validation: The source's own validation split, if it has one.
         test: The source's own test split, if it has one.
         flip_safe: Whether a mirrored image shows the same class.
+        passed_over: What lies among the data and is not used.
     """
 
     classes: tuple[str, ...]
@@ -55,13 +55,25 @@ class Source:
     validation: Part | None = None
     test: Part | None = None
     flip_safe: bool = True
+    passed_over: tuple[PassedOver, ...] = ()
 
 
-def open_stored(stored: Mapping[str, Any]) -> Image.Image:
-    """An image as the `datasets` library stores it: `bytes`, or the `path` of a file on this machine."""
-    if stored["bytes"] is None and stored.get("path"):
-        return Image.open(stored["path"])
-    return Image.open(io.BytesIO(stored["bytes"] or b""))
+def open_stored(stored: Mapping[str, Any] | None, folder: Path | None = None) -> Image.Image:
+    """An image as the `datasets` library stores it: `bytes`, or the `path` of a file on this machine.
+
+    Args:
+        stored: The row's value; None where it has none.
+        folder: What a relative path is relative to.
+
+    Raises:
+        ValueError: There is no image.
+    """
+    content, path = (None, None) if stored is None else (stored.get("bytes"), stored.get("path"))
+    if content:
+        return Image.open(io.BytesIO(content))
+    if content is None and path:
+        return Image.open(path if folder is None else folder / path)
+    raise ValueError("the row has no image")
 
 
 def require_labels(labels: IntArray, names: Sequence[str], classes: Sequence[str], split: str, where: object) -> None:

@@ -13,7 +13,9 @@ from PIL import Image
 
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.training.data_config import DataConfig
-from tiernas.training.sources.source import SPLIT_NAMES, Part, Source, require_labels
+from tiernas.training.sources.listing import shown
+from tiernas.training.sources.source import Part, Source, require_labels
+from tiernas.training.sources.split_names import SPLIT_NAMES
 
 _WHOLE = ("Caltech101", "Caltech256", "EuroSAT", "SEMEION", "SUN397")
 """Sets without splits."""
@@ -103,7 +105,7 @@ def _part(images: Any, split: str) -> Part:
     if isinstance(getattr(images, "loader", None), type):
         listed = [images[row] for row in range(len(images))]
         labels = np.array([label for _, label in listed], dtype=np.int64)
-        return Part(labels, [str(path) for path, _ in listed], lambda row: Image.open(listed[row][0]))
+        return Part(labels, [shown(path) for path, _ in listed], lambda row: Image.open(listed[row][0]))
     labels = np.asarray(_labels(images), dtype=np.int64)
     return Part(labels, [f"{split} image {row}" for row in range(len(labels))], lambda row: images[row][0])
 

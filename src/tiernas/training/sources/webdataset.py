@@ -2,6 +2,10 @@
 
 The `webdataset` library streams shards in their order. A search wants to draw splits and to read the same images again,
 so the shards are listed once with `tarfile`, and images are read from where they lie in them.
+
+As in that library, what stands before the first dot of a file's name is the key of its sample, and what follows is the
+field. `a.b.jpg` is the field `b.jpg` of sample `a`; only where its label lies beside it under the same long name, as
+`a.b.cls`, it is a sample of its own.
 """
 
 from __future__ import annotations
@@ -9,22 +13,21 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import tarfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 from PIL import Image
 
 from tiernas.errors import UsageError
-from tiernas.training.sources.folder import SUFFIXES
-from tiernas.training.sources.source import SPLIT_NAMES, Part, Source, require_labels
+from tiernas.training.sources.labels import Labelled, Written, numbered, written_label
+from tiernas.training.sources.listing import PassedOver, files_below, image_suffixes, is_hidden, shown
+from tiernas.training.sources.source import Part, Source
+from tiernas.training.sources.split_names import split_of, split_within
 
-_NAME = re.compile(rf"({'|'.join(SPLIT_NAMES)})(?:[-_.].*)?", re.IGNORECASE)
 _CLASS_NAMES = "classnames.txt"
 """Names of the classes, one a line, as CLIP benchmark's shards have them."""
 
@@ -33,6 +36,7 @@ _LAYOUT = (
     "0001.jpg with its label in 0001.cls (a number, or the name of the class) or in 0001.json as "
     '{"label": ...}'
 )
+_LABEL_FILES = (".cls", ".json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,66 +54,113 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """An image and its label as it is written."""
+    """An image and its label as it is written; a `.cls` does not tell numbers from names."""
 
     name: str
     image: _Place
-    label: str
+    label: Written
+    from_cls: bool
 
 
 def open_source(root: Path) -> Source:
     """Lists the images of all shards of a folder; reads them through once.
 
     Raises:
-        UsageError: No shards, one that is damaged, an image without a label, or labels outside the classes.
+        UsageError: No shards, one that is damaged, an image without a label or with several, a sample that is there
+            twice, or labels outside the classes.
     """
-    shards = _shards(root)
+    passed_over: list[PassedOver] = []
+    shards = _shards(root, passed_over)
     if "train" not in shards:
-        raise UsageError(f"data.path: no training images in {root}; it should hold {_LAYOUT}")
-    samples = {split: [s for shard in paths for s in _samples(shard, root)] for split, paths in shards.items()}
-    classes = _classes(root, samples)
-    number = {name: label for label, name in enumerate(classes)}
-    parts = {}
-    for split, found in samples.items():
-        labels = np.array([_label(sample, number) for sample in found], dtype=np.int64)
-        names = [sample.name for sample in found]
-        require_labels(labels, names, classes, split, root)
-        parts[split] = Part(labels, names, partial(_open, found))
-    return Source(classes, parts["train"], parts.get("validation"), parts.get("test"))
+        raise UsageError(f"data.path: no training images in {shown(root)}; it should hold {_LAYOUT}")
+    samples = {
+        split: [sample for shard in paths for sample in _samples(shard, root, passed_over)]
+        for split, paths in shards.items()
+    }
+    labelled = _labelled(samples)
+    classes, labels = numbered(labelled, _class_names(root), root)
+    parts = {
+        split: Part(labels[split], labelled[split].names, partial(_open, found)) for split, found in samples.items()
+    }
+    return Source(classes, parts["train"], parts.get("validation"), parts.get("test"), passed_over=tuple(passed_over))
 
 
 def _open(samples: Sequence[_Sample], row: int) -> Image.Image:
     return Image.open(io.BytesIO(samples[row].image.read()))
 
 
-def _shards(root: Path) -> dict[str, list[Path]]:
+def _shards(root: Path, passed_over: list[PassedOver]) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
-    for path in sorted([*root.glob("*.tar"), *root.glob("*/*.tar")]):
+    listing = files_below(root, root)
+    passed_over += listing.passed_over
+    for path in sorted(listing.files, key=lambda path: (len(path.relative_to(root).parts), path)):
         name = path.stem if path.parent == root else path.parent.name
-        if match := _NAME.fullmatch(name):
-            found.setdefault(SPLIT_NAMES[match[1].lower()], []).append(path)
+        split = split_of(name) or split_within(name)
+        if path.suffix.lower() == ".tar" and split and len(path.relative_to(root).parts) <= 2:
+            found.setdefault(split, []).append(path)
+        elif path != root / _CLASS_NAMES:
+            what = "tar files of no split" if path.suffix.lower() == ".tar" else "no tar files"
+            passed_over.append(PassedOver(shown(path.relative_to(root)), what, shown(path.suffix.lower())))
     return found
 
 
-def _samples(shard: Path, root: Path) -> Iterator[_Sample]:
-    shown = shard.relative_to(root)
+def _samples(shard: Path, root: Path, passed_over: list[PassedOver]) -> list[_Sample]:
     members: defaultdict[str, dict[str, _Place]] = defaultdict(dict)
+    where = shown(shard.relative_to(root))
     try:
         with tarfile.open(shard, "r:") as tar:
             for member in tar:
-                folder, _, file = member.name.rpartition("/")
-                key, _, suffix = file.partition(".")
-                if member.isfile() and key:
-                    place = _Place(shard, member.offset_data, member.size)
-                    members[str(PurePosixPath(folder, key))]["." + suffix.lower()] = place
+                if member.isdir():
+                    continue
+                path = PurePosixPath(member.name)
+                key, dot, field = path.name.partition(".")
+                name = f"{where}: {shown(path)}"
+                if any(map(is_hidden, path.parts)):
+                    passed_over.append(PassedOver(name, "hidden"))
+                    continue
+                if not member.isfile():
+                    passed_over.append(PassedOver(name, "links and other members of shards that are no files"))
+                    continue
+                fields, suffix = members[str(path.with_name(key))], (dot + field).lower()
+                if suffix in fields:
+                    raise UsageError(f"data.path: {name} stands twice in this shard; keep one, or give each a key")
+                fields[suffix] = _Place(shard, member.offset_data, member.size)
         _require_end(shard)
     except (OSError, tarfile.TarError) as error:
-        raise UsageError(f"data.path: cannot read {shard} ({error}); copy or make this tar file again") from error
-    for key, files in members.items():
-        name = f"{shown}: {key}"
-        image = next((files[suffix] for suffix in files if suffix in SUFFIXES), None)
-        if image is not None:
-            yield _Sample(name, image, _written_label(files, name))
+        raise UsageError(
+            f"data.path: cannot read {shown(shard)} ({error}); copy or make this tar file again"
+        ) from error
+    return [
+        sample for key, fields in members.items() for sample in _of_key(f"{where}: {shown(key)}", fields, passed_over)
+    ]
+
+
+def _of_key(name: str, fields: Mapping[str, _Place], passed_over: list[PassedOver]) -> list[_Sample]:
+    """The samples that the files before whose first dot the same stands make up: one, or those with longer names."""
+    images = [field for field in fields if "." + field.rpartition(".")[2] in image_suffixes()]
+    plain = [field for field in images if field.count(".") == 1]
+    dotted = [field for field in images if field not in plain]
+    own = [field for field in dotted if any(_stem(field) + label in fields for label in _LABEL_FILES)]
+    rest = plain or [field for field in dotted if field not in own]
+    samples = [
+        _Sample(name + _stem(field), fields[field], *_label(fields, _stem(field), name + _stem(field))) for field in own
+    ]
+    if len(rest) > 1:
+        raise UsageError(
+            f"data.path: {name} has several images ({', '.join(rest)}), and which one its label is for is not clear; "
+            "what stands before the first dot of a name is the sample. Keep one image, or rename the files without dots"
+        )
+    if rest:
+        samples.append(_Sample(name, fields[rest[0]], *_label(fields, "", name)))
+    used = {*own, *rest}
+    passed_over += [PassedOver(name + field, "further images of samples") for field in images if field not in used]
+    if not samples:
+        passed_over.append(PassedOver(name, "samples without an image", " ".join(sorted(fields))))
+    return samples
+
+
+def _stem(field: str) -> str:
+    return field.rpartition(".")[0]
 
 
 def _require_end(shard: Path) -> None:
@@ -120,36 +171,49 @@ def _require_end(shard: Path) -> None:
             raise tarfile.ReadError("it is cut off")
 
 
-def _written_label(files: Mapping[str, _Place], name: str) -> str:
-    if ".cls" in files:
-        return files[".cls"].read().decode(errors="replace").strip()
-    if ".json" in files:
-        try:
-            return str(json.loads(files[".json"].read())["label"])
-        except (ValueError, KeyError, TypeError):
-            pass
+def _label(fields: Mapping[str, _Place], stem: str, name: str) -> tuple[Written, bool]:
+    """The label of a sample, and whether it comes from a `.cls`."""
+    written, described = (fields.get(stem + suffix) for suffix in _LABEL_FILES)
+    try:
+        if written is not None:
+            return written_label(written.read().decode("utf-8"), name, f"its {stem}.cls"), True
+        if described is not None:
+            return written_label(json.loads(described.read())["label"], name, f"its {stem}.json"), False
+    except (ValueError, KeyError, TypeError) as error:
+        what = (
+            "JSON without a label" if isinstance(error, KeyError | TypeError) else f"a label that is damaged ({error})"
+        )
+        raise UsageError(f"data.path: {name} has {what}; there should be {_LAYOUT}") from error
     raise UsageError(f"data.path: {name} has no label; there should be {_LAYOUT}")
 
 
-def _classes(root: Path, samples: Mapping[str, list[_Sample]]) -> tuple[str, ...]:
-    if (path := root / _CLASS_NAMES).exists():
-        return tuple(path.read_text(encoding="utf-8").splitlines())
-    written = {sample.label for found in samples.values() for sample in found}
-    if all(_is_number(label) for label in written):
-        return tuple(map(str, range(1 + max(map(int, written), default=-1))))
-    return tuple(sorted({sample.label for sample in samples["train"]}))
-
-
-def _label(sample: _Sample, number: Mapping[str, int]) -> int:
-    if _is_number(sample.label):
-        return int(sample.label)
-    if sample.label not in number:
-        raise UsageError(
-            f"data.path: {sample.name} is of class {sample.label!r}, which the training images do not have; "
-            f"they have: {', '.join(number)}"
+def _labelled(samples: Mapping[str, list[_Sample]]) -> dict[str, Labelled]:
+    """Labels of `.cls` files are numbers if all of them look so, as `webdataset` reads them; else all are names."""
+    are_numbers = all(_is_number(s.label) for found in samples.values() for s in found if s.from_cls)
+    return {
+        split: Labelled(
+            [int(s.label) if s.from_cls and are_numbers else s.label for s in found], [s.name for s in found]
         )
-    return number[sample.label]
+        for split, found in samples.items()
+    }
 
 
-def _is_number(text: str) -> bool:
-    return text.lstrip("-").isdecimal()
+def _class_names(root: Path) -> tuple[str, ...] | None:
+    path = root / _CLASS_NAMES
+    if not path.exists():
+        return None
+    try:
+        names = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"data.path: cannot read {shown(path)} ({error}); it should be UTF-8 text") from error
+    if "" in (stripped := [name.strip() for name in names]) or not names:
+        line = stripped.index("") + 1 if names else 1
+        raise UsageError(
+            f"data.path: line {line} of {shown(path)} is empty; it should name one class a line, in their order"
+        )
+    return tuple(stripped)
+
+
+def _is_number(label: Written) -> bool:
+    text = str(label)
+    return text.removeprefix("-").isdecimal() and text.isascii()

@@ -1,0 +1,67 @@
+"""What the user should know of data that can be trained on: what was passed over, what stands there twice."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from tiernas.training.decoding import Decoded
+from tiernas.training.sources import Part, Source
+from tiernas.training.sources.listing import counted
+
+_NAMED = 5
+"""Images that are named in a note."""
+
+Parts = Mapping[str, tuple[Part, Decoded]]
+
+
+def notes_on(source: Source, parts: Parts) -> Iterator[str]:
+    """Lines that say how many of each there are and name the first.
+
+    Args:
+        source: The data as they lie there.
+        parts: Images of each part, and what came of them.
+    """
+    if source.passed_over:
+        yield f"passed over: {counted(source.passed_over)}"
+    animated = [name for _, decoded in parts.values() for name in decoded.animated]
+    if animated:
+        yield f"several frames, of which the first is read {_named(animated)}"
+    for name, (part, decoded) in parts.items():
+        there = set(part.labels[decoded.rows].tolist())
+        missing = [known for label, known in enumerate(source.classes) if label not in there]
+        if missing:
+            yield f"classes without an image in the {name} part {_named(missing)}"
+    yield from _standing_twice(source.classes, parts)
+
+
+def _standing_twice(classes: Sequence[str], parts: Parts) -> Iterator[str]:
+    """Images that are the same, pixel for pixel, as they are kept: in two parts, or with different classes."""
+    standing: defaultdict[bytes, list[tuple[str, int]]] = defaultdict(list)
+    for name, (_, decoded) in parts.items():
+        for row, fingerprint in zip(decoded.rows.tolist(), decoded.fingerprints, strict=True):
+            standing[fingerprint].append((name, row))
+    across: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    contradicting: list[str] = []
+    for places in standing.values():
+        if len(places) == 1:
+            continue
+        first = dict(reversed(places))
+        names = list(first)[::-1]
+        for i, one in enumerate(names):
+            for other in names[i + 1 :]:
+                across[one, other].append(f"{parts[one][0].names[first[one]]} = {parts[other][0].names[first[other]]}")
+        labels = {int(parts[name][0].labels[row]): parts[name][0].names[row] for name, row in places}
+        if len(labels) > 1:
+            contradicting.append(" = ".join(f"{name} ({classes[label]})" for label, name in labels.items()))
+    for (one, other), equal in across.items():
+        yield (
+            f"the same image, pixel for pixel, in both the {one} and the {other} part, so accuracies are too high "
+            f"{_named(equal)}"
+        )
+    if contradicting:
+        yield f"the same image with different classes {_named(contradicting)}"
+
+
+def _named(names: Sequence[str]) -> str:
+    return f"({len(names)}): {', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}"

@@ -1,0 +1,213 @@
+"""The files below a folder: which are looked at, and why others are not."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePath
+
+from PIL import Image, ImageFile
+
+from tiernas.errors import UsageError
+
+_SYSTEM = frozenset(
+    {
+        "__macosx",
+        "__pycache__",
+        "$recycle.bin",
+        "@eadir",
+        "desktop.ini",
+        "ehthumbs.db",
+        "icon\r",
+        "lost+found",
+        "system volume information",
+        "thumbs.db",
+    }
+)
+"""What operating systems, file servers and Python leave in folders, in lower case; copies and previews among it."""
+
+_NEVER_DECODED = frozenset({"MPEG"})
+"""Formats that Pillow opens and never decodes, beside those that say so (`StubImageFile`)."""
+
+_NAMED = 3
+"""Files of each reason that are named in a message."""
+
+HIDDEN = "hidden"
+NO_IMAGE_FORMAT = "of no image format that is read"
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Something that lies among the data and is not used.
+
+    Attributes:
+        name: Its path or row, fit to be shown.
+        reason: One of a few, to count by.
+        kind: What to count by within the reason, such as the suffix; may be empty.
+    """
+
+    name: str
+    reason: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Files below a folder.
+
+    Attributes:
+        files: All that are not hidden, sorted.
+        passed_over: Hidden files and folders, links that lead nowhere or back, what is no file.
+    """
+
+    files: tuple[Path, ...]
+    passed_over: tuple[PassedOver, ...]
+
+
+def shown(name: str | PurePath) -> str:
+    r"""A name that can be written anywhere; bytes that are no UTF-8 become `\xNN`."""
+    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is left out, at any depth."""
+    return name.startswith(".") or name.lower() in _SYSTEM
+
+
+@cache
+def image_suffixes() -> frozenset[str]:
+    """Endings of the files that this Pillow decodes, in lower case, with their dot."""
+    decoded = set()
+    for suffix, name in Image.registered_extensions().items():
+        opener = Image.OPEN.get(name, (None,))[0]
+        is_stub = isinstance(opener, type) and issubclass(opener, ImageFile.StubImageFile)
+        if opener is not None and not is_stub and name not in _NEVER_DECODED:
+            decoded.add(suffix)
+    return frozenset(decoded)
+
+
+def without_format(path: Path, root: Path) -> PassedOver:
+    """What is said of a file of a format that is not read."""
+    return PassedOver(shown(path.relative_to(root)), NO_IMAGE_FORMAT, shown(path.suffix.lower()) or "no suffix")
+
+
+def files_below(folder: Path, root: Path) -> Listing:
+    """Lists the files of a folder and of all folders in it, linked ones too; each folder is read once.
+
+    Args:
+        folder: The folder.
+        root: Folder of the whole data set, at or above `folder`; names are shown relative to it.
+
+    Raises:
+        UsageError: A folder cannot be read.
+    """
+    seen = _above(folder, root)
+    files: list[Path] = []
+    passed_over: list[PassedOver] = []
+    waiting = [folder]
+    while waiting:
+        for path in _entries(waiting.pop(), root):
+            name = shown(path.relative_to(root))
+            if is_hidden(path.name):
+                passed_over.append(PassedOver(name, HIDDEN))
+                continue
+            try:
+                status = path.stat()
+            except OSError:
+                passed_over.append(
+                    PassedOver(name, "links that lead nowhere" if path.is_symlink() else "not to be read")
+                )
+                continue
+            if stat.S_ISREG(status.st_mode):
+                files.append(path)
+            elif not stat.S_ISDIR(status.st_mode):
+                passed_over.append(PassedOver(name, "neither file nor folder"))
+            elif (identity := (status.st_dev, status.st_ino)) in seen:
+                passed_over.append(_read_already(path, seen[identity], root))
+            else:
+                seen[identity] = path
+                waiting.append(path)
+    return Listing(tuple(sorted(files)), tuple(sorted(passed_over, key=lambda item: item.name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What lies directly in a folder and is not hidden.
+
+    Attributes:
+        folders: Folders and links to folders, sorted.
+        files: Everything else, sorted.
+        passed_over: Hidden files and folders, and links back to a folder above.
+    """
+
+    folders: tuple[Path, ...]
+    files: tuple[Path, ...]
+    passed_over: tuple[PassedOver, ...]
+
+
+def level_of(folder: Path, root: Path) -> Level:
+    """Lists a folder without those in it.
+
+    Args:
+        folder: The folder.
+        root: Folder of the whole data set, at or above `folder`.
+
+    Raises:
+        UsageError: The folder cannot be read.
+    """
+    above = _above(folder, root)
+    folders: list[Path] = []
+    files: list[Path] = []
+    passed_over: list[PassedOver] = []
+    for path in _entries(folder, root):
+        if is_hidden(path.name):
+            passed_over.append(PassedOver(shown(path.relative_to(root)), HIDDEN))
+        elif not os.path.isdir(path):
+            files.append(path)
+        elif (identity := _identity(path)) in above:
+            passed_over.append(_read_already(path, above[identity], root))
+        else:
+            folders.append(path)
+    return Level(tuple(folders), tuple(files), tuple(passed_over))
+
+
+def _read_already(path: Path, first: Path, root: Path) -> PassedOver:
+    return PassedOver(shown(path.relative_to(root)), "links to folders that are read already", shown(first.name))
+
+
+def _above(folder: Path, root: Path) -> dict[tuple[int, int], Path]:
+    """A folder and those around it up to the root, by what they are on the disk."""
+    return {_identity(path): path for path in (folder, *folder.parents) if path == root or root in path.parents}
+
+
+def _entries(folder: Path, root: Path) -> list[Path]:
+    try:
+        return [folder / name for name in sorted(os.listdir(folder))]
+    except OSError as error:
+        raise UsageError(
+            f"data.path: the folder {shown(folder)} cannot be read ({error.strerror}); change its permissions, or move "
+            f"it out of {shown(root)}"
+        ) from error
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def counted(passed_over: Iterable[PassedOver]) -> str:
+    """What was passed over in words: how many for each reason, with some of their names."""
+    by_reason: defaultdict[str, list[PassedOver]] = defaultdict(list)
+    for item in passed_over:
+        by_reason[item.reason].append(item)
+    told = []
+    for reason, items in by_reason.items():
+        kinds = Counter(item.kind for item in items if item.kind)
+        of_kinds = f": {', '.join(f'{kind} {n}' for kind, n in kinds.most_common())}" if kinds else ""
+        names = ", ".join(item.name for item in items[:_NAMED]) + (", ..." if len(items) > _NAMED else "")
+        told.append(f"{reason} ({len(items)}{of_kinds}): {names}")
+    return "; ".join(told)
