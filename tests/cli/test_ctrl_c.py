@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from tests.cli.conftest import CommandLine
+from tests.minimal import write_minimal
 
 from tiernas.cli.stopping import keeping
 from tiernas.errors import StoppedError
@@ -39,6 +42,24 @@ def test_while_an_engine_is_tried(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err.splitlines()[-1]) == (130, "tiernas: stopped"), first + err
+    assert "Traceback" not in err
+
+
+@pytest.mark.slow
+def test_while_a_search_measures_its_latency_table(tmp_path: Path) -> None:
+    path = write_minimal(tmp_path, "[latency]\nnetworks = 200\n[workers]\ncount = 1\n")
+    process = CommandLine(tmp_path).start("search", path)
+    table = tmp_path / "run" / "latency-table.jsonl"
+    try:
+        while not table.exists() or table.read_text().count("\n") < 2:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=100)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert re.fullmatch(r"tiernas: stopped; \d+ of 200 networks are measured, .* continues", err.splitlines()[-1])
     assert "Traceback" not in err
 
 

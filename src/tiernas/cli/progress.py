@@ -33,7 +33,7 @@ def watching() -> Iterator[tuple[Callable[[], bool], Callable[..., None]]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        _log.warning("stopping when the running trainings are done; Ctrl-C again stops at once (nothing is lost)")
+        _log.warning("stopping when what runs is done; Ctrl-C again stops at once (nothing is lost)")
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from tiernas.config import SearchConfig
 from tiernas.deployment import try_deployment
 from tiernas.engines import Engine, get_engine
-from tiernas.errors import NotInstalledError
+from tiernas.errors import NotInstalledError, StoppedError
 from tiernas.executors import Executor, LocalExecutor, RayExecutor
 from tiernas.executors.mirror import CheckpointMirror, is_url, local_copy
 from tiernas.finalists import choose_finalists
@@ -69,7 +69,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
             _log.info("%d trainings were cut off; they continue from their last checkpoint", taken_back)
         _check_reuse(config, ledger, splits)
         searched = _searched(config, ledger)
-        table = None if searched else given_table or _built_table(config, space, engine, len(splits.classes))
+        table = None if searched else given_table or _built_table(config, space, engine, len(splits.classes), stop)
         settings = _settings(config, splits, engine)
         studies = {tier: ledger.open_study(tier.name, settings) for tier in config.tier_list()}
         executor = stack.enter_context(_executor(config))
@@ -139,8 +139,12 @@ def _given_table(config: SearchConfig, space: SearchSpace, engine: Engine) -> La
     return table
 
 
-def _built_table(config: SearchConfig, space: SearchSpace, engine: Engine, num_classes: int) -> LatencyTable:
+def _built_table(
+    config: SearchConfig, space: SearchSpace, engine: Engine, num_classes: int, stop: Callable[[], bool]
+) -> LatencyTable:
     def progress(done: int, wanted: int | None, _: object) -> None:
+        if stop():
+            raise StoppedError(f"stopped; {done} of {wanted} networks are measured, and the same command continues")
         if done % 10 == 0 or done == wanted:
             _log.info("latency table: %d of %s networks measured", done, wanted)
 
