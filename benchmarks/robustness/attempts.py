@@ -131,7 +131,7 @@ class Box:
                 return
         if writes and isinstance(path, str | bytes | os.PathLike):
             absolute = os.path.abspath(os.fsdecode(path))
-            if not absolute.startswith((str(self.folder), "/dev/", "/proc/")):
+            if not absolute.startswith((f"{self.folder}/", "/dev/", "/proc/")):
                 self._written_outside.append(absolute)
 
 
