@@ -9,6 +9,8 @@ from tests.cli.conftest import CommandLine, write_tiny
 
 from tiernas.ledger import Ledger, Outcome, Purpose, State
 
+pytestmark = pytest.mark.slow
+
 CHEAP = [
     ("epochs = 2", "epochs = 3"),
     ("pool = 1024", "pool = 1024\n[search.screen]\nepochs = [1, 2]\nkeep = 0.5\naudit = 4"),

@@ -66,6 +66,15 @@ def test_fit_finds_the_feature_that_matters_and_the_noise() -> None:
     assert found.noise == pytest.approx(0.01 / y.var(), rel=0.5)
 
 
+def test_a_feature_that_never_varies_gets_the_length_scale_whose_logarithm_is_likeliest_by_the_prior() -> None:
+    """`exp(sqrt(2)) sqrt(f)`; were the density of the length maximised, it would be `exp(sqrt(2) - 3) sqrt(f)`."""
+    rng = np.random.default_rng(1)
+    Z = np.concatenate([rng.random((40, 3)), np.full((40, 1), 0.5)], axis=1)
+    y = np.sin(6.0 * Z[:, 0])
+    found = fit(Z, (y - y.mean()) / y.std())
+    assert found.length_scales[3] == pytest.approx(np.exp(2**0.5) * 4**0.5, rel=0.05)
+
+
 def test_main_effects_are_learned_from_twice_as_many_rows_as_features() -> None:
     """A bowl in 20 dimensions, from 40 rows: slopes and curvatures are enough for it."""
 
