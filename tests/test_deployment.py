@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from tiernas.artefact import read_artefact
 from tiernas.deployment import try_deployment
-from tiernas.engines import CompiledNetwork, Engine, get_engine
+from tiernas.engines import CompiledNetwork, Engine, Measurement, SavedNetwork, get_engine, measure_loads
 from tiernas.engines.calibration import FloatArray
-from tiernas.networks import ConvNet, build
+from tiernas.errors import TiernasError
+from tiernas.networks import ConvNet, build, export_onnx
 from tiernas.testing.executors import LIGHT
 from tiernas.training import DataConfig, ImageSet, Splits, calibration_draw, evaluate, load_data, normalize, resize
 
@@ -31,23 +34,22 @@ def network() -> ConvNet:
 
 
 def test_accuracy_is_that_of_the_engine_and_a_loss_beyond_the_budget_is_not_recommended(
-    network: ConvNet, splits: Splits
+    network: ConvNet, splits: Splits, tmp_path: Path
 ) -> None:
     exact = evaluate(network, splits.test, network.architecture.resolution)
     engine = get_engine("openvino", precision="int8", batch=7)
-    found = try_deployment(network, splits, engine, exact_accuracy=1.0, budget_points=1.0, limit_s=0.2)
+    found = try_deployment(network, splits, engine, 1.0, budget_points=1.0, limit_s=0.2, artefact=tmp_path / "a")
     assert found.accuracy == pytest.approx(exact, abs=0.1)
     assert not found.recommended
     assert "int8" in found.reason
 
 
 def test_the_most_exact_precision_runs_in_the_engine_too_and_there_is_nothing_to_decide(
-    network: ConvNet, splits: Splits
+    network: ConvNet, splits: Splits, tmp_path: Path
 ) -> None:
     exact = evaluate(network, splits.test, network.architecture.resolution)
-    found = try_deployment(
-        network, splits, get_engine("onnxruntime", batch=7), exact_accuracy=0.0, budget_points=1.0, limit_s=0.2
-    )
+    engine = get_engine("onnxruntime", batch=7)
+    found = try_deployment(network, splits, engine, 0.0, budget_points=1.0, limit_s=0.2, artefact=tmp_path / "a")
     assert found.accuracy == pytest.approx(exact, abs=1.5 / len(splits.test))
     assert (found.recommended, found.reason) == (True, "")
 
@@ -65,7 +67,7 @@ def rows_of(images: torch.Tensor, part: ImageSet) -> list[int]:
 
 
 def test_int8_is_calibrated_with_training_images_of_all_classes(
-    network: ConvNet, monkeypatch: pytest.MonkeyPatch
+    network: ConvNet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     loaded = load_data(DataConfig(kind="digits", train_limit=600))
     ordered = replace(loaded, train=by_class(loaded.train), test=by_class(loaded.test))
@@ -78,7 +80,7 @@ def test_int8_is_calibrated_with_training_images_of_all_classes(
         return compile_it(self, path, calibration)
 
     monkeypatch.setattr(type(engine), "compile", remember)
-    try_deployment(network, ordered, engine, exact_accuracy=1.0, budget_points=1.0, limit_s=0.05)
+    try_deployment(network, ordered, engine, 1.0, budget_points=1.0, limit_s=0.05, artefact=tmp_path / "a")
     drawn = calibration_draw(ordered)
     calibration = given[0]
     assert calibration is not None
@@ -98,3 +100,40 @@ def test_more_classes_than_images_are_drawn() -> None:
     part = ImageSet(torch.arange(100, dtype=torch.uint8).view(100, 1, 1, 1), torch.arange(100) // 2, classes)
     drawn = calibration_draw(Splits(part, part, part, True, (), ""), size=20).flatten()
     assert len(set((drawn // 2).tolist())) == 20
+
+
+def test_what_is_measured_has_the_trained_weights_and_is_what_was_saved(
+    network: ConvNet, splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = np.random.default_rng(0).standard_normal((7, 3, 32, 32), dtype=np.float32)
+    measured: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
+
+    def measure(compiled: CompiledNetwork, limit_s: float) -> Measurement:
+        measured.append(compiled.run(images))
+        return measure_loads(compiled, limit_s)
+
+    monkeypatch.setattr("tiernas.deployment.measure_loads", measure)
+    engine = get_engine("onnxruntime", batch=7)
+    found = try_deployment(network, splits, engine, 0.0, budget_points=1.0, limit_s=0.1, artefact=tmp_path / "a")
+    with torch.no_grad():
+        np.testing.assert_allclose(measured[0], network(torch.from_numpy(images)).numpy(), rtol=1e-3, atol=1e-4)
+    assert found.latency["latency_ms"] > 0
+    assert found.fingerprint == engine.fingerprint().to_dict() == read_artefact(tmp_path / "a")["measured_on"]
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_an_engine_that_saves_another_network_than_it_measures_is_found_out(
+    network: ConvNet, splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = get_engine("onnxruntime", precision="int8")
+    export_onnx(network, tmp_path / "plain.onnx")
+    with get_engine("onnxruntime").compile(tmp_path / "plain.onnx") as plain:
+
+        def save(compiled: CompiledNetwork, folder: Path) -> SavedNetwork:
+            return real(plain, folder)
+
+        real = type(plain).save
+        monkeypatch.setattr(type(plain), "save", save)
+        with pytest.raises(TiernasError, match="onnxruntime int8: what it saved is not what it measures"):
+            try_deployment(network, splits, engine, 0.0, budget_points=1.0, limit_s=0.1, artefact=tmp_path / "a")
+    assert [file.name for file in tmp_path.iterdir()] == ["plain.onnx"]

@@ -1,22 +1,38 @@
-"""A trained network as it is deployed: how accurate the engine is, and whether a low precision pays."""
+"""A trained network as it is deployed: how accurate and how fast it is, and whether a low precision pays."""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from tiernas.artefact import Preprocessing, begin_artefact, end_artefact
 from tiernas.engines import CompiledNetwork, Engine, measure_loads
+from tiernas.errors import TiernasError, UsageError
 from tiernas.latency import advise
 from tiernas.latency.advice import Candidate
 from tiernas.networks import ConvNet, export_onnx
-from tiernas.training import Accuracy, ImageSet, Splits, accuracy_of, calibration_draw, normalize, resize
+from tiernas.standalone.classify import Classifier
+from tiernas.standalone.preprocessing import FloatArray, Pixels, network_input
+from tiernas.training import IMAGE_MEAN, IMAGE_STD, Accuracy, ImageSet, Splits, accuracy_of, calibration_draw
+from tiernas.training.splitting import stratified
 
 _PREPARED_IMAGES = 256
 """Images that are scaled and normalised at a time; changes nothing but time and memory."""
+
+_CHECK_IMAGES = 48
+"""Test images at most that are kept with the network to prove an export."""
+
+_CHECK_BYTES = 600_000
+"""What these images may take before they are compressed, unless that is fewer than two images."""
+
+_SAME = 1e-3
+"""Largest difference of a logit, relative to the largest, between the network that was measured and what was saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +40,38 @@ class Deployment:
     """A network in an engine at its precision.
 
     Attributes:
-        accuracy: Top-1 accuracy on the test part, 0 to 1, of what the engine runs.
+        accuracy: Top-1 accuracy on the test part, 0 to 1, of what was saved and is deployed.
         recommended: Whether the precision is worth it, beside the next more exact one of the same engine; of course if
             there is none.
         reason: Why, in words; empty where there was nothing to decide.
-        class_mean_accuracy: The mean over the classes of the accuracy on the test images of each, 0 to 1, of what the
-            engine runs.
+        class_mean_accuracy: The mean over the classes of the accuracy on the test images of each, 0 to 1, of what is
+            deployed.
+        latency: The measurement of the trained network, fields of `tiernas.engines.Measurement`.
+        fingerprint: What it was measured on.
     """
 
     accuracy: float
     recommended: bool
     reason: str
     class_mean_accuracy: float
+    latency: dict[str, Any]
+    fingerprint: dict[str, Any]
 
 
 def try_deployment(
-    network: ConvNet, splits: Splits, engine: Engine, exact_accuracy: float, budget_points: float, limit_s: float
+    network: ConvNet,
+    splits: Splits,
+    engine: Engine,
+    exact_accuracy: float,
+    budget_points: float,
+    limit_s: float,
+    artefact: Path,
 ) -> Deployment:
-    """Runs a trained network as it will be deployed, on every image of the test part.
+    """Compiles a trained network, saves it as it will be deployed, and counts and measures what was saved.
 
-    A precision that is not the engine's most exact one is measured beside the next more exact one.
+    The accuracy is counted on every image of the test part, by the program that an export is run with. The latency is
+    that of the trained weights: on some runtimes it depends on them. A precision that is not the engine's most exact
+    one is measured beside the next more exact one.
 
     Args:
         network: The network, trained.
@@ -52,35 +80,81 @@ def try_deployment(
         exact_accuracy: Top-1 accuracy of the network in torch, in fp32, on the test part, 0 to 1.
         budget_points: Accuracy that the low precision may lose, in percentage points.
         limit_s: How long each precision is measured at most, see `tiernas.engines.measure_loads`.
+        artefact: Folder that what is deployed is written to, see `tiernas.artefact`; whole or not there. An older one
+            is replaced.
+
+    Raises:
+        UsageError: The folder cannot be written.
+        TiernasError: What was saved does not give the logits of the network that was compiled.
     """
-    resolution = network.architecture.resolution
-    calibration = _inputs(calibration_draw(splits), resolution)
+    wanted = Preprocessing(splits.test.image_size, network.architecture.resolution, IMAGE_MEAN, IMAGE_STD)
+    calibration = _inputs(_pixels(calibration_draw(splits)), wanted)
     exact = engine.more_exact()
-    with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
-        path = Path(folder) / "network.onnx"
-        export_onnx(network, path, batch=engine.batch)
-        with engine.compile(path, calibration) as compiled:
-            accuracy = _accuracy(compiled, splits.test, resolution)
-            if exact is None:
-                return Deployment(accuracy.top1, True, "", accuracy.class_mean)
-            low = Candidate(engine.precision, measure_loads(compiled, limit_s), accuracy.top1)
-        with exact.compile(path, calibration) as compiled:
-            other = Candidate(exact.precision, measure_loads(compiled, limit_s), exact_accuracy)
-    advice = advise(low, other, budget_points=budget_points)
-    return Deployment(accuracy.top1, advice.recommended, advice.reason, accuracy.class_mean)
+    try:
+        artefact.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=artefact.parent, prefix=".new-") as temporary:
+            path, new = Path(temporary) / "network.onnx", Path(temporary) / "artefact"
+            new.mkdir()
+            export_onnx(network, path, batch=engine.batch)
+            with engine.compile(path, calibration) as compiled:
+                accuracy = _save(compiled, new, splits, wanted)
+                measured = measure_loads(compiled, limit_s)
+                fingerprint = compiled.fingerprint.to_dict()
+            advice = None
+            if exact is not None:
+                low = Candidate(engine.precision, measured, accuracy.top1)
+                with exact.compile(path, calibration) as compiled:
+                    other = Candidate(exact.precision, measure_loads(compiled, limit_s), exact_accuracy)
+                advice = advise(low, other, budget_points=budget_points)
+            shutil.rmtree(artefact, ignore_errors=True)
+            new.rename(artefact)
+    except OSError as error:
+        raise UsageError(f"cannot write {artefact}: {error.strerror}; free some space or change its rights") from error
+    recommended, reason = (advice.recommended, advice.reason) if advice else (True, "")
+    return Deployment(accuracy.top1, recommended, reason, accuracy.class_mean, asdict(measured), fingerprint)
 
 
-def _accuracy(network: CompiledNetwork, images: ImageSet, resolution: int) -> Accuracy:
-    batch = network.input_shape[0]
-    prepared = batch * max(1, _PREPARED_IMAGES // batch)
-    predicted = []
-    for start in range(0, len(images), prepared):
-        inputs = _inputs(images.images[start : start + prepared], resolution)
-        inputs = np.pad(inputs, ((0, -len(inputs) % batch), (0, 0), (0, 0), (0, 0)))
-        predicted += [network.run(inputs[i : i + batch]).argmax(axis=1) for i in range(0, len(inputs), batch)]
-    return accuracy_of(torch.from_numpy(np.concatenate(predicted)[: len(images)]), images.labels)
+def _save(compiled: CompiledNetwork, folder: Path, splits: Splits, preprocessing: Preprocessing) -> Accuracy:
+    """Saves a network with some test images, and counts how accurate what was saved is on all of them."""
+    deployed = begin_artefact(compiled, folder, preprocessing, splits.classes)
+    test = splits.test
+    rows = torch.split(torch.arange(len(test)), _PREPARED_IMAGES)
+    logits = np.concatenate([deployed.logits(_pixels(test.images[part])) for part in rows])
+    kept = _check_rows(test)
+    pixels = _pixels(test.images[kept])
+    _require_same(compiled, deployed, pixels, preprocessing)
+    end_artefact(folder, pixels, logits[kept.numpy()])
+    return accuracy_of(torch.from_numpy(logits.argmax(axis=1)), test.labels)
 
 
-def _inputs(images: torch.Tensor, resolution: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """`(n, 3, size, size)` uint8 images as networks take them, `(n, 3, resolution, resolution)`."""
-    return np.ascontiguousarray(normalize(resize(images, resolution)).numpy())
+def _require_same(
+    compiled: CompiledNetwork, deployed: Classifier, pixels: Pixels, preprocessing: Preprocessing
+) -> None:
+    """Refuses a saved network that is not the one that was compiled and is measured."""
+    batch = compiled.input_shape[0]
+    few = pixels[np.resize(np.arange(len(pixels)), batch)]
+    expected, found = compiled.run(_inputs(few, preprocessing)), deployed.logits(few)
+    difference = float(np.abs(found - expected).max() / np.abs(expected).max())
+    if not difference <= _SAME:
+        raise TiernasError(
+            f"{compiled.fingerprint.engine} {compiled.fingerprint.precision}: what it saved is not what it measures: a "
+            f"logit differs by {difference:.1e} of the largest (allowed: {_SAME:.0e})"
+        )
+
+
+def _check_rows(images: ImageSet) -> torch.Tensor:
+    """Rows of some images, `(n,)` int64, of all classes alike; the same for the same labels."""
+    most = min(_CHECK_IMAGES, max(2, _CHECK_BYTES // (3 * images.image_size**2)), len(images))
+    rng = np.random.default_rng(0)
+    drawn = stratified(images.labels.numpy(), most, rng, leave=0)[0]
+    return torch.from_numpy(np.sort(rng.permutation(drawn)[:most]))
+
+
+def _pixels(images: torch.Tensor) -> Pixels:
+    """`(n, 3, size, size)` uint8 images as `(n, size, size, 3)`."""
+    return images.permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def _inputs(pixels: Pixels, wanted: Preprocessing) -> FloatArray:
+    """Stored images as the network takes them."""
+    return network_input(pixels, wanted.resolution, wanted.mean, wanted.std, wanted.scale_interpolation)

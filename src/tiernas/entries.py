@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from tiernas import __version__
 from tiernas.config import SearchConfig
@@ -13,6 +14,11 @@ from tiernas.spaces import Architecture
 from tiernas.table import Entry
 from tiernas.table.name import name_part
 from tiernas.training import IMAGE_MEAN, IMAGE_STD, Splits
+
+
+def artefact_folder(config: SearchConfig, study: Study, finalist: Candidate) -> Path:
+    """Where what is deployed of a finalist is kept, until and after it is entered; see `tiernas.artefact`."""
+    return config.study.output / "deployed" / study.name / f"{finalist.number}-{finalist.digest}"
 
 
 def make_entry(
@@ -38,8 +44,9 @@ def make_entry(
     measured, result = finalist.measurement, finalist.result
     if measured is None or result is None or finalist.accuracy is None or finalist.finished_at is None:
         raise ValueError(f"finalist {finalist.number} of tier {study.name} is not measured and trained")
-    fingerprint = Fingerprint.from_dict(measured["fingerprint"])
     deployment = measured["deployment"]
+    latency = deployment.get("latency", measured)  # ledgers of earlier versions have that of random weights
+    fingerprint = Fingerprint.from_dict(deployment.get("fingerprint", measured["fingerprint"]))
     repeated = (searched and searched.repeated) or {}
     size = cost(architecture, len(splits.classes))
     recipe = config.finalist_recipe.model_dump(mode="json")
@@ -51,9 +58,9 @@ def make_entry(
         precision=fingerprint.precision,
         batch=fingerprint.batch,
         threads=fingerprint.threads,
-        latency_ms=measured["latency_ms"],
-        latency_interval_ms=(measured["low_ms"], measured["high_ms"]),
-        latency_unstable=measured["unstable"],
+        latency_ms=latency["latency_ms"],
+        latency_interval_ms=(latency["low_ms"], latency["high_ms"]),
+        latency_unstable=latency["unstable"],
         accuracy=deployment["accuracy"],
         validation_accuracy=finalist.accuracy,
         data=config.data.shown,

@@ -6,10 +6,11 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
-from tiernas.engines import CompiledNetwork, Measurement, NodeTime, measure_loads
+from tiernas.engines import CompiledNetwork, Measurement, NodeTime, SavedNetwork, measure_loads
 from tiernas.engines.calibration import FloatArray
 from tiernas.engines.loads import FEWEST, pool
 from tiernas.engines.timing import is_disturbed
@@ -88,6 +89,9 @@ class Network(CompiledNetwork):
 
     def profile(self) -> Sequence[NodeTime]:
         return ()
+
+    def save(self, folder: Path) -> SavedNetwork:
+        raise NotImplementedError
 
     def close(self) -> None:
         pass

@@ -4,12 +4,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from tiernas.engines import Engine, StopRule, get_engine, measure
 from tiernas.engines.onnxruntime import ProfilerOverhead, node_times
 from tiernas.errors import NotInstalledError
-from tiernas.testing.engines import EngineConformance
+from tiernas.testing.engines import EngineConformance, Saved
 
 
 class TestOnnxRuntime(EngineConformance):
@@ -32,6 +33,10 @@ class TestOnnxRuntimeInt8(EngineConformance):
 
     def make(self) -> Engine:
         return get_engine("onnxruntime", precision="int8")
+
+    def test_what_is_saved_is_quantised(self, saved: Saved) -> None:
+        kinds = {node.op_type for node in onnx.load(saved.folder / "network.onnx").graph.node}
+        assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
 
 
 def test_layout_change_is_named_for_its_consumer_and_cold_runs_are_dropped() -> None:

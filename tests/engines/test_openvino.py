@@ -3,15 +3,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
 import onnx
 import openvino
 import pytest
 
 from tiernas.engines import Engine, engine_names, get_engine
-from tiernas.engines.openvino import OpenVinoEngine, OpenVinoNetwork, save_ir
+from tiernas.engines.openvino import OpenVinoEngine, OpenVinoNetwork
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.testing.engines import EngineConformance
+from tiernas.testing.engines import EngineConformance, Saved
 
 
 class TestOpenVinoInt8(EngineConformance):
@@ -19,6 +18,10 @@ class TestOpenVinoInt8(EngineConformance):
 
     def make(self) -> Engine:
         return get_engine("openvino", precision="int8")
+
+    def test_what_is_saved_is_quantised(self, saved: Saved) -> None:
+        nodes = openvino.Core().read_model(saved.folder / "network.xml").get_ops()
+        assert [node for node in nodes if node.get_type_name() == "FakeQuantize"]
 
     def test_convolutions_run_in_int8(self, onnx_path: Path) -> None:
         with self.make().compile(onnx_path) as compiled:
@@ -41,16 +44,6 @@ class TestOpenVinoBf16(EngineConformance):
 class TestOpenVino(EngineConformance):
     def make(self) -> Engine:
         return get_engine("openvino")
-
-    def test_ir_gives_the_same_logits(self, onnx_path: Path, tmp_path: Path) -> None:
-        save_ir(onnx_path, tmp_path / "tiny.xml")
-        assert (tmp_path / "tiny.bin").is_file()
-        images = np.random.default_rng(1).standard_normal((1, 3, 16, 16), dtype=np.float32)
-        with self.make().compile(onnx_path) as compiled:
-            expected = compiled.run(images)
-        hints = {"INFERENCE_PRECISION_HINT": "f32"}
-        found = openvino.Core().compile_model(tmp_path / "tiny.xml", "CPU", hints)([images])[0]
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
     def test_two_outputs_are_refused(self, tmp_path: Path) -> None:
         images = onnx.helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, [1, 3, 8, 8])

@@ -17,11 +17,13 @@ from tiernas.engines.gpu_state import Gpu, find_gpu
 from tiernas.engines.onnx_file import read_network
 from tiernas.engines.tensorrt import TensorRtRtxEngine
 from tiernas.engines.trt_build import TrtNetwork
+from tiernas.engines.trt_files import save_trt
 from tiernas.engines.trt_library import TensorRtRtx, load_library
 from tiernas.engines.trt_precision import in_precision
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.networks import build, export_onnx
 from tiernas.spaces import released
+from tiernas.standalone.runners import tensorrt as tensorrt_runner
 from tiernas.testing.engines import ARCHITECTURE, NUM_CLASSES, EngineConformance
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -108,6 +110,22 @@ def test_layers_compute_in_the_precision(tiny: Path, precision: str) -> None:
         case _:
             assert types.keys() == {"INT8", "HALF"}
             assert types["HALF"] == gates
+
+
+@needs_rtx
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_what_is_saved_is_the_typed_network_and_can_be_built_from_its_file_alone(
+    tiny: Path, precision: str, tmp_path: Path
+) -> None:
+    library = load_library(TensorRtRtx)
+    typed = in_precision(read_network(tiny, batch=1), precision, None)
+    serialized = TensorRtRtxEngine(precision).build(tiny)
+    saved = save_trt(library, typed, serialized, tmp_path)
+    assert (tmp_path / "network.engine").read_bytes() == serialized
+    types = TrtNetwork(library, (tmp_path / saved.files[0]).read_bytes(), "saved").convolution_types().values()
+    assert {"fp32": "FLOAT", "fp16": "HALF", "int8": "INT8"}[precision] in types
+    assert tensorrt_runner.build(library.trt, library.logger, tmp_path / saved.files[0])
+    assert saved.options == {"package": "tensorrt_rtx", "version": library.version}
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp16", 0.01), ("int8", 0.1)])

@@ -6,12 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import Tensor
 
 from tiernas.deployment import try_deployment
 from tiernas.engines import get_engine
 from tiernas.networks import ConvNet, export_onnx
 from tiernas.spaces import Architecture
-from tiernas.training import RecipeConfig, Splits, calibration_draw, evaluate, load_trained, normalize, resize, train
+from tiernas.standalone.preprocessing import FloatArray, network_input
+from tiernas.training import (
+    IMAGE_MEAN,
+    IMAGE_STD,
+    RecipeConfig,
+    Splits,
+    calibration_draw,
+    evaluate,
+    load_trained,
+    train,
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +32,18 @@ def trained(digits: Splits, tiny: Architecture, tmp_path_factory: pytest.TempPat
     return load_trained(folder)
 
 
+def inputs(images: Tensor, resolution: int) -> FloatArray:
+    pixels = images.permute(0, 2, 3, 1).contiguous().numpy()
+    return network_input(pixels, resolution, IMAGE_MEAN, IMAGE_STD)
+
+
 def counted(network: ConvNet, splits: Splits, engine_name: str, precision: str, folder: Path) -> float:
     """Accuracy of an engine, image by image."""
     engine = get_engine(engine_name, precision=precision, batch=1, threads=1)
     resolution, test = network.architecture.resolution, splits.test
     export_onnx(network, folder / "network.onnx", batch=1)
-    images = np.ascontiguousarray(normalize(resize(test.images, resolution)).numpy())
-    calibration = np.ascontiguousarray(normalize(resize(calibration_draw(splits), resolution)).numpy())
+    images = inputs(test.images, resolution)
+    calibration = inputs(calibration_draw(splits), resolution)
     with engine.compile(folder / "network.onnx", calibration) as compiled:
         answers = [int(compiled.run(images[i : i + 1]).argmax()) for i in range(len(test))]
     return float(np.mean(np.array(answers) == test.labels.numpy()))
@@ -42,6 +58,6 @@ def test_the_accuracy_is_that_of_the_engine_on_the_whole_test_part(
         pytest.skip(f"{name} does not run {precision} on this device")
     engine = get_engine(name, precision=precision, batch=1, threads=1)
     fp32 = evaluate(trained, digits.test, trained.architecture.resolution)
-    found = try_deployment(trained, digits, engine, fp32, budget_points=1.0, limit_s=0.05)
+    found = try_deployment(trained, digits, engine, fp32, budget_points=1.0, limit_s=0.05, artefact=tmp_path / "a")
     assert found.accuracy == counted(trained, digits, name, precision, tmp_path)
     assert found.accuracy == pytest.approx(fp32, abs=1.5 / len(digits.test) if precision == "fp32" else 0.05)

@@ -105,14 +105,15 @@ def export(
     name: Annotated[str, typer.Argument(help="Name of an entry.")],
     output: Annotated[Path, typer.Option(help="Folder to write to.")],
     table: TableOption = DEFAULT_TABLE,
+    check: Annotated[bool, typer.Option(help="Run what was exported on test images, and compare.")] = True,
     json: JsonOption = False,
 ) -> None:
-    """Write an entry as ONNX, OpenVINO IR, safetensors, architecture and card."""
+    """Write what an entry measured, a program that runs it, plain ONNX, weights, architecture and card."""
     from tiernas.table import ModelTable
     from tiernas.table import export as export_entry
 
     model_table = ModelTable(table)
-    files = [str(file) for file in export_entry(model_table, model_table.get(name), output)]
+    files = [str(file) for file in export_entry(model_table, model_table.get(name), output, check=check)]
     if json:
         print_json({"files": files})
     else:

@@ -5,6 +5,7 @@ from .fingerprint import Fingerprint, graph_digest
 from .loads import measure_loads
 from .lock import device_lock
 from .measurement import Measurement
+from .saved import SavedNetwork
 from .timing import StopRule, measure
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Fingerprint",
     "Measurement",
     "NodeTime",
+    "SavedNetwork",
     "StopRule",
     "calibration_images",
     "device_lock",

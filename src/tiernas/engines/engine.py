@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 from tiernas.engines.calibration import FloatArray
 from tiernas.engines.fingerprint import Fingerprint, cpu_device, cpu_flags, cpu_governor
+from tiernas.engines.saved import SavedNetwork
 from tiernas.errors import UsageError
 
 
@@ -93,6 +94,17 @@ class CompiledNetwork(abc.ABC):
 
         They are means over some hundred milliseconds of runs. Profiling costs time of its own, so the sum may
         differ from the latency that `tiernas.engines.measure` finds; call under `device_lock`.
+        """
+
+    @abc.abstractmethod
+    def save(self, folder: Path) -> SavedNetwork:
+        """Writes what is deployed: this very network, with its precision and its quantisation, as the runtime reads it.
+
+        Args:
+            folder: An empty folder.
+
+        Returns:
+            The files and how they are run; loaded by the runner they give the logits that `run` gives.
         """
 
     @abc.abstractmethod

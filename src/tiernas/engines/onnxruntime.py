@@ -23,11 +23,14 @@ from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint, cpu_flags
 from tiernas.engines.onnx_file import OnnxNetwork, last_line, read_network
 from tiernas.engines.quantization import QUANTIZER, quantize_for_onnxruntime
+from tiernas.engines.saved import STEM, SavedNetwork, runner_of
 from tiernas.errors import NotInstalledError, UsageError
 
 try:
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as _native
+
+    from tiernas.standalone.runners.onnxruntime import session_options
 except ImportError as error:
     raise NotInstalledError("ONNX Runtime", "onnxruntime") from error
 
@@ -35,11 +38,11 @@ _ERRORS = tuple(kind for kind in vars(_native).values() if isinstance(kind, type
 """What ONNX Runtime raises; they have no base of their own."""
 
 _OPTIONS: dict[str, Any] = {
-    "execution_mode": onnxruntime.ExecutionMode.ORT_SEQUENTIAL,
-    "graph_optimization_level": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+    "execution_mode": "ORT_SEQUENTIAL",
+    "graph_optimization_level": "ORT_ENABLE_ALL",
     "inter_op_num_threads": 1,
 }
-"""Options of every session that is measured, besides its threads."""
+"""Options of every session that is measured, besides its threads, by the names of ONNX Runtime."""
 
 _PROFILE_S = 0.15
 """Length of a profile, unless that is less or more runs than these."""
@@ -70,8 +73,7 @@ class OnnxRuntimeEngine(Engine):
 
     def fingerprint(self) -> Fingerprint:
         reduced = {"reduce_range": _saturates()} if self.precision == "int8" else {}
-        options = {name: getattr(value, "name", value) for name, value in (_OPTIONS | reduced).items()}
-        return self.cpu_fingerprint(onnxruntime.__version__, options=options, quantizer=QUANTIZER)
+        return self.cpu_fingerprint(onnxruntime.__version__, options=_OPTIONS | reduced, quantizer=QUANTIZER)
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> OnnxRuntimeNetwork:
         network = read_network(onnx_path, self.batch)
@@ -118,6 +120,16 @@ class OnnxRuntimeNetwork(CompiledNetwork):
         kernels, runs = _profile(self._model, self._network.path, self.fingerprint.threads)
         return node_times(kernels, runs, overhead)
 
+    def save(self, folder: Path) -> SavedNetwork:
+        """Writes the network that the session was made of, in int8 with its Q/DQ pairs: `network.onnx`."""
+        (folder / f"{STEM}.onnx").write_bytes(self._model)
+        return SavedNetwork(
+            files=(f"{STEM}.onnx",),
+            options=_session_options(self.fingerprint.threads),
+            runner=runner_of("onnxruntime"),
+            requirements=(f"onnxruntime=={self.fingerprint.engine_version}",),
+        )
+
     def close(self) -> None:
         del self._binding, self._session, self._model
 
@@ -137,11 +149,8 @@ def open_session(
     Raises:
         UsageError: ONNX Runtime cannot run the network.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    for name, value in _OPTIONS.items():
-        setattr(options, name, value)
-    options.log_severity_level = 4  # what matters is raised as well
+    wanted = _session_options(threads)
+    options = session_options(wanted)
     if fold_to is not None:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = str(fold_to)
@@ -149,9 +158,14 @@ def open_session(
         options.enable_profiling = True
         options.profile_file_prefix = str(profile_to)
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=wanted["providers"])
     except _ERRORS as error:
         raise UsageError(f"{path}: ONNX Runtime cannot run it: {last_line(error)}") from error
+
+
+def _session_options(threads: int) -> dict[str, Any]:
+    """What a session depends on besides its network, as `tiernas.standalone.runners.onnxruntime` takes it."""
+    return {"providers": ["CPUExecutionProvider"], "intra_op_num_threads": threads, **_OPTIONS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from tiernas.engines.calibration import FloatArray, calibration_images
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint
 from tiernas.engines.onnx_file import last_line, read_network
+from tiernas.engines.saved import STEM, SavedNetwork, runner_of
 from tiernas.errors import NotInstalledError, UsageError
 
 try:
@@ -124,17 +125,18 @@ class OpenVinoNetwork(CompiledNetwork):
         request.infer()
         return {node.node_name: node.exec_type for node in _profiled(request)}
 
+    def save(self, folder: Path) -> SavedNetwork:
+        """Writes the IR: `network.xml` and `network.bin`, in int8 with its FakeQuantize nodes."""
+        openvino.save_model(self._model, folder / f"{STEM}.xml", compress_to_fp16=False)
+        return SavedNetwork(
+            files=(f"{STEM}.xml", f"{STEM}.bin"),
+            options={"device": "CPU", "properties": self._options},
+            runner=runner_of("openvino"),
+            requirements=(f"openvino=={self.fingerprint.engine_version}",),
+        )
+
     def close(self) -> None:
         del self._request, self._model
-
-
-def save_ir(onnx_path: Path, xml_path: Path) -> None:
-    """Writes an ONNX file as OpenVINO IR, fp32: `xml_path` and the weights beside it with suffix `.bin`.
-
-    Raises:
-        UsageError: OpenVINO cannot read the ONNX file.
-    """
-    openvino.save_model(_convert(onnx_path), xml_path, compress_to_fp16=False)
 
 
 def _convert(onnx_path: Path) -> openvino.Model:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -68,7 +69,9 @@ class TensorRtEngine(Engine):
         gpu = self._gpu()
         with device_lock(device_slug(gpu.name)):
             serialized = self.build(onnx_path, calibration)
-            return TensorRtNetwork(load_library(self._library), serialized, gpu, self.fingerprint(), TrtCache())
+            library, fingerprint = load_library(self._library), self.fingerprint()
+            typed = partial(self._typed, onnx_path, calibration)
+            return TensorRtNetwork(library, serialized, typed, gpu, fingerprint, TrtCache())
 
     def build(self, onnx_path: Path, calibration: FloatArray | None = None) -> bytes:
         """The serialized engine of a network, for the GPU of this machine, from the cache if it was built before.
@@ -105,6 +108,10 @@ class TensorRtEngine(Engine):
         # the device's lock always before the cache's, or two processes could wait for each other
         with device_lock(device_slug(gpu.name)) if gpu else contextlib.nullcontext():
             return cache.get_or_make(key, make)
+
+    def _typed(self, onnx_path: Path, calibration: FloatArray | None) -> bytes:
+        """The network that the builder is given."""
+        return in_precision(read_network(onnx_path, self.batch), self.precision, calibration)
 
     def _gpu(self) -> Gpu:
         gpu = find_gpu()

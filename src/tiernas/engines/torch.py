@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from tiernas.engines.calibration import FloatArray
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint, cpu_flags
 from tiernas.engines.onnx_file import OnnxNetwork, last_line, read_network
+from tiernas.engines.saved import STEM, SavedNetwork, runner_of
 from tiernas.errors import NotInstalledError, UsageError
 
 try:
@@ -79,6 +81,9 @@ class TorchNetwork(CompiledNetwork):
         UsageError: onnx2torch or torch cannot run it.
     """
 
+    _compile_options: ClassVar[dict[str, Any] | None] = None
+    """What `torch.compile` is told; None where it is not used."""
+
     def __init__(self, network: OnnxNetwork, fingerprint: Fingerprint) -> None:
         self.fingerprint = fingerprint
         self.input_shape = network.input_shape
@@ -122,6 +127,23 @@ class TorchNetwork(CompiledNetwork):
             for target, times_ns in stopwatch.times_ns.items()
         ]
 
+    def save(self, folder: Path) -> SavedNetwork:
+        """Writes the module as a program of `torch.export`, `network.pt2`, that needs torch alone."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what torch does inside
+            program = torch.export.export(self._module, (self._images,))
+            torch.export.save(program, folder / f"{STEM}.pt2")
+        return SavedNetwork(
+            files=(f"{STEM}.pt2",),
+            options={
+                "threads": self.fingerprint.threads,
+                "dtype": str(self._dtype).removeprefix("torch."),
+                "compile": self._compile_options,
+            },
+            runner=runner_of("torch"),
+            requirements=(f"torch=={self.fingerprint.engine_version}",),
+        )
+
     def close(self) -> None:
         del self._call, self._module, self._images
 
@@ -134,7 +156,9 @@ class TorchNetwork(CompiledNetwork):
 
 
 class TorchCompiledNetwork(TorchNetwork):
-    """A network compiled by Inductor."""
+    """A network compiled by Inductor; it is saved as an eager one is, and compiled again where it is loaded."""
+
+    _compile_options = {"dynamic": False, "options": _INDUCTOR_OPTIONS}  # noqa: RUF012 (it is a ClassVar)
 
     def reload(self) -> None:
         """Makes the images anew alone: Inductor froze the weights into its code, and compiling takes minutes."""
@@ -152,7 +176,7 @@ class TorchCompiledNetwork(TorchNetwork):
         )
 
     def _prepare(self, module: fx.GraphModule) -> Callable[[Tensor], Tensor]:
-        compiled: Callable[[Tensor], Tensor] = torch.compile(module, dynamic=False, options=_INDUCTOR_OPTIONS)
+        compiled: Callable[[Tensor], Tensor] = torch.compile(module, **self._compile_options)
         return compiled
 
 

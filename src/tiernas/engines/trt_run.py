@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from tiernas.engines.calibration import FloatArray
 from tiernas.engines.engine import CompiledNetwork, NodeTime
 from tiernas.engines.fingerprint import Fingerprint
 from tiernas.engines.gpu_state import Gpu
+from tiernas.engines.saved import SavedNetwork
 from tiernas.engines.trt_cache import CacheKey, TrtCache
+from tiernas.engines.trt_files import save_trt
 from tiernas.engines.trt_library import TrtLibrary
 from tiernas.engines.trt_profile import LayerTimes, first_onnx_nodes, profiler
 from tiernas.errors import TiernasError, UsageError
@@ -34,6 +37,7 @@ class TensorRtNetwork(CompiledNetwork):
     Args:
         library: The package that built it.
         serialized: The engine.
+        typed: Gives the ONNX network that it was built of.
         gpu: Where it runs.
         fingerprint: What it runs on.
         cache: Keeps the kernels that TensorRT-RTX compiles.
@@ -44,9 +48,16 @@ class TensorRtNetwork(CompiledNetwork):
     """
 
     def __init__(
-        self, library: TrtLibrary, serialized: bytes, gpu: Gpu, fingerprint: Fingerprint, cache: TrtCache
+        self,
+        library: TrtLibrary,
+        serialized: bytes,
+        typed: Callable[[], bytes],
+        gpu: Gpu,
+        fingerprint: Fingerprint,
+        cache: TrtCache,
     ) -> None:
         self.fingerprint = fingerprint
+        self._typed = typed
         self._library = library
         self._serialized = serialized
         self._gpu = gpu
@@ -101,6 +112,9 @@ class TensorRtNetwork(CompiledNetwork):
             times.runs += 1
         del context, kernels  # in this order: the context uses the kernels
         return times.means(first_onnx_nodes(inspected))
+
+    def save(self, folder: Path) -> SavedNetwork:
+        return save_trt(self._library, self._typed(), self._serialized, folder)
 
     def close(self) -> None:
         self._free()

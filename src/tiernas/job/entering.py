@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tiernas.config import SearchConfig
-from tiernas.entries import make_entry
+from tiernas.entries import artefact_folder, make_entry
 from tiernas.errors import NothingFoundError
 from tiernas.executors.mirror import local_copy
 from tiernas.finalists import in_tier
@@ -72,9 +72,9 @@ def enter(
             known = next((e for e in there if e.same(entry)), None)
             if known is not None:
                 entry = replace(entry, name=known.name)  # earlier versions called it otherwise
-            if known != entry:
+            if known != entry or not table.artefact_path(entry).exists():
                 with local_copy(trainings.place(study, finalist)) as folder:
-                    table.add(entry, load_trained(folder))
+                    table.add(entry, load_trained(folder), artefact_folder(config, study, finalist))
             entries.append(entry)
     return SearchResult(entries, empty)
 

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from tiernas.config import SearchConfig
 from tiernas.deployment import try_deployment
 from tiernas.engines import Engine, get_engine
+from tiernas.entries import artefact_folder
 from tiernas.errors import NotInstalledError, StoppedError
 from tiernas.executors import Executor, LocalExecutor, RayExecutor
 from tiernas.executors.mirror import CheckpointMirror, is_url, local_copy
@@ -86,8 +87,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
                 trainings.run(study, Purpose.FINAL)
             if not any(chosen):  # the place of a finalist that failed is taken by another one
                 break
-        for study in studies.values():
-            _try_deployments(config, ledger, study, splits, engine, trainings)
+        for tier, study in studies.items():
+            _try_deployments(config, ledger, study, tier, splits, engine, trainings)
         return enter(config, ledger, studies, space, splits, trainings)
 
 
@@ -221,30 +222,49 @@ def _repeat_best(config: SearchConfig, ledger: Ledger, studies: Sequence[Study],
 
 
 def _try_deployments(
-    config: SearchConfig, ledger: Ledger, study: Study, splits: Splits, engine: Engine, trainings: Trainings
+    config: SearchConfig,
+    ledger: Ledger,
+    study: Study,
+    tier: Tier,
+    splits: Splits,
+    engine: Engine,
+    trainings: Trainings,
 ) -> None:
-    """Runs trained finalists in the engine at its precision, and records it."""
+    """Saves trained finalists as the engine deploys them, counts and measures that, and records it."""
     for finalist in ledger.candidates(study, Purpose.FINAL):
         measured, result = finalist.measurement, finalist.result
-        if finalist.state is not State.DONE or measured is None or result is None or "deployment" in measured:
+        artefact = artefact_folder(config, study, finalist)
+        if finalist.state is not State.DONE or measured is None or result is None:
+            continue
+        if "deployment" in measured and artefact.exists():
             continue
         with local_copy(trainings.place(study, finalist)) as folder:
             network = load_trained(folder)
         wanted = config.finalists
         exact_accuracy = result["test_accuracy"]
         found = try_deployment(
-            network, splits, engine, exact_accuracy, wanted.accuracy_budget_points, wanted.measure_seconds
+            network, splits, engine, exact_accuracy, wanted.accuracy_budget_points, wanted.measure_seconds, artefact
         )
         _log.info(
-            "tier %s ms: finalist %d: test accuracy %.4f in %s %s, %.4f in torch%s",
+            "tier %s ms: finalist %d: %.3f ms with its trained weights, test accuracy %.4f in %s %s, %.4f in torch%s",
             study.name,
             finalist.number,
+            found.latency["latency_ms"],
             found.accuracy,
             engine.name,
             engine.precision,
             exact_accuracy,
             f"; {found.reason}" if found.reason else "",
         )
+        if not tier.contains(found.latency["latency_ms"]):
+            _log.warning(
+                "tier %s ms: finalist %d takes %.4g ms with its trained weights, outside its tier; it is entered with "
+                "that latency (%.4g ms with random weights, by which the tier was decided)",
+                study.name,
+                finalist.number,
+                found.latency["latency_ms"],
+                measured["latency_ms"],
+            )
         ledger.record_measurement(finalist, {**measured, "deployment": asdict(found)})
 
 

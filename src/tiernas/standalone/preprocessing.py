@@ -27,19 +27,20 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 """Tags of TIFF 6.0, and the value that turns black and white round."""
 
 
-def square(image: Image.Image, size: int) -> Image.Image:
-    """An RGB image of `size x size` pixels: shorter side scaled (bicubic), longer side cut around its centre.
+def square(image: Image.Image, size: int, interpolation: str = "bicubic") -> Image.Image:
+    """An RGB image of `size x size` pixels: shorter side scaled, longer side cut around its centre.
 
     Args:
         image: An image as Pillow opened it; closed afterwards.
         size: Height and width, in pixels.
+        interpolation: How it is scaled, by Pillow's word.
 
     Raises:
         Exception: Pillow cannot decode it (its formats raise nearly anything), or ValueError as `upright_rgb` says.
     """
     with image:
         image.draft("RGB", (2 * size, 2 * size))  # large JPEGs are decoded at a fraction of their size
-        return ImageOps.fit(upright_rgb(image), (size, size), Image.Resampling.BICUBIC)
+        return ImageOps.fit(upright_rgb(image), (size, size), Image.Resampling[interpolation.upper()])
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
@@ -62,20 +63,25 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     return upright.convert("RGB")
 
 
-def network_input(pixels: Pixels, resolution: int, mean: Sequence[float], std: Sequence[float]) -> FloatArray:
-    """Square images as a network takes them: scaled (bilinear), divided by 255, normalised.
+def network_input(
+    pixels: Pixels, resolution: int, mean: Sequence[float], std: Sequence[float], interpolation: str = "bilinear"
+) -> FloatArray:
+    """Square images as a network takes them: scaled, divided by 255, normalised.
 
     Args:
         pixels: `(n, size, size, 3)`, RGB, as `square` gives them.
         resolution: Height and width that the network takes, in pixels.
         mean: Of red, green and blue in 0 ... 1, subtracted.
         std: What is divided by afterwards.
+        interpolation: How they are scaled, by Pillow's word.
 
     Returns:
         `(n, 3, resolution, resolution)`.
     """
     if pixels.shape[1] != resolution:
-        pixels = np.stack([_scaled(one, resolution) for one in pixels])
+        how = Image.Resampling[interpolation.upper()]
+        scaled = [Image.fromarray(one).resize((resolution, resolution), how) for one in pixels]
+        pixels = np.stack([np.asarray(one) for one in scaled])
     means, stds = (np.asarray(values, dtype=np.float32) * np.float32(255) for values in (mean, std))
     return np.ascontiguousarray(((pixels.astype(np.float32) - means) * (1 / stds)).transpose(0, 3, 1, 2))
 
@@ -112,7 +118,3 @@ def _white_is_one(
             "scale them to 0 (black) to 1 (white), or save it with 8 bits"
         )
     return values.astype(np.float64)
-
-
-def _scaled(pixels: Pixels, resolution: int) -> Pixels:
-    return np.asarray(Image.fromarray(pixels).resize((resolution, resolution), Image.Resampling.BILINEAR))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from tiernas.table.entry import Entry
 
 
-def card(entry: Entry, onnx_difference: float) -> str:
+def card(entry: Entry, facts: Mapping[str, Any], onnx_difference: float, checked: Mapping[str, Any] | None) -> str:
     """Markdown that says what the network is, what was measured and how to run it.
 
     Args:
         entry: The entry.
-        onnx_difference: Largest difference between ONNX and torch, relative to the largest logit.
+        facts: What `deployment.json` says, see `tiernas.artefact`.
+        onnx_difference: Largest difference between the plain ONNX and torch, relative to the largest logit.
+        checked: What `classify.py --check` found when the network was exported; None where it was not run.
     """
     low, high = entry.latency_interval_ms
     settled = "" if not entry.latency_unstable else " (the measurement did not settle)"
@@ -23,6 +29,11 @@ def card(entry: Entry, onnx_difference: float) -> str:
     chosen = "by which it was chosen" if not entry.repeats_accuracy else f"chosen by short trainings: {_repeats(entry)}"
     origin = f", first trained in {entry.reused_from}" if entry.reused_from else ""
     recipe = ", ".join(f"{key} {value}" for key, value in entry.recipe.items())
+    network, wanted = facts["network"], facts["preprocessing"]
+    requirements = " ".join(f"'{name}'" for name in facts["requirements"])
+    settings = json.dumps(network["options"], indent=1)
+    scaled = f"scaled ({wanted['scale_interpolation']}) to {entry.resolution} pixels, "
+    scaled = "" if wanted["image_size"] == entry.resolution else scaled
     return f"""# {entry.name}
 
 An image classifier for {entry.data} ({len(entry.classes)} classes), found by tiernas
@@ -37,23 +48,51 @@ An image classifier for {entry.data} ({len(entry.classes)} classes), found by ti
 | Size | {entry.params:,} parameters, {entry.macs:,} multiply-accumulates |
 | Found by | study {entry.study}, space {entry.space}, seed {entry.seed}, {entry.created_at}{origin} |
 | Trained with | {recipe} |
-| ONNX against torch | logits differ by {onnx_difference:.1e} of the largest |
-
-Input `images`: {shape}, RGB, NCHW, float32: the shorter side scaled (bilinear) to the resolution, the centre cut
-out, pixels divided by 255, {list(entry.input_mean)} subtracted, then divided by {list(entry.input_std)}. Output
-`logits`, one per class, in the order: {", ".join(entry.classes)}.
+| Plain ONNX against torch | logits differ by {onnx_difference:.1e} of the largest |
+| Check of this export | {_checked(facts, checked)} |
 
 ## Run it
 
-```python
-import openvino
-
-network = openvino.Core().compile_model("{entry.name}.xml", "CPU")
-logits = network(images)["logits"]
+```console
+$ pip install {requirements}
+$ python classify.py photo.jpg --top 3
+$ python classify.py --check
 ```
 
-`{entry.name}.onnx` runs on ONNX Runtime; `{entry.name}.safetensors` and `{entry.name}.json` are weights and
-architecture for `tiernas.build`.
+The first says what images show (`--json` for programs), the second runs the network on the test images in `check.npz`
+and compares with the logits that it gave when it was measured.
+
+```python
+from pathlib import Path
+
+from classify import Classifier
+
+classifier = Classifier(Path("."))
+pixels = classifier.pixels(Path("photo.jpg"))  # 8-bit RGB
+logits = classifier.logits(pixels[None])  # one row per image
+```
+
+`deployment.json` holds what the program needs to know. The network runs with exactly these settings of {entry.engine},
+under which it was measured; with others it has another latency, and may give other logits:
+
+```json
+{settings}
+```
+
+Input: {shape}, RGB, NCHW, float32. An image is turned upright, its shorter side scaled
+({wanted["fit_interpolation"]}) to {wanted["image_size"]} pixels and the centre cut out, {scaled}pixels divided by 255,
+{list(entry.input_mean)} subtracted, then divided by {list(entry.input_std)}. Output: logits, one per class, in the
+order: {", ".join(entry.classes)}.
+
+## Files
+
+| | |
+|---|---|
+| `{network["file"]}` and its neighbours | what was measured: {entry.engine}, {entry.precision} |
+| `classify.py`, `preprocessing.py`, `runtime.py`, `deployment.json` | run it; they need the packages above alone |
+| `check.npz` | test images, with the logits that they must give |
+| `{entry.name}.plain-fp32.onnx` | the network in fp32 as ONNX, for other runtimes; not what was measured |
+| `{entry.name}.safetensors`, `{entry.name}.json` | weights and architecture, for `tiernas.build` |
 """
 
 
@@ -61,6 +100,21 @@ def _repeats(entry: Entry) -> str:
     error = "" if entry.repeats_standard_error is None else f" +- {entry.repeats_standard_error:.2%}"
     seeds = "one other seed" if entry.repeats == 1 else f"{entry.repeats} other seeds"
     return f"{entry.repeats_accuracy:.2%}{error} with {seeds}"
+
+
+def _checked(facts: Mapping[str, Any], checked: Mapping[str, Any] | None) -> str:
+    if checked is None:
+        return "not run when it was exported: `python classify.py --check` does"
+    if facts.get("compared_with") == "torch":
+        return (
+            "the table is of a version that did not keep what it measured, so it was built anew from the weights with "
+            f"{facts['measured_on']['engine']} {facts['measured_on']['engine_version']}; its logits differ by "
+            f"{checked['largest_difference']:.1e} of the largest from torch in fp32"
+        )
+    return (
+        f"{checked['same_class']} of {checked['images']} images get the class that they got when it was measured, "
+        f"logits differ by {checked['largest_difference']:.1e} of the largest"
+    )
 
 
 def _sentence(text: str) -> str:

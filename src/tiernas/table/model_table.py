@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ _log = logging.getLogger(__name__)
 
 _ENTRY, _ARCHITECTURE, _WEIGHTS = "entry.json", "architecture.json", "weights.safetensors"
 _FILES = (_ENTRY, _ARCHITECTURE, _WEIGHTS)
+_ARTEFACT = "artefact"
 _ANEW = "remove the folder and search again to write it anew"
 
 
@@ -132,12 +134,17 @@ class ModelTable:
         """The weights of an entry, as safetensors."""
         return self.path / entry.name / _WEIGHTS
 
-    def add(self, entry: Entry, network: networks.ConvNet) -> None:
+    def artefact_path(self, entry: Entry) -> Path:
+        """The folder of what an entry deploys, see `tiernas.artefact`; entries of earlier versions have none."""
+        return self.path / entry.name / _ARTEFACT
+
+    def add(self, entry: Entry, network: networks.ConvNet, artefact: Path | None = None) -> None:
         """Adds an entry, or replaces the same one (`Entry.same`); whole or not at all.
 
         Args:
             entry: The entry.
             network: Its trained network.
+            artefact: Folder of what was measured, see `tiernas.artefact`; it is copied.
 
         Raises:
             UsageError: The folder cannot be written, or another entry has the name.
@@ -151,6 +158,8 @@ class ModelTable:
                 new.mkdir()
                 (new / _ARCHITECTURE).write_text(network.architecture.to_json() + "\n", "utf-8")
                 write_tensors(new / _WEIGHTS, network.state_dict(), {"architecture": entry.architecture_digest})
+                if artefact is not None:
+                    shutil.copytree(artefact, new / _ARTEFACT)
                 (new / _ENTRY).write_text(entry.to_json(), "utf-8")
                 if target.exists():
                     os.rename(target, old)

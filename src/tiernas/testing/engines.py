@@ -8,15 +8,19 @@ return MyEngine("fp32")
 from __future__ import annotations
 
 import abc
+import ast
+import dataclasses
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 import torch
 
-from tiernas.engines import Engine, Fingerprint, StopRule, measure
+from tiernas.engines import Engine, Fingerprint, SavedNetwork, StopRule, measure
 from tiernas.errors import UsageError
 from tiernas.networks import ConvNet, build, export_onnx, repeatable_weights
 from tiernas.spaces import Architecture, Head, Stage, Stem
@@ -34,6 +38,15 @@ ARCHITECTURE = Architecture(
     Head(16),
 )
 """A tiny network with every kind of block."""
+
+
+class Saved(NamedTuple):
+    """A saved network, its folder, and what the compiled one made of some images."""
+
+    network: SavedNetwork
+    folder: Path
+    images: npt.NDArray[np.float32]
+    logits: npt.NDArray[np.float32]
 
 
 class EngineConformance(abc.ABC):
@@ -102,6 +115,31 @@ class EngineConformance(abc.ABC):
         assert 0 < found.low_ms <= found.latency_ms <= found.high_ms
         assert found.latency_ms <= found.p90_ms <= found.p95_ms <= found.p99_ms
         assert found.runs >= 1
+
+    @pytest.fixture
+    def saved(self, onnx_path: Path, tmp_path: Path) -> Saved:
+        """The tiny network as the engine deploys it, and the logits that it gave before."""
+        folder = tmp_path / "saved"
+        folder.mkdir()
+        rng = np.random.default_rng(3)
+        images = rng.standard_normal((1, 3, 16, 16), dtype=np.float32)
+        with self.make().compile(onnx_path, rng.standard_normal((32, 3, 16, 16), dtype=np.float32)) as compiled:
+            return Saved(compiled.save(folder), folder, images, compiled.run(images))
+
+    def test_what_is_saved_gives_the_same_logits_without_tiernas(self, saved: Saved) -> None:
+        assert saved.network.files
+        assert sorted(file.name for file in saved.folder.iterdir()) == sorted(saved.network.files)
+        assert all(file.partition(".")[0] == "network" for file in saved.network.files)
+        options = json.loads(json.dumps(saved.network.options))
+        found = dataclasses.replace(saved.network, options=options).load(saved.folder)(saved.images)
+        assert found.dtype == np.float32
+        assert found.shape == saved.logits.shape
+        assert np.abs(found - saved.logits).max() <= 1e-5 * np.abs(saved.logits).max()
+        tree = ast.parse(saved.network.runner.read_text("utf-8"))
+        imported = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+        imported += [node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        assert not [name for name in imported if name.startswith((".", "tiernas"))]
+        assert saved.network.requirements
 
     def test_profile_names_every_layer(self, onnx_path: Path) -> None:
         with self.make().compile(onnx_path) as compiled:

@@ -1,0 +1,147 @@
+"""A network as it is deployed, in a folder: what the engine saved, how it is run, and images that prove it.
+
+The folder is made when the network is measured and holds all that an export needs, so that what is exported is what was
+measured, and neither its data nor its calibration are needed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tiernas.engines import CompiledNetwork, Fingerprint
+from tiernas.errors import TiernasError, UsageError
+from tiernas.standalone import classify
+from tiernas.standalone.classify import CHECK, FACTS, FORMAT_VERSION, RUNTIME, Classifier, FloatArray
+from tiernas.standalone.preprocessing import Pixels
+
+_PROGRAMS = ("classify", "preprocessing")
+"""Modules of `tiernas.standalone` that an export is run with."""
+
+_PACKAGE = "tiernas.standalone"
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """What a network wants of an image.
+
+    Attributes:
+        image_size: Height and width to which images are cut and scaled first, as they are stored for training.
+        resolution: Height and width that the network takes, in pixels.
+        mean: Of red, green and blue in 0 ... 1, subtracted.
+        std: What is divided by afterwards.
+        fit_interpolation: How images are scaled to `image_size`, by Pillow's word.
+        scale_interpolation: How they are scaled from there to `resolution`.
+    """
+
+    image_size: int
+    resolution: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fit_interpolation: str = "bicubic"
+    scale_interpolation: str = "bilinear"
+
+
+def begin_artefact(
+    compiled: CompiledNetwork, folder: Path, preprocessing: Preprocessing, classes: Sequence[str]
+) -> Classifier:
+    """Saves a compiled network and what runs it, and loads it from there.
+
+    Args:
+        compiled: The network.
+        folder: An empty folder.
+        preprocessing: What it wants of an image.
+        classes: Names of the classes, in the order of the logits.
+
+    Returns:
+        The network as it runs where it is deployed.
+
+    Raises:
+        TiernasError: The runtime cannot load what was saved.
+    """
+    saved = compiled.save(folder)
+    shutil.copyfile(saved.runner, folder / RUNTIME)
+    fingerprint = compiled.fingerprint
+    facts = {
+        "format": FORMAT_VERSION,
+        "classes": list(classes),
+        "preprocessing": {name: getattr(preprocessing, name) for name in Preprocessing.__slots__},
+        "network": {
+            "file": saved.files[0],
+            "runtime": fingerprint.engine,
+            "precision": fingerprint.precision,
+            "batch": fingerprint.batch,
+            "threads": fingerprint.threads,
+            "options": dict(saved.options),
+        },
+        "requirements": [*saved.requirements, "numpy", "pillow"],
+        "measured_on": fingerprint.to_dict(),
+    }
+    write_facts(folder, facts)
+    try:
+        return Classifier(folder)
+    except ValueError as error:
+        raise TiernasError(f"{fingerprint.engine} cannot load what it saved: {error}") from error
+
+
+def end_artefact(folder: Path, pixels: Pixels, logits: FloatArray) -> None:
+    """Adds images with the logits that the network gave, and digests of all files.
+
+    Args:
+        folder: As `begin_artefact` left it.
+        pixels: `(n, image_size, image_size, 3)`, RGB.
+        logits: `(n, classes)`.
+    """
+    np.savez_compressed(folder / CHECK, pixels=pixels, logits=logits)
+    facts = json.loads((folder / FACTS).read_text("utf-8"))
+    write_facts(folder, {**facts, "files": digests(folder)})
+
+
+def read_artefact(folder: Path) -> dict[str, Any]:
+    """What is known of an artefact, once all its files are found to be what they were.
+
+    Raises:
+        UsageError: A file is missing or damaged, or a newer version wrote it.
+    """
+    try:
+        facts: dict[str, Any] = json.loads((folder / FACTS).read_text("utf-8"))
+        if facts["format"] > FORMAT_VERSION:
+            raise UsageError(f"{folder / FACTS}: format {facts['format']}; update tiernas to read it")
+        Fingerprint.from_dict(facts["measured_on"])
+        wrong = [name for name, digest in facts["files"].items() if digest_of(folder / name) != digest]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{folder}: no artefact that can be read ({error}); search again to write it anew") from error
+    if wrong:
+        raise UsageError(f"{folder / wrong[0]}: is damaged or was changed; search again to write it anew")
+    return facts
+
+
+def write_programs(folder: Path) -> None:
+    """Writes the programs that read images and run the network; they import each other and nothing of tiernas."""
+    home = Path(classify.__file__).parent
+    for name in _PROGRAMS:
+        source = (home / f"{name}.py").read_text("utf-8")
+        (folder / f"{name}.py").write_text(source.replace(f"from {_PACKAGE}.", "from "), "utf-8")
+
+
+def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Writes `deployment.json`."""
+    (folder / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files of a folder, by name, but for `deployment.json`, which holds them."""
+    return {file.name: digest_of(file) for file in sorted(folder.iterdir()) if file.name != FACTS}
+
+
+def digest_of(file: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,0 +1,206 @@
+"""Says what image files show, with the network in this folder.
+
+Needs numpy, Pillow and the runtime that `deployment.json` names; that file says all else, too: the size and the
+normalisation of images, the classes, and the settings of the runtime under which the network was measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from tiernas.standalone.preprocessing import Pixels, network_input, square
+
+FORMAT_VERSION = 1
+"""Of `deployment.json`; a newer one is refused."""
+
+FACTS, CHECK, RUNTIME = "deployment.json", "check.npz", "runtime.py"
+"""What lies beside the network: what is known of it, images with the logits that it gave, and how it is run."""
+
+_AT_A_TIME = 64
+"""Images that are read before the network runs on them, at least."""
+
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for files that it cannot decode."""
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class Classifier:
+    """The network of a folder in its runtime.
+
+    Args:
+        folder: Holds `deployment.json`, `runtime.py` and the network.
+
+    Attributes:
+        facts: What `deployment.json` says.
+        classes: Names of the classes, in the order of the logits.
+
+    Raises:
+        ValueError: The folder holds no network, or one of a newer format; the runtime is not installed, or it cannot
+            run the network here.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self.facts: dict[str, Any] = json.loads((folder / FACTS).read_text("utf-8"))
+            version, self.classes, network = (self.facts[key] for key in ("format", "classes", "network"))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{folder / FACTS}: cannot be read ({error!r}); export the network again") from error
+        if version > FORMAT_VERSION:
+            raise ValueError(f"{folder / FACTS}: format {version}; this program reads up to {FORMAT_VERSION}")
+        try:
+            self._run = _runtime(folder).load(folder / network["file"], network["options"])
+        except ImportError as error:
+            wanted = " ".join(f"'{name}'" for name in self.facts["requirements"])
+            raise ValueError(f"{error.name} is not installed; the network needs it: pip install {wanted}") from error
+        except Exception as error:  # runtimes have no base of their own
+            raise ValueError(f"{folder / network['file']}: {network['runtime']} cannot run it: {error}") from error
+
+    def pixels(self, path: Path) -> Pixels:
+        """An image file as the network was trained with it, `(size, size, 3)`, RGB.
+
+        Raises:
+            ValueError: It is missing, or cannot be decoded.
+        """
+        wanted = self.facts["preprocessing"]
+        try:
+            return np.asarray(square(Image.open(path), wanted["image_size"], wanted["fit_interpolation"]))
+        except UnidentifiedImageError as error:
+            raise ValueError("is no image of a known format") from error
+        except FileNotFoundError as error:
+            raise ValueError("there is no such file") from error
+        except IsADirectoryError as error:
+            raise ValueError("is a folder; give image files") from error
+        except _UNREADABLE as error:
+            raise ValueError(f"cannot be read ({error})") from error
+
+    def logits(self, pixels: Pixels) -> FloatArray:
+        """Logits, `(n, classes)`, of images, `(n, size, size, 3)`, as `pixels` gives them."""
+        wanted, batch = self.facts["preprocessing"], self.facts["network"]["batch"]
+        found = []
+        for start in range(0, len(pixels), batch):
+            images = network_input(
+                pixels[start : start + batch],
+                wanted["resolution"],
+                wanted["mean"],
+                wanted["std"],
+                wanted["scale_interpolation"],
+            )
+            full = np.pad(images, ((0, batch - len(images)), (0, 0), (0, 0), (0, 0)))
+            found.append(self._run(full)[: len(images)])
+        return np.concatenate(found)
+
+    def classify(self, paths: Sequence[Path], top: int) -> Iterator[dict[str, Any]]:
+        """For each file its most probable classes, the first in front, or what is wrong with it.
+
+        Args:
+            paths: Image files.
+            top: How many classes to tell.
+        """
+        step = max(_AT_A_TIME, self.facts["network"]["batch"])
+        for start in range(0, len(paths), step):
+            answers: list[dict[str, Any]] = []
+            pixels: list[Pixels] = []
+            for path in paths[start : start + step]:
+                try:
+                    pixels.append(self.pixels(path))
+                    answers.append({"file": str(path)})
+                except ValueError as error:
+                    answers.append({"file": str(path), "error": str(error)})
+            probabilities = iter(_softmax(self.logits(np.stack(pixels))) if pixels else np.empty((0, 0)))
+            for answer in answers:
+                if "error" not in answer:
+                    values = next(probabilities)
+                    best = np.argsort(-values, kind="stable")[:top]
+                    named = [{"class": self.classes[k], "probability": float(values[k])} for k in best]
+                    answer |= {"class": named[0]["class"], "top": named}
+                yield answer
+
+    def check(self, path: Path) -> dict[str, Any]:
+        """Runs the network on images whose logits were kept when it was measured.
+
+        Args:
+            path: `check.npz`: `pixels`, `(n, size, size, 3)`, and `logits`, `(n, classes)`.
+
+        Returns:
+            How many `images` there are, how many are of the `same_class` as then, and the `largest_difference` of a
+            logit, relative to the largest logit.
+
+        Raises:
+            ValueError: The file cannot be read.
+        """
+        try:
+            with np.load(path) as kept:
+                pixels, expected = kept["pixels"], kept["logits"]
+        except Exception as error:  # damaged archives raise nearly anything
+            raise ValueError(f"{path}: cannot be read ({error}); export the network again") from error
+        found = self.logits(pixels)
+        return {
+            "images": len(pixels),
+            "same_class": int((found.argmax(axis=1) == expected.argmax(axis=1)).sum()),
+            "largest_difference": float(np.abs(found - expected).max() / np.abs(expected).max()),
+        }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Says what image files show.")
+    parser.add_argument("files", nargs="*", type=Path, metavar="IMAGE", help="image files")
+    parser.add_argument("--top", type=int, default=1, help="how many classes to tell (default: 1)")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser.add_argument("--check", action="store_true", help=f"run the network on the images in {CHECK} instead")
+    given = parser.parse_args(arguments)
+    if given.top < 1:
+        parser.error(f"--top {given.top}: must be at least 1")
+    if given.check == bool(given.files):
+        parser.error("give image files, or --check")
+    folder = Path(__file__).resolve().parent
+    try:
+        classifier = Classifier(folder)
+        if given.check:
+            print(json.dumps(classifier.check(folder / CHECK)))
+            return 0
+    except (ValueError, OSError) as error:
+        print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    answers = []
+    failed = False
+    for answer in classifier.classify(given.files, given.top):
+        answers.append(answer)
+        if "error" in answer:
+            failed = True
+            print(f"{answer['file']}: {answer['error']}", file=sys.stderr)
+        elif not given.json:
+            told = ", ".join(f"{best['class']} {best['probability']:.1%}" for best in answer["top"])
+            print(f"{answer['file']}: {told}")
+    if given.json:
+        print(json.dumps(answers, indent=1))
+    return int(failed)
+
+
+def _softmax(logits: FloatArray) -> npt.NDArray[np.float64]:
+    powers: npt.NDArray[np.float64] = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers
+
+
+def _runtime(folder: Path) -> Any:
+    """The module that runs the network; read without a trace, where importing would leave a file behind."""
+    module = ModuleType("runtime")
+    source = (folder / RUNTIME).read_text("utf-8")
+    exec(compile(source, str(folder / RUNTIME), "exec", dont_inherit=True), vars(module))
+    return module
+
+
+if __name__ == "__main__":
+    sys.exit(main())

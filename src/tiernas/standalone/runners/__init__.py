@@ -1,0 +1,1 @@
+"""How each runtime loads and runs what its engine saved: `load(path, options)` gives a function of images to logits."""

@@ -1,0 +1,26 @@
+"""Runs a network that was saved for OpenVINO; needs openvino and numpy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import openvino
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def load(path: Path, options: Mapping[str, Any]) -> Callable[[FloatArray], FloatArray]:
+    """A network as a function of normalised images, `(batch, 3, height, width)`, to logits, `(batch, classes)`.
+
+    Args:
+        path: The `.xml` file; its `.bin` lies beside it.
+        options: `device` and the `properties` that it is compiled with, among them the precision, without which a CPU
+            that has bf16 computes in it.
+    """
+    compiled = openvino.Core().compile_model(path, options["device"], dict(options["properties"]))
+    request = compiled.create_infer_request()
+    return lambda images: np.array(request.infer([images])[0], dtype=np.float32)

@@ -1,0 +1,52 @@
+"""What an entry of an earlier version deploys, made anew: such entries kept their weights alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tiernas.artefact import Preprocessing, begin_artefact, end_artefact, read_artefact
+from tiernas.engines import get_engine
+from tiernas.errors import UsageError
+from tiernas.networks import ConvNet
+from tiernas.standalone.preprocessing import network_input
+from tiernas.table.entry import Entry
+
+_IMAGES = 8
+"""Images of noise that what is built anew is compared with torch on."""
+
+
+def rebuild(entry: Entry, network: ConvNet, onnx_path: Path, folder: Path) -> dict[str, Any]:
+    """Compiles an entry's network and saves it, with the logits that torch gives in fp32 to check it by.
+
+    Args:
+        entry: The entry; not in int8, which needs the images that it was calibrated with.
+        network: Its network.
+        onnx_path: The network as ONNX.
+        folder: An empty folder, to write to.
+
+    Returns:
+        What is known of the artefact, see `tiernas.artefact.read_artefact`.
+
+    Raises:
+        UsageError: The entry is in int8, or its engine cannot be used here.
+    """
+    if entry.precision == "int8":
+        raise UsageError(
+            f"entry {entry.name}: was written by tiernas {entry.tiernas_version}, which did not keep the int8 network "
+            "that it measured; a network in fp32 would not be what the entry claims. Run its search again: trainings "
+            "are kept, and its networks are calibrated and measured anew"
+        )
+    engine = get_engine(entry.engine, precision=entry.precision, batch=entry.batch, threads=entry.threads)
+    wanted = Preprocessing(entry.resolution, entry.resolution, entry.input_mean, entry.input_std)
+    with engine.compile(onnx_path) as compiled:
+        begin_artefact(compiled, folder, wanted, entry.classes)
+    size = (_IMAGES, entry.resolution, entry.resolution, 3)
+    pixels = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    with torch.no_grad():
+        logits = network(torch.from_numpy(network_input(pixels, entry.resolution, wanted.mean, wanted.std))).numpy()
+    end_artefact(folder, pixels, logits)
+    return read_artefact(folder) | {"compared_with": "torch"}

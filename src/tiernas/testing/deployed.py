@@ -1,0 +1,47 @@
+"""A model table with entries that were really deployed, for tests that export them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tiernas.deployment import try_deployment
+from tiernas.engines import Fingerprint, get_engine
+from tiernas.networks import ConvNet
+from tiernas.table import Entry, ModelTable
+from tiernas.testing.entries import entry
+from tiernas.training import IMAGE_MEAN, IMAGE_STD, Splits
+
+
+def add_deployed(
+    table: ModelTable, name: str, network: ConvNet, splits: Splits, engine: str, precision: str, *, batch: int = 1
+) -> Entry:
+    """Deploys a network in an engine, shortly measured, and enters it.
+
+    Args:
+        table: The table; what is deployed is kept beside it until it is entered.
+        name: Name of the entry.
+        network: The network.
+        splits: Its data.
+        engine: The engine.
+        precision: Its precision.
+        batch: Images per inference.
+    """
+    artefact = table.path.parent / f"{name}-artefact"
+    found = try_deployment(
+        network, splits, get_engine(engine, precision=precision, batch=batch), 1.0, 1.0, 0.05, artefact
+    )
+    measured_on = Fingerprint.from_dict(found.fingerprint)
+    made = replace(
+        entry(name, latency_ms=found.latency["latency_ms"], accuracy=found.accuracy, device=measured_on.device),
+        engine=engine,
+        engine_version=measured_on.engine_version,
+        precision=precision,
+        batch=batch,
+        classes=splits.classes,
+        resolution=network.architecture.resolution,
+        architecture_digest=network.architecture.digest,
+        input_mean=IMAGE_MEAN,
+        input_std=IMAGE_STD,
+    )
+    table.add(made, network, artefact)
+    return made
