@@ -116,7 +116,7 @@ path = "models"
 _REAL_EVERY = 20
 """Every so many-th file is run by a process of its own as well."""
 
-_LIMIT_S = 100
+_LIMIT_S = 300
 
 
 @contextmanager
@@ -148,7 +148,10 @@ def prepared(folder: Path) -> Iterator[Callable[[int], list[Attempt]]]:
 def _process(box: Box, damage: str) -> Attempt:
     before = box.listing()
     words = [sys.executable, "-m", "tiernas", "search", "mine.toml"]
-    ended = subprocess.run(words, capture_output=True, timeout=_LIMIT_S, cwd=box.work)
+    try:
+        ended = subprocess.run(words, capture_output=True, timeout=_LIMIT_S, cwd=box.work)
+    except subprocess.TimeoutExpired as error:
+        return Attempt(damage, "process: search", None, (error.stderr or b"").decode(errors="replace"), ("hangs",))
     return box.judge(damage, "process: search", ended.returncode, ended.stderr.decode(errors="replace"), before)
 
 

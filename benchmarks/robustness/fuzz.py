@@ -32,7 +32,7 @@ from attempts import Attempt
 KINDS = {"images": 10_000, "entries": 1_000, "ledgers": 1_000, "latency_tables": 1_000, "configurations": 500}
 """How many cases of each kind; the module of a kind has `prepared(folder)`, which gives a function of the seed."""
 
-LIMIT_S = 120.0
+LIMIT_S = 400.0
 """A case that takes longer hangs."""
 
 _REPORTED = 50
