@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import platform
 import sys
 import tempfile
@@ -29,8 +30,9 @@ from typing import Any
 
 from attempts import Attempt
 
-KINDS = {"images": 10_000, "entries": 1_000, "ledgers": 1_000, "latency_tables": 1_000, "configurations": 500}
-"""How many cases of each kind; the module of a kind has `prepared(folder)`, which gives a function of the seed."""
+KINDS = {"images": 200, "entries": 1_000, "ledgers": 1_000, "latency_tables": 1_000, "configurations": 500}
+"""How many cases of each kind; a case of images has 50 of them. The module of a kind has `prepared(folder)`, which
+gives a function of the seed."""
 
 LIMIT_S = 400.0
 """A case that takes longer hangs."""
@@ -51,6 +53,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON; kinds that are not asked for keep what it says of them")
     parser.add_argument("--show", action="store_true", help="print every case")
     args = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"  # for the children
     found = {}
     for kind in args.kinds or KINDS:
         seeds = range(args.first_seed, args.first_seed + (args.count or KINDS[kind]))
