@@ -44,9 +44,10 @@ def test_slower_or_overlapping_is_refused(low: Measurement, words: str) -> None:
 
 
 def test_small_gains_are_told_in_per_cent() -> None:
-    found = advise(Candidate("bf16", interval(1.0, 0.005)), Candidate("fp32", interval(1.03, 0.005)))
-    assert found.recommended
-    assert found.reason.startswith("bf16 is 3.0 % faster than fp32")
+    for exact_ms, gain in ((1.031, "3.1 %"), (1.0004, "0.04 %")):
+        found = advise(Candidate("bf16", interval(1.0, 0.0001)), Candidate("fp32", interval(exact_ms, 0.0001)))
+        assert found.recommended
+        assert found.reason.startswith(f"bf16 is {gain} faster than fp32")
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,7 @@ def test_an_entry_that_is_not_recommended_is_never_the_answer() -> None:
         ({"max_latency_ms": -1.0}, "max_latency_ms = -1.0"),
         ({"max_latency_ms": 0.0}, "max_latency_ms = 0.0"),
         ({"min_accuracy": 95}, "min_accuracy = 95: must be from 0 to 1; write 0.95 for 95 %"),
+        ({"min_accuracy": 1.0000001}, "min_accuracy = 1.0000001: must be from 0 to 1, such as"),
         ({"min_accuracy": math.nan}, "min_accuracy = nan: must be from 0 to 1, such as 0.95"),
         ({"min_accuracy": -0.1}, "min_accuracy = -0.1"),
         ({"batch": 0}, "batch = 0: must be at least 1"),

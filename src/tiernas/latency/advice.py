@@ -81,7 +81,7 @@ def _decide(low: Candidate, exact: Candidate, speedup: float, budget_points: flo
         return False, _no_difference(low, exact)
     faster = f"{low.precision} is {speedup:.2g}x as fast as {exact.precision}"
     if speedup < 1.05:
-        faster = f"{low.precision} is {100 * (speedup - 1):.1f} % faster than {exact.precision}"
+        faster = f"{low.precision} is {apart(100 * (speedup - 1), 0.0, digits=2)[0]} % faster than {exact.precision}"
     if low.accuracy is None or exact.accuracy is None:
         return True, f"{faster}; what it does to the accuracy was not measured{_shaky(low, exact)}"
     loss_points = 100 * (exact.accuracy - low.accuracy)

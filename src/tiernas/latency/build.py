@@ -99,7 +99,9 @@ def _open(space: SearchSpace, engine: Engine, path: Path, num_classes: int) -> t
         differences["num_classes"] = header.num_classes, num_classes
     if differences:
         shown = "; ".join(f"{name} is {there}, wanted {here}" for name, (there, here) in differences.items())
-        raise UsageError(f"{path}: cannot be continued: {shown}; choose another file with --table")
+        raise UsageError(
+            f"{path}: cannot be continued: {shown}; remove the file to build it anew, or choose another one"
+        )
     if records:
         _log.info("%s: continues with %d measurements", path, len(records))
     return header, records

@@ -61,8 +61,8 @@ class Query:
         if latency_ms is not None and not (math.isfinite(latency_ms) and latency_ms > 0):
             raise UsageError(f"max_latency_ms = {latency_ms}: must be a number of ms above 0, such as 0.8")
         if accuracy is not None and not 0 <= accuracy <= 1:
-            hint = f"; write {accuracy / 100:g} for {accuracy:g} %" if 1 < accuracy <= 100 else ", such as 0.95"
-            raise UsageError(f"min_accuracy = {accuracy:g}: must be from 0 to 1{hint}")
+            hint = f"; write {accuracy / 100:g} for {accuracy:g} %" if 2 <= accuracy <= 100 else ", such as 0.95"
+            raise UsageError(f"min_accuracy = {accuracy}: must be from 0 to 1{hint}")
         for name, count in (("batch", self.batch), ("threads", self.threads)):
             if count is not None and count < 1:
                 raise UsageError(f"{name} = {count}: must be at least 1")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tiernas.errors import UsageError
+from tiernas.rounding import apart
 from tiernas.storage import read_tensors, write_tensors
 from tiernas.training.images import Splits
 from tiernas.training.once import made_once
@@ -104,9 +105,10 @@ def _learn(
 def _require_knowledge(config: TeacherConfig, splits: Splits, accuracy: float) -> None:
     most_frequent = float(torch.bincount(splits.validation.labels).max()) / len(splits.validation)
     if accuracy <= most_frequent:
+        right, by_guessing = apart(100 * accuracy, 100 * most_frequent)
         raise UsageError(
-            f"recipe.teacher = {config.shown}: gets {100 * accuracy:.1f} % of validation images right; saying always "
-            f"the most frequent class gets {100 * most_frequent:.1f} %. Are its classes in another order than the "
+            f"recipe.teacher = {config.shown}: gets {right} % of validation images right; saying always "
+            f"the most frequent class gets {by_guessing} %. Are its classes in another order than the "
             "data's, or does it want a larger recipe.teacher.resolution?"
         )
 
