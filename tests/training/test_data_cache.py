@@ -69,6 +69,26 @@ def test_changed_files_and_settings_are_decoded_anew(config: DataConfig, tmp_pat
     assert len(stored(cache)) == 3
 
 
+def test_a_file_of_the_same_size_that_changed_is_noticed_by_its_time(config: DataConfig, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    assert config.path is not None
+    first = load_data(config, cache)
+    changed = config.path / "cat" / "1.png"
+    before = changed.stat()
+    changed.write_bytes((config.path / "cat" / "2.png").read_bytes())
+    assert changed.stat().st_size == before.st_size
+    os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert load_data(config, cache).digest != first.digest
+
+
+def test_what_is_no_image_decides_too_whether_data_are_decoded_anew(config: DataConfig, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    assert config.path is not None
+    assert load_data(config, cache).notes == ()
+    (config.path / "cat" / "notes.txt").write_text("")
+    assert "notes.txt" in load_data(config, cache).notes[0]
+
+
 @pytest.mark.parametrize("damaged", ["*.safetensors", "*.train.pixels"])
 def test_a_damaged_file_is_written_anew(config: DataConfig, tmp_path: Path, damaged: str) -> None:
     cache = tmp_path / "cache"
