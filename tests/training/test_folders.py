@@ -75,8 +75,8 @@ def test_a_set_without_a_training_part_is_refused(tmp_path: Path, folder: str) -
 
 @pytest.mark.parametrize("classes", [{"yak": 2}, {"yak__more": 2}])
 def test_splits_beside_classes_are_refused(tmp_path: Path, classes: dict[str, int]) -> None:
-    message = refused(photos(tmp_path, train__cat=6, train__dog=6, **classes))
-    assert "mixes splits (train) and others (yak)" in message
+    message = refused(photos(tmp_path, Train__cat=6, Train__dog=6, **classes))
+    assert "mixes splits (Train) and others (yak)" in message
 
 
 def test_unlabelled_images_beside_classes_are_no_class(tmp_path: Path) -> None:
