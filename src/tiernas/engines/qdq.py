@@ -18,6 +18,10 @@ _SAME_RANGE = ("MaxPool", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsquee
 """Operators that hand int8 on as it is: output and input share one range."""
 _ABSORBED = ("Relu", "Clip")
 """Activations whose work saturation does: ONNX Runtime drops them where a QuantizeLinear follows and none precedes."""
+_FLOAT_OR_UNKNOWN = (onnx.TensorProto.FLOAT, onnx.TensorProto.UNDEFINED)
+"""Types of tensors that can be quantised."""
+_LEAST_RANK = 2
+"""Weights of fewer axes have no output channels: a vector by which a matrix is multiplied."""
 
 _GREATEST_BIAS = 2.0**30
 """Largest quantised bias: half of what int32 holds, so that the sum of products still fits."""
@@ -39,9 +43,10 @@ class QdqGraph:
         for node in model.graph.node:
             for name in node.input:
                 self._consumers[name].append(node)
-        self._shapes = {
-            value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in model.graph.value_info
-        }
+        values = [*model.graph.input, *model.graph.value_info, *model.graph.output]
+        self._shapes = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in values}
+        others = {v.name for v in values if v.type.tensor_type.elem_type not in _FLOAT_OR_UNKNOWN}
+        self._fixed = self._constants.keys() | others
 
     def between_int8_kernels(self) -> dict[str, str]:
         """Activations to quantise so that every int8 kernel of ONNX Runtime can be used.
@@ -52,7 +57,7 @@ class QdqGraph:
         origins: dict[str, str] = {}
         for node in self.model.graph.node:
             weighted = self._is_weighted(node)
-            if weighted or (node.op_type in _INT8_KERNELS and self._constants.keys().isdisjoint(node.input)):
+            if weighted or (node.op_type in _INT8_KERNELS and self._fixed.isdisjoint(node.input)):
                 inputs = node.input[:1] if weighted else node.input
                 for name in (*inputs, self._behind_absorbed(node.output[0])):
                     origins.setdefault(name, name)
@@ -74,7 +79,7 @@ class QdqGraph:
             if self._is_weighted(node) and self._shapes.get(node.output[0], [])[2:] != [1, 1]
         }
         for node in self.model.graph.node:
-            if node.op_type == "Add" and not (self._constants.keys() | origins.keys()) & set(node.input):
+            if node.op_type == "Add" and (self._fixed | origins.keys()).isdisjoint(node.input):
                 origins[node.input[1]] = node.input[1]
         return origins
 
@@ -119,7 +124,10 @@ class QdqGraph:
         graph.initializer.extend(tensor for name, tensor in self._constants.items() if name in used)
 
     def _is_weighted(self, node: onnx.NodeProto) -> bool:
-        return node.op_type in _WEIGHTED and node.input[0] not in self._constants and node.input[1] in self._constants
+        """Whether it multiplies float activations, its first input, by a constant matrix or kernels, its second."""
+        if node.op_type not in _WEIGHTED or node.input[0] in self._fixed or node.input[1] not in self._constants:
+            return False
+        return len(self._constants[node.input[1]].dims) >= _LEAST_RANK
 
     def _behind_absorbed(self, name: str) -> str:
         consumers = self._consumers[name]
@@ -156,17 +164,25 @@ class QdqGraph:
         scale = np.abs(weights).max(axis=others) / greatest
         bias = None
         if input_scale is not None and len(node.input) > 2 and node.input[2] in self._constants:
-            bias = numpy_helper.to_array(self._constants[node.input[2]]).astype(np.float64)
+            bias = self._bias_per_channel(node, len(scale))
+        if bias is not None and input_scale is not None:
             scale = np.maximum(scale, np.abs(bias) / (input_scale * _GREATEST_BIAS))
         scale = np.where(scale > 0, scale, 1).astype(np.float32)
         whole = np.rint(weights / np.expand_dims(scale, others)).astype(np.int8)
         nodes = [self._dequantize(f"{base}/weight", whole, scale, axis)]
-        if bias is not None:
+        if bias is not None and input_scale is not None:
             bias_scale = scale * input_scale
             nodes.append(self._dequantize(f"{base}/bias", np.rint(bias / bias_scale).astype(np.int32), bias_scale, 0))
         for index, dequantize in enumerate(nodes, start=1):
             node.input[index] = dequantize.output[0]
         return nodes
+
+    def _bias_per_channel(self, node: onnx.NodeProto, channels: int) -> npt.NDArray[np.float64] | None:
+        """A node's bias, one number per output channel; None where it is another one for every row."""
+        bias = numpy_helper.to_array(self._constants[node.input[2]]).astype(np.float64)
+        if bias.size > 1 and (bias.size != channels or bias.shape[-1] != channels):
+            return None
+        return np.broadcast_to(bias.reshape(-1), (channels,))
 
     def _dequantize(self, name: str, values: _Array, scale: npt.NDArray[np.float32], axis: int) -> onnx.NodeProto:
         inputs = [

@@ -25,6 +25,8 @@ QUANTIZER = "tiernas-qdq 1"
 
 _LEAST_OPSET = 13
 """The first ONNX operator set whose DequantizeLinear takes one scale per channel."""
+_IMAGE_RANK = 4
+"""Axes of NCHW."""
 
 
 def quantize_for_onnxruntime(
@@ -92,20 +94,22 @@ def _folded(network: OnnxNetwork) -> onnx.ModelProto:
         open_session(network.model.SerializeToString(), network.path, fold_to=path)
         model = onnx.shape_inference.infer_shapes(onnx.load(path))
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    values = (*model.graph.input, *model.graph.value_info)
+    images = {value.name for value in values if len(value.type.tensor_type.shape.dim) == _IMAGE_RANK}
     for node in model.graph.node:
-        if node.op_type == "ReduceMean" and _is_over_pixels(node, constants):
+        if node.op_type == "ReduceMean" and node.input[0] in images and _is_over_pixels(node, constants):
             # A mean has no int8 kernel; pooling has.
             node.CopyFrom(helper.make_node("GlobalAveragePool", node.input[:1], node.output, node.name))
     return model
 
 
 def _is_over_pixels(mean: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:
-    """Whether a ReduceMean is over height and width of NCHW and keeps both as axes of size 1."""
+    """Whether a ReduceMean of NCHW is over height and width and keeps both as axes of size 1."""
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in mean.attribute}
     axes = attributes.get("axes", [])
     if len(mean.input) > 1 and mean.input[1] in constants:  # since operator set 18
         axes = numpy_helper.to_array(constants[mean.input[1]]).tolist()
-    return sorted(axis % 4 for axis in axes) == [2, 3] and bool(attributes.get("keepdims", 1))
+    return sorted(axis % _IMAGE_RANK for axis in axes) == [2, 3] and bool(attributes.get("keepdims", 1))
 
 
 def _ranges(

@@ -6,7 +6,7 @@ import copy
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -197,9 +197,9 @@ def to_module(network: OnnxNetwork) -> tuple[fx.GraphModule, dict[str, str]]:
     except Exception as error:  # a missing operator is a NotImplementedError; odd graphs raise whatever they hit
         raise UsageError(f"{network.path}: onnx2torch cannot read it: {last_line(error)}") from error
     calls = [node for node in module.graph.nodes if node.op == "call_module"]
-    names = {call.target: node.name or call.target for call, node in zip(calls, model.graph.node, strict=True)}
-    _restore_silu(module)
-    return module, names
+    origins = dict(zip(calls, model.graph.node, strict=True))
+    _restore_silu(module, {call for call, node in origins.items() if node.op_type == "Mul"})
+    return module, {call.target: node.name or call.target for call, node in origins.items()}
 
 
 def _resolve_shared_weights(model: onnx.ModelProto) -> None:
@@ -218,19 +218,26 @@ def _resolve_shared_weights(model: onnx.ModelProto) -> None:
     model.graph.node.extend(kept)
 
 
-def _restore_silu(module: fx.GraphModule) -> None:
-    """Makes `x * sigmoid(x)` the one operator that it was."""
+def _restore_silu(module: fx.GraphModule, products: Collection[fx.Node]) -> None:
+    """Makes `x * sigmoid(x)` the one operator that it was.
+
+    Args:
+        module: The network, changed in place.
+        products: Its calls that multiply.
+    """
     modules = dict(module.named_modules())
-    for product in list(module.graph.nodes):
+    for product in products:
         gates = [
             node
             for node in product.args
-            if isinstance(node, fx.Node) and isinstance(modules.get(str(node.target)), nn.Sigmoid)
+            if isinstance(node, fx.Node)
+            and node.op == "call_module"
+            and isinstance(modules[str(node.target)], nn.Sigmoid)
         ]
-        if product.op == "call_module" and len(product.args) == 2 and len(gates) == 1:
+        if len(product.args) == 2 and len(gates) == 1:
             gate = gates[0]
             if gate.args[0] in product.args and len(gate.users) == 1:
-                module.set_submodule(product.target, nn.SiLU())
+                module.set_submodule(str(product.target), nn.SiLU())
                 product.args = (gate.args[0],)
                 module.graph.erase_node(gate)
     module.recompile()
