@@ -70,9 +70,7 @@ def build(name: str, engine: Engine, minutes: float) -> None:
         engine,
         RESULTS / f"{name}.jsonl",
         minutes=minutes,
-        progress=lambda done, _, record: print(
-            f"{done}  {record.observation.measurement.latency_ms:.1f} ms", flush=True
-        ),
+        progress=lambda at: print(f"{at.place}  {at.record.observation.measurement.latency_ms:.1f} ms", flush=True),
     )
     built = {
         "build_s": round(time.monotonic() - begin, 1),

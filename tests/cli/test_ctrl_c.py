@@ -15,6 +15,7 @@ from tests.minimal import write_minimal
 
 from tiernas.cli.stopping import keeping
 from tiernas.errors import StoppedError
+from tiernas.latency import file
 
 AT_IMPORT = """
 import os, signal, sys
@@ -78,3 +79,33 @@ def test_a_command_says_what_it_keeps() -> None:
         keeping("the same command continues"),
     ):
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("words", "last"),
+    [
+        pytest.param(
+            ["build", "--networks", "200", "--table", "mine.jsonl"],
+            "tiernas: stopped; mine.jsonl keeps all networks measured so far; the same command continues",
+            marks=pytest.mark.slow,
+        ),
+        (
+            ["measure", "gpunet_0", "--resolution", "64", "--seconds", "60"],
+            "tiernas: stopped; nothing was measured to the end; fewer --seconds take less time",
+        ),
+    ],
+)
+def test_while_latencies_are_measured(tmp_path: Path, words: list[str], last: str) -> None:
+    process = CommandLine(tmp_path).start("latency", *words)
+    table = tmp_path / "mine.jsonl"
+    assert process.stderr is not None
+    try:
+        said = process.stderr.readline()  # of the first network, or that it begins
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=100)
+    finally:
+        process.kill()
+    assert (process.returncode, err.splitlines()[-1]) == (130, last), said + err
+    assert "Traceback" not in err
+    if table.exists():
+        assert len(file.read(table)[1]) >= 1

@@ -118,7 +118,7 @@ def test_mean_over_other_axes_than_those_of_pixels_is_no_pooling(
         _node("Reshape", ["x", "shape"], ["reshaped"], "reshape"),
         _node("ReduceMean", ["reshaped"], ["logits"], "mean", axes=axes, keepdims=1),
     ]
-    constants = {"w": _WEIGHT, "shape": np.array(shape, dtype=np.int64)}
+    constants: dict[str, _Array] = {"w": _WEIGHT, "shape": np.array(shape, dtype=np.int64)}
     network = _network(tmp_path / "mean.onnx", nodes, constants, rank=len(shape))
     expected = _logits(network.model)
     for found in _int8(network):
@@ -127,7 +127,7 @@ def test_mean_over_other_axes_than_those_of_pixels_is_no_pooling(
 
 @pytest.mark.parametrize("bias", [(5,), (1, 5), (2, 1), (2, 5), (1,), ()])
 @pytest.mark.parametrize("options", [{}, {"transB": 1}, {"alpha": 0.5, "beta": 2.0}])
-def test_biases_of_every_shape(tmp_path: Path, bias: tuple[int, ...], options: dict[str, float]) -> None:
+def test_biases_of_every_shape(tmp_path: Path, bias: tuple[int, ...], options: dict[str, Any]) -> None:
     nodes = [
         _node("Conv", ["images", "w"], ["x"], "conv", pads=[1] * 4),
         _node("GlobalAveragePool", ["x"], ["pooled"], "pool"),
@@ -162,7 +162,7 @@ _UNARY["Conv"] = lambda x, y, label: _node("Conv", [x, "w"], [y], label, pads=[1
 _UNARY["Clip"] = lambda x, y, label: _node("Clip", [x, "low", "high"], [y], label)
 _UNARY["MaxPool"] = lambda x, y, label: _node("MaxPool", [x], [y], label, kernel_shape=[3, 3], pads=[1] * 4)
 _BINARY = ("Add", "Sub", "Mul", "Max")
-_CONSTANTS = {"w": _WEIGHT / 6, "low": np.array(-0.5, np.float32), "high": np.array(0.8, np.float32)}
+_CONSTANTS: dict[str, _Array] = {"w": _WEIGHT / 6, "low": np.array(-0.5, np.float32), "high": np.array(0.8, np.float32)}
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

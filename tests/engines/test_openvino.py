@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -72,3 +73,20 @@ def test_missing_runtime_tells_the_command(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(NotInstalledError, match=r"pip install 'tiernas\[openvino\]'"):
         get_engine("openvino")
+
+
+TELEMETRY = """
+import sys
+import tiernas.engines.openvino
+import openvino.tools.ovc.telemetry_utils as used
+assert "telemetry_stub" in used.tm.__name__, used.tm
+try:
+    from openvino_telemetry import Telemetry  # as NNCF does
+except ImportError:
+    sys.exit(0)
+sys.exit("reports")
+"""
+
+
+def test_nothing_is_reported_to_anybody() -> None:
+    subprocess.run([sys.executable, "-c", TELEMETRY], check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE
@@ -14,14 +15,15 @@ import pytest
 
 from tiernas.engines import NodeTime, StopRule, get_engine
 from tiernas.errors import UsageError
-from tiernas.latency import Check, CheckedNetwork, LatencyTable, build_table, check_table, file, plot_check
+from tiernas.latency import Check, CheckedNetwork, LatencyTable, Observation, build_table, check_table, file, plot_check
 from tiernas.latency import build as build_module
 from tiernas.latency import check as check_module
+from tiernas.latency.build import Progress
 from tiernas.latency.check import CheckedLayer
 from tiernas.latency.observing import by_layer, observe
-from tiernas.spaces import ConvNetSpace, StageRange
+from tiernas.spaces import Architecture, ConvNetSpace, StageRange
 from tiernas.spaces.layer import IntArray
-from tiernas.testing.latency import SPACE, records, synthetic_table
+from tiernas.testing.latency import SPACE, measurement, records, synthetic_table
 
 STAGE = StageRange(filters=(8, 16, 8), layers=(1, 1), kernel=(3,), expansion=(2, 2))
 PARTS = {"resolution": (16,), "stem_filters": (8,), "stem_layers": (1, 2), "head_filters": 16, "num_classes": 3}
@@ -41,9 +43,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_build_stop_continue_check_and_plot(tmp_path: Path) -> None:
     engine, path = get_engine("openvino"), tmp_path / "table.jsonl"
 
-    def stop(done: int, wanted: int | None, record: file.Record) -> None:
-        assert wanted == 5
-        if done == 3:
+    def stop(at: Progress) -> None:
+        assert at.wanted == 5
+        if at.networks == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -164,6 +166,40 @@ def test_fresh_networks_of_one_tier() -> None:
     assert ((estimates_ms >= 1.0) & (estimates_ms < 1.2)).all()
     with pytest.raises(UsageError, match=r"tier 900-901 ms: 0 of 65536"):
         check_module._fresh(table, 5, 3, (900.0, 901.0))
+
+
+def test_unstable_networks_are_measured_once_more_and_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second and the fourth network are unstable at first; the fourth stays so."""
+    times = Counter[Architecture]()
+
+    def observe_fake(architecture: Architecture, *_: object) -> Observation:
+        times[architecture] += 1
+        number = list(times).index(architecture)
+        unstable = number == 3 or (number == 1 and times[architecture] == 1)
+        layers = (1.0,) * len(architecture.layers)
+        return Observation("0" * 16, measurement(1.0 + number, unstable=unstable), layers)
+
+    monkeypatch.setattr(build_module, "observe", observe_fake)
+    said: list[str] = []
+    path = tmp_path / "table.jsonl"
+    build_table(SPACE, get_engine("openvino"), path, networks=5, progress=lambda at: said.append(at.place))
+    again = ["repeating unstable network 1 of 2", "repeating unstable network 2 of 2"]
+    assert said == ["1/5", "2/5", "3/5", "4/5", "5/5", *again]
+    assert list(times.values()) == [1, 2, 1, 2, 1]
+    _, found, _ = file.read(path)
+    assert [record.observation.measurement.unstable for record in found] == [
+        False,
+        True,
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
+    build_table(SPACE, get_engine("openvino"), path, networks=5)  # twice is enough
+    assert list(times.values()) == [1, 2, 1, 2, 1]
 
 
 HOLD = """

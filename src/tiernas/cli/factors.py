@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
+from tiernas.cli.stopping import keeping
 
 if TYPE_CHECKING:
     from tiernas.engines import Measurement
@@ -55,19 +56,24 @@ def factors(
 
     log_to_stderr()
     figures = [*([output / "factors.png"] if output else []), *([plot] if plot else [])]
-    for path in figures:
-        require_plottable(path)
+    for figure in figures:
+        require_plottable(figure)
     pairs = engine_pairs(engine or ["openvino"], precision or ["fp32"])
-    study = measure_factors(
-        base_network(base, resolution=resolution, num_classes=num_classes),
-        [get_engine(name, precision=own, batch=batch, threads=threads) for name, own in pairs],
-        factors=[get_factor(name) for name in factor or Factor],
-        path=output / "factors.json" if output else None,
-        progress=_show,
-    )
-    for path in figures:
-        plot_factors(study, path)
-        _log.info("wrote %s", path)
+    path = output / "factors.json" if output else None
+    kept = "nothing is kept without --output"
+    if path:
+        kept = f"{path} keeps each factor that was measured to the end; the same command continues"
+    with keeping(kept):
+        study = measure_factors(
+            base_network(base, resolution=resolution, num_classes=num_classes),
+            [get_engine(name, precision=own, batch=batch, threads=threads) for name, own in pairs],
+            factors=[get_factor(name) for name in factor or Factor],
+            path=path,
+            progress=_show,
+        )
+    for figure in figures:
+        plot_factors(study, figure)
+        _log.info("wrote %s", figure)
     if as_json:
         print_json(study.to_dict())
     else:

@@ -12,9 +12,11 @@ import typer
 from tiernas.cli.factors import factors
 from tiernas.cli.measure import measure
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
+from tiernas.cli.stopping import keeping
 
 if TYPE_CHECKING:
-    from tiernas.latency import CheckedNetwork, Record
+    from tiernas.latency import CheckedNetwork
+    from tiernas.latency.build import Progress
 
 app = typer.Typer(help="The latency table of this device.", no_args_is_help=True, rich_markup_mode=None)
 app.command("measure")(measure)
@@ -53,15 +55,17 @@ def build(
     log_to_stderr()
     begin = time.monotonic()
     path = table or default_path(space, engine, precision)
-    built = build_table(
-        get_space(space),
-        get_engine(engine, precision=precision, batch=batch, threads=threads),
-        path,
-        networks=networks,
-        minutes=minutes,
-        num_classes=num_classes,
-        progress=_show_record,
-    )
+    runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
+    with keeping(f"{path} keeps all networks measured so far; the same command continues"):
+        built = build_table(
+            get_space(space),
+            runtime,
+            path,
+            networks=networks,
+            minutes=minutes,
+            num_classes=num_classes,
+            progress=_show_record,
+        )
     summary = {"table": str(path), "build_s": time.monotonic() - begin, **built.summary()}
     if as_json:
         print_json(summary)
@@ -101,7 +105,8 @@ def check(
     loaded.require_space(get_space(space))
     loaded.require_device(runtime.fingerprint(), allow_other=other_device)
     tier_ms = (wanted.low_ms, wanted.high_ms) if wanted else None
-    result = check_table(loaded, runtime, networks=networks, seed=seed, tier_ms=tier_ms, progress=_show_checked)
+    with keeping("a check keeps nothing; fewer --networks take less time"):
+        result = check_table(loaded, runtime, networks=networks, seed=seed, tier_ms=tier_ms, progress=_show_checked)
     if plot:
         plot_check(result, loaded.header, plot)
         _log.info("wrote %s", plot)
@@ -177,10 +182,10 @@ _LAYERS = {
 }
 
 
-def _show_record(done: int, wanted: int | None, record: Record) -> None:
-    measured = record.observation.measurement
+def _show_record(progress: Progress) -> None:
+    measured = progress.record.observation.measurement
     unstable = "  unstable" if measured.unstable else ""
-    _log.info("%d/%s  %.3f ms%s", done, wanted or "as time allows", measured.latency_ms, unstable)
+    _log.info("%s  %.3f ms%s", progress.place, measured.latency_ms, unstable)
 
 
 def _show_checked(done: int, wanted: int, network: CheckedNetwork) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
+from tiernas.cli.stopping import keeping
 from tiernas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,14 +68,16 @@ def measure(
         raise UsageError(f"--calibration: {precision} is not calibrated, only int8 is")
     subject = find_subject(network, space=space, resolution=resolution, num_classes=num_classes)
     mean, std = subject.normalization or (IMAGE_MEAN, IMAGE_STD)
-    measured = measure_subject(
-        subject,
-        runtime,
-        calibrate=partial(read_calibration, calibration, mean=mean, std=std) if calibration else None,
-        profile=profile,
-        compare=compare,
-        limit_s=seconds,
-    )
+    _log.info("measuring %s in %s, for up to %g s", subject.name, precision, seconds)
+    with keeping("nothing was measured to the end; fewer --seconds take less time"):
+        measured = measure_subject(
+            subject,
+            runtime,
+            calibrate=partial(read_calibration, calibration, mean=mean, std=std) if calibration else None,
+            profile=profile,
+            compare=compare,
+            limit_s=seconds,
+        )
     for warning in measured.warnings:
         _log.warning("%s", warning)
     if as_json:

@@ -24,6 +24,7 @@ from tiernas.job.checked_data import checked_data
 from tiernas.job.entering import SearchResult, enter
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable, build_table
+from tiernas.latency.build import Progress
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
 from tiernas.spaces import SearchSpace, get_space
 from tiernas.study import (
@@ -143,10 +144,13 @@ def _given_table(config: SearchConfig, space: SearchSpace, engine: Engine) -> La
 def _built_table(
     config: SearchConfig, space: SearchSpace, engine: Engine, num_classes: int, stop: Callable[[], bool]
 ) -> LatencyTable:
-    def progress(done: int, wanted: int | None, _: object) -> None:
+    def progress(at: Progress) -> None:
+        done, wanted = at.networks, at.wanted
         if stop():
             raise StoppedError(f"stopped; {done} of {wanted} networks are measured, and the same command continues")
-        if done % 10 == 0 or done == wanted:
+        if at.repeats == 1:
+            _log.info("latency table: repeating %d unstable networks", at.unstable)
+        elif not at.repeats and (done % 10 == 0 or done == wanted):
             _log.info("latency table: %d of %s networks measured", done, wanted)
 
     path, networks = config.latency_table_path, config.latency.networks

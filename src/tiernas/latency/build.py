@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -29,8 +30,31 @@ _MOST_NETWORKS = 8192
 
 _log = logging.getLogger(__name__)
 
-Progress = Callable[[int, int | None, file.Record], None]
-"""Called after each measured network: networks in the table, networks wanted (None: as time allows), the network."""
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What `build_table` tells after each measurement.
+
+    Attributes:
+        networks: Networks in the table.
+        wanted: Networks that it shall have; None: as many as time allows.
+        repeats: Unstable networks measured once more so far, this one included; 0 while new ones are measured.
+        unstable: Unstable networks that are to be measured once more.
+        record: What was measured.
+    """
+
+    networks: int
+    wanted: int | None
+    repeats: int
+    unstable: int
+    record: file.Record
+
+    @property
+    def place(self) -> str:
+        """How far it is, in words: "12/48", or "repeating unstable network 3 of 7"."""
+        if self.repeats:
+            return f"repeating unstable network {self.repeats} of {self.unstable}"
+        return f"{self.networks}/{self.wanted or 'as time allows'}"
 
 
 def build_table(
@@ -41,7 +65,7 @@ def build_table(
     networks: int | None = None,
     minutes: float | None = None,
     num_classes: int | None = None,
-    progress: Progress = lambda done, wanted, record: None,
+    progress: Callable[[Progress], None] = lambda progress: None,
 ) -> LatencyTable:
     """Measures networks into a file until there are enough, and fits the table.
 
@@ -56,7 +80,7 @@ def build_table(
         networks: How many networks the table shall have; 48 if `minutes` is not given either.
         minutes: Stop within this time.
         num_classes: Classes of the measured networks; the space's by default.
-        progress: Called after each measured network.
+        progress: Called after each measurement.
 
     Raises:
         UsageError: The file belongs to another space, device or engine, another process is writing it, or it cannot
@@ -73,16 +97,19 @@ def build_table(
     with _writing(path):
         header, records = _open(space, engine, path, num_classes or space.num_classes)
         measured = {record.vector for record in records}
-        longest_s = 0.0
+        longest_s, repeats, unstable = 0.0, 0, 0
         for vector in _wanted(space, header.seed, records, networks or _MOST_NETWORKS):
             began = time.monotonic()
             if minutes is not None and began - begin + longest_s >= 60 * minutes:
                 break
+            if vector in measured:
+                unstable = unstable or len(_to_repeat(records))
+                repeats += 1
             record = file.Record(vector, observe(space.decode(vector), header.num_classes, engine, STOP_RULE))
             file.append(path, record)
             records.append(record)
             measured.add(vector)
-            progress(len(measured), networks, record)
+            progress(Progress(len(measured), networks, repeats, unstable, record))
             longest_s = max(longest_s, time.monotonic() - began)
     return LatencyTable(header, records, space)
 
@@ -142,5 +169,10 @@ def _wanted(space: SearchSpace, seed: int, records: list[file.Record], networks:
             f"{LatencyTable.FEWEST}: ask for more networks, or widen the space"
         )
     yield from [vector for vector in plan if vector not in measured][: max(missing, 0)]
+    yield from _to_repeat(records)
+
+
+def _to_repeat(records: Sequence[file.Record]) -> list[tuple[int, ...]]:
+    """Vectors of the networks that were measured once, and not well."""
     times = Counter(record.vector for record in records)
-    yield from [r.vector for r in records if r.observation.measurement.unstable and times[r.vector] == 1]
+    return [r.vector for r in records if r.observation.measurement.unstable and times[r.vector] == 1]
