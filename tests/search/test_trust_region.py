@@ -34,6 +34,15 @@ def test_successes_and_failures(y: list[float], expected: Progress) -> None:
     )
 
 
+def test_infeasible_results_are_neither_success_nor_failure() -> None:
+    """After a far better row that may not be proposed, all others would be failures."""
+    optimizer = TrustRegionOptimizer([9, 9, 9], feasible=lambda X: X.sum(axis=1) <= 20, n_initial=2)
+    rising = np.array([[i, 0, 0] for i in range(5)])
+    optimizer.tell([[8, 8, 8]], [99.0])
+    optimizer.tell(rising, np.arange(5.0))
+    assert optimizer._learn()[0] == Progress(length=1.6)
+
+
 def test_sides_follow_the_length_scales() -> None:
     """The scales have the geometric mean 2, so they weigh 1/2, 1 and 2: sides 0.2, 0.4 and 0.8 of 20 steps."""
     widths = half_widths(0.4, np.array([1.0, 2.0, 4.0]), np.array([21, 21, 21]))

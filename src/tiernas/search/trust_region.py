@@ -89,8 +89,8 @@ class TrustRegionOptimizer(Optimizer):
     failures; when it falls below 2^-7 the search starts anew at random. A region where every row is known is doubled
     for that proposal.
 
-    Successes and failures are counted over results in the order told. Results of rows that were asked before a restart
-    and told after it count for the new start, as the history does not say when a row was asked.
+    Successes and failures are counted over feasible results in the order told. Results of rows that were asked before a
+    restart and told after it count for the new start, as the history does not say when a row was asked.
 
     D. Eriksson, M. Pearce, J. R. Gardner, R. Turner, M. Poloczek: Scalable global optimization via local Bayesian
     optimization. NeurIPS 2019, arXiv 1910.01739. Categorical dimensions after X. Wan et al.: Think global and act
@@ -129,8 +129,10 @@ class TrustRegionOptimizer(Optimizer):
         if self._model is None or self._model[0] != self._history.version:
             X, y = self._history.observed
             dim = max(1, int((self._lattice.levels > 1).sum()))
-            progress = Progress.of(y, self._n_initial, patience=dim)
-            X, y = X[progress.start :], y[progress.start :]
+            feasible = np.flatnonzero(self._supply.known_feasible(X))
+            progress = Progress.of(y[feasible], self._n_initial, patience=dim)
+            start = int(feasible[progress.start - 1]) + 1 if progress.start else 0
+            X, y = X[start:], y[start:]
             model = self._fit(X, y) if len(y) >= self._n_initial else None
             self._model = self._history.version, progress, model
         return self._model[1:]
