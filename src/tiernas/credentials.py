@@ -12,6 +12,8 @@ _SECRET = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|sig(?:nature)?|crede
 _USER = r"(?:[A-Za-z][\w+.-]*:?/{1,3})?+[^/@\s:'\"]*"
 """What stands before a password: a scheme, however mistyped, and the user; both may be missing."""
 
+_IN_QUERY = re.compile(rf"([?&;][^=&;?\s]*{_SECRET}=)[^&]*", re.IGNORECASE)
+
 _WHOLE = re.compile(rf"^({_USER}):.*@", re.DOTALL)
 
 _BEFORE_AT = (
@@ -58,4 +60,6 @@ def hide_credentials(text: str) -> str:
 
 def hide_url_credentials(url: str) -> str:
     """`hide_credentials` of a text that is one URL and nothing else, so that its password may have any characters."""
-    return hide_credentials(_WHOLE.sub(rf"\1:{_HIDDEN}@", url))
+    before, mark, query = url.rpartition("?")
+    hidden = _IN_QUERY.sub(rf"\1{_HIDDEN}", f"{mark}{query}")
+    return hide_credentials(_WHOLE.sub(rf"\1:{_HIDDEN}@", f"{before}{hidden}"))

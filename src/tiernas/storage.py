@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import json
 import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,17 +12,21 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from tiernas.errors import UsageError
+from tiernas.temporary import owned_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_KEY = "tiernas"
+_FACTS, _SHA256 = "tiernas", "sha256"
+"""Keys of a file's metadata. Files of earlier versions have no checksum; no file has any other key."""
 
 
 def write_tensors(
     path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], *, keep_old_as: Path | None = None
 ) -> None:
     """Writes a file under a temporary name, flushes it to the disk and gives it its name.
+
+    With it goes a checksum of all that it holds. What a writer of the same file left behind that was killed is removed.
 
     Args:
         path: The file; its folder is made.
@@ -36,35 +39,53 @@ def write_tensors(
     """
     from safetensors.torch import save_file  # brings torch, which a query of the model table can do without
 
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    dense = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(facts)
+    metadata = {_FACTS: text, _SHA256: _checksum(dense, text)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, temporary, {_KEY: json.dumps(facts)})
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        if keep_old_as is not None and path.exists():
-            path.replace(keep_old_as)
-        temporary.replace(path)
+        with owned_folder(f".{path.name}.", path.parent) as folder:
+            temporary = folder / path.name
+            save_file(dense, temporary, metadata)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            if keep_old_as is not None and path.exists():
+                path.replace(keep_old_as)
+            temporary.replace(path)
         _flush_folder(path.parent)
     except (OSError, SafetensorError) as error:
-        _remove(temporary)
         raise UsageError(f"cannot write {path}: {error}; free some space or choose another folder") from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Tensors and facts of a file; None where there is no such file, or it is truncated or not one of ours.
+    """Tensors and facts of a file; None where there is no such file, or it is damaged or not one of ours.
 
     Raises:
         UsageError: The file must not be read.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})[_KEY])
-            return {key: file.get_tensor(key) for key in file.keys()}, facts  # noqa: SIM118 (not a dict)
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+        facts = json.loads(metadata[_FACTS])
     except PermissionError as error:
         raise UsageError(f"cannot read {path}: {error}; change its permissions") from error
-    except (FileNotFoundError, NotADirectoryError, SafetensorError, KeyError, json.JSONDecodeError):
+    except (OSError, SafetensorError, KeyError, ValueError, RecursionError, OverflowError):
         return None
+    known = metadata.keys() <= {_FACTS, _SHA256}
+    whole = metadata.get(_SHA256) in (None, _checksum(tensors, metadata[_FACTS]))
+    return (tensors, facts) if known and whole and isinstance(facts, dict) else None
+
+
+def _checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
+    """SHA-256 of names, types, shapes and values of dense tensors, and of the facts."""
+    import torch
+
+    sha = hashlib.sha256(facts.encode())
+    for name, tensor in sorted(tensors.items()):
+        sha.update(f"\0{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return sha.hexdigest()
 
 
 def _flush_folder(folder: Path) -> None:
@@ -75,8 +96,3 @@ def _flush_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):  # the folder is read-only or gone: there is nothing to remove
-        path.unlink(missing_ok=True)

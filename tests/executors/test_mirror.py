@@ -3,6 +3,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -13,7 +14,7 @@ from tiernas.executors.mirror import CheckpointMirror, local_copy, remove_checkp
 from tiernas.executors.run import run
 from tiernas.testing.executors import light_job
 from tiernas.training import load_trained
-from tiernas.training.checkpoint import CURRENT
+from tiernas.training.checkpoint import CURRENT, WEIGHTS
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -71,6 +72,102 @@ def test_a_file_without_its_note_is_not_used(url: str) -> None:
     assert newest(url) == b"epoch 1"
 
 
+def damage(url: str, name: str) -> None:
+    """Changes a byte and leaves the size."""
+    filesystem, _ = fsspec.core.url_to_fs(url)
+    content = bytearray(filesystem.cat_file(name))
+    content[-1] ^= 1
+    filesystem.pipe_file(name, bytes(content))
+
+
+def write_weights(mirror: CheckpointMirror) -> None:
+    (mirror.folder / WEIGHTS).write_bytes(b"weights")
+    mirror.finish()
+
+
+def test_damaged_weights_are_stored_anew_and_only_then_all_else_is_removed(url: str) -> None:
+    with CheckpointMirror(url) as mirror:
+        write(mirror, 1)
+        write(mirror, 2)
+        write_weights(mirror)
+    (whole,) = stored(url, ".safetensors")
+    damage(url, whole)
+    with CheckpointMirror(url) as mirror:
+        assert not (mirror.folder / WEIGHTS).exists()
+        write(mirror, 1)
+        assert len(stored(url, ".safetensors")) == 2, "nothing has taken the place of the damaged weights yet"
+        write_weights(mirror)
+    (anew,) = stored(url, ".safetensors")
+    assert anew != whole
+    assert len(stored(url, ".json")) == 1
+    with local_copy(url) as folder:
+        assert (folder / WEIGHTS).read_bytes() == b"weights"
+    with CheckpointMirror(url) as mirror:
+        mirror.finish()
+    assert stored(url, ".safetensors") == [anew], "what is whole was stored again"
+
+
+def test_what_storage_does_not_give_back_takes_nobodys_place(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    filesystem, _ = fsspec.core.url_to_fs(url)
+    put = type(filesystem).put_file
+
+    def broken(self: Any, local: str, remote: str, **more: Any) -> None:
+        put(self, local, remote, **more)
+        damage(url, remote)
+
+    with CheckpointMirror(url) as mirror:
+        write(mirror, 1)
+        monkeypatch.setattr(type(filesystem), "put_file", broken)
+        with pytest.raises(OSError, match="does not give back what was written"):
+            write_weights(mirror)
+        monkeypatch.setattr(type(filesystem), "put_file", lambda self, local, remote: self.pipe_file(remote, b"x"))
+        with pytest.raises(OSError, match="has 1 of 7 bytes"):
+            write(mirror, 2)
+    assert newest(url) == b"epoch 1"
+
+
+def test_a_damaged_checkpoint_is_not_kept_in_the_place_of_a_whole_one(url: str) -> None:
+    with CheckpointMirror(url) as mirror:
+        write(mirror, 1)
+        write(mirror, 2)
+    damage(url, stored(url, ".safetensors")[-1])
+    with CheckpointMirror(url) as mirror:
+        assert (mirror.folder / CURRENT).read_bytes() == b"epoch 1"
+        write(mirror, 2)
+    assert len(stored(url, ".safetensors")) == 2
+    damage(url, stored(url, ".safetensors")[-1])
+    assert newest(url) == b"epoch 1"
+
+
+def test_what_a_killed_writer_left_is_removed_when_there_is_something_newer(url: str) -> None:
+    filesystem, root = fsspec.core.url_to_fs(url)
+    with CheckpointMirror(url) as mirror:
+        write(mirror, 1)
+        filesystem.pipe_file(f"{root}/checkpoint-000002-dead.safetensors", b"half")
+    with CheckpointMirror(url) as mirror:
+        filesystem.pipe_file(f"{root}/checkpoint-000002-live.safetensors", b"of one who writes it now")
+        assert len(stored(url, ".safetensors")) == 3
+        write(mirror, 2)
+        assert not [name for name in stored(url, ".safetensors") if "dead" in name]
+        assert [name for name in stored(url, ".safetensors") if "live" in name]
+
+
+def test_checkpoints_beyond_a_rung_are_not_fetched(url: str) -> None:
+    with CheckpointMirror(url) as mirror:
+        write(mirror, 2)
+        write(mirror, 3)
+    with CheckpointMirror(url, last_epoch=2) as mirror:
+        assert (mirror.folder / CURRENT).read_bytes() == b"epoch 2"
+    with CheckpointMirror(url, last_epoch=1) as mirror:
+        assert not (mirror.folder / CURRENT).exists()
+        write(mirror, 1)
+        assert newest(url) == b"epoch 1"
+    with CheckpointMirror(url) as mirror:
+        write_weights(mirror)
+    with CheckpointMirror(url, last_epoch=2) as mirror:
+        assert not list(mirror.folder.iterdir())
+
+
 def test_an_interrupted_training_continues_from_a_url(url: str, tmp_path: Path) -> None:
     class KilledError(BaseException):
         pass
@@ -106,6 +203,13 @@ def test_folders_are_what_they_are(tmp_path: Path) -> None:
     (tmp_path / "1").mkdir()
     remove_checkpoints(str(tmp_path / "1"))
     assert not (tmp_path / "1").exists()
+
+
+@pytest.mark.parametrize("url", ["nonsense://ann:s3 c'ret@host/x", "nonsense://host/x?token=s3 c'ret&n=1"])
+def test_no_password_of_a_url_is_shown(url: str) -> None:
+    with pytest.raises(UsageError, match=r"checkpoints nonsense://.*host/x") as caught:
+        CheckpointMirror(url)
+    assert "c'ret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("url", "words"), [("dropbox://x", "dropboxdrivefs"), ("nonsense://x", "nonsense")])

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from tiernas.errors import UsageError
 from tiernas.spaces import Architecture
-from tiernas.training import DataConfig, RecipeConfig, Splits, load_data, load_trained, train
+from tiernas.training import DataConfig, RecipeConfig, Splits, TrainingResult, load_data, load_trained, train
 from tiernas.training.checkpoint import WEIGHTS
 
 # Everything that is carried over from one epoch to the next, and everything random.
@@ -38,6 +38,25 @@ def test_a_promoted_training_equals_one_that_was_never_screened(
     expected, found = load_file(tmp_path / "straight" / WEIGHTS), load_file(folder / WEIGHTS)
     assert expected.keys() == found.keys()
     assert all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+def test_a_training_that_has_gone_on_is_judged_by_its_rung_alone(
+    small: Splits, tiny: Architecture, tmp_path: Path
+) -> None:
+    def asked_again(folder: Path) -> list[TrainingResult]:
+        return [train(tiny, small, RECIPE, seed=3, checkpoint_dir=folder, stop_epoch=epoch) for epoch in (1, 2)]
+
+    folder = tmp_path / "rung"
+    first, second = asked_again(folder)
+    for gone_on in (2, 3, 4, 5):  # 3: the checkpoint before is of the rung; 4: all are beyond it; 5: it is complete
+        train(tiny, small, RECIPE, seed=3, checkpoint_dir=folder, stop_epoch=gone_on)
+        again = train(tiny, small, RECIPE, seed=3, checkpoint_dir=folder, stop_epoch=2)
+        assert (again.epochs, again.accuracy, again.train_loss) == (2, second.accuracy, second.train_loss)
+    again = train(tiny, small, RECIPE, seed=3, checkpoint_dir=folder, stop_epoch=1)
+    assert (again.epochs, again.accuracy) == (1, first.accuracy)
+    complete = train(tiny, small, RECIPE, seed=3, checkpoint_dir=folder)
+    assert complete.epochs == 5
+    assert [path.name for path in folder.iterdir()] == [WEIGHTS]
 
 
 def test_a_rung_has_the_learning_rates_of_the_whole_training(small: Splits, tiny: Architecture, tmp_path: Path) -> None:

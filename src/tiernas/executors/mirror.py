@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import logging
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import fsspec
 
+from tiernas.credentials import hide_url_credentials
 from tiernas.errors import UsageError
+from tiernas.temporary import owned_folder
 from tiernas.training.checkpoint import CURRENT, WEIGHTS
 
-_KEPT = 2
-"""Checkpoints that are kept, as `CheckpointFolder` does: the last one and the one before it."""
+_TEMPORARY = "tiernas-checkpoints-"
+"""What local folders begin with; what killed processes left of them is removed."""
+
+_log = logging.getLogger(__name__)
 
 
 def is_url(place: str) -> bool:
@@ -61,15 +66,16 @@ class CheckpointMirror:
     """A temporary local folder of one training, and its copy at a URL.
 
     A file is stored as `NAME.safetensors`, then `NAME.json` with its size and SHA-256. A file without such a note, or
-    with one that it does not fit, was cut off while it was written and is not used. No name is used twice, so nothing
-    that is whole is ever overwritten, even where two workers train the same candidate. Storage needs no renaming, and
-    none of its operations has to be atomic.
+    with one that it does not fit, was cut off or damaged and is not used; it is removed once there is a whole one in
+    its place. No name is used twice, so nothing that is whole is ever overwritten, even where two workers train the
+    same candidate. Storage needs no renaming, and none of its operations has to be atomic.
 
     Used as a context manager: entering it fetches the newest whole files.
 
     Args:
         url: Of this training alone; credentials come from the environment, as each fsspec filesystem documents.
         folder: The local folder, which is left; a temporary one by default.
+        last_epoch: Checkpoints beyond it are of no use, and a complete training neither; None for all of it.
 
     Attributes:
         folder: The local folder, there while the context manager is entered.
@@ -80,63 +86,106 @@ class CheckpointMirror:
 
     folder: Path
 
-    def __init__(self, url: str, folder: Path | None = None) -> None:
+    def __init__(self, url: str, folder: Path | None = None, *, last_epoch: int | None = None) -> None:
         self._filesystem, self._root = _open(url)
         self._given = folder
+        self._last_epoch = last_epoch
 
     def __enter__(self) -> Self:
         self._open_folder = ExitStack()
-        self.folder = self._given or Path(self._open_folder.enter_context(TemporaryDirectory(prefix="tiernas-")))
+        self.folder = self._given or self._open_folder.enter_context(owned_folder(_TEMPORARY))
         self.folder.mkdir(exist_ok=True)
-        for kind, name in (("weights", WEIGHTS), ("checkpoint", CURRENT)):
-            if any(self._fetch(stored, self.folder / name) for stored in self._stored(kind)):
-                break
+        self._without_note = self._cut_off()
+        self._weights: str | None = None
+        self._checkpoint: str | None = None
+        if self._last_epoch is None:
+            self._weights = self._fetched("weights", WEIGHTS)
+        if self._weights is None:
+            self._checkpoint = self._fetched("checkpoint", CURRENT)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._open_folder.close()
 
     def save(self, epochs: int) -> None:
-        """Stores the checkpoint that was written after so many epochs, and removes all but the last two."""
-        self._store(self.folder / CURRENT, f"checkpoint-{epochs:06d}")
-        for old in self._stored("checkpoint")[_KEPT:]:
-            self._remove(old)
+        """Stores the checkpoint that was written after so many epochs, and keeps but it and the whole one before it.
+
+        Raises:
+            OSError: The storage has another size for it.
+        """
+        before, self._checkpoint = self._checkpoint, self._store(self.folder / CURRENT, f"checkpoint-{epochs:06d}")
+        self._remove_all("checkpoint", {before, self._checkpoint})
 
     def finish(self) -> None:
-        """Stores the weights of a complete training, and removes its checkpoints."""
-        if not self._stored("weights"):
-            self._store(self.folder / WEIGHTS, "weights")
-        for old in self._stored("checkpoint"):
-            self._remove(old)
+        """Stores the weights of a complete training, unless they are there and whole, and removes all else.
 
-    def _store(self, path: Path, name: str) -> None:
+        Raises:
+            OSError: The storage does not give back what is written; all else stays.
+        """
+        if self._weights is None:
+            stored = self._store(self.folder / WEIGHTS, "weights")
+            with owned_folder(_TEMPORARY) as folder:
+                if not self._fetch(stored, folder / WEIGHTS):
+                    raise OSError(errno.EIO, f"{stored}: the storage does not give back what was written")
+            self._weights = stored
+        self._remove_all("weights", {self._weights})
+        self._remove_all("checkpoint", set())
+
+    def _store(self, path: Path, name: str) -> str:
         stored = f"{self._root}/{name}-{uuid.uuid4().hex[:8]}"
         note = {"size": path.stat().st_size, "sha256": _sha256(path)}
         self._filesystem.makedirs(self._root, exist_ok=True)
         self._filesystem.put_file(str(path), f"{stored}.safetensors")
+        self._filesystem.invalidate_cache()
+        if (size := self._filesystem.size(f"{stored}.safetensors")) not in (None, note["size"]):
+            raise OSError(errno.EIO, f"{stored}: the storage has {size} of {note['size']} bytes that were written")
         self._filesystem.pipe_file(f"{stored}.json", json.dumps(note).encode())
+        return stored
 
-    def _stored(self, kind: str) -> list[str]:
-        """Files of a kind that have a note, the newest first."""
+    def _names(self, suffix: str) -> list[str]:
+        """All that is stored with a suffix, without it."""
         self._filesystem.invalidate_cache()
         try:
             names = self._filesystem.ls(self._root, detail=False)
         except FileNotFoundError:
             return []
-        notes = [name.removesuffix(".json") for name in names if name.endswith(".json")]
-        return sorted((name for name in notes if name.rpartition("/")[2].startswith(kind)), reverse=True)
+        return [name.removesuffix(suffix) for name in names if name.endswith(suffix)]
+
+    def _cut_off(self) -> set[str]:
+        """Files without a note: their writer was killed, or writes right now."""
+        return set(self._names(".safetensors")) - set(self._names(".json"))
+
+    def _stored(self, kind: str) -> list[str]:
+        """Files of a kind that have a note, the newest first."""
+        return sorted((name for name in self._names(".json") if _base(name).startswith(kind)), reverse=True)
+
+    def _fetched(self, kind: str, name: str) -> str | None:
+        """The newest whole file of a kind, which is now in the local folder."""
+        useful = (s for s in self._stored(kind) if self._last_epoch is None or _epoch(s) <= self._last_epoch)
+        return next((stored for stored in useful if self._fetch(stored, self.folder / name)), None)
 
     def _fetch(self, stored: str, path: Path) -> bool:
         """Copies a file here if it is whole."""
         try:
             note = json.loads(self._filesystem.cat_file(f"{stored}.json"))
             self._filesystem.get_file(f"{stored}.safetensors", str(path))
-        except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+        except (FileNotFoundError, ValueError, RecursionError):
+            path.unlink(missing_ok=True)
             return False
         if note == {"size": path.stat().st_size, "sha256": _sha256(path)}:
             return True
+        _log.warning("%s is damaged; it is not used", stored)
         path.unlink()
         return False
+
+    def _remove_all(self, kind: str, kept: Set[str | None]) -> None:
+        """Removes the files of a kind but for some, and of all kinds those that had no note then and have none now."""
+        for stored in self._stored(kind):
+            if stored not in kept:
+                self._remove(stored)
+        for stored in self._without_note & self._cut_off():
+            self._remove(stored)
+        self._without_note = set()
 
     def _remove(self, stored: str) -> None:
         for suffix in (".json", ".safetensors"):
@@ -144,11 +193,22 @@ class CheckpointMirror:
                 self._filesystem.rm_file(stored + suffix)
 
 
+def _base(stored: str) -> str:
+    return stored.rpartition("/")[2]
+
+
+def _epoch(stored: str) -> int:
+    """The epoch in the name of a checkpoint; 0 where there is none."""
+    number = _base(stored).split("-")[1]
+    return int(number) if number.isdecimal() else 0
+
+
 def _open(url: str) -> tuple[Any, str]:
     try:
         filesystem, root = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
-        raise UsageError(f"checkpoints {url}: {error}") from error
+        shown = hide_url_credentials(url)
+        raise UsageError(f"checkpoints {shown}: {str(error).replace(url, shown)}") from error
     return filesystem, str(root).rstrip("/")
 
 

@@ -82,7 +82,7 @@ def _train(job: Job, send: Send, load: Callable[[Job], Splits], device: str, sea
     splits = load(job)
     architecture = Architecture.from_json(job.architecture)
     recipe = RecipeConfig.model_validate(job.recipe)
-    with _checkpoints(job.checkpoint_dir, seat) as checkpoints:
+    with _checkpoints(job, seat) as checkpoints:
 
         def epoch_done(report: EpochReport) -> None:
             checkpoints.save(report.epoch)
@@ -129,12 +129,15 @@ def _trainer(seat: Seat | None) -> Callable[..., TrainingResult]:
     return partial(train_distributed, rank=seat.rank, world_size=seat.size, init_method=seat.rendezvous)
 
 
-def _checkpoints(place: str, seat: Seat | None) -> AbstractContextManager[_LocalFolder | CheckpointMirror]:
+def _checkpoints(job: Job, seat: Seat | None) -> AbstractContextManager[_LocalFolder | CheckpointMirror]:
+    place, last_epoch = job.checkpoint_dir, job.stop_epoch
     if not is_url(place):
         return nullcontext(_LocalFolder(Path(place)))
     if seat is None:
-        return CheckpointMirror(place)
-    return CheckpointMirror(place, seat.checkpoints) if seat.rank == 0 else nullcontext(_LocalFolder(seat.checkpoints))
+        return CheckpointMirror(place, last_epoch=last_epoch)
+    if seat.rank == 0:
+        return CheckpointMirror(place, seat.checkpoints, last_epoch=last_epoch)
+    return nullcontext(_LocalFolder(seat.checkpoints))
 
 
 @cache

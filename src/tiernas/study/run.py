@@ -178,14 +178,15 @@ class Run:
         """Records what the executor reports, and starts what waited; returns how many candidates do not run any more.
 
         A client that became free has its next job before the disk has the result: were the server killed in between,
-        both would go on from their checkpoints.
+        both would go on from their checkpoints. Not so where a training paused: it must not go on beyond a rung that
+        the disk does not have, or it would be judged by what it came to since.
         """
         events = self._with.executor.poll(timeout_s)
         if not events:
             return 0
         with self._recording():
             left = sum(self._take(event) for event in events)
-            if self._may_start:
+            if self._may_start and not any(isinstance(event, Paused) for event in events):
                 self._start_waiting()
         for event in events:
             if isinstance(event, Blocked) and event.job_id in self._running:

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from torch import Tensor
 
+from tiernas.errors import UsageError
 from tiernas.storage import read_tensors, write_tensors
 from tiernas.training.result import TrainingResult
 
@@ -86,41 +87,71 @@ class CheckpointFolder:
         facts = {"identity": asdict(self._identity), "progress": asdict(progress)}
         write_tensors(self._folder / CURRENT, state, facts, keep_old_as=self._folder / PREVIOUS)
 
-    def load(self) -> tuple[dict[str, Tensor], Progress] | None:
-        """The newest state of this training that can be read; None if there is none."""
+    def load(self, last_epoch: int) -> tuple[dict[str, Tensor], Progress] | None:
+        """The newest state of this training that is whole and not beyond an epoch; None if there is none."""
         for name in (CURRENT, PREVIOUS):
             path = self._folder / name
-            stored = read_tensors(path)
+            stored = _read(path, "progress", Progress)
             if stored is None:
                 if path.exists():
                     _log.warning("%s is damaged; it is removed, and the checkpoint before it is used", path)
                     path.unlink()  # or the next one written would push it into the place of the good one
                 continue
-            if self._is_ours(path, stored[1]):
-                return stored[0], Progress(**stored[1]["progress"])
+            if self._is_ours(path, stored.identity) and stored.told.epoch <= last_epoch:
+                return stored.tensors, stored.told
         return None
 
     def finish(self, weights: Mapping[str, Tensor], result: TrainingResult) -> None:
         """Keeps the weights and the result, and removes the checkpoints, which are several times as large.
 
         Raises:
-            UsageError: The folder cannot be written to, or the disk is full.
+            UsageError: The folder cannot be written to, the disk is full, or it does not give back what is written.
         """
         facts = {"identity": asdict(self._identity), "result": asdict(result)}
-        write_tensors(self._folder / WEIGHTS, weights, facts)
+        path = self._folder / WEIGHTS
+        write_tensors(path, weights, facts)
+        if self.result() is None:
+            raise UsageError(f"{path}: what was written cannot be read back; look at the disk")
+        self.remove_checkpoints()
+
+    def result(self) -> TrainingResult | None:
+        """The result of this training if it is complete and its weights are whole."""
+        path = self._folder / WEIGHTS
+        stored = _read(path, "result", TrainingResult)
+        if stored is None:
+            if path.exists():
+                _log.warning("%s is damaged; the training goes on from what else is there", path)
+            return None
+        return stored.told if self._is_ours(path, stored.identity) else None
+
+    def remove_checkpoints(self) -> None:
+        """Removes the checkpoints, of which a training whose weights are whole has no use."""
         for name in (CURRENT, PREVIOUS):
             (self._folder / name).unlink(missing_ok=True)
 
-    def result(self) -> TrainingResult | None:
-        """The result of this training if it is complete."""
-        path = self._folder / WEIGHTS
-        stored = read_tensors(path)
-        if stored is None or not self._is_ours(path, stored[1]):
-            return None
-        return TrainingResult(**stored[1]["result"])
-
-    def _is_ours(self, path: Path, facts: Mapping[str, Any]) -> bool:
-        if Identity.of(facts) == self._identity:
+    def _is_ours(self, path: Path, identity: Identity) -> bool:
+        if identity == self._identity:
             return True
         _log.warning("%s is of another architecture, recipe, data or seed; it is not used", path)
         return False
+
+
+T = TypeVar("T", Progress, TrainingResult)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored(Generic[T]):
+    tensors: dict[str, Tensor]
+    identity: Identity
+    told: T
+
+
+def _read(path: Path, key: str, kind: type[T]) -> _Stored[T] | None:
+    """A file of a training; None where it is missing, damaged, or not one."""
+    if (stored := read_tensors(path)) is None:
+        return None
+    tensors, facts = stored
+    try:
+        return _Stored(tensors, Identity.of(facts), kind(**facts[key]))
+    except (KeyError, TypeError, AttributeError):
+        return None

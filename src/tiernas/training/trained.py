@@ -36,7 +36,10 @@ def load_classifier(checkpoint_dir: Path) -> tuple[ConvNet, tuple[str, ...]]:
         )
         raise UsageError(f"no trained network: {path} {what}")
     weights, facts = stored
-    identity = Identity.of(facts)
-    network = build(Architecture.from_json(identity.architecture), len(identity.classes))
-    network.load_state_dict(weights)
+    try:
+        identity = Identity.of(facts)
+        network = build(Architecture.from_json(identity.architecture), len(identity.classes))
+        network.load_state_dict(weights)
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise UsageError(f"no trained network: {path} is damaged; train the network again") from error
     return network.to(memory_format=torch.channels_last).eval(), identity.classes

@@ -57,7 +57,8 @@ def train(
         epochs: Train for so many instead of `recipe.epochs`.
         stop_epoch: Pause after so many epochs in all, with the learning rates of the whole training; called again
             without it, or with a later one, the training goes on as if it had never paused. The result is that of the
-            network as it is then; no weights are left for `load_trained`.
+            network after just so many epochs: a training that has gone on since is done again from a checkpoint before,
+            or from its beginning. No weights are left for `load_trained`.
         on_epoch: Called after every epoch, once it is validated and its checkpoint is safe; what it raises ends the
             training, which can be continued.
         device: Where to train.
@@ -79,14 +80,16 @@ def train(
     group.require_images(len(splits.train) // steps_per_epoch(len(splits.train), recipe), recipe.batch_size)
     identity = Identity(architecture.to_json(), splits.classes, recipe.digest, splits.digest, seed)
     folder = CheckpointFolder(checkpoint_dir, identity)
-    if (complete := folder.result()) is not None:
+    if stop_epoch == recipe.epochs and (complete := folder.result()) is not None:
+        if group.is_first:
+            folder.remove_checkpoints()  # a process that was killed may have left them
         return complete
     device = torch.device(device)
     teacher = _teacher(recipe, splits, architecture.resolution, cache_dir or checkpoint_dir, device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(derived_seed(seed, Purpose.WEIGHTS))
         state = TrainingState(architecture, len(splits.classes), recipe, device)
-        progress = _continue(state, folder, group)
+        progress = _continue(state, folder, group, stop_epoch)
         state.share_gradients(group)
         validation: Validation | None = None
         while progress.epoch < stop_epoch:
@@ -159,11 +162,14 @@ def _teacher(
         return prepare_teacher(recipe.teacher, splits, resolution, cache_dir, device, images_change=images_change)
 
 
-def _continue(state: TrainingState, folder: CheckpointFolder, group: Group) -> Progress:
-    """Takes over the last checkpoint, if there is one; the first process removes damaged ones before others look."""
+def _continue(state: TrainingState, folder: CheckpointFolder, group: Group, stop_epoch: int) -> Progress:
+    """Takes over the last checkpoint that is not beyond the end, if there is one.
+
+    The first process removes damaged ones before others look.
+    """
     if not group.is_first:
         group.wait()
-    stored = folder.load()
+    stored = folder.load(stop_epoch)
     if group.is_first:
         group.wait()
     if stored is None:
