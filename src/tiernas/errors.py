@@ -21,6 +21,10 @@ class NothingFoundError(TiernasError, LookupError):
     exit_code = 3
 
 
+class UnreachableError(TiernasError):
+    """Something that is needed, such as the storage of checkpoints, does not answer now; later it may."""
+
+
 class StoppedError(TiernasError):
     """The user stopped the command (Ctrl-C); the message says what is kept, and the command line exits with 130."""
 

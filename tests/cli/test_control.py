@@ -66,9 +66,25 @@ def test_requeue_and_drop(search: Search) -> None:
     assert search.ledger.candidates(search.ledger.studies()[0])[1].reason == "too slow"
 
 
+def test_all_that_failed_are_requeued_together(search: Search) -> None:
+    study = search.ledger.studies()[0]
+    final = search.ledger.propose_again(study, search.ledger.candidates(study)[1], Purpose.FINAL)
+    search.ledger.start(final, "node:1")
+    search.ledger.fail(final, "diverged", retry=False)
+    assert search.command("control", "requeue", "--failed", "--for", "final").startswith("1 candidate that failed is")
+    assert search.states() == [State.FAILED, State.PENDING]
+    assert search.command("control", "requeue", "--failed", "--tier", "0.2-0.4").startswith("1 candidate that failed")
+    assert search.states() == [State.PENDING, State.PENDING]
+    assert search.command("control", "requeue", "--failed").startswith("no candidate has failed; no server runs")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("requeue",), "give either the number of a CANDIDATE or --failed"),
+        (("requeue", "0", "--failed"), "give either the number of a CANDIDATE or --failed"),
+        (("requeue", "0"), "requeue 0: its tier is missing; give --tier TIER"),
+        (("requeue", "--failed", "--tier", "1-2"), "tier '1-2': not in the ledger; there are: 0.2-0.4"),
         (("requeue", "1", "--tier", "0.2-0.4"), "is pending; only one that failed can be requeued"),
         (("requeue", "9", "--tier", "0.2-0.4"), "search candidate 9: not in the ledger"),
         (("drop", "0", "--tier", "0.2-0.4"), "is failed; only one that has not ended can be dropped"),

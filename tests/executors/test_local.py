@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
+import pytest
 
-from tiernas.executors import Executor, Finished, LocalExecutor
-from tiernas.testing.executors import ExecutorConformance, assert_gone, ended, events_until, light_job
+from tiernas.executors import Blocked, EpochDone, Executor, Finished, LocalExecutor, Lost
+from tiernas.testing.executors import ExecutorConformance, assert_gone, ended, events_until, light_job, process_of
 
 
 class TestLocalExecutor(ExecutorConformance):
@@ -28,6 +30,50 @@ class TestLocalExecutor(ExecutorConformance):
             workers.add(executor.submit(light_job(tmp_path, number)).worker)
             events_until(executor, ended(1))
         assert len(workers) == 1
+
+    def test_a_worker_that_stands_still_is_replaced_and_its_job_is_lost(self, tmp_path: Path) -> None:
+        with LocalExecutor(1, tmp_path / "logs", silence_s=3) as executor:
+            worker = process_of(executor.submit(light_job(tmp_path, epochs=5000)))
+            events_until(executor, lambda events: EpochDone(1, 1) in events)
+            worker.suspend()
+            *_, lost = events_until(executor, ended(1))
+            assert isinstance(lost, Lost)
+            assert "said nothing for 3 s" in lost.reason
+            assert_gone(worker)
+            assert executor.free == 1
+
+    def test_a_worker_that_died_idle_costs_no_job(self, tmp_path: Path) -> None:
+        with LocalExecutor(1, tmp_path / "logs") as executor:
+            worker = process_of(executor.submit(light_job(tmp_path)))
+            events_until(executor, ended(1))
+            worker.kill()
+            assert_gone(worker)
+            executor.submit(light_job(tmp_path / "again"))
+            *_, finished = events_until(executor, ended(1))
+            assert isinstance(finished, Finished)
+
+    def test_workers_that_cannot_start_block_and_no_job_fails(self, tmp_path: Path) -> None:
+        broken = tmp_path / "broken"
+        broken.mkdir()
+        (broken / "torch.py").write_text("raise ImportError('libcudart.so.13: cannot open shared object file')")
+        paths = os.pathsep.join(filter(None, (str(broken), os.environ.get("PYTHONPATH"))))
+        with LocalExecutor(2, tmp_path / "logs", {**os.environ, "PYTHONPATH": paths}) as executor:
+            executor.submit(light_job(tmp_path, 1))
+            executor.submit(light_job(tmp_path, 2))
+            losses = events_until(executor, ended(2))
+            assert {type(event) for event in losses} == {Lost}
+            executor.submit(light_job(tmp_path, 1))
+            (blocked,) = events_until(executor, ended(1))
+            assert isinstance(blocked, Blocked)
+            assert "ended with exit code 1 before it was ready" in blocked.reason
+            assert "ImportError: libcudart.so.13: cannot open shared object file" in blocked.reason
+
+    def test_workers_get_no_password(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LEDGER_PASSWORD", "sesame")
+        with LocalExecutor(1, tmp_path / "logs") as executor:
+            environment = process_of(executor.submit(light_job(tmp_path))).environ()
+        assert environment["OMP_NUM_THREADS"] == "1"
+        assert "sesame" not in environment.values()
 
     def test_workers_end_when_the_server_is_killed(self, tmp_path: Path) -> None:
         code = f"""

@@ -126,3 +126,32 @@ def test_the_summary_is_what_the_rows_say(ledger: Ledger) -> None:
     assert ledger.ended_since(running.started_at) == 0
     assert candidates[0].finished_at is not None
     assert ledger.ended_since(candidates[0].finished_at) == 4
+
+
+def test_all_that_failed_come_back_together(ledger: Ledger) -> None:
+    for number in range(3):
+        candidate = propose(ledger, number)
+        ledger.start(candidate, "host:1")
+        if number < 2:
+            ledger.fail(candidate, "died", retry=False)
+        else:
+            ledger.finish(candidate, 0.9, {})
+    other = ledger.open_study("0.2-0.3", {})
+    for purpose in (Purpose.SEARCH, Purpose.FINAL):
+        candidate = ledger.propose(other, [9], "digest9", 0.25, purpose=purpose)
+        ledger.start(candidate, "host:1")
+        ledger.fail(candidate, "died", retry=False)
+    with pytest.raises(UsageError, match="tier '9-10': not in the ledger"):
+        ledger.requeue_failed("9-10")
+    assert ledger.requeue_failed("0.2-0.3", Purpose.FINAL) == 1
+    assert ledger.requeue_failed() == 3
+    assert ledger.requeue_failed() == 0
+    assert ledger.orders().changed == 2
+    states = [
+        c.state
+        for study in ledger.studies()
+        for p in (Purpose.SEARCH, Purpose.FINAL)
+        for c in ledger.candidates(study, p)
+    ]
+    assert sorted(states) == [State.DONE] + [State.PENDING] * 4
+    assert not ledger.failures()

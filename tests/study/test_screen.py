@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,24 @@ def test_in_the_reproducible_order_neither_workers_nor_kills_change_what_is_prun
     assert [(c.vector, c.state, c.rungs, c.accuracy) for c in killed] == [
         (c.vector, c.state, c.rungs, c.accuracy) for c in calm
     ]
+
+
+def test_storage_that_does_not_answer_when_checkpoints_are_to_be_removed_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    study = ledger.open_study("tier", {})
+    screen = Screen((2,), 0.5, 8, None)
+    with socket.socket() as refusing:  # it is bound, and does not listen
+        refusing.bind(("127.0.0.1", 0))
+        url = f"ftp://127.0.0.1:{refusing.getsockname()[1]}/checkpoints"
+        loop = replace(trainings(ledger, Pausing(1, lambda _: 1.0), screen=screen), checkpoints=url)
+        candidates = loop.run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 12)
+    pruned = [c for c in candidates if c.state is State.PRUNED]
+    told = [record.message for record in caplog.records if "is not needed any more" in record.message]
+    assert len(told) == len(pruned) > 0
+    assert "storage does not answer (ConnectionRefusedError" in told[0]
+    assert f"{url}/tier/search/{pruned[0].number:05d}" in told[0]
 
 
 def test_the_optimizer_is_told_forecasts_of_what_was_pruned(tmp_path: Path) -> None:

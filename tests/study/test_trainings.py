@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,9 @@ import pytest
 from tests.study.conftest import Simulated, proposals, trainings
 
 from tiernas.errors import UsageError
-from tiernas.executors import EpochDone, Event, Failed, Job, Lost
+from tiernas.executors import EpochDone, Event, Failed, Job, LocalExecutor, Lost
 from tiernas.ledger import Candidate, Ledger, Outcome, Purpose, State
-from tiernas.study import recording
+from tiernas.study import overdue, recording
 
 
 class Hanging(Simulated):
@@ -48,6 +49,36 @@ def test_a_training_that_takes_too_long_is_ended_and_tried_again(tmp_path: Path)
     assert third.reason == "took longer than workers.time_limit_minutes = 0.0003333"
     assert [a.outcome for a in second.attempts][-2:] == [Outcome.FAILED, Outcome.DONE]
     assert [a.outcome for a in third.attempts] == [Outcome.FAILED] * 3
+    assert executor.cancelled.count(3) == 3
+
+
+def test_workers_that_cannot_start_end_the_study_with_the_reason_and_it_continues(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so.13: cannot open shared object file')")
+    paths = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    study = ledger.open_study("tier", {})
+    broken = LocalExecutor(2, tmp_path / "logs", {**os.environ, "PYTHONPATH": paths})
+    with broken, pytest.raises(UsageError, match=r"3 trainings in a row .* libcudart\.so\.13: .*continues") as raised:
+        trainings(ledger, broken).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 5)
+    assert raised.value.exit_code == 2
+    begun = ledger.candidates(study)
+    assert {c.state for c in begun} == {State.PENDING}
+    assert {a.outcome for c in begun for a in c.attempts} == {Outcome.LOST}
+    healthy = trainings(ledger, Simulated(2, lambda _: 1.0))
+    healthy.run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 5)
+    assert [c.state for c in ledger.candidates(study)] == [State.DONE] * 5
+
+
+def test_a_training_that_hangs_is_ended_without_any_limit_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overdue, "_UNKNOWN_S", 0.02)
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    study = ledger.open_study("tier", {})
+    executor = Hanging()
+    trainings(ledger, executor).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 5)
+    _, second, third, *_ = ledger.candidates(study)
+    assert (second.state, third.state) == (State.DONE, State.FAILED)
+    assert third.reason is not None
+    assert third.reason.startswith("hangs: no epoch for")
     assert executor.cancelled.count(3) == 3
 
 

@@ -81,6 +81,12 @@ class SearchConfig(Section):
         return self.study.checkpoints or str(self.study.output / "checkpoints")
 
     @property
+    def uses_hub(self) -> bool:
+        """Whether trainings may fetch data or a teacher from the Hugging Face Hub."""
+        teachers = (self.recipe.teacher, self.finalists.teacher)
+        return self.data.kind == "huggingface" or any(teacher and teacher.kind == "timm" for teacher in teachers)
+
+    @property
     def latency_table_path(self) -> Path:
         """The latency table."""
         return self.latency.table or self.study.output / "latency-table.jsonl"

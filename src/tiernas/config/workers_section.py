@@ -25,6 +25,8 @@ class WorkersSection(Section):
             each GPU.
         time_limit_minutes: A training that takes longer is ended and tried again, three times in all, each from the
             last checkpoint; by default there is no limit.
+        environment: Names of environment variables with credentials that trainings need all the same, such as those
+            of an own data source; the others stay with the server.
     """
 
     executor: Literal["local", "ray"] = "local"
@@ -34,6 +36,7 @@ class WorkersSection(Section):
     gpus: Annotated[float, Field(ge=0)] = 0
     processes: Annotated[int | None, Field(ge=1)] = None
     time_limit_minutes: Annotated[float | None, Field(gt=0)] = None
+    environment: tuple[str, ...] = ()
 
     @property
     def local_processes(self) -> int:

@@ -129,7 +129,8 @@ class Lost:
 class Blocked:
     """A training cannot go on until the user mends something that is not the network's fault, such as a full disk.
 
-    An executor of many machines sets the machine aside and reports `Lost`, until there is none left.
+    An executor of many machines sets the machine aside and reports `Lost`, until there is none left. It comes as well
+    where one training after the other ends before one of them got ahead (`Machines`).
 
     Attributes:
         job_id: The job.
@@ -147,7 +148,8 @@ class Executor(abc.ABC):
     """Runs trainings somewhere. Used as a context manager; leaving it stops every worker at once.
 
     Called from one thread. A worker that dies is replaced, and its job comes back: as `Failed` with `retry` where the
-    job may be the cause, as `Lost` where it cannot be.
+    job may be the cause, as `Lost` where it cannot be. That holds however it dies: killed, stopped for long, or while it
+    sends an event. What is written to the standard output of a worker is no event.
     """
 
     @property

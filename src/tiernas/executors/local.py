@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
-import os
 import queue
-import signal
 import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tiernas.executors.executor import EpochDone, Event, Executor, Failed, Job, Placement
-from tiernas.executors.wire import decode_event, encode_job
+from tiernas.errors import UsageError
+from tiernas.executors.child import SILENCE_S, ChildProcess, Ended, stop_all
+from tiernas.executors.environment import training_environment
+from tiernas.executors.executor import EpochDone, Event, Executor, Failed, Job, Lost, Placement
+from tiernas.executors.fault import ended
+from tiernas.executors.machines import Machines
+from tiernas.executors.wire import event_of, job_values
 
 
 class LocalExecutor(Executor):
     """Worker processes that start with the first jobs and live from job to job: torch and data are loaded once.
 
-    Jobs and events are lines of JSON over the worker's stdin and stdout. A worker whose stdin closes, because the
-    server died, ends at once. Two processes with one thread each beat one process with two threads.
+    A worker on which a job came to no result is replaced. A worker that loses its server ends at once. Two processes
+    with one thread each beat one process with two threads.
 
     Args:
         workers: Number of processes.
-        log_dir: Folder for what the workers write on stderr.
+        log_dir: Folder for what the workers write on their descriptors 1 and 2.
+        environment: Variables of the workers; by default those of this process, without credentials.
+        silence_s: A worker that says nothing for so long, not even that it lives, is ended.
+
+    Raises:
+        UsageError: The folder cannot be made.
     """
 
-    def __init__(self, workers: int, log_dir: Path) -> None:
-        log_dir.mkdir(parents=True, exist_ok=True)
-        self._events: queue.Queue[tuple[_Worker, Event | None]] = queue.Queue()
+    def __init__(
+        self,
+        workers: int,
+        log_dir: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        try:
+            log_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"logs of the workers: cannot make {log_dir} ({error.strerror})") from error
+        one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        self._environment = {**(training_environment() if environment is None else environment), **one_thread}
+        self._silence_s = silence_s
+        self._heard: queue.Queue[tuple[_Worker, Event | Ended]] = queue.Queue()
         self._logs = [log_dir / f"worker-{i}.log" for i in range(workers)]
         self._workers: dict[Path, _Worker] = {}
+        self._jobs: dict[Path, int] = {}
+        self._here = socket.gethostname()
+        self._machines = Machines(rest_s=0.0)
 
     @property
     def clients(self) -> int:
@@ -39,90 +60,62 @@ class LocalExecutor(Executor):
 
     @property
     def free(self) -> int:
-        return len(self._logs) - sum(worker.job_id is not None for worker in self._workers.values())
+        return len(self._logs) - len(self._jobs)
 
     def submit(self, job: Job) -> Placement:
-        idle = [log for log in self._logs if log not in self._workers or self._workers[log].job_id is None]
+        idle = [log for log in self._logs if log not in self._jobs]
         log = min(idle, key=lambda log: log not in self._workers)  # one that runs already, if there is one
-        if log not in self._workers:
-            self._workers[log] = _Worker(log, self._events)
-        self._workers[log].start(job)
-        return Placement(self._workers[log].name, socket.gethostname())
+        if log not in self._workers or not self._workers[log].is_alive:
+            self._workers[log] = self._start(log)
+        self._jobs[log] = job.id
+        self._workers[log].send("job", **job_values(job))
+        return Placement(self._workers[log].name, self._here)
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         found: list[Event] = []
         try:
-            found += self._received(*self._events.get(timeout=timeout_s))
+            found += self._received(*self._heard.get(timeout=timeout_s))
             while True:
-                found += self._received(*self._events.get_nowait())
+                found += self._received(*self._heard.get_nowait())
         except queue.Empty:
             return found
 
-    def _received(self, worker: _Worker, event: Event | None) -> Sequence[Event]:
-        if self._workers.get(worker.log) is not worker:  # its job was cancelled
-            return []
-        if event is None:  # its stdout closed: it is dead
-            del self._workers[worker.log]
-            reason = worker.how_it_died()
-            return [] if worker.job_id is None else [Failed(worker.job_id, reason, retry=True)]
-        if not isinstance(event, EpochDone):
-            worker.job_id = None
-        return [event]
-
     def cancel(self, job_id: int) -> None:
-        for worker in [worker for worker in self._workers.values() if worker.job_id == job_id]:
-            del self._workers[worker.log]
-            worker.stop()
+        for log in [log for log, job in self._jobs.items() if job == job_id]:
+            del self._jobs[log]
+            self._workers.pop(log).stop()
 
     def close(self) -> None:
-        for worker in self._workers.values():
-            worker.stop()
-        self._workers = {}
+        stop_all(self._workers.values())
+        self._workers, self._jobs = {}, {}
+
+    def _start(self, log: Path) -> _Worker:
+        return ChildProcess(
+            "tiernas.executors.worker",
+            log=log,
+            environment=self._environment,
+            decode=event_of,
+            heard=self._heard,
+            silence_s=self._silence_s,
+        )
+
+    def _received(self, worker: _Worker, said: Event | Ended) -> Sequence[Event]:
+        log = next((log for log, other in self._workers.items() if other is worker), None)
+        if log is None:  # its job was cancelled
+            return []
+        job_id = self._jobs.get(log)
+        if isinstance(said, Ended):
+            del self._workers[log]
+            if job_id is None:
+                return []
+            said = ended(said.fault, job_id, said.reason)
+        elif said.job_id != job_id:
+            return []
+        elif isinstance(said, Failed | Lost):  # whatever went wrong may have left its process in no good state
+            self._workers.pop(log).stop()
+        if not isinstance(said, EpochDone):
+            del self._jobs[log]
+        return [self._machines.judged(self._here, said, [self._here])]
 
 
-class _Worker:
-    """One process and the thread that reads its events."""
-
-    def __init__(self, log: Path, events: queue.Queue[tuple[_Worker, Event | None]]) -> None:
-        self.job_id: int | None = None
-        self.log = log
-        with log.open("ab") as stderr:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tiernas.executors.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-                env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
-                start_new_session=True,  # Ctrl-C is the server's to handle
-            )
-        self.name = f"{socket.gethostname()}:{self._process.pid}"
-        self._events = events
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def start(self, job: Job) -> None:
-        assert self._process.stdin is not None
-        self.job_id = job.id
-        try:
-            self._process.stdin.write(encode_job(job) + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it died idle; the reader reports it, and the job with it
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._events.put((self, decode_event(line)))
-        self._events.put((self, None))
-
-    def how_it_died(self) -> str:
-        code = self._process.wait()
-        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        return f"worker {self.name} {how}; its log is {self.log}"
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
+_Worker = ChildProcess[Event]

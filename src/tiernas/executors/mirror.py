@@ -9,14 +9,11 @@ import logging
 import shutil
 import uuid
 from collections.abc import Iterator, Set
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-import fsspec
-
-from tiernas.credentials import hide_url_credentials
-from tiernas.errors import UsageError
+from tiernas.executors.remote_files import RemoteFiles
 from tiernas.temporary import owned_folder
 from tiernas.training.checkpoint import CURRENT, WEIGHTS
 
@@ -40,6 +37,7 @@ def local_copy(place: str) -> Iterator[Path]:
 
     Raises:
         UsageError: There is no way to the URL.
+        UnreachableError: Its storage does not answer.
     """
     if not is_url(place):
         yield Path(place)
@@ -49,17 +47,18 @@ def local_copy(place: str) -> Iterator[Path]:
 
 
 def remove_checkpoints(place: str) -> None:
-    """Removes what a training keeps in a folder or at an fsspec URL, if there is anything.
+    """Removes what a training keeps in a folder or at an fsspec URL, if there is anything; tries once.
 
     Raises:
         UsageError: There is no way to the URL.
+        UnreachableError: Its storage does not answer.
     """
     if not is_url(place):
         shutil.rmtree(place, ignore_errors=True)
         return
-    filesystem, root = _open(place)
-    if filesystem.exists(root):
-        filesystem.rm(root, recursive=True)
+    files = RemoteFiles(place, waits_s=())
+    with suppress(FileNotFoundError):
+        files.rm(files.root, recursive=True)
 
 
 class CheckpointMirror:
@@ -81,13 +80,15 @@ class CheckpointMirror:
         folder: The local folder, there while the context manager is entered.
 
     Raises:
-        UsageError: The URL's protocol is not known, or its package is not installed.
+        UsageError: There is no way to the URL.
+        UnreachableError: Also from every method: its storage does not answer.
     """
 
     folder: Path
 
     def __init__(self, url: str, folder: Path | None = None, *, last_epoch: int | None = None) -> None:
-        self._filesystem, self._root = _open(url)
+        self._files = RemoteFiles(url)
+        self._root = self._files.root
         self._given = folder
         self._last_epoch = last_epoch
 
@@ -134,19 +135,19 @@ class CheckpointMirror:
     def _store(self, path: Path, name: str) -> str:
         stored = f"{self._root}/{name}-{uuid.uuid4().hex[:8]}"
         note = {"size": path.stat().st_size, "sha256": _sha256(path)}
-        self._filesystem.makedirs(self._root, exist_ok=True)
-        self._filesystem.put_file(str(path), f"{stored}.safetensors")
-        self._filesystem.invalidate_cache()
-        if (size := self._filesystem.size(f"{stored}.safetensors")) not in (None, note["size"]):
+        self._files.makedirs(self._root, exist_ok=True)
+        self._files.put_file(str(path), f"{stored}.safetensors")
+        self._files.invalidate_cache()
+        if (size := self._files.size(f"{stored}.safetensors")) not in (None, note["size"]):
             raise OSError(errno.EIO, f"{stored}: the storage has {size} of {note['size']} bytes that were written")
-        self._filesystem.pipe_file(f"{stored}.json", json.dumps(note).encode())
+        self._files.pipe_file(f"{stored}.json", json.dumps(note).encode())
         return stored
 
     def _names(self, suffix: str) -> list[str]:
         """All that is stored with a suffix, without it."""
-        self._filesystem.invalidate_cache()
+        self._files.invalidate_cache()
         try:
-            names = self._filesystem.ls(self._root, detail=False)
+            names = self._files.ls(self._root, detail=False)
         except FileNotFoundError:
             return []
         return [name.removesuffix(suffix) for name in names if name.endswith(suffix)]
@@ -167,12 +168,12 @@ class CheckpointMirror:
     def _fetch(self, stored: str, path: Path) -> bool:
         """Copies a file here if it is whole."""
         try:
-            note = json.loads(self._filesystem.cat_file(f"{stored}.json"))
-            self._filesystem.get_file(f"{stored}.safetensors", str(path))
-        except (FileNotFoundError, ValueError, RecursionError):
+            note = self._files.cat_file(f"{stored}.json")
+            self._files.get_file(f"{stored}.safetensors", str(path))
+        except FileNotFoundError:
             path.unlink(missing_ok=True)
             return False
-        if note == {"size": path.stat().st_size, "sha256": _sha256(path)}:
+        if _note(note) == {"size": path.stat().st_size, "sha256": _sha256(path)}:
             return True
         _log.warning("%s is damaged; it is not used", stored)
         path.unlink()
@@ -189,8 +190,9 @@ class CheckpointMirror:
 
     def _remove(self, stored: str) -> None:
         for suffix in (".json", ".safetensors"):
-            if self._filesystem.exists(stored + suffix):
-                self._filesystem.rm_file(stored + suffix)
+            if self._files.exists(stored + suffix):
+                with suppress(FileNotFoundError):  # another one was quicker
+                    self._files.rm_file(stored + suffix)
 
 
 def _base(stored: str) -> str:
@@ -203,13 +205,11 @@ def _epoch(stored: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def _open(url: str) -> tuple[Any, str]:
+def _note(text: bytes) -> Any:
     try:
-        filesystem, root = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:
-        shown = hide_url_credentials(url)
-        raise UsageError(f"checkpoints {shown}: {str(error).replace(url, shown)}") from error
-    return filesystem, str(root).rstrip("/")
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _sha256(path: Path) -> str:

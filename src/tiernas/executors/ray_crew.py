@@ -12,7 +12,7 @@ from ray.exceptions import RayError
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from tiernas.executors.executor import Blocked, EpochDone, Event, Failed, Job
+from tiernas.executors.executor import Blocked, EpochDone, Event, Failed, Job, Lost
 from tiernas.executors.ray_client import Introduction
 from tiernas.executors.ray_settings import RaySettings
 from tiernas.executors.seat import Seat
@@ -131,7 +131,7 @@ async def _merged(streams: Sequence[Any]) -> AsyncIterator[Event]:
     ends: dict[int, Event] = {}
     try:
         while len(ends) < len(streams):
-            failed = any(isinstance(end, Failed | Blocked) for end in ends.values())
+            failed = any(isinstance(end, Failed | Lost | Blocked) for end in ends.values())
             try:
                 rank, event = await asyncio.wait_for(said.get(), _SETTLE_S if failed else None)
             except TimeoutError:  # the others wait for the one that failed
@@ -165,4 +165,4 @@ def _end_of_all(ends: Mapping[int, Event]) -> Event:
     if failed:
         reasons = dict.fromkeys(end.reason for end in failed)
         return Failed(failed[0].job_id, "; ".join(reasons), retry=all(end.retry for end in failed))
-    return ends[0]
+    return next((end for end in ends.values() if isinstance(end, Lost)), ends[min(ends)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError, RayError
 
+from tiernas.executors.fault import Fault
+
 
 def cause_of(error: RayError) -> str:
     """What a Ray error says of the death of an actor: without its table of ids, and without Ray's guesses."""
@@ -14,12 +16,13 @@ def cause_of(error: RayError) -> str:
     return said.partition(" Some common causes include")[0].removeprefix("The actor is dead because ")
 
 
-def may_be_of_the_job(error: RayError) -> bool:
-    """Whether what the actor did may have ended it: too much memory, a crash; not the loss of its node.
+def fault_of_death(error: RayError) -> Fault:
+    """Whose fault the death of an actor may be: too much memory or a crash is the job's, not the loss of its node.
 
     Observed with Ray 2.60: of an actor whose process was killed it says that "its worker process has died"; an actor
     whose node lost its power is unavailable first, and after the node's last heartbeat "its node has died".
     """
     if isinstance(error, OutOfMemoryError):
-        return True
-    return isinstance(error, ActorDiedError) and not error.preempted and "worker process has died" in str(error)
+        return Fault.CANDIDATE
+    died_alone = isinstance(error, ActorDiedError) and not error.preempted and "worker process has died" in str(error)
+    return Fault.CANDIDATE if died_alone else Fault.MACHINE

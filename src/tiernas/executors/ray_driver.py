@@ -3,8 +3,7 @@
 It is a process of its own because Ray ends the process of a driver that has lost the cluster's head (observed with
 Ray 2.60: exit code 1, 60 s after the head was killed); the server outlives that and starts another one.
 
-Commands come as lines of JSON on stdin, messages go as lines of JSON to stdout. When stdin closes, the server is gone:
-every client is ended.
+Commands come and messages go through a channel of their own. When it closes, the server is gone: every client is ended.
 """
 
 from __future__ import annotations
@@ -12,9 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,32 +19,25 @@ import ray
 from ray.exceptions import RayError
 
 import tiernas
+from tiernas.executors.channel import READY, Channel
 from tiernas.executors.code_version import code_version
-from tiernas.executors.executor import Event
+from tiernas.executors.executor import Job
 from tiernas.executors.ray_pool import Pool
 from tiernas.executors.ray_settings import RaySettings
-from tiernas.executors.wire import decode_job, encode_event
 
 
 def main() -> None:
-    """Connects, and serves until stdin closes."""
-    settings = RaySettings(**json.loads(sys.argv[1]))
-    messages, sys.stdout = sys.stdout, sys.stderr  # a stray print must not look like a message
-
-    def tell(kind: str, **values: Any) -> None:
-        event = values.get("event")
-        if isinstance(event, Event):
-            values["event"] = encode_event(event)
-        messages.write(json.dumps([kind, values]) + "\n")
-        messages.flush()
-
+    """Connects, and serves until the server is gone."""
+    channel, (settings_json,) = Channel.of_this_process()
+    settings = RaySettings(**json.loads(settings_json))
     try:
         _connect(settings)
     except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
-        tell("unreachable", text=f"{type(error).__name__}: {error}".splitlines()[0])
+        channel.send("unreachable", text=f"{type(error).__name__}: {error}".splitlines()[0])
         return
-    tell("connected")
-    asyncio.run(_serve(settings, tell))
+    channel.send(READY)
+    channel.send("connected")
+    asyncio.run(_serve(settings, channel))
     ray.shutdown()
 
 
@@ -63,23 +53,24 @@ def _connect(settings: RaySettings) -> None:
     )
 
 
-async def _serve(settings: RaySettings, tell: Callable[..., None]) -> None:
+async def _serve(settings: RaySettings, channel: Channel) -> None:
     loop = asyncio.get_running_loop()
     closed = asyncio.Event()
-    pool = Pool(settings, tell)
+    pool = Pool(settings, channel.send)
 
-    def command(line: str) -> None:
-        kind, values = json.loads(line)
+    def command(kind: str, values: dict[str, Any]) -> None:
         match kind:
             case "run":
-                pool.run(values["worker"], decode_job(values["job"]))
+                pool.run(values["worker"], Job(**values["job"]))
             case "kill":
                 pool.kill(values["worker"])
 
     def read() -> None:
-        for line in sys.stdin:
-            loop.call_soon_threadsafe(command, line)
-        loop.call_soon_threadsafe(closed.set)
+        try:
+            for kind, values in channel.receive():
+                loop.call_soon_threadsafe(command, kind, values)
+        finally:
+            loop.call_soon_threadsafe(closed.set)
 
     threading.Thread(target=read, daemon=True).start()
     keeping = asyncio.create_task(pool.keep_up())

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import queue
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.executors.aside import SetAside
-from tiernas.executors.executor import Blocked, EpochDone, Event, Executor, Finished, Job, Lost, Paused, Placement
+from tiernas.executors.child import ChildProcess, Ended
+from tiernas.executors.environment import training_environment
+from tiernas.executors.executor import EpochDone, Event, Executor, Finished, Job, Lost, Paused, Placement
+from tiernas.executors.machines import Machines
 from tiernas.executors.ray_settings import RaySettings
-from tiernas.executors.wire import decode_event, encode_job
+from tiernas.executors.wire import event_of, job_values
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +31,9 @@ _REST_S = 600
 _CLOSE_S = 20
 """Time that a driver gets to end its clients before it is killed; Ray ends them then."""
 
+_IN_A_ROW = 3
+"""Clients that could not be started, or losses of the whole cluster, with nothing that got ahead between them."""
+
 
 class RayExecutor(Executor):
     """One client per candidate on a Ray cluster; there are more or fewer of them as nodes join and leave.
@@ -40,33 +41,46 @@ class RayExecutor(Executor):
     The server itself does not import Ray: a driver process does (`ray_driver`). Ray ends it when the head of the
     cluster dies; then every job comes back as lost, and a new driver connects as soon as there is a head again.
 
-    A node on which a job is blocked (a full disk, a missing library) is set aside for ten minutes; its job goes on
-    elsewhere. Only where that was the last node does the caller hear that the job is blocked.
+    A node on which a job is blocked (a full disk, a missing library), or on which one after the other ends before it
+    got ahead, is set aside for ten minutes; its job goes on elsewhere. Only where that was the last node does the
+    caller hear that the job is blocked.
 
     Args:
         settings: Which cluster, and what a client gets.
-        log_dir: Folder for what the driver writes on stderr.
+        log_dir: Folder for what the driver writes on its descriptors 1 and 2.
         reconnect_s: Time for which a lost cluster is looked for.
-        rest_s: Time for which a node gets no job after one was blocked on it.
+        rest_s: Time for which a node gets no job after it was set aside.
+        environment: Variables of the driver, and of Ray where it is started on this machine alone; by default those of
+            this process, without credentials but Ray's.
 
     Raises:
         NotInstalledError: Ray is not installed.
         UsageError: The cluster cannot be reached.
     """
 
-    def __init__(self, settings: RaySettings, log_dir: Path, reconnect_s: float = 600, rest_s: float = _REST_S) -> None:
+    def __init__(
+        self,
+        settings: RaySettings,
+        log_dir: Path,
+        reconnect_s: float = 600,
+        rest_s: float = _REST_S,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         if find_spec("ray") is None:
             raise NotInstalledError("Ray", "ray")
         log_dir.mkdir(parents=True, exist_ok=True)
         self._settings = settings
         self._log = log_dir / "ray-driver.log"
         self._reconnect_s = reconnect_s
-        self._messages: queue.Queue[tuple[_Driver, _Message | None]] = queue.Queue()
+        self._environment = training_environment(names=("RAY_",)) if environment is None else environment
+        self._heard: queue.Queue[tuple[_Driver, _Message | Ended]] = queue.Queue()
         self._clients: dict[str, _Client] = {}
-        self._aside = SetAside(rest_s)
-        self._jobs: dict[str, int] = {}
+        self._jobs: dict[str, _Running] = {}
+        self._machines = Machines(rest_s)
+        self._unstarted = self._losses = 0
         self._lost_s: float | None = None
-        self._driver = _Driver(settings, self._log, self._messages)
+        self._ended_s: float | None = None
+        self._driver = self._start()
         try:
             self._await_connection()
         except BaseException:
@@ -87,40 +101,51 @@ class RayExecutor(Executor):
                 yield worker
 
     def _is_usable(self, client: _Client) -> bool:
-        return not self._aside.rests(client.machine)
+        return not self._machines.rests(client.machine)
 
     def submit(self, job: Job) -> Placement:
         worker = next(self._idle())
-        self._jobs[worker] = job.id
-        self._driver.tell("run", worker=worker, job=encode_job(_absolute(job)))
-        return self._clients[worker].placement
+        client = self._clients[worker]
+        self._jobs[worker] = _Running(job.id, client)
+        self._driver.send("run", worker=worker, job=job_values(_absolute(job)))
+        return client.placement
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
         found: list[Event] = []
         try:
-            found += self._received(*self._messages.get(timeout=timeout_s))
+            found += self._received(*self._heard.get(timeout=timeout_s))
             while True:
-                found += self._received(*self._messages.get_nowait())
+                found += self._received(*self._heard.get_nowait())
         except queue.Empty:
             self._reconnect()
             return found
 
     def cancel(self, job_id: int) -> None:
-        for worker in [worker for worker, job in self._jobs.items() if job == job_id]:
+        for worker in [worker for worker, job in self._jobs.items() if job.id == job_id]:
             del self._jobs[worker]
             self._clients.pop(worker, None)
-            self._driver.tell("kill", worker=worker)
+            self._driver.send("kill", worker=worker)
 
     def close(self) -> None:
-        self._driver.stop()
+        self._driver.stop(_CLOSE_S)
         self._clients, self._jobs = {}, {}
 
-    def _received(self, driver: _Driver, message: _Message | None) -> Sequence[Event]:
+    def _start(self) -> _Driver:
+        return ChildProcess(
+            "tiernas.executors.ray_driver",
+            json.dumps(asdict(self._settings)),
+            log=self._log,
+            environment=self._environment,
+            decode=_message,
+            heard=self._heard,
+        )
+
+    def _received(self, driver: _Driver, said: _Message | Ended) -> Sequence[Event]:
         if driver is not self._driver:
             return []
-        if message is None:
-            return self._lost()
-        kind, values = message
+        if isinstance(said, Ended):
+            return self._lost(said)
+        kind, values = said
         match kind:
             case "connected":
                 if self._lost_s is not None:
@@ -129,12 +154,15 @@ class RayExecutor(Executor):
             case "joined":
                 machine = values.pop("machine")
                 self._clients[values["worker"]] = _Client(Placement(**values), machine)
+                self._unstarted = 0
             case "left":
                 self._clients.pop(values["worker"], None)
             case "event":
-                return self._event(values["worker"], decode_event(values["event"]))
+                return self._event(**values)
             case "warning":
                 _log.warning("%s", values["text"])
+            case "unstarted":
+                self._not_started(values["text"])
             case "refused" if self._clients:
                 _log.warning("%s", values["text"])
             case "refused":
@@ -143,42 +171,59 @@ class RayExecutor(Executor):
                 self._unreachable(values["text"])
         return []
 
-    def _event(self, worker: str, event: Event) -> Sequence[Event]:
-        if self._jobs.get(worker) != event.job_id:  # it was cancelled
+    def _event(self, worker: str, event: Event, of_client: bool) -> Sequence[Event]:
+        job = self._jobs.get(worker)
+        if job is None or job.id != event.job_id:  # it was cancelled
             return []
         if not isinstance(event, EpochDone):
             del self._jobs[worker]
-        client = self._clients.get(worker)
-        if client is not None and isinstance(event, EpochDone | Paused | Finished):
-            self._aside.got_ahead(client.machine)
-        return [self._set_aside(client, event) if client is not None and isinstance(event, Blocked) else event]
+        if isinstance(event, EpochDone | Paused | Finished):
+            self._losses = 0
+        return [self._judged(job.client, event) if of_client else event]
 
-    def _set_aside(self, client: _Client, event: Blocked) -> Event:
-        """What a job's being blocked means: that it goes on elsewhere, as long as there is another node."""
-        if self._is_usable(client):
-            node, minutes = client.placement.node, self._aside.rest_s / 60
-            _log.warning("node %s gets no trainings for %.3g minutes: %s", node, minutes, event.reason)
-        self._aside.add(client.machine)
-        if all(self._aside.is_blocked(other.machine) for other in self._clients.values()):
-            self._aside.clear()  # whoever goes on has mended it
-            return event
-        return Lost(event.job_id, f"node {client.placement.node} is set aside: {event.reason}")
+    def _judged(self, client: _Client, event: Event) -> Event:
+        """What an event means, given what happened on its node before."""
+        node, was_usable = client.placement.node, self._is_usable(client)
+        machines = {client.machine, *(other.machine for other in self._clients.values())}
+        judged = self._machines.judged(client.machine, event, machines)
+        if judged is event or not isinstance(judged, Lost):
+            return judged
+        if was_usable:
+            minutes = self._machines.rest_s / 60
+            _log.warning("node %s gets no trainings for %.3g minutes: %s", node, minutes, judged.reason)
+        return Lost(judged.job_id, f"node {node} is set aside: {judged.reason}")
 
-    def _lost(self) -> Sequence[Event]:
+    def _not_started(self, text: str) -> None:
+        self._unstarted += 1
+        if self._unstarted >= _IN_A_ROW and not self._clients:
+            raise UsageError(
+                f"no client starts on the Ray cluster {self._where}: {text}, {_IN_A_ROW} times in a row; see Ray's "
+                "logs of its nodes, in /tmp/ray/session_latest/logs"
+            )
+        _log.warning("%s", text)
+
+    def _lost(self, driver: Ended) -> Sequence[Event]:
         """The driver ended: nothing that ran on the cluster reaches this server any more."""
-        self._driver.stop()
+        self._ended_s = time.monotonic()
         jobs, self._jobs, self._clients = list(self._jobs.values()), {}, {}
-        self._aside.clear()
+        self._machines.clear()
         if self._lost_s is not None:
-            self._unreachable(f"details in {self._log}")
+            self._unreachable(driver.reason)
         else:
             self._lost_s = time.monotonic()
-            _log.warning("the Ray cluster is lost; looking for it for %.0f s", self._reconnect_s)
-        return [Lost(job, f"the Ray cluster {self._where} was lost; see {self._log}") for job in jobs]
+            self._losses += 1
+            if self._losses > _IN_A_ROW:
+                raise UsageError(
+                    f"the Ray cluster {self._where} was lost {self._losses} times in a row, and no training got ahead "
+                    f"between; the last time: {driver.reason}"
+                )
+            _log.warning("the Ray cluster is lost; looking for it for %.0f s: %s", self._reconnect_s, driver.reason)
+        return [Lost(job.id, f"the Ray cluster {self._where} was lost; see {self._log}") for job in jobs]
 
     def _reconnect(self) -> None:
-        if self._lost_s is not None and self._driver.may_be_replaced:
-            self._driver = _Driver(self._settings, self._log, self._messages)
+        if self._ended_s is not None and time.monotonic() - self._ended_s > _RETRY_S:
+            self._ended_s = None
+            self._driver = self._start()
 
     def _unreachable(self, text: str) -> None:
         if self._lost_s is None or time.monotonic() - self._lost_s > self._reconnect_s:
@@ -189,12 +234,12 @@ class RayExecutor(Executor):
 
     def _await_connection(self) -> None:
         while True:
-            driver, message = self._messages.get()
-            if message is None:  # Ray ends a driver that finds no head
-                self._unreachable(f"details in {self._log}")
+            driver, said = self._heard.get()
+            if isinstance(said, Ended):  # Ray ends a driver that finds no head
+                self._unreachable(said.reason)
                 return
-            self._received(driver, message)
-            if message[0] == "connected":
+            self._received(driver, said)
+            if said[0] == "connected":
                 return
 
     @property
@@ -210,59 +255,20 @@ class _Client:
     machine: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A job, and the client that has it, or had it when it died."""
+
+    id: int
+    client: _Client
+
+
 _Message = tuple[str, dict[str, Any]]
+_Driver = ChildProcess[_Message]
 
 
-class _Driver:
-    """One driver process and the thread that reads its messages."""
-
-    def __init__(
-        self, settings: RaySettings, log: Path, messages: queue.Queue[tuple[_Driver, _Message | None]]
-    ) -> None:
-        self._messages = messages
-        self._ended_s: float | None = None
-        with log.open("ab") as stderr:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tiernas.executors.ray_driver", json.dumps(asdict(settings))],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-                start_new_session=True,  # Ctrl-C is the server's to handle
-            )
-        threading.Thread(target=self._read, daemon=True).start()
-
-    @property
-    def may_be_replaced(self) -> bool:
-        """Whether it ended a while ago."""
-        return self._ended_s is not None and time.monotonic() - self._ended_s > _RETRY_S
-
-    def tell(self, kind: str, **values: Any) -> None:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps([kind, values]) + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it ended; the reader reports it, and its jobs with it
-
-    def stop(self) -> None:
-        """Ends it and, through it, every client."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(_CLOSE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._ended_s = time.monotonic()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            kind, values = json.loads(line)
-            self._messages.put((self, (kind, values)))
-        self._messages.put((self, None))
+def _message(kind: str, values: dict[str, Any]) -> _Message:
+    return kind, values | {"event": event_of(*values["event"])} if kind == "event" else values
 
 
 def _absolute(job: Job) -> Job:

@@ -13,13 +13,15 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from tiernas.errors import UsageError
+from tiernas.executors.child import SILENCE_S
 from tiernas.executors.code_version import code_version
-from tiernas.executors.executor import Blocked, EpochDone, Event, Failed, Job, Lost
+from tiernas.executors.executor import EpochDone, Event, Failed, Job, Lost
+from tiernas.executors.fault import Fault, ended, ended_by
 from tiernas.executors.ray_client import Introduction
 from tiernas.executors.ray_crew import Crew
-from tiernas.executors.ray_death import cause_of, may_be_of_the_job
+from tiernas.executors.ray_death import cause_of, fault_of_death
 from tiernas.executors.ray_settings import RaySettings
+from tiernas.executors.wire import event_message
 
 Tell = Callable[..., None]
 """Takes the kind of a message to the server, and its values."""
@@ -50,7 +52,7 @@ class Pool:
 
     Args:
         settings: What a client gets, and how many there may be.
-        tell: Takes messages to the server: `joined`, `left`, `event`, `refused`, `warning`.
+        tell: Takes messages to the server: `joined`, `left`, `event`, `unstarted`, `refused`, `warning`.
     """
 
     def __init__(self, settings: RaySettings, tell: Tell) -> None:
@@ -67,6 +69,9 @@ class Pool:
 
     async def keep_up(self) -> None:
         """Sees to it, for ever, that there are as many clients as there should be."""
+        await asyncio.gather(self._keep_started(), self._keep_alive())
+
+    async def _keep_started(self) -> None:
         while True:
             try:
                 nodes = await asyncio.to_thread(ray.nodes)
@@ -74,8 +79,22 @@ class Pool:
                 self._tell("warning", text=f"the head of the Ray cluster does not answer: {cause_of(error)}")
             else:
                 self._start_missing(nodes)
-            await self._find_dead()
             await asyncio.sleep(self._settings.look_s)
+
+    async def _keep_alive(self) -> None:
+        """Notices clients that died or stopped while they had nothing to do; those with a job are noticed by it."""
+        while True:
+            await asyncio.gather(*(self._look_at(member) for member in self._all() if not member.jobs))
+            await asyncio.sleep(self._settings.look_s)
+
+    async def _look_at(self, member: _Member) -> None:
+        try:
+            await asyncio.wait_for(member.crew.ping(), SILENCE_S)
+        except RayError as error:
+            await self._lost(member, error)
+        except TimeoutError:
+            if not member.jobs:
+                self._remove(member)
 
     def _start_missing(self, nodes: Sequence[Mapping[str, Any]]) -> None:
         running = len(self._all()) + len(self._starting)
@@ -95,7 +114,7 @@ class Pool:
         """Gives a job to a client; the client may have died meanwhile, then the job comes back."""
         member = self._members.get(client)
         if member is None:
-            self._event(client, Lost(job.id, f"client {client} was gone before it got the job"))
+            self._event(client, Lost(job.id, f"client {client} was gone before it got the job"), of_client=False)
             return
         member.jobs[client] = job.id
         _keep(self._jobs, self._run(member, client, job))
@@ -125,7 +144,10 @@ class Pool:
         except RayError as error:  # died while it started: the next look starts another
             crew.kill()
             self._not_before_s = time.monotonic() + _AGAIN_S
-            self._tell("warning", text=f"a client could not be started: {cause_of(error)}")
+            self._tell("unstarted", text=f"a client could not be started: {cause_of(error)}")
+        except Exception as error:  # this task has no one else who would hear of it
+            crew.kill()
+            self._refuse(f"a client cannot start: {type(error).__name__}: {error}")
         else:
             if (problem := self._mismatch(who)) is not None:
                 crew.kill()
@@ -167,16 +189,16 @@ class Pool:
                     self._event(client, event)
                 else:
                     end = event
-        except UsageError as error:
-            end = Blocked(job.id, str(error))
         except RayTaskError as error:  # raised by the client around the job, not by the job
-            end = Failed(job.id, f"client {client}: {error.cause}", retry=True)
+            end = ended_by(error.cause, job.id)
         except RayError as error:
             await self._lost(member, error)
             return
+        except Exception as error:  # from what the job needs here, such as the data set that is sent along
+            end = ended_by(error, job.id)
         if member.jobs.pop(client, None) is None:  # it was told to end meanwhile
             return
-        if member.crew.is_several and isinstance(end, Failed):  # who knows what the others do
+        if len(member.clients) == 1 and isinstance(end, Failed | Lost):  # who knows in what state it is
             self._remove(member)
         self._event(client, end)
 
@@ -194,23 +216,16 @@ class Pool:
             self._shipped[key] = asyncio.create_task(asyncio.to_thread(_ship, job))
         return [await self._shipped[key]]
 
-    async def _find_dead(self) -> None:
-        """Notices clients that died idle; those with a job are noticed by it."""
-        asked = [(member, asyncio.create_task(member.crew.ping())) for member in self._all() if not member.jobs]
-        for member, answer in asked:
-            try:
-                await answer
-            except RayError as error:
-                await self._lost(member, error)
-
     async def _lost(self, member: _Member, error: RayError) -> None:
         """Removes a crew that Ray has lost, and gives its jobs back."""
         self._remove(member)
         jobs, member.jobs = member.jobs, {}
-        own = bool(jobs) and may_be_of_the_job(error) and await _is_there(member.who.machine)
+        fault = fault_of_death(error)
+        if jobs and fault is Fault.CANDIDATE and not await _is_there(member.who.machine):
+            fault = Fault.MACHINE
         for client, job_id in jobs.items():
             text = f"worker {client} on node {member.who.node} died: {cause_of(error)}"
-            self._event(client, Failed(job_id, text, retry=True) if own else Lost(job_id, text))
+            self._event(client, ended(fault, job_id, text), of_client=fault is Fault.CANDIDATE)
 
     def _remove(self, member: _Member) -> None:
         member.crew.kill()  # it may only be out of reach, and must not go on with what another one will do
@@ -218,8 +233,9 @@ class Pool:
             if self._members.pop(client, None) is not None:
                 self._tell("left", worker=client)
 
-    def _event(self, client: str, event: Event) -> None:
-        self._tell("event", worker=client, event=event)
+    def _event(self, client: str, event: Event, *, of_client: bool = True) -> None:
+        """Tells an event; `of_client` where it says something of the node that the client is on."""
+        self._tell("event", worker=client, event=event_message(event), of_client=of_client)
 
 
 def wanted_crews(nodes: Sequence[Mapping[str, Any]], settings: RaySettings) -> int:

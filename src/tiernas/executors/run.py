@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import sys
 import traceback
@@ -12,8 +11,9 @@ from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 
-from tiernas.errors import UsageError
-from tiernas.executors.executor import Blocked, EpochDone, Event, Failed, Finished, Job, Paused
+from tiernas.errors import TiernasError
+from tiernas.executors.executor import EpochDone, Event, Finished, Job, Paused
+from tiernas.executors.fault import ended_by
 from tiernas.executors.mirror import CheckpointMirror, is_url
 from tiernas.executors.seat import Seat
 from tiernas.plain import plain_text
@@ -23,7 +23,6 @@ from tiernas.training import (
     EpochReport,
     RecipeConfig,
     Splits,
-    TrainingDiverged,
     TrainingResult,
     accuracy_of,
     load_data,
@@ -34,9 +33,6 @@ from tiernas.training import (
 )
 
 Send = Callable[[Event], None]
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-"""The disk, or the user's share of it, is full."""
 
 
 def cached_splits(job: Job) -> Splits:
@@ -63,19 +59,12 @@ def run(
             first sends the end of every epoch and what there is to know beyond the accuracy.
     """
     try:
-        ended = _train(job, send, load, device, seat)
-    except TrainingDiverged as error:
-        send(Failed(job.id, str(error), retry=False))
-    except (UsageError, ImportError) as error:
-        send(Blocked(job.id, str(error)))
-    except Exception as error:  # whatever it is, it must fail this attempt only, with its reason
-        sys.stderr.write(plain_text(traceback.format_exc()))
-        if isinstance(error, OSError) and error.errno in _FULL:
-            send(Blocked(job.id, f"{error}; free some space"))
-        else:
-            send(Failed(job.id, " ".join(f"{type(error).__name__}: {error}".split()), retry=True))
-    else:
-        send(ended)
+        end: Event = _train(job, send, load, device, seat)
+    except Exception as error:  # whatever it is, it must end this attempt only, with its reason
+        if not isinstance(error, TiernasError):
+            sys.stderr.write(plain_text(traceback.format_exc()))
+        end = ended_by(error, job.id)
+    send(end)
 
 
 def _train(job: Job, send: Send, load: Callable[[Job], Splits], device: str, seat: Seat | None) -> Paused | Finished:

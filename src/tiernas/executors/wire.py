@@ -1,9 +1,11 @@
-"""Jobs and events as lines of JSON: all that goes between a server and its workers."""
+"""Jobs and events as plain values and as lines of JSON: all that goes between a server and its workers."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from tiernas.executors.executor import Blocked, EpochDone, Event, Failed, Finished, Job, Lost, Paused
 
@@ -18,9 +20,24 @@ _KINDS: dict[str, type[Event]] = {
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
+def job_values(job: Job) -> dict[str, Any]:
+    """A job as plain values; `Job(**values)` is the way back."""
+    return asdict(job)
+
+
+def event_message(event: Event) -> tuple[str, dict[str, Any]]:
+    """The kind and the values of an event."""
+    return _NAMES[type(event)], asdict(event)
+
+
+def event_of(kind: str, values: Mapping[str, Any]) -> Event:
+    """The event of a kind and values."""
+    return _KINDS[kind](**values)
+
+
 def encode_job(job: Job) -> str:
     """A job as one line."""
-    return json.dumps(asdict(job))
+    return json.dumps(job_values(job))
 
 
 def decode_job(line: str) -> Job:
@@ -30,10 +47,9 @@ def decode_job(line: str) -> Job:
 
 def encode_event(event: Event) -> str:
     """An event as one line."""
-    return json.dumps([_NAMES[type(event)], asdict(event)])
+    return json.dumps(event_message(event))
 
 
 def decode_event(line: str) -> Event:
     """The event of a line."""
-    name, values = json.loads(line)
-    return _KINDS[name](**values)
+    return event_of(*json.loads(line))

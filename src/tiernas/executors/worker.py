@@ -1,6 +1,6 @@
-"""The process that trains candidates: jobs come as lines of JSON on stdin, events go as lines of JSON to stdout.
+"""The process that trains candidates: jobs come and events go through a channel of their own.
 
-When stdin closes, the server is gone: the process ends at once, and the training goes on from its last checkpoint
+When the channel closes, the server is gone: the process ends at once, and the training goes on from its last checkpoint
 when the server is started again.
 """
 
@@ -8,36 +8,40 @@ from __future__ import annotations
 
 import os
 import queue
-import sys
 import threading
-from typing import TextIO
 
-import torch
-
+from tiernas.executors.channel import READY, Channel
 from tiernas.executors.executor import Event, Job
-from tiernas.executors.run import run
-from tiernas.executors.wire import decode_job, encode_event
+from tiernas.executors.wire import event_message
 
 
 def main() -> None:
-    """Runs jobs until stdin closes."""
-    torch.set_num_threads(1)
-    events, sys.stdout = sys.stdout, sys.stderr  # a stray print must not look like an event
+    """Runs jobs until the server is gone."""
+    channel, _ = Channel.of_this_process()  # first: what follows takes seconds, or fails
     jobs: queue.Queue[Job] = queue.Queue()
-    threading.Thread(target=_read_jobs, args=(sys.stdin, jobs), daemon=True).start()
+    threading.Thread(target=_read_jobs, args=(channel, jobs), daemon=True).start()
+
+    import torch
+
+    from tiernas.executors.run import run
+
+    torch.set_num_threads(1)
+    channel.send(READY)
 
     def send(event: Event) -> None:
-        events.write(encode_event(event) + "\n")
-        events.flush()
+        kind, values = event_message(event)
+        channel.send(kind, **values)
 
     while True:
         run(jobs.get(), send)
 
 
-def _read_jobs(stdin: TextIO, jobs: queue.Queue[Job]) -> None:
-    for line in stdin:
-        jobs.put(decode_job(line))
-    os._exit(1)
+def _read_jobs(channel: Channel, jobs: queue.Queue[Job]) -> None:
+    try:
+        for _, values in channel.receive():
+            jobs.put(Job(**values))
+    finally:
+        os._exit(1)
 
 
 if __name__ == "__main__":

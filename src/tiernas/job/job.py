@@ -18,6 +18,7 @@ from tiernas.engines import Engine, get_engine
 from tiernas.entries import artefact_folder
 from tiernas.errors import NotInstalledError, StoppedError
 from tiernas.executors import Executor, LocalExecutor, RayExecutor
+from tiernas.executors.environment import training_environment
 from tiernas.executors.mirror import CheckpointMirror, is_url, local_copy
 from tiernas.finalists import choose_finalists
 from tiernas.job.checked_data import checked_data
@@ -117,9 +118,15 @@ def _check_cluster(config: SearchConfig) -> None:
 
 def _executor(config: SearchConfig) -> Executor:
     logs = config.study.output / "logs"
+    environment = training_environment(
+        checkpoints=config.checkpoints,
+        ledger=str(config.ledger),
+        hub=config.uses_hub,
+        names=(*config.workers.environment, *(("RAY_",) if config.workers.executor == "ray" else ())),
+    )
     if config.workers.executor == "ray":
-        return RayExecutor(config.workers.ray_settings, logs)
-    return LocalExecutor(config.workers.local_processes, logs)
+        return RayExecutor(config.workers.ray_settings, logs, environment=environment)
+    return LocalExecutor(config.workers.local_processes, logs, environment)
 
 
 def _check_reuse(config: SearchConfig, ledger: Ledger, splits: Splits) -> None:

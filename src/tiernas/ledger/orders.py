@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
@@ -65,10 +66,37 @@ class Ordered:
             if candidate.state is not State.FAILED:
                 what = _what(study_name, number, purpose)
                 raise UsageError(f"{what} is {candidate.state}; only one that failed can be requeued")
-            candidate.state = State.PENDING
-            candidate.forgiven = len(candidate.attempts)
-            candidate.reason = candidate.ended_order = candidate.finished_at = None
+            _requeue(candidate)
             session.execute(update(Control).values(changed=Control.changed + 1))
+
+    def requeue_failed(self, study_name: str | None = None, purpose: Purpose | None = None) -> int:
+        """Orders that all candidates that failed are tried again, as `requeue` does one.
+
+        Args:
+            study_name: Those of this study alone.
+            purpose: Those of this purpose alone.
+
+        Returns:
+            How many there are.
+
+        Raises:
+            UsageError: There is no such study.
+        """
+        with self._database.writing() as session:
+            ids = _studies(session)
+            for study_id in sorted(ids.values()) if study_name is None else [_id_of(ids, study_name)]:
+                lock_study(session, study_id)
+            failed = select(Candidate).where(Candidate.state == State.FAILED)
+            if study_name is not None:
+                failed = failed.where(Candidate.study_id == ids[study_name])
+            if purpose is not None:
+                failed = failed.where(Candidate.purpose == purpose)
+            rows = session.scalars(failed.with_for_update(of=Candidate)).all()
+            for row in rows:
+                _requeue(row)
+            if rows:
+                session.execute(update(Control).values(changed=Control.changed + 1))
+            return len(rows)
 
     def drop(self, study_name: str, number: int, purpose: Purpose, reason: str) -> None:
         """Orders that a candidate is given up: pending or running to dropped. The server stops one that runs.
@@ -88,13 +116,27 @@ class Ordered:
             session.execute(update(Control).values(changed=Control.changed + 1))
 
 
-def _named(session: Session, study: str, number: int, purpose: Purpose) -> Candidate:
-    ids = dict(session.execute(select(Study.name, Study.id)).all())
+def _requeue(candidate: Candidate) -> None:
+    candidate.state = State.PENDING
+    candidate.forgiven = len(candidate.attempts)
+    candidate.reason = candidate.ended_order = candidate.finished_at = None
+
+
+def _studies(session: Session) -> dict[str, int]:
+    return dict(session.execute(select(Study.name, Study.id)).all())
+
+
+def _id_of(ids: Mapping[str, int], study: str) -> int:
     if study not in ids:
         raise UsageError(f"tier {study!r}: not in the ledger; there are: {', '.join(sorted(ids)) or 'none yet'}")
-    lock_study(session, ids[study])
+    return ids[study]
+
+
+def _named(session: Session, study: str, number: int, purpose: Purpose) -> Candidate:
+    study_id = _id_of(_studies(session), study)
+    lock_study(session, study_id)
     rows = select(Candidate).where(
-        Candidate.study_id == ids[study], Candidate.purpose == purpose, Candidate.number == number
+        Candidate.study_id == study_id, Candidate.purpose == purpose, Candidate.number == number
     )
     candidate = session.scalar(rows.with_for_update(of=Candidate))
     if candidate is None:

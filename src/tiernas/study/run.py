@@ -8,16 +8,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tiernas.errors import StoppedError, UsageError
+from tiernas.errors import StoppedError, TiernasError, UsageError
 from tiernas.executors import Blocked, EpochDone, Event, Failed, Finished, Lost, Paused
 from tiernas.executors.mirror import remove_checkpoints
 from tiernas.ledger import Candidate, Purpose, State, Study
 from tiernas.study.changes import take_over
 from tiernas.study.events import record
+from tiernas.study.overdue import Overdue
 
 if TYPE_CHECKING:
     from tiernas.study.trainings import Trainings
@@ -36,12 +36,6 @@ Propose = Callable[[Sequence[Candidate], int], Candidate | None]
 """Given the candidates and the number of idle workers, proposes the next candidate, or nothing for now."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
-    candidate: Candidate
-    began_s: float
-
-
 class Run:
     """One call of `Trainings.run`, whose arguments it has."""
 
@@ -55,7 +49,8 @@ class Run:
         self._wanted = wanted
         self._candidates = list(trainings.ledger.candidates(study, purpose, all_attempts=False))
         self._waiting = deque(c for c in self._candidates if c.state is State.PENDING)
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Candidate] = {}
+        self._overdue = Overdue(trainings.time_limit_s)
         self._after: list[Callable[[], object]] = []
         self._own = sum(c.origin is None for c in self._candidates)
         self._orders = trainings.ledger.orders()
@@ -161,7 +156,8 @@ class Run:
 
     def _submit(self, candidate: Candidate) -> None:
         placed = self._with.executor.submit(self._with.job(self._study, candidate))
-        self._running[candidate.id] = _Running(candidate, time.monotonic())
+        self._running[candidate.id] = candidate
+        self._overdue.begins(candidate.id)
         if self._with.ledger.start(candidate, placed.worker, placed.node, placed.gpu) is State.DROPPED:
             self._drop(candidate)
             return
@@ -195,18 +191,13 @@ class Run:
 
     def _end_overdue(self) -> int:
         """Ends the attempts that took too long; returns how many."""
-        limit_s = self._with.time_limit_s
-        if limit_s is None:
-            return 0
-        now_s = time.monotonic()
-        overdue = [r.candidate for r in self._running.values() if now_s - r.began_s > limit_s]
-        if not overdue:
+        if not (overdue := self._overdue.overdue()):
             return 0
         with self._recording():
-            for candidate in overdue:
-                self._with.executor.cancel(candidate.id)
-                minutes = f"{limit_s / 60:.4g}"
-                self._fail(candidate, f"took longer than workers.time_limit_minutes = {minutes}", retry=True)
+            for candidate_id, reason in overdue:
+                candidate = self._running[candidate_id]
+                self._with.executor.cancel(candidate_id)
+                self._fail(candidate, reason, retry=True)
                 self._leave(candidate)
         return len(overdue)
 
@@ -221,22 +212,24 @@ class Run:
             case State.PENDING:
                 self._waiting.appendleft(candidate)  # what has begun goes first
             case State.PRUNED:  # it never goes on, and checkpoints are large
-                self._after.append(partial(remove_checkpoints, self._with.place(self._study, candidate)))
+                self._after.append(partial(_clean_up, self._with.place(self._study, candidate)))
         self._ends(candidate)
         return True
 
     def _ends(self, candidate: Candidate) -> None:
         del self._running[candidate.id]
+        self._overdue.ends(candidate.id)
         self._with.end_curves(self._study, candidate)
 
     def _take(self, event: Event) -> bool:
         """Records an event; returns whether its candidate does not run any more."""
         if event.job_id not in self._running:  # dropped by an event before this one
             return False
-        candidate = self._running[event.job_id].candidate
+        candidate = self._running[event.job_id]
         ledger, screen = self._with.ledger, self._with.screen
         match event:
             case EpochDone(epochs=epochs, metrics=metrics):
+                self._overdue.got_ahead(candidate.id)
                 ledger.progress(candidate, epochs, metrics.get("validation_accuracy"))
                 self._with.draw(self._study, candidate, epochs, metrics)
                 self._record("epoch", candidate, logging.DEBUG, epochs=epochs)
@@ -268,7 +261,7 @@ class Run:
         self._warn("candidate %d %s: %s", candidate.number, "is tried again" if again else "failed", reason)
 
     def _end_blocked(self, event: Blocked) -> None:
-        candidate = self._running[event.job_id].candidate
+        candidate = self._running[event.job_id]
         with self._recording():
             self._with.ledger.reclaim(event.reason)
             self._record("blocked", candidate, logging.ERROR, reason=event.reason)
@@ -286,3 +279,11 @@ class Run:
         searched = self._propose is not None
         wanted = self._wanted_now if searched else len(self._candidates)
         self._with.watch(self._study, self._purpose, self._candidates, wanted)
+
+
+def _clean_up(place: str) -> None:
+    """Removes checkpoints that nothing needs any more; where that cannot be, the search goes on."""
+    try:
+        remove_checkpoints(place)
+    except TiernasError as error:
+        _log.warning("%s is not needed any more and could not be removed: %s", place, error)

@@ -42,7 +42,8 @@ class Trainings:
             wanted.
         screen: Decides which trainings of the search go on; None if all do.
         checkpoints: Folder or fsspec URL for checkpoints and weights; by default `checkpoints` in `output`.
-        time_limit_s: An attempt that takes longer has failed; None for no limit.
+        time_limit_s: An attempt that takes longer has failed; None for no limit but that of one that hangs
+            (`Overdue`).
         report: Called every moment with the number of clients and of idle ones; may raise to end the server.
         curves: Where the epochs of all trainings are drawn; None for nowhere.
     """

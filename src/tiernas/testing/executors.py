@@ -232,6 +232,17 @@ class ExecutorConformance(abc.ABC):
         assert str(small_disk) in blocked.reason
         assert executor.free == 2
 
+    def test_what_is_written_to_the_workers_standard_output_is_no_message(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ONEDNN_VERBOSE", "1")  # C code, which knows nothing of Python's streams
+        with self.make(1, tmp_path / "executor") as executor:
+            wait_until(executor, lambda: executor.free == 1)
+            executor.submit(light_job(tmp_path))
+            *epochs, finished = events_until(executor, ended(1))
+        assert epochs == [EpochDone(1, 1), EpochDone(1, 2)]
+        assert isinstance(finished, Finished)
+
     def test_close_leaves_no_process(self, tmp_path: Path) -> None:
         with self.make(1, tmp_path / "executor") as executor:
             wait_until(executor, lambda: executor.free == 1)
@@ -239,6 +250,18 @@ class ExecutorConformance(abc.ABC):
             events_until(executor, lambda events: EpochDone(1, 1) in events)
             executor.close()
             assert_gone(process)
+
+    def test_close_ends_all_where_one_is_dead_already(self, tmp_path: Path) -> None:
+        executor = self.make(2, tmp_path / "executor")
+        wait_until(executor, lambda: executor.free == 2)
+        dead, alive = (
+            self.process_of(executor.submit(light_job(tmp_path, number, epochs=_ENDLESS))) for number in (1, 2)
+        )
+        events_until(executor, lambda events: {EpochDone(1, 1), EpochDone(2, 1)} <= set(events))
+        dead.send_signal(signal.SIGKILL)
+        dead.wait()
+        executor.close()
+        assert_gone(alive)
 
     @pytest.fixture
     def small_disk(self, tmp_path: Path) -> Iterator[Path]:

@@ -1,0 +1,243 @@
+"""`ChildProcess`: a process of tiernas that gets and sends messages. Workers and Ray's driver are such processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from tiernas.errors import UsageError
+from tiernas.executors.channel import BEAT, READY
+from tiernas.executors.fault import Fault, fault_of_exit
+
+T = TypeVar("T")
+
+SILENCE_S = 300.0
+"""A process that says nothing for so long is stopped or hangs: it says that it lives 30 times in that time."""
+
+START_S = 900.0
+"""Time to become ready in, for a process that loads its libraries from a slow network disk."""
+
+_BEATS = 30
+"""Signs of life in the time of `SILENCE_S`."""
+
+_LOOK_S = 1.0
+"""How often is looked whether a process that says nothing is still there."""
+
+_ENDING_S = 2.0
+"""Time between the end of what a process says and its own."""
+
+_LONGEST_BYTES = 2**22
+"""A job, an event or a result takes some kilobytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last that is heard of a process.
+
+    Attributes:
+        reason: How it ended, in one line.
+        fault: Whose fault it may be.
+        was_ready: Whether it had started.
+    """
+
+    reason: str
+    fault: Fault
+    was_ready: bool
+
+
+class ChildProcess(Generic[T]):
+    """A Python module as a process in a session of its own, with a socket for messages in both directions.
+
+    A thread reads the messages. However it ends (the process died, was cut off in the middle of a line, sent what is no
+    message, or is silent), the process is gone then, with all that it started, and the last item is `Ended`.
+
+    Args:
+        module: What runs; it opens its end with `Channel.of_this_process`.
+        arguments: For the module.
+        log: Where descriptors 1 and 2 of the process go.
+        environment: Variables of the process.
+        decode: Makes an item of the kind and the values of a message; raises where it is none.
+        heard: Gets this object with each item, from the thread.
+        silence_s: Time without a message after which it is ended.
+        start_s: Time to become ready in.
+
+    Attributes:
+        name: Host and process.
+
+    Raises:
+        UsageError: The system starts no process now, or the log cannot be written.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        *arguments: str,
+        log: Path,
+        environment: Mapping[str, str],
+        decode: Callable[[str, dict[str, Any]], T],
+        heard: queue.Queue[tuple[ChildProcess[T], T | Ended]],
+        silence_s: float = SILENCE_S,
+        start_s: float = START_S,
+    ) -> None:
+        self._log = log
+        self._decode = decode
+        self._heard = heard
+        self._silence_s = silence_s
+        self._start_s = start_s
+        self._ready = False
+        self._rest = b""
+        try:
+            self._process = self._begun([module, *arguments], environment)
+        except OSError as error:
+            raise UsageError(f"a process cannot be started ({error}); its log would be {log}") from error
+        self.name = f"{socket.gethostname()}:{self._process.pid}"
+        self._thread = threading.Thread(target=self._follow, name=f"messages of {self.name}", daemon=True)
+        self._thread.start()
+
+    def _begun(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(_LOOK_S)
+        module, *arguments = command
+        with theirs, self._log.open("ab") as output:
+            self._log_from = output.tell()
+            return subprocess.Popen(
+                [sys.executable, "-m", module, str(theirs.fileno()), str(self._silence_s / _BEATS), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[theirs.fileno()],
+                env=environment,
+                start_new_session=True,  # Ctrl-C is the server's to handle
+            )
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+    def send(self, kind: str, **values: Any) -> None:
+        """Sends a message; where the process is dead or does not read, `Ended` tells."""
+        try:
+            self._socket.sendall((json.dumps([kind, values]) + "\n").encode())
+        except OSError:
+            self._kill()
+
+    def stop(self, grace_s: float = 0.0) -> None:
+        """Ends it, and all that it started; returns when it is gone.
+
+        Args:
+            grace_s: Time to end by itself in, once it is told that nobody listens any more.
+        """
+        stop_all([self], grace_s)
+
+    def _ask_to_end(self) -> None:
+        with contextlib.suppress(OSError):  # it is dead already
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def _await_end(self, wait_s: float) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(wait_s)
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing of it is left
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _follow(self) -> None:
+        problem = None
+        try:
+            problem = self._read()
+        except Exception as error:  # whatever a line did, it must not be the end of this thread in silence
+            problem = f"sent what is no message ({type(error).__name__}: {error})"
+        if problem is None:
+            self._await_end(_ENDING_S)
+        code = self._process.poll()
+        self._kill()
+        self._process.wait()
+        self._socket.close()
+        self._heard.put((self, self._ended(code, problem)))
+
+    def _read(self) -> str | None:
+        """Reads until nothing more comes; returns what is wrong with a process that may still run."""
+        silent_s = starting_s = 0.0
+        while True:
+            try:
+                received = self._socket.recv(65536)
+            except TimeoutError:  # counted, as this process may have stood still
+                silent_s += _LOOK_S
+                starting_s += _LOOK_S
+                if self._process.poll() is not None:  # what it started holds the other end
+                    return None
+                if silent_s >= self._silence_s:
+                    return f"said nothing for {self._silence_s:.0f} s, as one that is stopped or hangs"
+                if not self._ready and starting_s >= self._start_s:
+                    return f"was not ready after {self._start_s:.0f} s"
+                continue
+            except ConnectionError:
+                return None
+            if not received:
+                return None
+            *lines, self._rest = (self._rest + received).split(b"\n")
+            for line in lines:
+                self._take(line)
+                silent_s = 0.0
+            if len(self._rest) > _LONGEST_BYTES:
+                raise ValueError("a line without an end")
+
+    def _take(self, line: bytes) -> None:
+        kind, values = json.loads(line)
+        if kind == READY:
+            self._ready = True
+        elif kind != BEAT:
+            self._heard.put((self, self._decode(kind, values)))
+
+    def _ended(self, code: int | None, problem: str | None) -> Ended:
+        how = problem
+        if how is None and code is None:
+            how = "closed its connection"
+        if how is None and code is not None:
+            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        where = "" if self._ready else " before it was ready"
+        cut = " in the middle of a message" if self._rest and problem is None else ""
+        last = self._last_words()
+        said = f", and the last line of its log is: {last}" if last and not self._ready else ""
+        fault = fault_of_exit(code) if self._ready and problem is None else Fault.MACHINE
+        return Ended(f"process {self.name} {how}{where}{cut}{said}; its log is {self._log}", fault, self._ready)
+
+    def _last_words(self) -> str:
+        """The last line that it wrote, or that others wrote to the same log since it began."""
+        try:
+            with self._log.open("rb") as log:
+                log.seek(max(self._log_from, log.seek(0, os.SEEK_END) - 4096))
+                lines = log.read().decode(errors="replace").split("\n")
+        except OSError:
+            return ""
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def stop_all(processes: Collection[ChildProcess[Any]], grace_s: float = 0.0) -> None:
+    """Ends processes, and all that they started; returns when they are gone.
+
+    Args:
+        processes: Those to end, dead or alive.
+        grace_s: Time to end by themselves in, once they are told that nobody listens any more.
+    """
+    for process in processes:
+        process._ask_to_end()
+    if grace_s:
+        for process in processes:
+            process._await_end(grace_s)
+    for process in processes:
+        process._kill()
+    for process in processes:
+        process._thread.join()

@@ -1,0 +1,64 @@
+"""What processes that train get of the server's environment: no credentials but those that a training needs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection
+from urllib.parse import unquote, urlsplit
+
+_SECRET = re.compile(
+    r"(?:^|_)(?:PASS|PASSWORD|PASSWD|PASSPHRASE|PASSFILE|PW|PWD|SECRETS?|TOKENS?|CREDENTIALS?|CREDS?|A?P?I?KEYS?|DSN|AUTH)"
+    r"(?:_|$)|^PG[A-Z]+$|^(?:AWS|AZURE|GOOGLE|GCLOUD|GCP|ALIBABA_CLOUD|OSS|OCI|WANDB|DATABASE|POSTGRES|POSTGRESQL)_"
+)
+_NO_SECRETS = {"PWD", "OLDPWD"}
+
+_URL_WITH_PASSWORD = re.compile(r"://[^/\s:@]*:[^\s]+@")
+_PROXY = re.compile(r"^\w+_PROXY$")
+
+_CLOUDS = {
+    "s3": ("AWS_", "FSSPEC_S3"),
+    "s3a": ("AWS_", "FSSPEC_S3"),
+    "gs": ("GOOGLE_", "GCLOUD_", "GCP_", "FSSPEC_G"),
+    "gcs": ("GOOGLE_", "GCLOUD_", "GCP_", "FSSPEC_G"),
+    "az": ("AZURE_", "FSSPEC_A"),
+    "abfs": ("AZURE_", "FSSPEC_A"),
+    "abfss": ("AZURE_", "FSSPEC_A"),
+    "sftp": ("SSH_", "FSSPEC_S"),
+    "ssh": ("SSH_", "FSSPEC_S"),
+    "hf": ("HF_",),
+}
+"""How the variables begin from which the filesystems of fsspec take their credentials."""
+
+_HUB = ("HF_", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_")
+
+
+def training_environment(
+    *, checkpoints: str = "", ledger: str = "", hub: bool = False, names: Collection[str] = ()
+) -> dict[str, str]:
+    """The variables of this process without credentials: what is named like one, or is a URL with a password.
+
+    Args:
+        checkpoints: Where checkpoints are kept. Of a URL, what its filesystem reads its credentials from stays.
+        ledger: Where the ledger is; a variable that holds its password is left out, whatever its name.
+        hub: Whether trainings fetch something from the Hugging Face Hub; its token stays then.
+        names: What else stays: names, or, ending in `_`, how they begin.
+    """
+    kept = (*_storage(checkpoints), *(_HUB if hub else ()))
+    password = unquote(urlsplit(ledger).password or "") if "://" in ledger else ""
+
+    def stays(name: str, value: str) -> bool:
+        if name in names or name.upper().startswith((*kept, *(n for n in names if n.endswith("_")))):
+            return True
+        secret = _SECRET.search(name.upper()) is not None and name not in _NO_SECRETS
+        url = _URL_WITH_PASSWORD.search(value) is not None and not _PROXY.match(name.upper())
+        return not (secret or url or (password and value == password))
+
+    return {name: value for name, value in os.environ.items() if stays(name, value)}
+
+
+def _storage(checkpoints: str) -> tuple[str, ...]:
+    if "://" not in checkpoints:
+        return ()
+    protocol = checkpoints.partition("://")[0].partition("::")[0].lower()
+    return _CLOUDS.get(protocol, (f"{protocol.upper()}_", f"FSSPEC_{protocol.upper()}"))

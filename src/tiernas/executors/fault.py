@@ -1,0 +1,108 @@
+"""Whose fault an error is: the only place that decides it, for workers, storage and Ray.
+
+What is not the network's fault never counts against its candidate.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import signal
+
+from tiernas.errors import UnreachableError, UsageError
+from tiernas.executors.executor import Blocked, Failed, Lost
+from tiernas.training.errors import TrainingDiverged
+
+
+class Fault(enum.Enum):
+    """Who has to change for a training to succeed.
+
+    CANDIDATE: The network may be the cause; it has three attempts. MACHINE: Another machine, or another moment. USER:
+    Nothing goes on until the user mends something.
+    """
+
+    CANDIDATE = "candidate"
+    MACHINE = "machine"
+    USER = "user"
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+"""The disk, or the user's share of it, is full."""
+
+_USERS = {*_FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG}
+"""What stays as it is until the user changes it."""
+
+_PASSING = {
+    *(errno.ETIMEDOUT, errno.ESTALE, errno.EIO, errno.EREMOTEIO, errno.EAGAIN, errno.EBUSY, errno.EINTR),
+    *(errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN),
+    *(errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN, errno.ENETRESET),
+}
+"""A network, a mount or a disk that does not answer now."""
+
+_OF_THE_CODE = {2, 700, 710, 714, 715, 716, 717, 718, 719}
+"""CUDA errors (`cudaError_t`) that the code which runs causes: no memory, illegal address, failed assertion, misaligned
+or invalid access, illegal instruction, failed launch. Every other one is of the device or its driver."""
+
+_ENDED_FROM_OUTSIDE = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPWR}
+"""Signals of a machine that shuts down, or of a person."""
+
+
+def fault_of(error: BaseException) -> Fault:
+    """Whose fault it is that a training raised an error."""
+    if isinstance(error, UnreachableError):
+        return Fault.MACHINE
+    if isinstance(error, UsageError):
+        return Fault.MACHINE if _is_passing(error.__cause__) else Fault.USER
+    if isinstance(error, ImportError):
+        return Fault.USER
+    if isinstance(error, OSError):
+        return Fault.USER if error.errno in _USERS else Fault.MACHINE
+    return Fault.MACHINE if _is_of_the_device(error) else Fault.CANDIDATE
+
+
+def fault_of_exit(code: int | None) -> Fault:
+    """Whose fault it is that the process of a training ended.
+
+    Args:
+        code: Its exit code, negative for a signal; None where it only closed its connection. `SIGKILL` is what a system
+            without memory sends, so the network may be the cause.
+    """
+    return Fault.MACHINE if code is None or -code in _ENDED_FROM_OUTSIDE else Fault.CANDIDATE
+
+
+def ended_by(error: BaseException, job_id: int) -> Failed | Lost | Blocked:
+    """How a job ends that raised an error."""
+    if isinstance(error, TrainingDiverged):
+        return Failed(job_id, str(error), retry=False)
+    return ended(fault_of(error), job_id, _reason(error))
+
+
+def ended(fault: Fault, job_id: int, reason: str) -> Failed | Lost | Blocked:
+    """How a job ends without a result, given whose fault it is."""
+    match fault:
+        case Fault.CANDIDATE:
+            return Failed(job_id, reason, retry=True)
+        case Fault.MACHINE:
+            return Lost(job_id, reason)
+        case Fault.USER:
+            return Blocked(job_id, reason)
+
+
+def _is_passing(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and (isinstance(error, TimeoutError | ConnectionError) or error.errno in _PASSING)
+
+
+def _is_of_the_device(error: BaseException) -> bool:
+    from torch import AcceleratorError
+    from torch.distributed import DistError
+
+    if isinstance(error, AcceleratorError):
+        return getattr(error, "error_code", None) not in _OF_THE_CODE
+    return isinstance(error, DistError)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, UnreachableError | UsageError):
+        return str(error)
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{text}; free some space" if isinstance(error, OSError) and error.errno in _FULL else text

@@ -1,0 +1,71 @@
+"""Files at an fsspec URL, where the network may be away for a moment."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import fsspec
+
+from tiernas.errors import UnreachableError, UsageError
+from tiernas.executors.fault import Fault, fault_of
+
+_log = logging.getLogger(__name__)
+
+WAITS_S = (1.0, 5.0, 20.0)
+"""Pauses before an operation is tried again, beside the time that its filesystem gives each try."""
+
+
+class RemoteFiles:
+    """An fsspec filesystem whose operations are tried again where storage does not answer.
+
+    Every method of the filesystem is here, and raises what it raises where something is not there (FileNotFoundError).
+
+    Args:
+        url: Of a folder; credentials come from the environment, as each fsspec filesystem documents.
+        waits_s: Pauses before each further try; by default `WAITS_S`.
+
+    Attributes:
+        root: The folder, as the filesystem names it.
+
+    Raises:
+        UsageError: There is no way to the URL: its protocol is not known, its package is not installed, or (also from
+            every method) it must not be used.
+        UnreachableError: Also from every method: it does not answer.
+    """
+
+    def __init__(self, url: str, waits_s: Sequence[float] | None = None) -> None:
+        self._url = url
+        self._waits_s = WAITS_S if waits_s is None else waits_s
+        self._filesystem, root = self._tried(_open, url)
+        self.root = str(root).rstrip("/")
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._filesystem, name)
+        return lambda *arguments, **options: self._tried(method, *arguments, **options)
+
+    def _tried(self, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        waits_s = iter(self._waits_s)
+        while True:
+            try:
+                return method(*arguments, **options)
+            except (FileNotFoundError, UsageError):
+                raise
+            except Exception as error:  # each filesystem has its own, and what is not the user's may pass
+                what = " ".join(f"{type(error).__name__}: {error}".split())
+                if fault_of(error) is Fault.USER:
+                    raise UsageError(f"checkpoints {self._url}: {what}") from error
+                if (wait_s := next(waits_s, None)) is None:
+                    raise UnreachableError(f"checkpoints {self._url}: storage does not answer ({what})") from error
+                _log.warning("checkpoints %s: storage does not answer (%s); trying again", self._url, what)
+                time.sleep(wait_s)
+
+
+def _open(url: str) -> tuple[Any, str]:
+    try:
+        filesystem, root = fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        raise UsageError(f"checkpoints {url}: {error}") from error
+    return filesystem, root
