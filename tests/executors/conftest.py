@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +23,8 @@ def ray_cluster() -> Iterator[RayCluster]:
     """A cluster of one node with two cores; tests that add nodes remove them."""
     pytest.importorskip("ray")
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # a socket's path may have 107 characters
-    cluster = RayCluster(folder, {"PYTHONPATH": str(Path(__file__).parent)})
+    paths = filter(None, (str(Path(__file__).parent), os.environ.get("PYTHONPATH")))
+    cluster = RayCluster(folder, {"PYTHONPATH": os.pathsep.join(paths)})
     with pytest.MonkeyPatch.context() as patch:
         for name, value in cluster.environment.items():
             patch.setenv(name, value)

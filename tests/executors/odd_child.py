@@ -14,6 +14,8 @@ from tiernas.executors.channel import READY, Channel
 
 def main() -> None:
     """Begins as every child does, then goes wrong."""
+    if sys.argv[-1] == "mute":
+        os._exit(4)
     if sys.argv[-1] == "broken":
         import_module("no_such_module")
     channel, (kind,) = Channel.of_this_process()
@@ -41,7 +43,7 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGSTOP)
         case "heir":  # what it started holds the descriptor
             if os.fork() == 0:
-                time.sleep(60)
+                time.sleep(600)
             os._exit(3)
         case "exit":
             sys.exit(7)

@@ -43,7 +43,7 @@ def all_of(heard: Heard) -> tuple[list[int], Ended]:
     """What a process said until it ended."""
     numbers: list[int] = []
     while True:
-        _, said = heard.get(timeout=60)
+        _, said = heard.get(timeout=30)
         if isinstance(said, Ended):
             assert heard.empty()
             return numbers, said
@@ -87,13 +87,23 @@ def _group(process: psutil.Process) -> int | None:
         return None
 
 
-def test_one_that_cannot_start_says_why(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (
+            "broken",
+            "ended with exit code 1 before it was ready, and the last line of its log is: "
+            "ModuleNotFoundError: No module named 'no_such_module'; its log is",
+        ),
+        ("mute", "ended with exit code 4 before it was ready; its log is"),
+    ],
+)
+def test_one_that_cannot_start_says_why(tmp_path: Path, kind: str, words: str) -> None:
     heard: Heard = queue.Queue()
     (tmp_path / "log").write_text("ValueError: of an earlier process\n")
-    start("broken", tmp_path / "log", heard)
+    start(kind, tmp_path / "log", heard)
     _, ended = all_of(heard)
-    assert "ended with exit code 1 before it was ready" in ended.reason
-    assert "ModuleNotFoundError: No module named 'no_such_module'" in ended.reason
+    assert words in ended.reason
     assert (ended.fault, ended.was_ready) == (Fault.MACHINE, False)
 
 
@@ -113,11 +123,14 @@ def test_one_that_is_silent_or_never_ready_is_ended(
     assert not child.is_alive
 
 
-def test_one_that_works_for_longer_than_it_may_be_silent_is_left_alone(tmp_path: Path) -> None:
+def test_one_that_works_for_longer_than_it_may_be_silent_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tiernas.executors.child._LOOK_S", 0.05)
     heard: Heard = queue.Queue()
     child = start("echo", tmp_path / "log", heard, silence_s=2.0, start_s=2.0)
     assert heard.get(timeout=60) == (child, 1)
-    time.sleep(4)
+    time.sleep(5)
     child.send("number", value=5)
     assert heard.get(timeout=60) == (child, 5)
     child.stop(grace_s=60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -80,6 +81,24 @@ def test_a_training_that_hangs_is_ended_without_any_limit_set(tmp_path: Path, mo
     assert third.reason is not None
     assert third.reason.startswith("hangs: no epoch for")
     assert executor.cancelled.count(3) == 3
+
+
+def test_a_training_that_gets_ahead_does_not_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(Simulated):
+        epochs = 0
+
+        def poll(self, timeout_s: float) -> Sequence[Event]:
+            self.epochs += 1
+            time.sleep(0.02)
+            return [EpochDone(1, self.epochs)] if self.epochs < 10 else super().poll(timeout_s)
+
+        def cancel(self, job_id: int) -> None:
+            raise AssertionError("it does not hang")
+
+    monkeypatch.setattr(overdue, "_UNKNOWN_S", 0.1)
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    study = ledger.open_study("tier", {})
+    trainings(ledger, Slow(1, lambda _: 1.0)).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 1)
 
 
 def test_every_event_is_a_line_of_json(tmp_path: Path) -> None:
