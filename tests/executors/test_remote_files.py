@@ -91,8 +91,9 @@ def test_a_host_that_nobody_reaches_is_one_message() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-        with pytest.raises(UnreachableError, match=r"storage does not answer \(ConnectionRefusedError"):
-            RemoteFiles(f"ftp://127.0.0.1:{port}/folder", waits_s=(0.0,))
+        with pytest.raises(UnreachableError, match=r"storage does not answer \(ConnectionRefusedError") as raised:
+            RemoteFiles(f"ftp://me:sesame@127.0.0.1:{port}/folder", waits_s=(0.0,))
+    assert "sesame" not in str(raised.value)
 
 
 def test_what_is_not_there_needs_no_removing_and_is_told_at_once(url: str) -> None:

@@ -148,8 +148,8 @@ class Executor(abc.ABC):
     """Runs trainings somewhere. Used as a context manager; leaving it stops every worker at once.
 
     Called from one thread. A worker that dies is replaced, and its job comes back: as `Failed` with `retry` where the
-    job may be the cause, as `Lost` where it cannot be. That holds however it dies: killed, stopped for long, or while it
-    sends an event. What is written to the standard output of a worker is no event.
+    job may be the cause, as `Lost` where it cannot be. That holds however it dies: killed, stopped for long, or in the
+    middle of an event. What is written to the standard output of a worker is no event.
     """
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 
 import fsspec
 
+from tiernas.credentials import hide_credentials, hide_url_credentials
 from tiernas.errors import UnreachableError, UsageError
 from tiernas.executors.fault import Fault, fault_of
 
@@ -37,7 +38,7 @@ class RemoteFiles:
     """
 
     def __init__(self, url: str, waits_s: Sequence[float] | None = None) -> None:
-        self._url = url
+        self._shown = hide_url_credentials(url)
         self._waits_s = WAITS_S if waits_s is None else waits_s
         self._filesystem, root = self._tried(_open, url)
         self.root = str(root).rstrip("/")
@@ -54,12 +55,12 @@ class RemoteFiles:
             except (FileNotFoundError, UsageError):
                 raise
             except Exception as error:  # each filesystem has its own, and what is not the user's may pass
-                what = " ".join(f"{type(error).__name__}: {error}".split())
+                what = hide_credentials(" ".join(f"{type(error).__name__}: {error}".split()))
                 if fault_of(error) is Fault.USER:
-                    raise UsageError(f"checkpoints {self._url}: {what}") from error
+                    raise UsageError(f"checkpoints {self._shown}: {what}") from error
                 if (wait_s := next(waits_s, None)) is None:
-                    raise UnreachableError(f"checkpoints {self._url}: storage does not answer ({what})") from error
-                _log.warning("checkpoints %s: storage does not answer (%s); trying again", self._url, what)
+                    raise UnreachableError(f"checkpoints {self._shown}: storage does not answer ({what})") from error
+                _log.warning("checkpoints %s: storage does not answer (%s); trying again", self._shown, what)
                 time.sleep(wait_s)
 
 
@@ -67,5 +68,5 @@ def _open(url: str) -> tuple[Any, str]:
     try:
         filesystem, root = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
-        raise UsageError(f"checkpoints {url}: {error}") from error
+        raise UsageError(f"checkpoints {hide_url_credentials(url)}: {hide_credentials(str(error))}") from error
     return filesystem, root

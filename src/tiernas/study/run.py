@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tiernas.credentials import hide_url_credentials
 from tiernas.errors import StoppedError, TiernasError, UsageError
 from tiernas.executors import Blocked, EpochDone, Event, Failed, Finished, Lost, Paused
 from tiernas.executors.mirror import remove_checkpoints
@@ -286,4 +287,4 @@ def _clean_up(place: str) -> None:
     try:
         remove_checkpoints(place)
     except TiernasError as error:
-        _log.warning("%s is not needed any more and could not be removed: %s", place, error)
+        _log.warning("%s is not needed any more and could not be removed: %s", hide_url_credentials(place), error)
