@@ -10,7 +10,7 @@ import errno
 import signal
 
 from tiernas.errors import UnreachableError, UsageError
-from tiernas.executors.executor import Blocked, Failed, Lost
+from tiernas.executors.executor import Blocked, Event, Failed, Lost
 from tiernas.training.errors import TrainingDiverged
 
 
@@ -75,6 +75,11 @@ def ended_by(error: BaseException, job_id: int) -> Failed | Lost | Blocked:
     if isinstance(error, TrainingDiverged):
         return Failed(job_id, str(error), retry=False)
     return ended(fault_of(error), job_id, _reason(error))
+
+
+def leaves_doubt(event: Event) -> bool:
+    """Whether the process of a job that ended so may be in no good state: one whose training diverged is fine."""
+    return isinstance(event, Lost) or (isinstance(event, Failed) and event.retry)
 
 
 def ended(fault: Fault, job_id: int, reason: str) -> Failed | Lost | Blocked:

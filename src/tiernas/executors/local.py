@@ -10,8 +10,8 @@ from pathlib import Path
 from tiernas.errors import UsageError
 from tiernas.executors.child import SILENCE_S, ChildProcess, Ended, stop_all
 from tiernas.executors.environment import training_environment
-from tiernas.executors.executor import EpochDone, Event, Executor, Failed, Job, Lost, Placement
-from tiernas.executors.fault import ended
+from tiernas.executors.executor import EpochDone, Event, Executor, Job, Placement
+from tiernas.executors.fault import ended, leaves_doubt
 from tiernas.executors.machines import Machines
 from tiernas.executors.wire import event_of, job_values
 
@@ -111,7 +111,7 @@ class LocalExecutor(Executor):
             said = ended(said.fault, job_id, said.reason)
         elif said.job_id != job_id:
             return []
-        elif isinstance(said, Failed | Lost):  # whatever went wrong may have left its process in no good state
+        elif leaves_doubt(said):
             self._workers.pop(log).stop()
         if not isinstance(said, EpochDone):
             del self._jobs[log]

@@ -16,7 +16,7 @@ from ray.exceptions import RayError, RayTaskError
 from tiernas.executors.child import SILENCE_S
 from tiernas.executors.code_version import code_version
 from tiernas.executors.executor import EpochDone, Event, Failed, Job, Lost
-from tiernas.executors.fault import Fault, ended, ended_by
+from tiernas.executors.fault import Fault, ended, ended_by, leaves_doubt
 from tiernas.executors.ray_client import Introduction
 from tiernas.executors.ray_crew import Crew
 from tiernas.executors.ray_death import cause_of, fault_of_death
@@ -198,7 +198,8 @@ class Pool:
             end = ended_by(error, job.id)
         if member.jobs.pop(client, None) is None:  # it was told to end meanwhile
             return
-        if len(member.clients) == 1 and isinstance(end, Failed | Lost):  # who knows in what state it is
+        of_several = member.crew.is_several and isinstance(end, Failed)  # who knows what the others do
+        if of_several or (len(member.clients) == 1 and leaves_doubt(end)):
             self._remove(member)
         self._event(client, end)
 
