@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
+import ray
+
+from tiernas.executors.executor import Event, Job
 from tiernas.executors.ray_client import Introduction, TrainingClient
 
 
@@ -19,6 +25,20 @@ class IncompleteClient(TrainingClient):
 
     def libraries(self) -> dict[str, str]:
         raise ModuleNotFoundError("No module named 'torch'")
+
+
+class DyingClient(TrainingClient):
+    """Dies while it starts."""
+
+    def introduce(self) -> Introduction:
+        os._exit(1)
+
+
+class FailingClient(TrainingClient):
+    """Cannot do any job, by no fault of the networks."""
+
+    def work(self, job: Job, data: Sequence[ray.ObjectRef[Any]], send: Callable[[Event], None]) -> None:
+        raise TimeoutError("the storage of the data does not answer")
 
 
 class RemoteClient(TrainingClient):

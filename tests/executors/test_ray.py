@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.executors import Executor, Finished, Lost, RayExecutor, RaySettings, ray_executor
+from tiernas.executors import Blocked, Executor, Finished, Lost, RayExecutor, RaySettings, ray_executor
 from tiernas.testing.executors import (
     ExecutorConformance,
     ended,
@@ -95,6 +95,31 @@ def test_clients_that_cannot_train_what_the_server_does_are_refused(
     settings = RaySettings(ray_cluster.address, count=1, client=f"odd_ray_clients:{client}")
     with connected(settings, tmp_path) as executor, pytest.raises(UsageError, match=words):
         wait_until(executor, lambda: executor.clients > 0)
+
+
+def test_clients_that_die_while_they_start_end_the_search_with_the_reason(
+    ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    settings = RaySettings(ray_cluster.address, count=1, client="odd_ray_clients:DyingClient", look_s=0.5)
+    with (
+        connected(settings, tmp_path) as executor,
+        pytest.raises(UsageError, match=r"no client starts on the Ray cluster .*, 3 times in a row"),
+    ):
+        wait_until(executor, lambda: executor.clients > 0)
+
+
+def test_jobs_that_end_one_after_the_other_by_no_fault_of_theirs_block(ray_cluster: RayCluster, tmp_path: Path) -> None:
+    settings = RaySettings(ray_cluster.address, count=1, client="odd_ray_clients:FailingClient", look_s=0.5)
+    with connected(settings, tmp_path) as executor:
+        ends = []
+        for number in range(3):
+            wait_until(executor, lambda: executor.free == 1)
+            executor.submit(light_job(tmp_path, number))
+            ends += events_until(executor, ended(1))
+    reason = "TimeoutError: the storage of the data does not answer"
+    assert ends[:2] == [Lost(0, reason), Lost(1, reason)]
+    assert isinstance(ends[2], Blocked)
+    assert reason in ends[2].reason
 
 
 def test_a_data_set_reaches_nodes_that_do_not_see_it(ray_cluster: RayCluster, tmp_path: Path) -> None:

@@ -157,17 +157,21 @@ def own_gpus() -> tuple[str, ...]:
 
 
 def _lines(work: Callable[[Callable[[Event], None]], None]) -> Iterator[str]:
-    """The events that some work sends, as lines, the moment they come."""
-    events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+    """The events that some work sends, as lines, the moment they come; raises what the work raises."""
+    events: queue.SimpleQueue[Event | Exception | None] = queue.SimpleQueue()
 
     def do() -> None:
         try:
             work(events.put)
+        except Exception as error:  # nobody else hears of what a thread raises
+            events.put(error)
         finally:
             events.put(None)
 
     threading.Thread(target=do, daemon=True).start()
     while (event := events.get()) is not None:
+        if isinstance(event, Exception):
+            raise event
         yield encode_event(event)
         if not isinstance(event, EpochDone):
             return

@@ -250,7 +250,7 @@ class Run:
             case Lost(reason=reason):
                 if ledger.lose(candidate, reason) is State.PENDING:
                     self._record("lost", candidate, logging.WARNING, reason=reason)
-                    self._warn("candidate %d goes on elsewhere: %s", candidate.number, reason)
+                    self._warn("candidate %d goes on elsewhere or later: %s", candidate.number, reason)
         return self._leave(candidate)
 
     def _fail(self, candidate: Candidate, reason: str, *, retry: bool) -> None:
