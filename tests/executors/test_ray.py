@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.executors import Blocked, Executor, Finished, Lost, RayExecutor, RaySettings, ray_executor
+from tiernas.executors import Blocked, Event, Executor, Finished, Lost, RayExecutor, RaySettings, ray_executor
 from tiernas.testing.executors import (
     ExecutorConformance,
     ended,
@@ -111,7 +111,7 @@ def test_clients_that_die_while_they_start_end_the_search_with_the_reason(
 def test_jobs_that_end_one_after_the_other_by_no_fault_of_theirs_block(ray_cluster: RayCluster, tmp_path: Path) -> None:
     settings = RaySettings(ray_cluster.address, count=1, client="odd_ray_clients:FailingClient", look_s=0.5)
     with connected(settings, tmp_path) as executor:
-        ends = []
+        ends: list[Event] = []
         for number in range(3):
             wait_until(executor, lambda: executor.free == 1)
             executor.submit(light_job(tmp_path, number))
