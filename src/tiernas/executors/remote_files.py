@@ -68,5 +68,6 @@ def _open(url: str) -> tuple[Any, str]:
     try:
         filesystem, root = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
-        raise UsageError(f"checkpoints {hide_url_credentials(url)}: {hide_credentials(str(error))}") from error
+        shown = hide_url_credentials(url)
+        raise UsageError(f"checkpoints {shown}: {str(error).replace(url, shown)}") from error
     return filesystem, root
