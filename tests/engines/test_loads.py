@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
-from tiernas.engines import CompiledNetwork, Measurement, NodeTime, SavedNetwork, measure_loads
+from tiernas.engines import CompiledNetwork, Measurement, NodeTime, SavedNetwork, StopRule, measure, measure_loads
 from tiernas.engines.calibration import FloatArray
 from tiernas.engines.loads import FEWEST, pool
+from tiernas.engines.lock import lock_path
 from tiernas.engines.timing import is_disturbed
 from tiernas.testing.latency import FINGERPRINT, measurement
 
@@ -61,6 +64,13 @@ def test_device_state_is_that_before_the_first_and_after_the_last_load() -> None
         for n, load in enumerate(loads(*[1.0] * 6))
     ]
     assert pool(each, spare_cores=1).device_state == {"before": {"clock_mhz": 0}, "after": {"clock_mhz": 6}}
+
+
+def test_interruptions_of_long_runs_are_counted_per_second() -> None:
+    """Ten runs of 200 ms in each of 8 loads take 16 s, in which 160 interruptions do no harm."""
+    long = dataclasses.replace(measurement(200.0), runs=10, preemptions=20)
+    assert not pool([long] * 8, spare_cores=1).unstable
+    assert pool([*[long] * 7, dataclasses.replace(long, preemptions=21)], spare_cores=1).unstable
 
 
 class Network(CompiledNetwork):
@@ -119,3 +129,34 @@ def test_loads_that_never_agree_are_unstable() -> None:
     assert found.unstable
     assert found.loads >= FEWEST
     assert found.load_cv == pytest.approx(0.04, abs=0.005)
+
+
+class Watched(Network):
+    """Notes whether the device is free for others while it is timed."""
+
+    def __init__(self) -> None:
+        super().__init__(itertools.repeat(50.0))
+        self.free: list[bool] = []
+
+    def time_ns(self) -> int:
+        self.free.append(self.is_free())
+        return super().time_ns()
+
+    def is_free(self) -> bool:
+        """Whether the lock of the device can be had, as another process would try."""
+        try:
+            with FileLock(lock_path(self.fingerprint.device_slug), timeout=0):
+                return True
+        except Timeout:
+            return False
+
+
+@pytest.mark.parametrize(
+    "clock", [partial(measure, rule=StopRule(0.0, 1.0, 0.0, 0.01)), partial(measure_loads, limit_s=0.01)]
+)
+def test_the_device_is_locked_while_a_network_is_timed(clock: Callable[[CompiledNetwork], Measurement]) -> None:
+    network = Watched()
+    clock(network)
+    assert network.free
+    assert not any(network.free)
+    assert network.is_free()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import onnx
 import pytest
 
 from tiernas.engines import Engine, StopRule, get_engine, measure
-from tiernas.engines.onnxruntime import ProfilerOverhead, node_times
+from tiernas.engines.onnxruntime import OnnxRuntimeNetwork, ProfilerOverhead, node_times
 from tiernas.errors import NotInstalledError
 from tiernas.testing.engines import EngineConformance, Saved
 
@@ -26,6 +27,15 @@ class TestOnnxRuntime(EngineConformance):
                 measured = measure(compiled, StopRule(warmup_s=0.05, min_s=0.05, limit_s=0.2))
                 ratios.append(sum(node.time_ms for node in compiled.profile()) / measured.latency_ms)
         assert any(1 / 3 < ratio < 3 for ratio in ratios)
+
+    def test_threads_are_those_that_were_asked_for(self, onnx_path: Path) -> None:
+        threads = min(2, os.cpu_count() or 1)
+        with get_engine("onnxruntime", threads=threads).compile(onnx_path) as compiled:
+            assert isinstance(compiled, OnnxRuntimeNetwork)
+            for _ in range(2):
+                options = compiled._session.get_session_options()
+                assert (options.intra_op_num_threads, options.inter_op_num_threads) == (threads, 1)
+                compiled.reload()
 
 
 class TestOnnxRuntimeInt8(EngineConformance):

@@ -61,7 +61,8 @@ def test_summary_by_hand() -> None:
 
 
 def test_drift_is_unstable() -> None:
-    assert summarise([1.0] * 60 + [1.05] * 60, relative_width=0.2).unstable
+    assert summarise([1.0] * 60 + [1.025] * 60, relative_width=0.2).unstable
+    assert not summarise([1.0] * 60 + [1.015] * 60, relative_width=0.2).unstable
 
 
 def test_wide_interval_is_unstable() -> None:
@@ -110,6 +111,18 @@ def test_warm_up_is_not_timed_and_garbage_is_not_collected() -> None:
     assert not any(collecting)
     assert gc.isenabled()
     assert found.runs < next(calls) - 1
+
+
+def test_it_is_timed_for_the_least_time_even_if_the_median_is_known_at_once() -> None:
+    def sleep_ns() -> int:
+        time.sleep(0.002)
+        return 2_000_000
+
+    begin = time.perf_counter()
+    found = measure_call(sleep_ns, StopRule(warmup_s=0.0, min_s=0.2, limit_s=5.0))
+    assert time.perf_counter() - begin >= 0.2
+    assert found.runs > 10  # after which the interval is looked at first
+    assert measure_call(sleep_ns, StopRule(warmup_s=0.0, min_s=0.0, limit_s=5.0)).runs == 10
 
 
 def test_time_limit_ends_a_restless_measurement() -> None:

@@ -26,8 +26,7 @@ def device_lock(device_slug: str) -> Iterator[None]:
     Args:
         device_slug: `Fingerprint.device_slug`.
     """
-    user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()  # a container's user may have no name
-    path = Path(tempfile.gettempdir()) / f"tiernas-{user}-{device_slug}.lock"
+    path = lock_path(device_slug)
     lock = FileLock(path, is_singleton=True)
     try:
         lock.acquire(timeout=_SILENT_WAIT_S)
@@ -38,3 +37,9 @@ def device_lock(device_slug: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def lock_path(device_slug: str) -> Path:
+    """The file that is locked while this user measures on a device."""
+    user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()  # a container's user may have no name
+    return Path(tempfile.gettempdir()) / f"tiernas-{user}-{device_slug}.lock"
