@@ -108,7 +108,8 @@ def _show(measured: MeasuredNetwork, top: int) -> None:
 
 def _facts(measured: MeasuredNetwork) -> Iterator[tuple[str, object]]:
     found, on = measured.measurement, measured.fingerprint
-    yield "latency", f"{found.latency_ms:.3f} ms (median; nominal 95 % interval {found.low_ms:.3f} to {found.high_ms:.3f} ms)"
+    interval = f"nominal 95 % interval {found.low_ms:.3f} to {found.high_ms:.3f} ms"
+    yield "latency", f"{found.latency_ms:.3f} ms (median; {interval})"
     yield "p90, p95, p99", f"{found.p90_ms:.3f}, {found.p95_ms:.3f}, {found.p99_ms:.3f} ms"
     yield "coefficient of variation", f"{found.cv:.1%}"
     yield "loads", f"{found.loads} (coefficient of variation between them {found.load_cv:.1%})"

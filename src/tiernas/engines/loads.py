@@ -39,8 +39,8 @@ _EACH = StopRule(warmup_s=0.2, relative_width=0.01, min_s=0.1, limit_s=0.5)
 def measure_loads(network: CompiledNetwork, limit_s: float = LIMIT_S) -> Measurement:
     """Measures a compiled network over several loads, alone on its device.
 
-    The network is timed, loaded anew, timed again, and so on, until the nominal 95 % interval of the centre of the loads
-    is narrower than 2 % or the time is up, at least six times.
+    The network is timed, loaded anew, timed again, and so on, until the nominal 95 % interval of the centre of the
+    loads is narrower than 2 % or the time is up, at least six times.
 
     Args:
         network: The network; it is loaded anew between timings.
@@ -65,8 +65,8 @@ def measure_loads(network: CompiledNetwork, limit_s: float = LIMIT_S) -> Measure
 def pool(loads: Sequence[Measurement], spare_cores: int) -> Measurement:
     """One measurement of several loads of a network.
 
-    `latency_ms` is the median of the loads' medians, `low_ms` and `high_ms` are the ends of its nominal 95 % interval over
-    the loads (order statistics); percentiles and `cv` are medians over the loads, `runs` and `preemptions` sums,
+    `latency_ms` is the median of the loads' medians, `low_ms` and `high_ms` are the ends of its nominal 95 % interval
+    over the loads (order statistics); percentiles and `cv` are medians over the loads, `runs` and `preemptions` sums,
     `other_load` is the mean. `unstable`: that interval is wider than 2 %, the medians of the first and the second half
     of the loads differ by more than 2 %, there are fewer than six loads, or other processes disturbed the loads
     together as `Measurement` says of one.

@@ -20,9 +20,9 @@ class Measurement:
 
     Attributes:
         latency_ms: Median.
-        low_ms: Lower end of the interval of the median, nominally 95 %: it would cover the median so often if the number
-            of runs or loads were fixed beforehand and they were independent. Measuring stops as soon as it is narrow,
-            so it covers less where loads differ (docs/latency.md has figures).
+        low_ms: Lower end of the interval of the median, nominally 95 %: so often it would cover the median if the
+            number of runs or loads were fixed beforehand and they were independent. Measuring stops as soon as it is
+            narrow, so it covers less where loads differ (docs/latency.md has figures).
         high_ms: Upper end of it.
         p90_ms: 90th percentile.
         p95_ms: 95th percentile.
