@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sqlite3
 from pathlib import Path
 
@@ -75,7 +76,10 @@ def test_a_tier_is_decided_by_the_measured_latency(searched: CommandLine) -> Non
 
 def test_a_second_call_notices_that_all_is_done(searched: CommandLine) -> None:
     files = {f: f.stat().st_mtime_ns for f in (searched.folder / "models").rglob("*") if f.is_file()}
-    assert searched.json("search", "tiny.toml")["entries"]
+    *_, suggested = searched.run("search", "tiny.toml").splitlines()
+    words = shlex.split(suggested.removeprefix("Try next:"))
+    assert words[:3] == ["tiernas", "table", "query"]
+    searched.run(*words[1:])
     assert files == {f: f.stat().st_mtime_ns for f in (searched.folder / "models").rglob("*") if f.is_file()}
     with Ledger(searched.folder / "run" / "ledger.sqlite") as ledger:
         for study in ledger.studies():

@@ -57,7 +57,7 @@ def search(
         if plots:
             typer.echo(f"Plots: {', '.join(str(p) for p in plots)}")
         if usable := sorted((e for e in result.entries if e.recommended), key=lambda e: e.latency_ms):
-            there = ModelTable(loaded.table.path).entries()
+            there, _ = ModelTable(loaded.table.path).read()
             typer.echo(f"Try next:  {query_command(loaded.table.path, usable[len(usable) // 2], there)}")
     result.require_usable()
 

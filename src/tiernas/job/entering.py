@@ -57,7 +57,7 @@ def enter(
 ) -> SearchResult:
     """Writes the finalists that are done and in their tier into the model table."""
     table = ModelTable(config.table.path)
-    there = table.entries() if table.path.exists() else ()
+    there = table.read()[0] if table.path.exists() else ()
     entries, empty = [], {}
     for tier, study in studies.items():
         searched = {c.digest: c for c in ledger.candidates(study, all_attempts=False)}
