@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import tempfile
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 from unittest import mock
+
+import typer
 
 ALLOWED = (0, 2, 3)
 """Exit codes of a command on damaged input: done without it, refused, nothing found."""
@@ -60,6 +63,7 @@ class Box:
         tempfile.tempdir = None
         os.chdir(self.work)
         sys.addaudithook(self._audit)
+        typer.main.get_command = functools.cache(typer.main.get_command)  # made anew it takes longer than most calls
         return self
 
     def __exit__(self, *_: object) -> None:
