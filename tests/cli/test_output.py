@@ -74,3 +74,10 @@ def test_a_home_that_can_be_written_is_used(tmp_path: Path, monkeypatch: pytest.
     prepare()
     assert "XDG_CACHE_HOME" not in os.environ
     assert not (tmp_path / "new").exists(), "nothing is written before it is needed"
+
+
+def test_onnx_runtime_reports_nothing_and_leaves_the_home_alone(tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "ORT_"))}
+    code = "import tiernas, onnxruntime"
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment | {"HOME": str(tmp_path)})
+    assert not list(tmp_path.iterdir())
