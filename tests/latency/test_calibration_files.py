@@ -62,3 +62,17 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
     for name, words in expected.items():
         with pytest.raises(UsageError, match=f"calibration: .*{words}"):
             read_calibration(tmp_path / name, (4, 4), MEAN, STD)
+
+
+def test_the_images_are_those_that_training_reads(tmp_path: Path) -> None:
+    white = np.full((4, 4), 65535, dtype=np.uint16)
+    (tmp_path / "cats").mkdir()
+    Image.fromarray(white).save(tmp_path / "cats" / "sixteen bits.tiff")
+    for name in (".ipynb_checkpoints/copy.png", "cats/._copy.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("L", (4, 4)).save(tmp_path / name)
+    (tmp_path / "cats" / "loop").symlink_to(tmp_path)
+    Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(tmp_path / "transparent.webp", lossless=True, exact=True)
+    images = read_calibration(tmp_path, (4, 4), (0, 0, 0), (1, 1, 1))
+    assert images.shape == (2, 3, 4, 4)
+    assert (images == 1).all()

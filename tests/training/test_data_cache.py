@@ -192,3 +192,11 @@ def test_a_folder_that_cannot_be_written_is_named(config: DataConfig, tmp_path: 
     (tmp_path / "cache").write_text("a file is in the way")
     with pytest.raises(UsageError, match="cannot write the data cache"):
         load_data(config, tmp_path / "cache")
+
+
+def test_nothing_of_refused_data_is_left(config: DataConfig, tmp_path: Path) -> None:
+    assert config.path is not None
+    (config.path / "cat" / "0.png").write_bytes(b"")
+    with pytest.raises(UsageError, match="1 of 12 images cannot be read"):
+        load_data(config, tmp_path / "cache")
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] in ([], [".lock"])

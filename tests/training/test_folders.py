@@ -215,7 +215,7 @@ LIST = """
 import os, sys
 from pathlib import Path
 from tiernas.errors import UsageError
-from tiernas.training.sources.listing import files_below
+from tiernas.image_files import files_below
 os.setuid(65534)
 try:
     files_below(Path(sys.argv[1]), Path(sys.argv[1]))

@@ -9,14 +9,13 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from tiernas.errors import UsageError
+from tiernas.image_files import files_below, image_suffixes
 from tiernas.standalone.preprocessing import upright_rgb
 
 FloatArray = npt.NDArray[np.float32]
 
 MOST_IMAGES = 300
 """Images that are read of a folder: NNCF's own default, beyond which ranges hardly change."""
-
-_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 
 
 def read_calibration(
@@ -56,9 +55,9 @@ def _read_folder(
     mean: tuple[float, float, float],
     std: tuple[float, float, float],
 ) -> FloatArray:
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in _SUFFIXES and file.is_file())
+    files = [path for path in files_below(folder, folder).files if path.suffix.lower() in image_suffixes()]
     if not files:
-        raise UsageError(f"calibration: {folder}: holds no images ({', '.join(_SUFFIXES)})")
+        raise UsageError(f"calibration: {folder}: holds no images ({', '.join(sorted(image_suffixes()))})")
     taken = np.linspace(0, len(files) - 1, min(len(files), MOST_IMAGES)).round().astype(int)
     height, width = image_size
     images = np.empty((len(taken), 3, height, width), dtype=np.float32)

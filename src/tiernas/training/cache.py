@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Protocol
 
 from tiernas.errors import UsageError
+from tiernas.image_files import files_below
 from tiernas.standalone.preprocessing import Pixels
 from tiernas.storage import read_tensors, write_tensors
 from tiernas.training.data_config import DataConfig
 from tiernas.training.images import ImageSet, Splits
 from tiernas.training.memory import machine_memory_bytes
 from tiernas.training.once import made_once
-from tiernas.training.sources.listing import files_below
 from tiernas.training.stored_pixels import PixelFile, ReadAhead
 
 _FORMAT = 3
@@ -72,7 +72,7 @@ class DataCache:
             UsageError: From `load`; or the folder cannot be written to, or the disk is full.
         """
         path = self._folder / f"data-{_key(config)}.safetensors"
-        return made_once(path, self._read, lambda: load(config, _Files(path)), _write)
+        return made_once(path, self._read, lambda: _loaded(config, load, _Files(path)), _write)
 
     def _read(self, path: Path) -> Splits | None:
         if (stored := read_tensors(path)) is None:
@@ -98,6 +98,14 @@ class DataCache:
         return Splits(**parts, flip_safe=facts["flip_safe"], skipped=skipped, digest=facts["digest"], notes=notes)
 
 
+def _loaded(config: DataConfig, load: Callable[[DataConfig, Room], Splits], room: _Files) -> Splits:
+    try:
+        return load(config, room)
+    except BaseException:
+        room.clear()
+        raise
+
+
 class _Files:
     """Room on disk."""
 
@@ -109,6 +117,11 @@ class _Files:
         with _told(file):
             file.unlink(missing_ok=True)  # who has mapped an older one keeps it
             return PixelFile(file).create(shape)
+
+    def clear(self) -> None:
+        """Removes the pixels of data that were refused."""
+        for part in _PARTS:
+            _pixels_of(self._path, part).unlink(missing_ok=True)
 
     def record(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
         file = self._path.with_suffix(".splits.csv")

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from tiernas.errors import UsageError
+from tiernas.image_files import counted
 from tiernas.standalone.preprocessing import Pixels
 from tiernas.training.cache import DataCache, Room
 from tiernas.training.data_config import DEFAULT_SIZE, DataConfig
@@ -19,7 +20,6 @@ from tiernas.training.images import ImageSet, Splits, channels_last, digest_of
 from tiernas.training.memory import machine_memory_bytes
 from tiernas.training.notes import notes_on
 from tiernas.training.sources import Part, Source, open_source
-from tiernas.training.sources.listing import counted
 from tiernas.training.sources.source import IntArray
 from tiernas.training.splitting import stratified
 

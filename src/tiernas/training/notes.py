@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from tiernas.image_files import counted
 from tiernas.training.decoding import Decoded
 from tiernas.training.sources import Part, Source
-from tiernas.training.sources.listing import counted
 
 _NAMED = 5
 """Images that are named in a note."""

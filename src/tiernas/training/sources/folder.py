@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tiernas.errors import UsageError
-from tiernas.training.sources.listing import (
+from tiernas.image_files import (
     Level,
     PassedOver,
     counted,

@@ -10,9 +10,9 @@ from typing import Any
 from PIL import Image
 
 from tiernas.errors import NotInstalledError, UsageError
+from tiernas.image_files import PassedOver
 from tiernas.training.data_config import DataConfig
 from tiernas.training.sources.labels import Labelled, lack, numbered, read_labels
-from tiernas.training.sources.listing import PassedOver
 from tiernas.training.sources.source import Part, Source, open_stored, require_classes
 from tiernas.training.sources.split_names import split_of
 

@@ -11,8 +11,8 @@ from typing import Any
 from PIL import Image
 
 from tiernas.errors import NotInstalledError, UsageError
+from tiernas.image_files import PassedOver, files_below, shown
 from tiernas.training.sources.labels import lack, numbered, read_labels
-from tiernas.training.sources.listing import PassedOver, files_below, shown
 from tiernas.training.sources.source import Part, Source, open_stored, require_classes
 from tiernas.training.sources.split_names import SPLIT_NAMES
 

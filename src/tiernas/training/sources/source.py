@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from tiernas.errors import UsageError
-from tiernas.training.sources.listing import PassedOver
+from tiernas.image_files import PassedOver
 
 IntArray = npt.NDArray[np.int64]
 

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from tiernas.errors import NotInstalledError, UsageError
+from tiernas.image_files import shown
 from tiernas.training.data_config import DataConfig
-from tiernas.training.sources.listing import shown
 from tiernas.training.sources.source import Part, Source, require_labels
 from tiernas.training.sources.split_names import SPLIT_NAMES
 

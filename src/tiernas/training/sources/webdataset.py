@@ -23,8 +23,8 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from tiernas.errors import UsageError
+from tiernas.image_files import PassedOver, files_below, image_suffixes, is_hidden, shown
 from tiernas.training.sources.labels import Labelled, Written, numbered, written_label
-from tiernas.training.sources.listing import PassedOver, files_below, image_suffixes, is_hidden, shown
 from tiernas.training.sources.source import Part, Source
 from tiernas.training.sources.split_names import split_of, split_within
 

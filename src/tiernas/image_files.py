@@ -189,7 +189,7 @@ def _entries(folder: Path, root: Path) -> list[Path]:
         return [folder / name for name in sorted(os.listdir(folder))]
     except OSError as error:
         raise UsageError(
-            f"data.path: the folder {shown(folder)} cannot be read ({error.strerror}); change its permissions, or move "
+            f"the folder {shown(folder)} cannot be read ({error.strerror}); change its permissions, or move "
             f"it out of {shown(root)}"
         ) from error
 
