@@ -164,3 +164,18 @@ def test_a_damaged_entry_is_written_anew(table: ModelTable) -> None:
     spoil(table.path / "fast", "not UTF-8")
     table.add(entry("fast", 0.3), network())
     assert table.get("fast").latency_ms == 0.3
+
+
+def test_an_entry_whose_weights_are_damaged_is_not_whole(tmp_path: Path) -> None:
+    table, artefact = ModelTable(tmp_path / "table"), tmp_path / "artefact"
+    artefact.mkdir()
+    table.add(entry(), network(), artefact)
+    assert table.is_whole(entry())
+    content = bytearray(table.weights_path(entry()).read_bytes())
+    content[-1] ^= 1
+    table.weights_path(entry()).write_bytes(content)
+    assert not table.is_whole(entry())
+    table.add(entry(), network(), artefact)
+    assert table.is_whole(entry())
+    table.add(entry(), network())
+    assert not table.is_whole(entry())

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from tiernas.config import SearchConfig
 from tiernas.entries import artefact_folder, make_entry
 from tiernas.errors import NothingFoundError
-from tiernas.executors.mirror import local_copy
 from tiernas.finalists import in_tier
+from tiernas.job.finalist_weights import finalist_network
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
 from tiernas.rounding import apart
 from tiernas.spaces import SearchSpace
 from tiernas.study import Trainings
 from tiernas.table import Entry, ModelTable
 from tiernas.tiers import Tier
-from tiernas.training import Splits, load_trained
+from tiernas.training import Splits
 
 _log = logging.getLogger(__name__)
 
@@ -72,9 +72,9 @@ def enter(
             known = next((e for e in there if e.same(entry)), None)
             if known is not None:
                 entry = replace(entry, name=known.name)  # earlier versions called it otherwise
-            if known != entry or not table.artefact_path(entry).exists():
-                with local_copy(trainings.place(study, finalist)) as folder:
-                    table.add(entry, load_trained(folder), artefact_folder(config, study, finalist))
+            if known != entry or not table.is_whole(entry):
+                network = finalist_network(ledger, study, finalist, trainings)
+                table.add(entry, network, artefact_folder(config, study, finalist))
             entries.append(entry)
     return SearchResult(entries, empty)
 

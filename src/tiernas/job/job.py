@@ -19,10 +19,11 @@ from tiernas.entries import artefact_folder
 from tiernas.errors import NotInstalledError, StoppedError
 from tiernas.executors import Executor, LocalExecutor, RayExecutor
 from tiernas.executors.environment import training_environment
-from tiernas.executors.mirror import CheckpointMirror, is_url, local_copy
+from tiernas.executors.mirror import CheckpointMirror, is_url
 from tiernas.finalists import choose_finalists
 from tiernas.job.checked_data import checked_data
 from tiernas.job.entering import SearchResult, enter
+from tiernas.job.finalist_weights import finalist_network
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable, build_table
 from tiernas.latency.build import Progress
@@ -38,7 +39,7 @@ from tiernas.study import (
     serving,
 )
 from tiernas.tiers import Tier
-from tiernas.training import Splits, load_trained
+from tiernas.training import Splits
 
 _log = logging.getLogger(__name__)
 
@@ -249,8 +250,7 @@ def _try_deployments(
             continue
         if "deployment" in measured and artefact.exists():
             continue
-        with local_copy(trainings.place(study, finalist)) as folder:
-            network = load_trained(folder)
+        network = finalist_network(ledger, study, finalist, trainings)
         wanted = config.finalists
         exact_accuracy = result["test_accuracy"]
         found = try_deployment(

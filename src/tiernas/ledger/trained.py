@@ -145,6 +145,22 @@ class Trained:
                 candidate.state = State.PENDING
         return candidate.state
 
+    def retrain(self, candidate: Candidate) -> State:
+        """Records that what a candidate was trained to is damaged or gone: done to pending.
+
+        Its accuracy, result and deployment go with it; its attempts stay.
+
+        Returns:
+            The new state: pending.
+        """
+        with self._database.writing() as session:
+            if locked(session, candidate, State.DONE):
+                candidate.state = State.PENDING
+                candidate.accuracy = candidate.result = candidate.ended_order = candidate.finished_at = None
+                measured = candidate.measurement
+                candidate.measurement = measured and {k: v for k, v in measured.items() if k != "deployment"}
+        return candidate.state
+
     def reclaim(self, reason: str) -> int:
         """Takes back all that runs, as `lose` does one; for what a dead server left running. The checkpoints stay.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from tiernas.spaces import Architecture
 from tiernas.storage import read_tensors, write_tensors
 from tiernas.table.entry import Entry
 from tiernas.table.query import Query, answer
+from tiernas.temporary import owned_folder
 
 _log = logging.getLogger(__name__)
 
@@ -130,6 +130,14 @@ class ModelTable:
             raise UsageError(f"model table: {folder / _WEIGHTS} is not the network of {_ENTRY}; {_ANEW}") from error
         return network.eval()
 
+    def is_whole(self, entry: Entry) -> bool:
+        """Whether the network of an entry can be read, and what it deploys is there."""
+        try:
+            self.network(entry)
+        except UsageError:
+            return False
+        return self.artefact_path(entry).exists()
+
     def weights_path(self, entry: Entry) -> Path:
         """The weights of an entry, as safetensors."""
         return self.path / entry.name / _WEIGHTS
@@ -153,8 +161,8 @@ class ModelTable:
         self._require_free(target, entry)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self.path, prefix=".new-") as folder:
-                new, old = Path(folder) / "new", Path(folder) / "old"
+            with owned_folder(".new-", self.path) as folder:
+                new, old = folder / "new", folder / "old"
                 new.mkdir()
                 (new / _ARCHITECTURE).write_text(network.architecture.to_json() + "\n", "utf-8")
                 write_tensors(new / _WEIGHTS, network.state_dict(), {"architecture": entry.architecture_digest})

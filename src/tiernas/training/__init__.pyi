@@ -9,13 +9,14 @@ from .preprocessing import IMAGE_MEAN, IMAGE_STD, normalize, resize
 from .recipe import RecipeConfig
 from .result import EpochReport, TrainingResult
 from .teachers import TeacherConfig
-from .trained import load_trained
+from .trained import DamagedWeightsError, load_trained
 from .trainer import train
 
 __all__ = [
     "IMAGE_MEAN",
     "IMAGE_STD",
     "Accuracy",
+    "DamagedWeightsError",
     "DataConfig",
     "EpochReport",
     "ImageSet",

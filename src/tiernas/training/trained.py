@@ -13,11 +13,15 @@ from tiernas.storage import read_tensors
 from tiernas.training.checkpoint import WEIGHTS, Identity
 
 
+class DamagedWeightsError(UsageError):
+    """The weights of a training are damaged, or not there."""
+
+
 def load_trained(checkpoint_dir: Path) -> ConvNet:
     """The network that `train` left in a folder: averaged weights if the recipe has them, evaluation mode, on CPU.
 
     Raises:
-        UsageError: There is no complete training in the folder, or its file is damaged.
+        DamagedWeightsError: There is no complete training in the folder, or its file is damaged.
     """
     return load_classifier(checkpoint_dir)[0]
 
@@ -26,7 +30,7 @@ def load_classifier(checkpoint_dir: Path) -> tuple[ConvNet, tuple[str, ...]]:
     """`load_trained`, and the names of the classes in the order of the logits.
 
     Raises:
-        UsageError: There is no complete training in the folder, or its file is damaged.
+        DamagedWeightsError: There is no complete training in the folder, or its file is damaged.
     """
     path = checkpoint_dir / WEIGHTS
     stored = read_tensors(path)
@@ -34,12 +38,12 @@ def load_classifier(checkpoint_dir: Path) -> tuple[ConvNet, tuple[str, ...]]:
         what = (
             "is damaged; train the network again" if path.exists() else "does not exist; the training is not complete"
         )
-        raise UsageError(f"no trained network: {path} {what}")
+        raise DamagedWeightsError(f"no trained network: {path} {what}")
     weights, facts = stored
     try:
         identity = Identity.of(facts)
         network = build(Architecture.from_json(identity.architecture), len(identity.classes))
         network.load_state_dict(weights)
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise UsageError(f"no trained network: {path} is damaged; train the network again") from error
+        raise DamagedWeightsError(f"no trained network: {path} is damaged; train the network again") from error
     return network.to(memory_format=torch.channels_last).eval(), identity.classes
