@@ -34,7 +34,11 @@ def test_status_and_queries_import_nothing_slow(names: str) -> None:
 
 
 def test_a_worker_imports_nothing_slow_but_torch() -> None:
-    assert SLOW & imported_by("import tiernas.executors.worker") == {"torch"}
+    assert SLOW & imported_by("import tiernas.executors.run") == {"torch"}
+
+
+def test_a_worker_can_say_that_it_lives_before_anything_slow_is_imported() -> None:
+    assert not SLOW & imported_by("import tiernas.executors.worker")
 
 
 def imported_by(code: str) -> set[str]:
