@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tiernas.latency.advice import Candidate
 from tiernas.networks import ConvNet, export_onnx
 from tiernas.standalone.classify import Classifier
 from tiernas.standalone.preprocessing import FloatArray, Pixels, network_input
+from tiernas.temporary import owned_folder
 from tiernas.training import IMAGE_MEAN, IMAGE_STD, Accuracy, ImageSet, Splits, accuracy_of, calibration_draw
 from tiernas.training.splitting import stratified
 
@@ -92,8 +92,8 @@ def try_deployment(
     exact = engine.more_exact()
     try:
         artefact.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=artefact.parent, prefix=".new-") as temporary:
-            path, new = Path(temporary) / "network.onnx", Path(temporary) / "artefact"
+        with owned_folder(".new-", artefact.parent) as temporary:
+            path, new = temporary / "network.onnx", temporary / "artefact"
             new.mkdir()
             export_onnx(network, path, batch=engine.batch)
             with engine.compile(path, calibration) as compiled:

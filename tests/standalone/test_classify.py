@@ -61,7 +61,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
         distribution = importlib.metadata.distribution(package)
         tops = {Path(str(file)).parts[0] for file in distribution.files or () if ".." not in file.parts}
         for top in tops - {"__pycache__"}:
-            (site / top).symlink_to(distribution.locate_file(top))
+            (site / top).symlink_to(str(distribution.locate_file(top)))
     return home / "bin" / "python"
 
 

@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from tiernas.table.card import card
 from tiernas.table.entry import Entry
 from tiernas.table.model_table import ModelTable
 from tiernas.table.rebuilding import rebuild
+from tiernas.temporary import owned_folder
 
 _CARD = "README.md"
 
@@ -86,8 +86,8 @@ def _staged(folder: Path) -> Iterator[Path]:
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as new:
-            yield Path(new)
+        with owned_folder(".tiernas-export-", folder) as new:
+            yield new
     except OSError as error:
         raise UsageError(f"export to {folder}: cannot be written ({error.strerror or error})") from error
     finally:
