@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import joblib  # type: ignore[import-untyped]
@@ -57,6 +61,21 @@ class _Read:
     fingerprint: bytes
 
 
+@contextmanager
+def _without_a_word() -> Iterator[None]:
+    """Keeps off the terminal what Pillow says of damaged files without their names; also in threads begun inside."""
+    log = logging.getLogger("PIL")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+@_without_a_word()
 def kept_size(part: Part, largest: int) -> int:
     """Height and width at which images are kept, in pixels: the largest shorter side, but at most `largest`.
 
@@ -73,6 +92,7 @@ def kept_size(part: Part, largest: int) -> int:
     return min(largest, most or largest)
 
 
+@_without_a_word()
 def decode(part: Part, rows: IntArray, pixels: Pixels) -> Decoded:
     """Decodes some images of a part, in as many threads as there are cores.
 
