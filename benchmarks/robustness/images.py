@@ -23,8 +23,8 @@ from damage import damage_bytes, swap_header
 from PIL import Image
 
 from tiernas.errors import TiernasError
+from tiernas.image_files import image_suffixes
 from tiernas.training import DataConfig, load_data
-from tiernas.training.sources.listing import image_suffixes
 
 _MODES = ("RGB", "L", "RGBA", "P", "1", "LA", "CMYK", "I;16", "I", "F")
 AT_ONCE = 50
