@@ -99,6 +99,16 @@ def test_a_study_is_continued_with_the_same_settings_only(ledger: Ledger) -> Non
         ledger.open_study("0.1-0.2", {"recipe.epochs": 6, "seed": 0})
 
 
+def test_a_setting_that_earlier_versions_did_not_have_counts_as_its_default(ledger: Ledger) -> None:
+    study = ledger.open_study("0.1-0.2", {"seed": 0})
+    defaults = {"recipe.new": 0.5, "recipe.other": 1}
+    assert ledger.open_study("0.1-0.2", {"seed": 0, "recipe.new": 0.5}, defaults).id == study.id
+    with pytest.raises(UsageError, match=r"recipe\.new was 0\.5, is 0\.7"):
+        ledger.open_study("0.1-0.2", {"seed": 0, "recipe.new": 0.7}, defaults)
+    with pytest.raises(UsageError, match=r"recipe\.new was not set, is 0\.5"):
+        ledger.open_study("0.1-0.2", {"seed": 0, "recipe.new": 0.5})
+
+
 def test_finalists_are_counted_apart(ledger: Ledger) -> None:
     propose(ledger, 0)
     propose(ledger, 1)

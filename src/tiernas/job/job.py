@@ -12,7 +12,10 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from importlib.util import find_spec
 
+from pydantic import BaseModel
+
 from tiernas.config import SearchConfig
+from tiernas.config.sections import EngineSection
 from tiernas.deployment import try_deployment
 from tiernas.engines import Engine, get_engine
 from tiernas.entries import artefact_folder
@@ -39,7 +42,7 @@ from tiernas.study import (
     serving,
 )
 from tiernas.tiers import Tier
-from tiernas.training import Splits
+from tiernas.training import RecipeConfig, Splits
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +78,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         searched = _searched(config, ledger)
         table = None if searched else given_table or _built_table(config, space, engine, len(splits.classes), stop)
         settings = _settings(config, splits, engine)
-        studies = {tier: ledger.open_study(tier.name, settings) for tier in config.tier_list()}
+        studies = {tier: ledger.open_study(tier.name, settings, _defaults()) for tier in config.tier_list()}
         executor = stack.enter_context(_executor(config))
         curves = stack.enter_context(Curves(output / "tensorboard")) if config.study.tensorboard else None
         trainings = _trainings(config, ledger, executor, space, stop, watch, heartbeat, curves)
@@ -188,6 +191,12 @@ def _settings(config: SearchConfig, splits: Splits, engine: Engine) -> dict[str,
         "finalists.epochs": config.finalists.epochs,
         **({"finalists.teacher": teacher.model_dump(mode="json")} if teacher is not None else {}),
     }
+
+
+def _defaults() -> dict[str, object]:
+    """What settings are that the ledger of an earlier version does not have."""
+    sections: dict[str, type[BaseModel]] = {"recipe": RecipeConfig, "engine": EngineSection}
+    return {f"{name}.{key}": f.default for name, kind in sections.items() for key, f in kind.model_fields.items()}
 
 
 def _order(config: SearchConfig) -> dict[str, object]:

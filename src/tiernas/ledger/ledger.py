@@ -114,8 +114,13 @@ class Ledger(Proposed, Trained, Ordered, Summarized):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def open_study(self, name: str, settings: Mapping[str, Any]) -> Study:
+    def open_study(self, name: str, settings: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> Study:
         """The study of a name, made if it is new.
+
+        Args:
+            name: Of its tier.
+            settings: Everything that its proposals and accuracies depend on.
+            defaults: What settings are that an earlier version did not have, and so did not record.
 
         Raises:
             UsageError: The study is there with other settings (the message names each that differs), or its name
@@ -129,10 +134,12 @@ class Ledger(Proposed, Trained, Ordered, Summarized):
                 session.add(study)
                 session.flush()
             require_safe(study, self.name)
+            added_later = {k: v for k, v in plain_json(defaults or {}).items() if k in settings}
+            recorded = added_later | study.settings
             differing = [
-                f"{key} was {_shown(study.settings.get(key))}, is {_shown(settings.get(key))}"
-                for key in sorted(study.settings.keys() | settings.keys())
-                if study.settings.get(key) != settings.get(key)
+                f"{key} was {_shown(recorded.get(key))}, is {_shown(settings.get(key))}"
+                for key in sorted(recorded.keys() | settings.keys())
+                if recorded.get(key) != settings.get(key)
             ]
             if differing:
                 raise UsageError(
