@@ -13,8 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import onnx
-
 from tiernas.errors import UsageError
 
 _ISA = re.compile(
@@ -166,6 +164,8 @@ def isa_flags(flags: Iterable[str]) -> tuple[str, ...]:
 
 def graph_digest(onnx_path: Path) -> str:
     """16 hexadecimal digits that are the same for equal graphs, whatever their weights."""
+    import onnx  # slow, and who reads a configuration or a table needs none of it
+
     model = onnx.load(onnx_path)
     for tensor in model.graph.initializer:
         for values in ("raw_data", "float_data", "int32_data", "int64_data", "double_data"):
