@@ -148,6 +148,19 @@ def test_measurements_that_agree_settle_it(ledger: Ledger, study: Study, engine:
     assert judge(measured["measurements"], FAR) is Verdict.OUTSIDE
 
 
+def test_unstable_measurements_that_agree_are_joined_by_one_more_when_the_search_is_continued(
+    ledger: Ledger, study: Study, engine: Engine
+) -> None:
+    shaky = [record(ms, unstable=True) for ms in (2e5, 3e5, 4e5)]
+    kept = {**shaky[1], "measurements": shaky, "fingerprint": engine.fingerprint().to_dict()}
+    ledger.record_measurement(best(ledger, study), kept)
+    choose(ledger, study, engine)
+    measured = best(ledger, study).measurement
+    assert measured is not None
+    assert measured["measurements"][:3] == shaky
+    assert len(measured["measurements"]) == 4
+
+
 def older(engine: Engine) -> dict[str, Any]:
     return replace(engine.fingerprint(), engine_version="2021.4").to_dict()
 
