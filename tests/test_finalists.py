@@ -137,6 +137,17 @@ def test_a_stable_measurement_outside_settles_it(ledger: Ledger, study: Study, e
     assert best(ledger, study).measurement == outside
 
 
+def test_a_measurement_of_before_a_field_of_the_fingerprint_still_counts(
+    ledger: Ledger, study: Study, engine: Engine
+) -> None:
+    before = replace(engine.fingerprint(), recipe=None, options=None, quantizer=None, governor=None)
+    outside = {**record(2e5), "fingerprint": before.to_dict()}
+    ledger.record_measurement(best(ledger, study), outside)
+    assert choose(ledger, study, engine) == 1
+    assert finalists(ledger, study)[0].digest == ledger.candidates(study)[1].digest
+    assert best(ledger, study).measurement == outside
+
+
 def test_measurements_that_agree_settle_it(ledger: Ledger, study: Study, engine: Engine) -> None:
     for other in ledger.candidates(study)[1:]:
         ledger.record_measurement(other, {**record(0.9), "fingerprint": engine.fingerprint().to_dict()})

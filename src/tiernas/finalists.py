@@ -183,7 +183,7 @@ class _Measuring:
 def _known(candidate: Candidate, fingerprint: Fingerprint) -> list[Record]:
     """The measurements of a candidate under a fingerprint; ledgers of earlier versions keep but one."""
     kept = candidate.measurement
-    if kept is None or Fingerprint.from_dict(kept["fingerprint"]) != fingerprint:
+    if kept is None or Fingerprint.from_dict(kept["fingerprint"]).differences(fingerprint):
         return []
     one = {key: value for key, value in kept.items() if key not in ("measurements", "fingerprint", "deployment")}
     return list(kept.get("measurements") or [one])

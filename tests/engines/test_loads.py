@@ -132,7 +132,7 @@ def test_loads_that_never_agree_are_unstable() -> None:
 
 
 class Watched(Network):
-    """Notes whether the device is free for others while it is timed."""
+    """Notes whether the device is free for others while it is timed and loaded anew."""
 
     def __init__(self) -> None:
         super().__init__(itertools.repeat(50.0))
@@ -141,6 +141,10 @@ class Watched(Network):
     def time_ns(self) -> int:
         self.free.append(self.is_free())
         return super().time_ns()
+
+    def reload(self) -> None:
+        self.free.append(self.is_free())
+        super().reload()
 
     def is_free(self) -> bool:
         """Whether the lock of the device can be had, as another process would try."""

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -161,6 +162,7 @@ def median_and_interval(times_ms: npt.NDArray[np.float64]) -> tuple[float, float
     return float(np.median(ordered)), float(ordered[rank - 1]), float(ordered[-rank])
 
 
+@cache
 def interval_rank(n: int, confidence: float = CONFIDENCE) -> int:
     """Rank `j` for which `[x_(j), x_(n+1-j)]` covers the median with at least the confidence.
 
