@@ -31,6 +31,8 @@ def test_before_any_training_ends_there_is_nothing_to_draw(tmp_path: Path) -> No
             ledger.start(candidate, "host:1")
             ledger.finish(candidate, 0.9, {})
         assert all(plot.exists() for plot in write_report(config))
+        other_edges = load_config(tmp_path / "mine.toml", ["tiers.edges=[0.5, 0.6]"])
+        assert all(plot.exists() for plot in write_report(other_edges))  # the tiers of the ledger are drawn
 
 
 def test_entries_of_other_searches_in_the_same_table_are_left_out(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tiernas.errors import NothingFoundError, UsageError
 from tiernas.ledger import Ledger, Purpose
 from tiernas.report.plots import plot_front, plot_progress
 from tiernas.table import Entry, ModelTable, Query
+from tiernas.tiers import parse_tier
 
 
 def write_report(config: SearchConfig) -> Sequence[Path]:
@@ -23,8 +24,8 @@ def write_report(config: SearchConfig) -> Sequence[Path]:
         UsageError: The folder cannot be written.
     """
     with Ledger.of_begun_search(config.ledger) as ledger:
-        studies = {study.name: study for study in ledger.studies()}
-        tiers = {tier: studies[tier.name] for tier in config.tier_list() if tier.name in studies}
+        configured = {tier.name: tier for tier in config.tier_list()}
+        tiers = {configured.get(study.name) or parse_tier(study.name): study for study in ledger.studies()}
         candidates = {tier: ledger.candidates(study) for tier, study in tiers.items()}
         finalists = {f.digest for study in tiers.values() for f in ledger.candidates(study, Purpose.FINAL)}
     own = own_entries(config, finalists)
