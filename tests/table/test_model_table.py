@@ -72,6 +72,13 @@ def test_a_full_disk_is_one_message_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_entry_of_another_resolution_than_its_network_is_refused(table: ModelTable) -> None:
+    file = table.path / "fast" / "entry.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"resolution": 10**9}))
+    with pytest.raises(UsageError, match=r"fast/architecture\.json is not the network of entry\.json"):
+        table.network(table.get("fast"))
+
+
 def test_damaged_weights_are_named(table: ModelTable) -> None:
     weights = table.weights_path(table.get("fast"))
     weights.write_bytes(weights.read_bytes()[:-100])

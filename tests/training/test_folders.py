@@ -79,6 +79,13 @@ def test_splits_beside_classes_are_refused(tmp_path: Path, classes: dict[str, in
     assert "mixes splits (Train) and others (yak)" in message
 
 
+@pytest.mark.parametrize("other", ["single_prediction", "single_prediction__more"])
+def test_splits_called_by_several_words_beside_others_are_refused(tmp_path: Path, other: str) -> None:
+    message = refused(photos(tmp_path, training_set__cat=6, training_set__dog=6, test_set__cat=6, **{other: 2}))
+    assert "mixes splits (" in message
+    assert "and others (single_prediction)" in message
+
+
 def test_unlabelled_images_beside_classes_are_no_class(tmp_path: Path) -> None:
     assert "mixes splits (test) and others (cat)" in refused(photos(tmp_path, cat=6, dog=6, test=4))
 

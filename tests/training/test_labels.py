@@ -61,6 +61,9 @@ def test_labels_are_numbers_or_names(value: object, expected: object) -> None:
         (True, "has the label True"),
         (1.5, "has the label 1.5"),
         ({"a": 1}, "has the label {'a': 1}"),
+        (2**63, "row 1 has the label 9223372036854775808 in column label, which no class has"),
+        (np.uint64(2**64 - 1), "which no class has"),
+        ("\ud800", r"has the label '\\ud800'"),
     ],
 )
 def test_what_is_no_label_is_refused(value: object, words: str) -> None:
@@ -143,6 +146,18 @@ def test_paths_in_parquet_are_relative_to_the_files(tmp_path: Path, monkeypatch:
     config = parquet(tmp_path, [0, 1] * 6, images=[{"bytes": None, "path": f"images/{i}.png"} for i in range(12)])
     monkeypatch.chdir("/")
     assert load_data(config).counts["skipped"] == 0
+
+
+@pytest.mark.parametrize(
+    "metadata", ["{", "[]", '{"info": null}', '{"info": {"features": {"label": {"names": "ab"}}}}']
+)
+def test_damaged_names_of_classes_in_parquet(tmp_path: Path, metadata: str) -> None:
+    config = parquet(tmp_path, [0, 1] * 5)
+    import pyarrow.parquet as pq
+
+    (path,) = tmp_path.glob("*.parquet")
+    pq.write_table(pq.read_table(path).replace_schema_metadata({"huggingface": metadata}), path)
+    assert "the metadata called huggingface" in refused(config)
 
 
 def test_two_sets_of_files_are_refused_and_other_files_told(tmp_path: Path) -> None:
@@ -233,7 +248,9 @@ def test_digits_are_numbers_only_where_they_cannot_be_names(
         ("cls", "1\n2", "train-0.tar: 0000 has the label"),
         ("json", None, "train-0.tar: 0000 has no label in its .json"),
         ("json", [1, 2], "train-0.tar: 0000 has 2 labels in its .json"),
-        ("json", 0.5, "has the label 0.5"),
+        ("json", 0.5, "data: train-0.tar: 0000 has the label 0.5 in its .json; each image needs"),
+        ("cls", "9" * 30, "train-0.tar: 0000 has the label 9999"),
+        ("cls", "9" * 5000, "train-0.tar: 0000 has a label that is damaged"),
         ("json", "cat", "both names (train-0.tar: 0000: 'cat') and numbers (train-0.tar: 0001: 0)"),
     ],
 )
@@ -241,7 +258,7 @@ def test_wrong_labels_in_shards(tmp_path: Path, suffix: str, label: Any, words: 
     assert words in refused(shard(tmp_path / "train-0.tar", labelled([label, 0, 1, 0, 1], suffix)))
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"{", b'{"class": 1}', b"[]", b"7"])
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"{", b'{"class": 1}', b"[]", b"7", b"[" * 100_000])
 def test_label_files_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
     suffix = "cls" if content == b"\xff\xfe" else "json"
     files = [*labelled([0, 1] * 5), ("bad.png", encoded(99)), (f"bad.{suffix}", content)]
@@ -301,6 +318,17 @@ def test_names_in_shards_that_are_no_utf8(tmp_path: Path) -> None:
     load_data(config, tmp_path / "cache")
     (path,) = (tmp_path / "cache").glob("*.splits.csv")
     assert "train-0.tar: caf\\xe90003" in path.read_text(encoding="utf-8")
+
+
+def test_labels_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    files = [(name, b"\xef\xbb\xbf" + text if name == "0000.cls" else text) for name, text in labelled([0, 1] * 6)]
+    assert classes_and_counts(load_data(shard(tmp_path / "train-0.tar", files))) == (("0", "1"), [6, 6])
+
+
+@pytest.mark.parametrize("name", ["", "."])
+def test_files_of_shards_without_a_name_are_told(tmp_path: Path, name: str) -> None:
+    (told,) = load_data(shard(tmp_path / "train-0.tar", [*labelled([0, 1] * 6), (name, b"x")])).notes
+    assert "files of shards without a name (1)" in told
 
 
 @pytest.mark.parametrize("content", [b"cat\n\ndog\n", b"\ncat\ndog", b"caf\xe9\ndog", b""])

@@ -118,7 +118,7 @@ class ModelTable:
         """
         folder = self.path / entry.name
         architecture = Architecture.read(folder / _ARCHITECTURE)
-        if architecture.digest != entry.architecture_digest:
+        if (architecture.digest, architecture.resolution) != (entry.architecture_digest, entry.resolution):
             raise UsageError(f"model table: {folder / _ARCHITECTURE} is not the network of {_ENTRY}; {_ANEW}")
         stored = read_tensors(folder / _WEIGHTS)
         if stored is None:

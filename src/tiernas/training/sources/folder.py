@@ -85,10 +85,12 @@ class _Folder:
         within = {
             folder: split for folder in top.folders if (split := split_of(folder.name) or split_within(folder.name))
         }
-        if len(within) == len(top.folders) == len(set(within.values())):  # training_set and test_set are no classes
+        distinct = len(within) == len(set(within.values()))
+        with_others = len(within) > 1 and "train" in within.values() and all(map(self._has_folders, within))
+        if distinct and (len(within) == len(top.folders) or with_others):  # training_set and test_set are no classes
             named = within
         others = [folder for folder in top.folders if folder not in named]
-        with_classes = [folder for folder in named if level_of(folder, self.root).folders]
+        with_classes = list(filter(self._has_folders, named))
         if not named or (others and not with_classes and all(folder.name.lower() == "train" for folder in named)):
             return {"train": self.root}  # a class may be called "train"; it has no folders inside
         for folder in others:
@@ -106,6 +108,9 @@ class _Folder:
                 f"folder with the training images train ({_SPLITS})"
             )
         return {split: folder for split, folder in found.items() if split == "train" or self._has_labels(folder)}
+
+    def _has_folders(self, folder: Path) -> bool:
+        return bool(level_of(folder, self.root).folders)
 
     def _refuse_mixture(self, folder: Path, split: Path) -> None:
         """Refuses a folder beside the splits that holds images; others, of notes and lists, are passed over."""

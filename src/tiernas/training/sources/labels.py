@@ -13,6 +13,8 @@ from tiernas.training.sources.source import IntArray, require_labels
 
 Written = int | str
 
+_LARGEST = np.iinfo(np.int64).max
+
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
@@ -45,10 +47,12 @@ def written_label(value: object, name: str, where: str) -> Written:
         raise UsageError(f"data: {name} has no label in {where}; {remedy}")
     if isinstance(value, str):
         text = value.strip()
-        if not text or len(text.splitlines()) > 1:
+        if not text or len(text.splitlines()) > 1 or not _is_writable(text):
             raise UsageError(f"data: {name} has the label {value!r} in {where}; {remedy}")
         return text
     if isinstance(value, Integral) and not isinstance(value, bool | np.bool_):
+        if abs(int(value)) > _LARGEST:
+            raise UsageError(f"data: {name} has the label {_short(value)} in {where}, which no class has; {remedy}")
         return int(value)
     if isinstance(value, Sequence | np.ndarray):
         raise UsageError(f"data: {name} has {len(value)} labels in {where}, {_short(value)}; {remedy}")
@@ -138,6 +142,15 @@ def _counted(labels: Iterable[IntArray], where: object) -> tuple[str, ...]:
             "classes and go from 0 on without gaps. Number them so, or write them as names"
         )
     return tuple(map(str, range(1 + most)))
+
+
+def _is_writable(text: str) -> bool:
+    """Whether files and databases take a text: JSON may hold halves of UTF-16 pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _short(value: object) -> str:

@@ -37,9 +37,9 @@ def open_source(root: Path) -> Source:
     if "train" not in files:
         raise UsageError(f"data.path: no training images in {shown(root)}; it should hold {_LAYOUT}")
     tables = {name: _read(paths) for name, paths in files.items()}
-    declared = _class_names(tables["train"])
+    declared = _class_names(tables["train"], root)
     for name, table in tables.items():
-        named = _class_names(table)
+        named = _class_names(table, root)
         if named != declared and None not in (named, declared):
             require_classes(named or (), declared or (), name, root)
     labelled = {}
@@ -115,13 +115,23 @@ def _is_label(column: Any, types: Any) -> bool:
     return bool(types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind))
 
 
-def _class_names(table: Any) -> tuple[str, ...] | None:
+def _class_names(table: Any, root: Path) -> tuple[str, ...] | None:
     """Names from the metadata that `datasets` writes; None where there are none."""
     text = (table.schema.metadata or {}).get(b"huggingface")
     if text is None:
         return None
-    names = json.loads(text).get("info", {}).get("features", {}).get("label", {}).get("names")
-    return None if names is None else tuple(str(name) for name in names)
+    try:
+        names = json.loads(text).get("info", {}).get("features", {}).get("label", {}).get("names")
+        if names is None:
+            return None
+        if not isinstance(names, list):
+            raise TypeError(f"label.names = {names!r} is no list")
+        return tuple(str(name).encode().decode() for name in names)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(
+            f"data.path: the metadata called huggingface in the parquet files of {shown(root)} cannot be read "
+            f"({error}); write the files anew, or remove it and write labels as names"
+        ) from error
 
 
 class _Reader:

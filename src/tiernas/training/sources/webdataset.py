@@ -121,6 +121,9 @@ def _samples(shard: Path, root: Path, passed_over: list[PassedOver]) -> list[_Sa
                 if not member.isfile():
                     passed_over.append(PassedOver(name, "links and other members of shards that are no files"))
                     continue
+                if not key:
+                    passed_over.append(PassedOver(name, "files of shards without a name"))
+                    continue
                 fields, suffix = members[str(path.with_name(key))], (dot + field).lower()
                 if suffix in fields:
                     raise UsageError(f"data.path: {name} stands twice in this shard; keep one, or give each a key")
@@ -176,10 +179,12 @@ def _label(fields: Mapping[str, _Place], stem: str, name: str) -> tuple[Written,
     written, described = (fields.get(stem + suffix) for suffix in _LABEL_FILES)
     try:
         if written is not None:
-            return written_label(written.read().decode("utf-8"), name, f"its {stem}.cls"), True
+            return written_label(written.read().decode("utf-8-sig"), name, f"its {stem}.cls"), True
         if described is not None:
             return written_label(json.loads(described.read())["label"], name, f"its {stem}.json"), False
-    except (ValueError, KeyError, TypeError) as error:
+    except UsageError:
+        raise
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         what = (
             "JSON without a label" if isinstance(error, KeyError | TypeError) else f"a label that is damaged ({error})"
         )
@@ -191,11 +196,18 @@ def _labelled(samples: Mapping[str, list[_Sample]]) -> dict[str, Labelled]:
     """Labels of `.cls` files are numbers if all of them look so, as `webdataset` reads them; else all are names."""
     are_numbers = all(_is_number(s.label) for found in samples.values() for s in found if s.from_cls)
     return {
-        split: Labelled(
-            [int(s.label) if s.from_cls and are_numbers else s.label for s in found], [s.name for s in found]
-        )
+        split: Labelled([_number(s) if s.from_cls and are_numbers else s.label for s in found], [s.name for s in found])
         for split, found in samples.items()
     }
+
+
+def _number(sample: _Sample) -> Written:
+    try:
+        return written_label(int(sample.label), sample.name, "its .cls")
+    except UsageError:
+        raise
+    except ValueError as error:
+        raise UsageError(f"data.path: {sample.name} has a label that is damaged ({error})") from error
 
 
 def _class_names(root: Path) -> tuple[str, ...] | None:
