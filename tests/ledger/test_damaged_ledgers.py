@@ -167,3 +167,13 @@ def test_nothing_is_made_of_a_file_that_is_no_database(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a ledger of tiernas, or it was damaged"):
         Ledger(path)
     assert path.read_bytes() == random.Random(0).randbytes(5000)
+
+
+def test_a_ledger_without_a_version(tmp_path: Path) -> None:
+    Ledger(tmp_path / "ledger.sqlite").close()
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as connection, connection:
+        connection.execute("ALTER TABLE info RENAME TO whole")
+        connection.execute("CREATE TABLE info AS SELECT * FROM whole")
+        connection.execute("UPDATE info SET schema_version = NULL")
+    with pytest.raises(UsageError, match=r"it has no version.*damaged"):
+        Ledger(tmp_path / "ledger.sqlite")

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, func, insert, inspect, select
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoResultFound, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 import tiernas
@@ -134,6 +134,8 @@ class Database:
                     _create(connection)
         with self.reading() as session:
             version, writer = session.execute(select(Info.schema_version, Info.tiernas_version)).one()
+            if version is None:  # in a damaged file
+                raise NoResultFound("it has no version")
         if version > SCHEMA_VERSION:
             raise UsageError(
                 f"ledger {self.name}: version {version}, written by tiernas {writer}; "
