@@ -90,7 +90,7 @@ def test_base_by_name_or_file(tmp_path: Path) -> None:
     [
         ("gpunet_9", {}, "gpunet_0"),
         ("none.json", {}, r"none\.json: there is no such file"),
-        ("gpunet_0", {"resolution": 0}, "resolution = 0: must be at least 1"),
+        ("gpunet_0", {"resolution": 0}, "resolution = 0: must be a whole number from 1"),
         ("gpunet_0", {"resolution": 8}, "8 pixels"),
         ("gpunet_0", {"num_classes": 0}, "classes = 0"),
     ],
