@@ -12,9 +12,10 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, TypeAdapter, ValidationError
 
 from tiernas.engines import CompiledNetwork, Fingerprint
 from tiernas.errors import TiernasError, UsageError
@@ -26,6 +27,8 @@ _PROGRAMS = ("classify", "preprocessing")
 """Modules of `tiernas.standalone` that an export is run with."""
 
 _PACKAGE = "tiernas.standalone"
+
+_Count = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,39 @@ class Preprocessing:
     std: tuple[float, ...]
     fit_interpolation: str = "bicubic"
     scale_interpolation: str = "bilinear"
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    file: str
+    runtime: str
+    precision: str
+    batch: _Count
+    threads: _Count
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    image_size: _Count
+    resolution: _Count
+    mean: list[float]
+    std: list[float]
+    fit_interpolation: str
+    scale_interpolation: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What `deployment.json` must say at least."""
+
+    format: _Count
+    classes: list[str]
+    preprocessing: _Wanted
+    network: _Network
+    requirements: list[str]
+    measured_on: dict[str, Any]
+    files: dict[Annotated[str, Field(pattern=r"^[^/\\\x00]+$")], str]
 
 
 def begin_artefact(
@@ -111,12 +147,21 @@ def read_artefact(folder: Path) -> dict[str, Any]:
         UsageError: A file is missing or damaged, or a newer version wrote it.
     """
     try:
-        facts: dict[str, Any] = json.loads((folder / FACTS).read_text("utf-8"))
+        text = (folder / FACTS).read_text("utf-8")
+        facts: dict[str, Any] = json.loads(text)
         if facts["format"] > FORMAT_VERSION:
             raise UsageError(f"{folder / FACTS}: format {facts['format']}; update tiernas to read it")
+        TypeAdapter(_Facts).validate_json(text, strict=True)
         Fingerprint.from_dict(facts["measured_on"])
+        for name in (facts["network"]["file"], RUNTIME, CHECK):
+            if name not in facts["files"]:
+                raise ValueError(f"files: {name!r} is not among them")
         wrong = [name for name, digest in facts["files"].items() if digest_of(folder / name) != digest]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{folder / FACTS}: {where}: {first['msg']}; search again to write it anew") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{folder}: no artefact that can be read ({error}); search again to write it anew") from error
     if wrong:
         raise UsageError(f"{folder / wrong[0]}: is damaged or was changed; search again to write it anew")

@@ -9,6 +9,7 @@ import pytest
 from tests.minimal import MINIMAL
 
 from tiernas.config import SearchConfig, load_config
+from tiernas.errors import UsageError
 
 PATHS = (
     MINIMAL.replace('kind = "digits"', 'kind = "folder"\npath = "photos"').replace(
@@ -106,3 +107,16 @@ def test_urls_are_left_as_they_are(elsewhere: Path) -> None:
     sets = ["study.checkpoints=s3://bucket/mine", "study.ledger=sqlite:////data/all.sqlite"]
     config = load_config(Path("../project/mine.toml"), sets)
     assert (config.checkpoints, config.ledger) == ("s3://bucket/mine", "sqlite:////data/all.sqlite")
+
+
+@pytest.mark.parametrize("key", ["study.output", "data.path", "latency.table", "table.path"])
+def test_a_url_in_the_place_of_a_path_is_refused(elsewhere: Path, key: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config(Path("../project/mine.toml"), [f"{key}=sftp://me:hidden@host/folder"])
+    assert f"{key} = 'sftp://me:***@host/folder': is a URL" in str(caught.value)
+
+
+def test_a_name_with_a_colon_is_a_name(elsewhere: Path) -> None:
+    file = elsewhere.parent / "project" / "mine.toml"
+    file.write_text(PATHS.replace("runs/mine", "run:1"))
+    assert load_config(file).study.output == file.parent / "run:1"

@@ -116,7 +116,11 @@ def test_files_that_are_no_images_are_named_and_the_others_classified(
     good = sorted((photos / "test" / "3").glob("*.png"))[:3]
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "cut.png").write_bytes(good[0].read_bytes()[:60])
-    bad = [tmp_path / "none.png", tmp_path / "text.png", tmp_path / "cut.png", tmp_path]
+    Image.new("RGB", (8, 8)).save(tmp_path / "odd.dds")
+    odd = bytearray((tmp_path / "odd.dds").read_bytes())
+    odd[80] = 145  # flags of the pixel format, for which Pillow raises what no other format does
+    (tmp_path / "odd.dds").write_bytes(odd)
+    bad = [tmp_path / "none.png", tmp_path / "text.png", tmp_path / "cut.png", tmp_path, tmp_path / "odd.dds"]
     ran = run(python, exported, "--top", 3, good[0], *bad, *good[1:])
     assert ran.returncode == 1
     assert "Traceback" not in ran.stderr
@@ -125,6 +129,7 @@ def test_files_that_are_no_images_are_named_and_the_others_classified(
     assert lines[0].endswith("there is no such file")
     assert lines[1].endswith("is no image of a known format")
     assert lines[3].endswith("is a folder; give image files")
+    assert lines[4].endswith("cannot be read (Unknown pixel format flags 145)")
     told = ran.stdout.splitlines()
     assert [line.partition(": ")[0] for line in told] == [str(path) for path in good]
     assert all(line.count("%") == 3 for line in told)

@@ -142,6 +142,49 @@ def test_a_damaged_file_is_named_and_nothing_is_written(table: ModelTable, tmp_p
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("network", None),
+        ("network.file", None),
+        ("network.file", "../network.onnx"),
+        ("network.options", None),
+        ("classes", 5),
+        ("requirements", None),
+        ("preprocessing", []),
+        ("preprocessing.image_size", None),
+        ("preprocessing.resolution", 0),
+        ("measured_on.device", 5),
+        ("files", {}),
+        ("files", {"../entry.json": "0"}),
+        ("format", "1"),
+    ],
+)
+def test_damaged_facts_are_told_and_nothing_is_written(
+    table: ModelTable, path: str, value: object, tmp_path: Path
+) -> None:
+    entry = table.get("onnxruntime-fp32")
+    file = table.artefact_path(entry) / FACTS
+    facts = json.loads(file.read_text())
+    *sections, key = path.split(".")
+    section = facts[sections[0]] if sections else facts
+    section[key] = value
+    if value is None:
+        del section[key]
+    file.write_text(json.dumps(facts))
+    with pytest.raises(UsageError, match="search again to write it anew"):
+        export(table, entry, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_only_what_an_artefact_lists_is_exported(table: ModelTable, tmp_path: Path) -> None:
+    entry = table.get("onnxruntime-fp32")
+    (table.artefact_path(entry) / "notes").mkdir()
+    (table.artefact_path(entry) / "stray").symlink_to(table.path)
+    export(table, entry, tmp_path / "out", check=False)
+    assert not {"notes", "stray"} & {file.name for file in (tmp_path / "out").iterdir()}
+
+
 def test_an_artefact_of_other_conditions_than_the_entry_claims_is_refused(table: ModelTable, tmp_path: Path) -> None:
     entry = table.get("onnxruntime-fp32")
     with pytest.raises(UsageError, match=r"says precision 'int8', and what is kept in .* was measured with 'fp32'"):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tiernas.credentials import hide_url_credentials
 from tiernas.errors import UsageError
 from tiernas.ledger import is_meant_as_url
 
@@ -15,6 +16,9 @@ _IN_RECIPES = ("recipe.teacher.path", "finalists.teacher.path")
 """Recipes are compared as they are written: these stay relative where that means the same."""
 
 _LIST, _URL, _SQLITE = "search.reuse", "study.ledger", "sqlite:///"
+
+_MAY_BE_URLS = ("study.checkpoints", _LIST)
+"""Of the others but the ledger, a text such as `run:1` is a name."""
 
 _KEYS = (
     "study.output",
@@ -43,7 +47,7 @@ def make_absolute(data: Mapping[str, Any], folder: Path, name: str) -> None:
         name: What messages call the file.
 
     Raises:
-        UsageError: A path is empty or holds a NUL character.
+        UsageError: A path is empty, holds a NUL character, or is a URL where there can be none.
     """
     for dotted in _KEYS:
         *sections, key = dotted.split(".")
@@ -64,8 +68,11 @@ def _absolute(text: str, folder: Path, name: str, key: str) -> str:
         file = text.removeprefix(_SQLITE)
         relative = file != text and not file.startswith(("/", "${"))
         return _SQLITE + _found(file, folder, name, key) if relative else text
-    if is_meant_as_url(text):
+    if key in _MAY_BE_URLS and is_meant_as_url(text):
         return text
+    if "://" in text:
+        shown = hide_url_credentials(text)
+        raise UsageError(f"{name}: {key} = {shown!r}: is a URL; give the name of a folder or file of this machine")
     found = _found(text, folder, name, key)
     return text if key in _IN_RECIPES and found == os.path.abspath(text) else found
 

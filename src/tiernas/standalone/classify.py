@@ -29,9 +29,6 @@ FACTS, CHECK, RUNTIME = "deployment.json", "check.npz", "runtime.py"
 _AT_A_TIME = 64
 """Images that are read before the network runs on them, at least."""
 
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for files that it cannot decode."""
-
 FloatArray = npt.NDArray[np.float32]
 
 
@@ -81,8 +78,8 @@ class Classifier:
             raise ValueError("there is no such file") from error
         except IsADirectoryError as error:
             raise ValueError("is a folder; give image files") from error
-        except _UNREADABLE as error:
-            raise ValueError(f"cannot be read ({error})") from error
+        except Exception as error:  # for damaged files Pillow's formats raise nearly anything
+            raise ValueError(f"cannot be read ({str(error) or type(error).__name__})") from error
 
     def logits(self, pixels: Pixels) -> FloatArray:
         """Logits, `(n, classes)`, of images, `(n, size, size, 3)`, as `pixels` gives them."""

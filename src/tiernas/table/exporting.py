@@ -113,10 +113,9 @@ def _require_entry(facts: dict[str, Any], entry: Entry, kept: Path) -> dict[str,
 def _copy_artefact(source: Path, new: Path, facts: dict[str, Any], entry: Entry) -> None:
     """Copies the files of an artefact; those of the network get the entry's name."""
     stem = Path(facts["network"]["file"]).stem
-    for file in source.iterdir():
-        if file.name != FACTS:
-            name = f"{entry.name}{file.suffix}" if file.stem == stem else file.name
-            shutil.copyfile(file, new / name)
+    for file in map(source.joinpath, facts["files"]):
+        name = f"{entry.name}{file.suffix}" if file.stem == stem else file.name
+        shutil.copyfile(file, new / name)
     write_facts(new, _facts_of_export(facts, entry))
 
 
