@@ -55,6 +55,7 @@ def changed(**values: Any) -> str:
         (changed(device="\ud800"), "Invalid JSON"),
         (changed(vector=[32, None]), "vector.1 = None"),
         (changed(input_std=[0.2, 0.2, 0.0]), "input_std.2 = 0.0"),
+        (changed(input_mean=[1e300, 0.5, 0.5]), "input_mean.0 = 1e+300"),
         (changed(recommended=1), "recommended = 1"),
         (changed(name="../../outside"), r"name '../../outside': must be letters, digits"),
     ],

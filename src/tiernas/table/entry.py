@@ -24,6 +24,10 @@ _NETWORK = ("study", "space", "seed", "architecture_digest", "data_digest")
 _CONDITIONS = ("device", "engine", "precision", "batch", "threads")
 
 _Positive = Annotated[float, Field(gt=0)]
+_Shift = Annotated[float, Field(ge=-1e6, le=1e6)]
+_Scale = Annotated[float, Field(ge=1e-6, le=1e6)]
+"""Of pixels from 0 to 1; what lies beyond becomes infinite or nothing in single precision."""
+
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=1)]
 
@@ -96,8 +100,8 @@ class Entry:
     data_digest: str
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
     resolution: _Count
-    input_mean: tuple[float, float, float]
-    input_std: tuple[_Positive, _Positive, _Positive]
+    input_mean: tuple[_Shift, _Shift, _Shift]
+    input_std: tuple[_Scale, _Scale, _Scale]
     space: str
     vector: tuple[int, ...]
     architecture_digest: str
