@@ -37,9 +37,14 @@ def owned_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
         _remove_abandoned(parent, prefix)
     while True:
         path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        holding = _hold(path)
-        if path.exists():  # nobody took it for left behind before it was held
+        try:
+            holding = _hold(path)
+        except (FileNotFoundError, BlockingIOError):  # it was taken for left behind before it was held
+            continue
+        if path.exists():
             break
+        if holding is not None:
+            os.close(holding)
     try:
         yield path
     finally:
@@ -68,14 +73,22 @@ def _remove_abandoned(parent: Path, prefix: str) -> None:
 
 
 def _hold(folder: Path) -> int | None:
-    """A descriptor that holds a folder until it is closed; None where there are no locks, or no such folder."""
+    """A descriptor that holds a folder until it is closed, where there are locks; None where the system has none.
+
+    Raises:
+        FileNotFoundError: It has been removed.
+        BlockingIOError: Another process holds it, to remove it.
+    """
     if fcntl is None:
         return None
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    _held(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    except OSError:  # a file system without locks, on which nobody removes it
+        pass
     return descriptor
 
 
