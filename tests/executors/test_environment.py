@@ -20,6 +20,8 @@ SECRETS = {
     "AZURE_STORAGE_CONNECTION_STRING": "a",
     "HF_TOKEN": "a",
     "GITHUB_TOKEN": "a",
+    "GITHUB_PAT": "a",
+    "SSHPASS": "a",
     "OPENAI_API_KEY": "a",
     "RAY_AUTH_TOKEN": "a",
     "SSH_AUTH_SOCK": "/a",

@@ -72,6 +72,13 @@ def test_a_full_disk_is_one_message_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_files_that_an_editor_gave_a_byte_order_mark_are_read(table: ModelTable) -> None:
+    for name in ("entry.json", "architecture.json"):
+        file = table.path / "fast" / name
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert table.network(table.get("fast")).architecture == network().architecture
+
+
 def test_an_entry_of_another_resolution_than_its_network_is_refused(table: ModelTable) -> None:
     file = table.path / "fast" / "entry.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"resolution": 10**9}))

@@ -175,7 +175,7 @@ class Architecture:
             UsageError: There is no such file, it cannot be read, or it holds no architecture; names the file.
         """
         try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
+            return cls.from_json(path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError as error:
             raise UsageError(
                 f"{path}: there is no such file; an architecture is written by Architecture.to_json()"

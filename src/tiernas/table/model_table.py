@@ -202,7 +202,7 @@ def _read(folder: Path) -> Entry | None:
     if missing:
         raise UsageError(f"{' and '.join(missing)} missing")
     try:
-        entry = Entry.from_json((folder / _ENTRY).read_text(encoding="utf-8"))
+        entry = Entry.from_json((folder / _ENTRY).read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UsageError(f"{_ENTRY}: not UTF-8") from error
     except OSError as error:
