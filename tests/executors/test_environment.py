@@ -20,7 +20,7 @@ SECRETS = {
     "AZURE_STORAGE_CONNECTION_STRING": "a",
     "HF_TOKEN": "a",
     "GITHUB_TOKEN": "a",
-    "GITHUB_PAT": "a",
+    "BUILD_PAT": "a",
     "SSHPASS": "a",
     "OPENAI_API_KEY": "a",
     "RAY_AUTH_TOKEN": "a",
