@@ -197,6 +197,16 @@ def test_an_interrupted_training_continues_from_a_url(url: str, tmp_path: Path) 
     assert newest(url) is None
 
 
+def test_a_note_of_something_else_is_passed_over(url: str) -> None:
+    filesystem, root = fsspec.core.url_to_fs(url)
+    filesystem.makedirs(root, exist_ok=True)
+    filesystem.pipe_file(f"{root}/checkpoint.json", b"{}")
+    with CheckpointMirror(url, last_epoch=2) as mirror:
+        assert not (mirror.folder / CURRENT).exists()
+        write(mirror, 1)
+    assert newest(url) == b"epoch 1"
+
+
 def test_folders_are_what_they_are(tmp_path: Path) -> None:
     with local_copy(str(tmp_path)) as folder:
         assert folder == tmp_path

@@ -201,8 +201,8 @@ def _base(stored: str) -> str:
 
 def _epoch(stored: str) -> int:
     """The epoch in the name of a checkpoint; 0 where there is none."""
-    number = _base(stored).split("-")[1]
-    return int(number) if number.isdecimal() else 0
+    number = _base(stored).partition("-")[2].partition("-")[0]
+    return int(number) if number.isdecimal() and number.isascii() else 0
 
 
 def _note(text: bytes) -> Any:
