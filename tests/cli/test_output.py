@@ -11,8 +11,9 @@ import pytest
 from tests.minimal import MINIMAL
 
 from tiernas.cli.environment import prepare
+from tiernas.networks import build
 from tiernas.table import ModelTable
-from tiernas.testing.entries import entry
+from tiernas.testing.entries import SPACE, VECTOR, entry
 
 LOGS = """
 import logging
@@ -37,10 +38,7 @@ def test_a_line_of_the_log_comes_once() -> None:
 )
 @pytest.mark.parametrize("more", [(), ("--json",)])
 def test_names_that_are_not_ascii_in_any_locale(tmp_path: Path, locale: dict[str, str], more: tuple[str, ...]) -> None:
-    folder = tmp_path / "model-table" / "für"
-    folder.mkdir(parents=True)
-    (folder / "entry.json").write_text(entry("für", device="Gerät 中").to_json(), "utf-8")
-    assert len(ModelTable(tmp_path / "model-table").entries()) == 1
+    ModelTable(tmp_path / "model-table").add(entry("a", device="Gerät 中"), build(SPACE.decode(VECTOR), 3))
     words = [sys.executable, "-m", "tiernas", "table", "list", *more]
     ended = subprocess.run(words, capture_output=True, cwd=tmp_path, env={**os.environ, "COLUMNS": "200", **locale})
     assert (ended.returncode, ended.stderr) == (0, b"")

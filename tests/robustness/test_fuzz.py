@@ -33,7 +33,9 @@ def test_a_fault_is_found_and_counted(tmp_path: Path) -> None:
     """A reader that crashes, hangs for good or writes elsewhere does not go unnoticed."""
     (tmp_path / "sick.py").write_text(SICK)
     words = [sys.executable, "-c", f"import sys; sys.path[:0] = [{str(FUZZ.parent)!r}, {str(tmp_path)!r}]; {RUN}"]
-    found = json.loads(subprocess.run(words, capture_output=True, text=True, timeout=100, check=True).stdout)
+    found = json.loads(
+        subprocess.run(words, capture_output=True, text=True, timeout=100, check=True).stdout.splitlines()[-1]
+    )
     faults = {fault["seed"]: fault["faults"] for fault in found["faults"]}
     assert faults[1] == ["traceback"]
     assert faults[2] == ["exit code 1"]
