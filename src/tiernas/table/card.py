@@ -41,7 +41,7 @@ An image classifier for {entry.data} ({len(entry.classes)} classes), found by ti
 
 | | |
 |---|---|
-| Latency | {entry.latency_ms:.3f} ms, median; 95 % interval {low:.3f} to {high:.3f} ms{settled} |
+| Latency | {entry.latency_ms:.3f} ms, median; nominal 95 % interval {low:.3f} to {high:.3f} ms{settled} |
 | Measured on | {entry.device}, {entry.engine} {entry.engine_version}, {conditions} |
 | Accuracy | {tested}{classes}{exact}{advice} |
 | Validation accuracy | {entry.validation_accuracy:.2%}, {chosen} |

@@ -46,7 +46,7 @@ class Entry:
         batch: Images per inference.
         threads: Threads of one inference.
         latency_ms: Median latency of the whole network, measured.
-        latency_interval_ms: 95 % confidence interval of the median.
+        latency_interval_ms: Interval of the median, nominally 95 %; see `tiernas.engines.Measurement`.
         latency_unstable: Whether the measurement never settled.
         accuracy: Top-1 accuracy on the test part, 0 to 1, that no search has seen; of what the engine runs at its
             precision, counted on every image.

@@ -82,8 +82,8 @@ class FactorCost:
         engine: Engine and precision.
         latency_ms: Median latency.
         ratio: Over the latency of the base at that time, which is interpolated between the two measurements of it.
-        ratio_low: Lower end of the variant's 95 % interval over the upper end of the slowest measurement of the base
-            in the study. Equal networks differ by more than the interval of one measurement, since each is
+        ratio_low: Lower end of the variant's nominal 95 % interval over the upper end of the slowest measurement of
+            the base in the study. Equal networks differ by more than the interval of one measurement, since each is
             compiled anew and the machine drifts; all measurements of the base tell by how much.
         ratio_high: Upper end of it over the lower end of the fastest measurement of the base.
         params: Trainable parameters.
