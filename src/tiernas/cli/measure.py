@@ -68,8 +68,8 @@ def measure(
         raise UsageError(f"--calibration: {precision} is not calibrated, only int8 is")
     subject = find_subject(network, space=space, resolution=resolution, num_classes=num_classes)
     mean, std = subject.normalization or (IMAGE_MEAN, IMAGE_STD)
-    _log.info("measuring %s in %s, for up to %g s", subject.name, precision, seconds)
     with keeping("nothing was measured to the end; fewer --seconds take less time"):
+        _log.info("measuring %s in %s, for up to %g s", subject.name, precision, seconds)
         measured = measure_subject(
             subject,
             runtime,

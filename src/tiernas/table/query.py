@@ -114,10 +114,10 @@ def answer(query: Query, entries: Sequence[Entry], table: str) -> Entry:
 def conditions(entry: Entry, among: Sequence[Entry]) -> dict[str, Any]:
     """What tells an entry from those of `among` that it must not be compared with; see `CONDITIONS`.
 
-    Data sets of one name but with other classes are told apart by their digest.
+    Data sets of one name but of other images, classes or parts are told apart by their digest.
     """
     found = {key: getattr(entry, key) for key in CONDITIONS}
-    if any(e.data == entry.data and e.classes != entry.classes for e in among):
+    if any(e.data == entry.data and e.data_digest != entry.data_digest for e in among):
         found["data"] = entry.data_digest
     return found
 
