@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import signal
 import sys
 
@@ -15,14 +14,12 @@ def main() -> None:
 
     A command that keeps something when it is stopped says what, see `tiernas.cli.stopping`.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # of a letter that a terminal has not, its number is shown
     try:
-        from tiernas.cli.commands import app  # within reach of the handlers below: it takes a moment
         from tiernas.cli.environment import prepare
 
         prepare()
+        from tiernas.cli.commands import app  # within reach of the handlers below: it takes a moment
+
         app()
     except TiernasError as error:
         _end(error)
