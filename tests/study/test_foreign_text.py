@@ -7,6 +7,7 @@ import logging
 import math
 from pathlib import Path
 
+import pytest
 from tests.study.conftest import Simulated, proposals, trainings
 
 from tiernas.executors import EpochDone, Event, Failed, Finished, Job, Paused
@@ -16,6 +17,12 @@ from tiernas.study.events import record
 
 ODD = "caf\udce9 \x00 sftp://ann:s3cret@host/x"
 PLAIN = r"caf\udce9 \x00 sftp://ann:***@host/x"
+
+
+@pytest.fixture(autouse=True)
+def _unheard_by_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest's own handlers keep what is logged as it is, and its workers can only send text that is UTF-8."""
+    monkeypatch.setattr(logging.getLogger("tiernas"), "propagate", False)
 
 
 def lines(folder: Path) -> list[dict[str, object]]:
