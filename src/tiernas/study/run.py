@@ -16,6 +16,7 @@ from tiernas.errors import StoppedError, TiernasError, UsageError
 from tiernas.executors import Blocked, EpochDone, Event, Failed, Finished, Lost, Paused
 from tiernas.executors.mirror import remove_checkpoints
 from tiernas.ledger import Candidate, Purpose, State, Study
+from tiernas.plain import plain_text
 from tiernas.study.changes import take_over
 from tiernas.study.events import record
 from tiernas.study.overdue import Overdue
@@ -274,7 +275,8 @@ class Run:
         self._after.append(partial(record, event, level=level, **who, **fields))
 
     def _warn(self, message: str, *values: object) -> None:
-        self._after.append(partial(_log.warning, message, *values))
+        """Logs once the transaction is on the disk; the values may be foreign text, for anybody's handlers."""
+        self._after.append(partial(_log.warning, "%s", plain_text(message % values)))
 
     def _watch(self) -> None:
         searched = self._propose is not None
