@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.cli.conftest import CommandLine
 
+from tiernas.cli.table import show_entries
 from tiernas.networks import ConvNet, build
 from tiernas.table import ModelTable
 from tiernas.testing.entries import SPACE, VECTOR, entry
@@ -95,3 +96,15 @@ def test_what_is_suggested_next_names_a_table_that_is_elsewhere(shared: CommandL
     assert answered.splitlines()[-1] == (
         "Deploy it:  tiernas table export digits-1 --output deploy --table 'my models'"
     )
+
+
+def test_names_are_listed_whole_in_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    usual, long = "digits-0.15-0.3-1-openvino-fp32-49b634a9", "x" * 150
+    show_entries([entry(usual), entry(long)])
+    listed = capsys.readouterr().out
+    assert "".join(line.split("│")[1].strip() for line in listed.splitlines() if "│" in line) == usual + long
+    show_entries([entry(usual)])
+    assert f"│ {usual} │" in capsys.readouterr().out

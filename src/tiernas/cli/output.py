@@ -44,7 +44,7 @@ def make_table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str],
     """
     table = Table(title=title, title_justify="left", header_style="bold")
     for heading in columns.values():
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")  # a name that is cut off cannot be copied
     for row in rows:
         table.add_row(*(_cell(row.get(key)) for key in columns))
     return table

@@ -99,12 +99,12 @@ def _tiers(found: dict[str, Any]) -> Table:
         "reused": "reused",
         "repeats_done": "repeats",
     }
-    columns |= {"finalists_done": "finalists", "best_accuracy": "best", "best_latency_ms": "ms"}
+    columns |= {"finalists_done": "final", "best_accuracy": "best", "best_latency_ms": "ms"}
     columns["best_mean_accuracy"] = "seeds"
     for key in (*_SHOWN_IF_ANY, "best_mean_accuracy"):
         if not any(tier[key] for tier in found["tiers"]):
             del columns[key]
-    rows = [tier | {"bar": ProgressBar(tier["wanted"], tier["ended"], width=10)} for tier in found["tiers"]]
+    rows = [tier | {"bar": ProgressBar(tier["wanted"], tier["ended"], width=8)} for tier in found["tiers"]]
     return make_table(rows, columns, title=f"{found['study']}: {found['candidates']['done']} trainings done")
 
 

@@ -24,11 +24,11 @@ _UNBALANCED = 0.01
 
 
 def show_entries(entries: Sequence[Entry]) -> None:
-    """Prints entries, those that can be compared with each other in one table."""
-    columns = {"name": "name", "latency": "latency (ms)", "accuracy": "accuracy"}
+    """Prints entries, those that can be compared with each other in one table that fits into 80 characters."""
+    columns = {"name": "name", "latency": "ms", "accuracy": "accuracy"}
     if any(abs((entry.class_mean_accuracy or entry.accuracy) - entry.accuracy) >= _UNBALANCED for entry in entries):
         columns["class_mean"] = "class mean"
-    columns |= {"resolution": "px", "params": "parameters", "macs": "MACs"}
+    columns |= {"resolution": "px", "macs": "MACs"}
     groups: dict[str, list[dict[str, object]]] = {}
     for entry in entries:
         row = {
@@ -37,8 +37,7 @@ def show_entries(entries: Sequence[Entry]) -> None:
             "accuracy": f"{entry.accuracy:.2%}",
             "class_mean": "" if entry.class_mean_accuracy is None else f"{entry.class_mean_accuracy:.2%}",
             "resolution": entry.resolution,
-            "params": f"{entry.params:,}",
-            "macs": f"{entry.macs:,}",
+            "macs": f"{entry.macs / 1e6:.1f} M",
         }
         conditions = f"{entry.engine} {entry.precision}, batch {entry.batch}, {entry.threads} thread(s)"
         groups.setdefault(f"{entry.data} on {entry.device}, {conditions}", []).append(row)
