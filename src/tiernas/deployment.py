@@ -16,7 +16,7 @@ from tiernas.errors import TiernasError, UsageError
 from tiernas.latency import advise
 from tiernas.latency.advice import Candidate
 from tiernas.networks import ConvNet, export_onnx
-from tiernas.standalone.classify import Classifier
+from tiernas.standalone.classify import Classifier, largest_difference
 from tiernas.standalone.preprocessing import FloatArray, Pixels, network_input
 from tiernas.temporary import owned_folder
 from tiernas.training import IMAGE_MEAN, IMAGE_STD, Accuracy, ImageSet, Splits, accuracy_of, calibration_draw
@@ -133,8 +133,7 @@ def _require_same(
     """Refuses a saved network that is not the one that was compiled and is measured."""
     batch = compiled.input_shape[0]
     few = pixels[np.resize(np.arange(len(pixels)), batch)]
-    expected, found = compiled.run(_inputs(few, preprocessing)), deployed.logits(few)
-    difference = float(np.abs(found - expected).max() / np.abs(expected).max())
+    difference = largest_difference(deployed.logits(few), compiled.run(_inputs(few, preprocessing)))
     if not difference <= _SAME:
         raise TiernasError(
             f"{compiled.fingerprint.engine} {compiled.fingerprint.precision}: what it saved is not what it measures: a "

@@ -88,7 +88,19 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
             trainings.run(study, Purpose.SEARCH)
         _repeat_best(config, ledger, list(studies.values()), trainings)
         while True:  # the workers are idle: nothing trains while networks are measured
-            chosen = [_choose(config, ledger, study, tier, splits, engine) for tier, study in studies.items()]
+            chosen = [
+                choose_finalists(
+                    ledger,
+                    study,
+                    tier,
+                    space,
+                    len(splits.classes),
+                    engine,
+                    per_tier=config.finalists.per_tier,
+                    limit_s=config.finalists.measure_seconds,
+                )
+                for tier, study in studies.items()
+            ]
             for study in studies.values():
                 trainings.run(study, Purpose.FINAL)
             if not any(chosen):  # the place of a finalist that failed is taken by another one
@@ -96,20 +108,6 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         for tier, study in studies.items():
             _try_deployments(config, ledger, study, tier, splits, engine, trainings)
         return enter(config, ledger, studies, space, splits, trainings)
-
-
-def _choose(config: SearchConfig, ledger: Ledger, study: Study, tier: Tier, splits: Splits, engine: Engine) -> int:
-    wanted = config.finalists
-    return choose_finalists(
-        ledger,
-        study,
-        tier,
-        get_space(config.study.space),
-        len(splits.classes),
-        engine,
-        per_tier=wanted.per_tier,
-        limit_s=wanted.measure_seconds,
-    )
 
 
 def _check_cluster(config: SearchConfig) -> None:

@@ -145,8 +145,13 @@ class Classifier:
         return {
             "images": len(pixels),
             "same_class": int((found.argmax(axis=1) == expected.argmax(axis=1)).sum()),
-            "largest_difference": float(np.abs(found - expected).max() / np.abs(expected).max()),
+            "largest_difference": largest_difference(found, expected),
         }
+
+
+def largest_difference(found: FloatArray, expected: FloatArray) -> float:
+    """The largest difference of a logit, relative to the largest logit that is expected."""
+    return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

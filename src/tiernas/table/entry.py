@@ -162,16 +162,16 @@ class Entry:
         """
         try:
             data = json.loads(text)
-            json.dumps(data, allow_nan=False)
+            version = data.pop("format", None) if isinstance(data, dict) else None
+            plain = json.dumps(data, allow_nan=False)
         except (ValueError, RecursionError) as error:
             raise UsageError(f"not JSON ({error})") from error
-        version = data.pop("format", None) if isinstance(data, dict) else None
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise UsageError("no entry of a model table")
         if version > FORMAT_VERSION:
             raise UsageError(f"format {version}; this tiernas reads up to {FORMAT_VERSION}. Update tiernas")
         try:
-            return _adapter().validate_json(json.dumps(data), strict=True)
+            return _adapter().validate_json(plain, strict=True)
         except ValidationError as error:
             problems = error.errors(include_url=False)
             more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""

@@ -19,6 +19,7 @@ from tiernas.standalone.classify import FACTS
 from tiernas.table.card import card
 from tiernas.table.entry import Entry
 from tiernas.table.model_table import ModelTable
+from tiernas.table.name import require_safe_name
 from tiernas.table.rebuilding import rebuild
 from tiernas.temporary import owned_folder
 
@@ -54,8 +55,7 @@ def export(table: ModelTable, entry: Entry, folder: Path, *, check: bool = True)
             entry; the entry is of a version that did not keep its int8 network.
         TiernasError: What was exported cannot be run here, or it disagrees with the entry.
     """
-    if entry.name in ("", ".", "..") or {"/", "\\", "\0"} & set(entry.name):
-        raise UsageError(f"entry {entry.name!r}: no name of files; rename it in its entry.json")
+    require_safe_name(entry.name)
     network = table.network(entry)
     with _staged(folder) as new:
         plain = new / f"{entry.name}.plain-fp32.onnx"
