@@ -50,8 +50,22 @@ class TestLocalExecutor(ExecutorConformance):
             worker.kill()
             assert_gone(worker)
             executor.submit(light_job(tmp_path / "again"))
-            *_, finished = events_until(executor, ended(1))
-            assert isinstance(finished, Finished)
+            *_, last = events_until(executor, ended(1))
+            if isinstance(last, Lost):  # sent before its death was noticed
+                executor.submit(light_job(tmp_path / "again"))
+                *_, last = events_until(executor, ended(1))
+            assert isinstance(last, Finished)
+
+    def test_a_worker_that_dies_before_it_hears_of_a_job_costs_it_no_attempt(self, tmp_path: Path) -> None:
+        with LocalExecutor(1, tmp_path / "logs") as executor:
+            worker = process_of(executor.submit(light_job(tmp_path)))
+            events_until(executor, ended(1))
+            worker.suspend()
+            assert executor.submit(light_job(tmp_path / "again")).worker.endswith(f":{worker.pid}")
+            worker.kill()
+            *_, lost = events_until(executor, ended(1))
+            assert isinstance(lost, Lost)
+            assert "was killed by SIGKILL" in lost.reason
 
     def test_workers_that_cannot_start_block_and_no_job_fails(self, tmp_path: Path) -> None:
         broken = tmp_path / "broken"

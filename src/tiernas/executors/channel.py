@@ -13,7 +13,13 @@ from collections.abc import Iterator
 from typing import Any
 
 READY = "ready"
+"""It has loaded what it needs."""
+
+HEARD = "heard"
+"""It has got a message: what comes after it may be that message's doing, an end before it is not."""
+
 BEAT = "beat"
+"""It lives."""
 
 
 class Channel:
@@ -50,6 +56,7 @@ class Channel:
         with contextlib.suppress(OSError), self._socket.makefile("r", encoding="utf-8") as lines:
             for line in lines:
                 kind, values = json.loads(line)
+                self.send(HEARD)
                 yield kind, values
 
     def _beat(self, beat_s: float) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from tiernas.errors import UsageError
-from tiernas.executors.channel import BEAT, READY
+from tiernas.executors.channel import BEAT, HEARD, READY
 from tiernas.executors.fault import Fault, fault_of_exit
 
 T = TypeVar("T")
@@ -95,7 +95,8 @@ class ChildProcess(Generic[T]):
         self._heard = heard
         self._silence_s = silence_s
         self._start_s = start_s
-        self._ready = False
+        self._ready = self._said_all = False
+        self._unheard = 0
         self._rest = b""
         try:
             self._process = self._begun([module, *arguments], environment)
@@ -123,11 +124,12 @@ class ChildProcess(Generic[T]):
 
     @property
     def is_alive(self) -> bool:
-        """Whether it runs."""
-        return self._process.poll() is None
+        """Whether it runs, as far as is known."""
+        return not self._said_all and self._process.poll() is None
 
     def send(self, kind: str, **values: Any) -> None:
         """Sends a message; where the process is dead or does not read, `Ended` tells."""
+        self._unheard += 1
         try:
             self._socket.sendall((json.dumps([kind, values]) + "\n").encode())
         except OSError:
@@ -159,6 +161,7 @@ class ChildProcess(Generic[T]):
             problem = self._read()
         except Exception as error:  # whatever a line did, it must not be the end of this thread in silence
             problem = f"sent what is no message ({type(error).__name__}: {error})"
+        self._said_all = True
         if problem is None:
             self._await_end(_ENDING_S)
         code = self._process.poll()
@@ -198,6 +201,8 @@ class ChildProcess(Generic[T]):
         kind, values = json.loads(line)
         if kind == READY:
             self._ready = True
+        elif kind == HEARD:
+            self._unheard -= 1
         elif kind != BEAT:
             self._heard.put((self, self._decode(kind, values)))
 
@@ -211,7 +216,8 @@ class ChildProcess(Generic[T]):
         cut = " in the middle of a message" if self._rest and problem is None else ""
         last = self._last_words()
         said = f", and the last line of its log is: {last}" if last and not self._ready else ""
-        fault = fault_of_exit(code) if self._ready and problem is None else Fault.MACHINE
+        at_work = self._ready and not self._unheard and problem is None
+        fault = fault_of_exit(code) if at_work else Fault.MACHINE
         return Ended(f"process {self.name} {how}{where}{cut}{said}; its log is {self._log}", fault, self._ready)
 
     def _last_words(self) -> str:

@@ -94,9 +94,17 @@ def process_of(placement: Placement) -> psutil.Process:
 def assert_gone(process: psutil.Process) -> None:
     """Asserts that a process has ended, or does within seconds."""
     deadline = time.monotonic() + 10
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+    while _runs(process):
         assert time.monotonic() < deadline, f"{process} is still there"
         time.sleep(0.05)
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Whether any thread of a process is left: those of one that is killed may live on after the first."""
+    try:
+        return bool(process.is_running() and (process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1))
+    except psutil.NoSuchProcess:
+        return False
 
 
 @contextmanager
