@@ -15,11 +15,69 @@ LEAST_MS, MOST_MS = 1e-6, 1e7
 
 
 @dataclass(frozen=True, slots=True)
+class InTurn:
+    """A network's latency as a multiple of an anchor's, with which it took turns.
+
+    Attributes:
+        anchor: `graph_digest` of the anchor.
+        ratio: The network's latency over the anchor's while the machine is undisturbed.
+        ratio_low: Lower end of the 95 % interval of the ratio, which holds at any stopping time.
+        ratio_high: Upper end of it.
+        ratio_found: Median over all pairs, disturbed or not.
+        pairs: Turns of the network, each between two of the anchor.
+        quiet_pairs: Pairs whose anchor took at most a tenth more than undisturbed.
+        anchor_ms: The anchor's undisturbed latency, by which the ratio was multiplied.
+        anchor_low_ms: The quietest moment of the anchor in the session.
+        anchor_high_ms: Upper end of the 95 % interval of the anchor's undisturbed latency in the session.
+        anchor_found_ms: Median of the anchor during this measurement.
+        anchor_quiet_ms: Tenth percentile of the anchor during this measurement.
+        measured_at: When, in UTC.
+    """
+
+    anchor: str
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+    ratio_found: float
+    pairs: int
+    quiet_pairs: int
+    anchor_ms: float
+    anchor_low_ms: float
+    anchor_high_ms: float
+    anchor_found_ms: float
+    anchor_quiet_ms: float
+    measured_at: str
+
+    @classmethod
+    def from_dict(cls, data: object) -> InTurn:
+        """What `dataclasses.asdict` made a mapping of; keys of later versions are passed over.
+
+        Raises:
+            UsageError: It is no mapping, a key is missing, or a value cannot be; names the key.
+        """
+        if not isinstance(data, Mapping):
+            raise UsageError(f"in_turn must be an object, not {type(data).__name__}")
+        found = {}
+        for f in fields(cls):
+            if f.name not in data:
+                raise UsageError(f"in_turn: key {f.name!r} is missing")
+            value = found[f.name] = data[f.name]
+            problem = _in_turn_problem(f.name, value)
+            if problem:
+                raise UsageError(f"in_turn: {f.name} = {reprlib.repr(value)}: must be {problem}")
+        return cls(**found)
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """The distribution of a network's latency over single inferences.
 
+    A measurement in turn with an anchor (`tiernas.engines.measure_in_turn`) has the undisturbed latency with its
+    interval, while percentiles, `cv` and `found_ms` are of all inferences as found. One of the network alone
+    (`tiernas.engines.measure`) has all of them as found.
+
     Attributes:
-        latency_ms: Median.
+        latency_ms: Median; in turn: the ratio times the anchor's undisturbed latency.
         low_ms: Lower end of the interval of the median, nominally 95 %: so often it would cover the median if the
             number of runs or loads were fixed beforehand and they were independent. Measuring stops as soon as it is
             narrow, so it covers less where loads differ (docs/latency.md has figures).
@@ -39,6 +97,8 @@ class Measurement:
         loads: How often the network was loaded and timed; `measure_loads` pools several, and says what the fields above
             are of them.
         load_cv: Coefficient of variation of the medians of the loads; 0 for a single one.
+        found_ms: Median as found; None where nothing else was told (`latency_ms` is it).
+        in_turn: Ratio to an anchor; None where the network was measured alone.
     """
 
     latency_ms: float
@@ -55,6 +115,8 @@ class Measurement:
     device_state: Mapping[str, Any] = field(default_factory=dict)
     loads: int = 1
     load_cv: float = 0.0
+    found_ms: float | None = None
+    in_turn: InTurn | None = None
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -79,8 +141,11 @@ class Measurement:
         for f in fields(cls):
             if f.name not in found and f.default is MISSING and f.default_factory is MISSING:
                 raise UsageError(f"key {f.name!r} is missing")
+        in_turn = found.pop("in_turn", None)
+        if in_turn is not None:
+            found["in_turn"] = InTurn.from_dict(in_turn)
         for name, value in found.items():
-            if not _fits(name, value):
+            if name != "in_turn" and not _fits(name, value):
                 raise UsageError(f"{name} = {reprlib.repr(value)}: must be {_kind(name)}")
         return cls(**found)
 
@@ -102,6 +167,8 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 def _fits(name: str, value: object) -> bool:
     if name in _TIMES:
         return is_time_ms(value)
+    if name == "found_ms":
+        return value is None or is_time_ms(value)
     if name in _COUNTS:
         return isinstance(value, int) and not isinstance(value, bool) and value >= _COUNTS[name]
     if name == "unstable":
@@ -112,8 +179,20 @@ def _fits(name: str, value: object) -> bool:
 
 
 def _kind(name: str) -> str:
-    if name in _TIMES:
+    if name in (*_TIMES, "found_ms"):
         return f"a number of ms from {LEAST_MS:g} to {MOST_MS:g}"
     if name in _COUNTS:
         return f"a whole number, at least {_COUNTS[name]}"
     return {"unstable": "true or false", "device_state": "an object"}.get(name, "a number, 0 or more")
+
+
+def _in_turn_problem(name: str, value: object) -> str | None:
+    """What a value of `InTurn` must be, if it is not."""
+    if name in ("anchor", "measured_at"):
+        return None if isinstance(value, str) else "a text"
+    if name in ("pairs", "quiet_pairs"):
+        is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        return None if is_count else "a whole number, at least 0"
+    if name.endswith("_ms"):
+        return None if is_time_ms(value) else f"a number of ms from {LEAST_MS:g} to {MOST_MS:g}"
+    return None if _is_number(value) and 0 < value < math.inf else "a number above 0"

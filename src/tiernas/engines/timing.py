@@ -81,13 +81,14 @@ def measure_call(time_ns: Callable[[], int], rule: StopRule, *, threads: int = 1
     gc.disable()
     try:
         _run_for(time_ns, rule.warmup_s)
-        preemptions, load = _preemptions(), _Load()
+        other_work = OtherWork()
         times_ms = _time_until(time_ns, rule)
+        preemptions, other_load = other_work.so_far()
         return summarise(
             times_ms,
             rule.relative_width,
-            preemptions=_preemptions() - preemptions,
-            other_load=load.of_others(),
+            preemptions=preemptions,
+            other_load=other_load,
             spare_cores=(os.cpu_count() or 1) - threads,
         )
     finally:
@@ -188,19 +189,22 @@ def _preemptions() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
-class _Load:
-    """Cores that other processes keep busy, from its making on."""
+class OtherWork:
+    """What other processes do on the cores of this machine, from its making on."""
 
     def __init__(self) -> None:
+        self._preemptions = _preemptions()
         self._begin = time.perf_counter()
         self._busy_s, self._own_s = _busy_s(), time.process_time()
 
-    def of_others(self) -> float:
+    def so_far(self) -> tuple[int, float]:
+        """How often they took a core of this process, and how many cores they kept busy, on average."""
         elapsed_s = time.perf_counter() - self._begin
+        preemptions = _preemptions() - self._preemptions
         if elapsed_s < _LEAST_LOAD_S:
-            return 0.0
+            return preemptions, 0.0
         others_s = _busy_s() - self._busy_s - (time.process_time() - self._own_s)
-        return round(max(0.0, others_s / elapsed_s), 3)
+        return preemptions, round(max(0.0, others_s / elapsed_s), 3)
 
 
 def _busy_s() -> float:

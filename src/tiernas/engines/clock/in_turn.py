@@ -1,0 +1,178 @@
+"""The clock: a network and its anchor take turns, and their ratio is what is relied on."""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from tiernas.engines.clock.level import Level, level_of
+from tiernas.engines.clock.ratio import BLOCK_S, Pairs, Ratio, estimate_ratio
+from tiernas.engines.clock.sequence import FEWEST
+from tiernas.engines.clock.turns import Player
+from tiernas.engines.engine import CompiledNetwork
+from tiernas.engines.lock import device_lock
+from tiernas.engines.measurement import InTurn, Measurement
+from tiernas.engines.timing import OtherWork
+
+FloatArray = npt.NDArray[np.float64]
+
+UNSTABLE_WIDTH = 0.03
+"""A ratio whose interval is wider than this share of it is marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRule:
+    """How long a network and its anchor take turns.
+
+    Attributes:
+        relative_width: Stop when the 95 % interval of the ratio is narrower than this share of it.
+        min_s: Go on at least this long.
+        limit_s: Stop after this long in any case, but for the eight pairs that an interval needs.
+        reload_s: The network is loaded anew whenever this long has passed: where it lies in memory may change its
+            latency. None: never.
+    """
+
+    relative_width: float = 0.02
+    min_s: float = 2.0
+    limit_s: float = 10.0
+    reload_s: float | None = None
+
+    @property
+    def block_s(self) -> float:
+        """Pairs within this time are one value: shorter where there is little time."""
+        return min(BLOCK_S, self.limit_s / 20)
+
+
+class Anchor:
+    """A network that others are measured against, and what it was seen to take.
+
+    Args:
+        network: The network, compiled; its owner closes it.
+        name: What records call it: `graph_digest` of its ONNX graph.
+        known_ms: Its undisturbed latency, where a longer look than this session's has told it.
+    """
+
+    def __init__(self, network: CompiledNetwork, name: str, known_ms: float | None = None) -> None:
+        self.name = name
+        self._known_ms = known_ms
+        self._player = Player(network)
+        self._at_s: list[float] = []
+        self._turns_ms: list[float] = []
+
+    @property
+    def about_ms(self) -> float:
+        """How fast it is, roughly."""
+        return self._player.about_ms
+
+    def turn_ms(self) -> float:
+        """Runs for a turn."""
+        self._at_s.append(time.perf_counter())
+        self._turns_ms.append(self._player.turn_ms())
+        return self._turns_ms[-1]
+
+    def level(self) -> Level:
+        """What it took in this session so far; it has had a turn."""
+        return level_of(np.array(self._at_s), np.array(self._turns_ms))
+
+    @property
+    def undisturbed_ms(self) -> float:
+        """The latency by which ratios are multiplied."""
+        return self.level().undisturbed_ms if self._known_ms is None else self._known_ms
+
+
+def measure_in_turn(network: CompiledNetwork, anchor: Anchor, rule: TurnRule | None = None) -> Measurement:
+    """Measures a network in turn with an anchor, the two alone on their device.
+
+    Args:
+        network: The network; it runs on its prepared buffers.
+        anchor: An anchor on the same device, near in size: what is far from it in size is disturbed differently.
+        rule: When to stop.
+    """
+    rule = rule or TurnRule()
+    with device_lock(network.fingerprint.device_slug), _no_garbage_collection():
+        before = network.device_state()
+        player = Player(network)
+        other_work = OtherWork()
+        ratio, anchor_ms, loads = _take_turns(player, anchor, rule)
+        preemptions, other_load = other_work.so_far()
+        after = network.device_state()
+    level = anchor.level()
+    inferences_ms = np.array(player.inferences_ms)
+    p90, p95, p99 = np.percentile(inferences_ms, [90, 95, 99])
+    undisturbed_ms = anchor.undisturbed_ms
+    return Measurement(
+        latency_ms=ratio.ratio * undisturbed_ms,
+        low_ms=ratio.low * undisturbed_ms,
+        high_ms=ratio.high * undisturbed_ms,
+        p90_ms=float(p90),
+        p95_ms=float(p95),
+        p99_ms=float(p99),
+        cv=float(inferences_ms.std() / inferences_ms.mean()),
+        runs=len(inferences_ms),
+        preemptions=preemptions,
+        unstable=ratio.width > UNSTABLE_WIDTH,
+        other_load=other_load,
+        device_state={"before": before, "after": after} if before or after else {},
+        loads=loads,
+        found_ms=float(np.median(inferences_ms)),
+        in_turn=InTurn(
+            anchor=anchor.name,
+            ratio=ratio.ratio,
+            ratio_low=ratio.low,
+            ratio_high=ratio.high,
+            ratio_found=ratio.found,
+            pairs=ratio.pairs,
+            quiet_pairs=ratio.quiet_pairs,
+            anchor_ms=undisturbed_ms,
+            anchor_low_ms=level.low_ms,
+            anchor_high_ms=level.high_ms,
+            anchor_found_ms=float(np.median(anchor_ms)),
+            anchor_quiet_ms=float(np.quantile(anchor_ms, 0.1)),
+            measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+    )
+
+
+def _take_turns(player: Player, anchor: Anchor, rule: TurnRule) -> tuple[Ratio, FloatArray, int]:
+    """Pairs until the rule says that they are enough: the ratio, the anchor's turns, and how often was loaded."""
+    rows: list[tuple[float, float, float, float]] = []
+    begin = loaded_at = time.perf_counter()
+    before_ms = anchor.turn_ms()
+    look_at, loads = FEWEST, 1
+    while True:
+        at = time.perf_counter()
+        network_ms, after_ms = player.turn_ms(), anchor.turn_ms()
+        rows.append((at - begin, network_ms, before_ms, after_ms))
+        before_ms = after_ms
+        now = time.perf_counter()
+        if len(rows) >= look_at and now - begin >= min(rule.min_s, rule.limit_s):
+            pairs = Pairs(*np.array(rows).T)
+            ratio = estimate_ratio(pairs, anchor.level().undisturbed_ms, rule.block_s)
+            is_known = ratio.width <= rule.relative_width and ratio.quiet_pairs >= FEWEST
+            if is_known or (now - begin >= rule.limit_s and math.isfinite(ratio.width)):
+                return ratio, pairs.after_ms, loads
+            look_at = len(rows) + max(1, len(rows) // 8)
+        if rule.reload_s is not None and now - loaded_at >= rule.reload_s:
+            player.reload()
+            loads += 1
+            before_ms = anchor.turn_ms()
+            loaded_at = time.perf_counter()
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()

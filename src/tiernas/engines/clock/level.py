@@ -1,0 +1,66 @@
+"""What an anchor takes by itself: the one absolute number of a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import binom
+
+UNDISTURBED = 0.1
+"""The undisturbed latency is this quantile of all turns: what the machine does in its quiet moments, not its record."""
+
+_BLOCK_S = 0.5
+"""Turns within this time are one value of the interval."""
+
+_ERROR = 0.025
+"""How often at most the upper end misses the quantile."""
+
+_CLEAR = 0.05
+"""A level is clear where its interval is at most so wide, as a share of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The latency of a network over a session, in ms.
+
+    Attributes:
+        undisturbed_ms: What the machine can do: a low quantile of all turns.
+        low_ms: The quietest half second.
+        high_ms: Upper end of the 95 % interval of the low quantile, from blocks of half a second.
+        found_ms: As found: the median of all turns.
+    """
+
+    undisturbed_ms: float
+    low_ms: float
+    high_ms: float
+    found_ms: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether quiet moments were found that agree: if not, the machine may be able to do better."""
+        return self.high_ms - self.low_ms <= _CLEAR * self.undisturbed_ms
+
+
+def level_of(at_s: npt.NDArray[np.float64], turns_ms: npt.NDArray[np.float64]) -> Level:
+    """The level of `n` turns.
+
+    The upper end is an order statistic of the blocks' medians: how many of `n` independent blocks lie below their
+    quantile `q` is binomial with p = q. A quieter moment than any that was met cannot be excluded, so the lower end is
+    the quietest block.
+
+    Args:
+        at_s: `n` times of the turns, in s.
+        turns_ms: `n` turns.
+    """
+    numbers = ((at_s - at_s[0]) // _BLOCK_S).astype(np.int64)
+    blocks_ms = np.sort([np.median(turns_ms[numbers == number]) for number in np.unique(numbers)])
+    rank = int(binom.ppf(1 - _ERROR, len(blocks_ms), UNDISTURBED)) + 1
+    undisturbed_ms = float(np.quantile(turns_ms, UNDISTURBED))
+    return Level(
+        undisturbed_ms=undisturbed_ms,
+        low_ms=min(undisturbed_ms, float(blocks_ms[0])),
+        high_ms=max(undisturbed_ms, float(blocks_ms[min(rank, len(blocks_ms)) - 1])),
+        found_ms=float(np.median(turns_ms)),
+    )

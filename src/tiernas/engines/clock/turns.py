@@ -1,0 +1,59 @@
+"""Two networks that take turns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tiernas.engines.engine import CompiledNetwork
+from tiernas.errors import TiernasError
+
+_TURN_MS = 10.0
+"""A turn of a fast network is so many inferences as take this long."""
+
+_WARM_MS = 20.0
+"""A network that is faster than this runs once untimed at the beginning of its turn: the other one had the caches."""
+
+_PROBES = 3
+"""Inferences by which is found how fast a network is."""
+
+
+class Player:
+    """A network as it takes turns.
+
+    Args:
+        network: The compiled network.
+
+    Attributes:
+        about_ms: Its latency by a few inferences.
+        inferences_ms: All timed inferences of its turns.
+    """
+
+    def __init__(self, network: CompiledNetwork) -> None:
+        self._network = network
+        self.inferences_ms: list[float] = []
+        self.about_ms = self._probe_ms()
+        self._timed = max(1, round(_TURN_MS / self.about_ms))
+        self._untimed = int(self.about_ms < _WARM_MS)
+
+    def _probe_ms(self) -> float:
+        self._network.time_ns()
+        return min(self._time_ms() for _ in range(_PROBES))
+
+    def turn_ms(self) -> float:
+        """Runs for a turn and returns the median of its timed inferences."""
+        for _ in range(self._untimed):
+            self._network.time_ns()
+        times_ms = [self._time_ms() for _ in range(self._timed)]
+        self.inferences_ms += times_ms
+        return float(np.median(times_ms))
+
+    def reload(self) -> None:
+        """Loads the network anew."""
+        self._network.reload()
+        self._network.time_ns()  # the first inference prepares what the others find
+
+    def _time_ms(self) -> float:
+        time_ns = self._network.time_ns()
+        if time_ns <= 0:
+            raise TiernasError("an inference took less than the clock can tell; nothing was measured")
+        return time_ns / 1e6
