@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from tiernas.cli.commands import app
 from tiernas.errors import UsageError
 from tiernas.latency import default_path, file
-from tiernas.testing.latency import HEADER, records
+from tiernas.testing.latency import HEADER, records, shaken
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +23,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for record in records(10):
         file.append(path, record)
     return tmp_path
+
+
+def write_wrong(path: Path) -> None:
+    """A table whose networks took anything between."""
+    file.create(path, HEADER)
+    for record in shaken(records(24), 0.4):
+        file.append(path, record)
 
 
 def run(*arguments: str) -> str:
@@ -37,6 +44,22 @@ def test_show_json() -> None:
 
 def test_show_text() -> None:
     assert "AMD EPYC 7763" in run("latency", "show")
+
+
+def test_show_ends_with_the_verdict() -> None:
+    told = json.loads(run("latency", "show", "--json"))["verdict"]
+    assert (told["usable"], told["inside"]["least"], told["in_order"]["least"]) == (True, 0.5, 0.7)
+    assert told["inside"]["low"] <= told["inside"]["share"] <= told["inside"]["high"]
+    assert run("latency", "show").splitlines()[-1].startswith(told["reason"])
+
+
+def test_show_of_a_table_that_is_wrong_says_how_to_measure_on() -> None:
+    write_wrong(default_path("gpunet-small", "openvino", "fp32"))
+    told = json.loads(run("latency", "show", "--json"))["verdict"]
+    assert not told["usable"]
+    assert "not good enough for a search" in told["reason"]
+    *_, last = run("latency", "show").splitlines()
+    assert last == f"{told['reason']}. Measure on, on a quieter machine if possible, with: {told['command']}"
 
 
 def test_tiers_json() -> None:

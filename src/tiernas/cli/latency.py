@@ -49,7 +49,7 @@ def build(
 ) -> None:
     """Measures random networks and fits the table; continues a table that is there already."""
     from tiernas.engines import get_engine
-    from tiernas.latency import build_table, default_path
+    from tiernas.latency import build_table, default_path, judge_table
     from tiernas.spaces import get_space
 
     log_to_stderr()
@@ -66,11 +66,13 @@ def build(
             num_classes=num_classes,
             progress=_show_record,
         )
+    verdict = judge_table(built, path)
     summary = {"table": str(path), "build_s": time.monotonic() - begin, **built.summary()}
     if as_json:
-        print_json(summary)
+        print_json({**summary, "verdict": verdict.to_dict()})
     else:
         print_table([summary], _SUMMARY, title=str(path))
+        typer.echo(verdict.words)
 
 
 @app.command()
@@ -130,17 +132,19 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """What a table was measured on, how well it fits, and its dearest layers."""
-    from tiernas.latency import LatencyTable, default_path
+    from tiernas.latency import LatencyTable, default_path, judge_table
 
     log_to_stderr()
     path = table or default_path(space, engine, precision)
     loaded = LatencyTable.load(path)
+    verdict = judge_table(loaded, path)
     summary, dearest = loaded.summary(), [cost.to_dict() for cost in loaded.dearest_layers(layers)]
     if as_json:
-        print_json({"table": str(path), **summary, "layers": dearest})
+        print_json({"table": str(path), **summary, "verdict": verdict.to_dict(), "layers": dearest})
     else:
         print_table([{"key": key, "value": value} for key, value in summary.items()], {"key": "", "value": str(path)})
         print_table(dearest, _LAYERS, title="dearest measured layers")
+        typer.echo(verdict.words)
 
 
 _SUMMARY = {

@@ -7,6 +7,7 @@ from .observation import Observation
 from .observing import measure_architecture, measure_repeatedly, observe
 from .plot import plot_check
 from .table import LatencyTable, LayerCost
+from .verdict import Verdict, judge_table
 
 __all__ = [
     "Advice",
@@ -17,10 +18,12 @@ __all__ = [
     "LayerCost",
     "Observation",
     "Record",
+    "Verdict",
     "advise",
     "build_table",
     "check_table",
     "default_path",
+    "judge_table",
     "measure_architecture",
     "measure_layer",
     "measure_repeatedly",

@@ -14,6 +14,7 @@ from scipy.stats import kendalltau
 
 from tiernas.engines import Engine, Measurement, StopRule
 from tiernas.errors import UsageError
+from tiernas.latency.agreement import TIER_WIDTH, near_pairs
 from tiernas.latency.observing import MEASURE_ATTEMPTS, observe
 from tiernas.latency.table import LatencyTable
 from tiernas.spaces import Layer
@@ -25,8 +26,6 @@ DEFAULT_NETWORKS = 30
 _STOP_RULE = StopRule(min_s=0.3)
 _ATTEMPTS = MEASURE_ATTEMPTS
 _FEWEST = 3
-TIER_WIDTH = 0.2
-"""Tiers of a check go from a latency to a fifth more."""
 _LEAST_IN_TIER = 5
 """Networks without which a rank correlation says nothing."""
 _SAMPLED = 2**16
@@ -141,17 +140,8 @@ class Check:
         return tuple(found)
 
     def near_tau(self, width: float = TIER_WIDTH) -> float:
-        """Rank correlation of all pairs of networks that could share a tier so wide; nan if there is none.
-
-        The share of the pairs that the table puts in the right order less the share in the wrong one, over pairs whose
-        measured latencies differ by at most `width`. It uses more pairs than tiers with fixed ends do.
-        """
-        first, second = np.triu_indices(len(self.networks), 1)
-        measured, estimated = np.log(self.measured_ms), np.log(self.estimated_ms)
-        apart = measured[first] - measured[second]
-        near = np.abs(apart) <= math.log1p(width)
-        agreement = np.sign(apart[near]) * np.sign((estimated[first] - estimated[second])[near])
-        return float(agreement.mean()) if near.any() else math.nan
+        """Rank correlation of all pairs of networks that could share a tier so wide; nan if there is none."""
+        return near_pairs(self.estimated_ms, self.measured_ms, width).tau
 
     def worst_layers(self, n: int = 10) -> tuple[WorstLayer, ...]:
         """The `n` layers whose estimates err most, by their effect on the networks that have them."""

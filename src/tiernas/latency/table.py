@@ -95,6 +95,16 @@ class LatencyTable:
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
 
+    @property
+    def held_out_ms(self) -> FloatArray:
+        """Latencies (`n`) of the measured networks, each as estimated by a fit that had not seen it."""
+        return self._held_out_ms
+
+    @property
+    def measured_ms(self) -> FloatArray:
+        """Latencies (`n`) of the same networks as measured."""
+        return self._measured_ms
+
     def estimate(self, vectors: npt.ArrayLike) -> FloatArray:
         """Latencies in ms (`n`) of vectors of the table's space (`n x d`).
 

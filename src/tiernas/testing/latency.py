@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -55,6 +58,20 @@ def records(
         observation = Observation("0" * 16, measurement(whole_ms), tuple(float(ms) for ms in profiled))
         found.append(Record(tuple(int(v) for v in row), observation))
     return found
+
+
+def shaken(measured: Sequence[Record], noise: float, seed: int = 0) -> list[Record]:
+    """Networks that took longer or shorter as a whole, with all their layers, as beside a neighbour."""
+    factors = np.exp(noise * np.random.default_rng(seed).standard_normal(len(measured)))
+    return [times(record, float(factor)) for record, factor in zip(measured, factors, strict=True)]
+
+
+def times(record: Record, factor: float) -> Record:
+    """A network that took so many times as long, whole and layers."""
+    found = record.observation
+    longer = replace(found.measurement, latency_ms=factor * found.measurement.latency_ms)
+    layer_ms = tuple(factor * ms for ms in found.layer_ms)
+    return replace(record, observation=replace(found, measurement=longer, layer_ms=layer_ms))
 
 
 def synthetic_table(n: int = 16) -> LatencyTable:
