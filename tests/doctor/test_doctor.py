@@ -96,3 +96,4 @@ def test_command_tries_every_engine(tmp_path: Path) -> None:
     assert all(trial["seconds"] > 0 and trial["version"] and trial["device"] for trial in worked)
     assert all(trial["detail"] for trial in found["engines"] if trial["status"] != "works")
     assert all(finding["why"] and finding["fix"] for finding in found["findings"])
+    assert found["noise"] is None

@@ -10,7 +10,7 @@ import typer
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 
 if TYPE_CHECKING:
-    from tiernas.doctor import Diagnosis, Trial
+    from tiernas.doctor import Diagnosis, Noise, Trial
 
 _log = logging.getLogger("tiernas.doctor")
 
@@ -19,17 +19,30 @@ def doctor(
     slow: Annotated[
         bool, typer.Option("--all", help="Also try torch-compile, which compiles for a minute or so.")
     ] = False,
+    with_noise: Annotated[
+        bool, typer.Option("--noise", help="Also measure how noisy the machine is for networks.")
+    ] = False,
+    seconds: Annotated[float, typer.Option("--seconds", help="How long --noise measures.")] = 20.0,
+    space: Annotated[str, typer.Option("--space", help="Space whose networks --noise is about.")] = "gpunet-small",
+    engine: Annotated[str, typer.Option("--engine", help="Engine that --noise measures with.")] = "openvino",
+    precision: Annotated[str, typer.Option("--precision", help="Precision that --noise measures in.")] = "fp32",
     as_json: JsonOption = False,
 ) -> None:
     """Tries every engine here, and says what is missing and what will spoil measurements; 1 if no engine works."""
-    from tiernas.doctor import diagnose
+    from tiernas.doctor import NoiseTrial, diagnose
+    from tiernas.engines import get_engine
+    from tiernas.spaces import get_space
 
     log_to_stderr()
-    found = diagnose(slow_engines=slow, progress=_show)
+    noise = (
+        NoiseTrial(get_space(space), get_engine(engine, precision=precision), seconds=seconds) if with_noise else None
+    )
+    found = diagnose(slow_engines=slow, noise=noise, progress=_show)
     if as_json:
         print_json(found.to_dict())
     else:
         _print(found)
+        _print_noise(found.noise, f"{space}, {engine} {precision}")
     if not found.works:
         raise typer.Exit(1)
 
@@ -56,6 +69,15 @@ def _print(found: Diagnosis) -> None:
         )
     if not found.findings:
         typer.echo("\nNothing was found that spoils measurements.")
+
+
+def _print_noise(noise: Noise | None, of: str) -> None:
+    if noise is None:
+        typer.echo("\nHow noisy this machine is for networks is measured, in 20 s, by: tiernas doctor --noise")
+        return
+    typer.echo(f"\nnoise ({of}, two copies of a network of {noise.network_ms:.3g} ms in turn):")
+    for sentence in noise.sentences:
+        typer.echo(f"    {sentence}")
 
 
 def _show(trial: Trial) -> None:

@@ -15,6 +15,8 @@ from tiernas.doctor.engines import Status, Trial, try_engines
 from tiernas.doctor.finding import Finding
 from tiernas.doctor.gpu import Gpu, gpu_findings, read_gpus
 from tiernas.doctor.load import load_findings, observe_load
+from tiernas.doctor.noise import Noise
+from tiernas.doctor.noise_trial import NoiseTrial
 from tiernas.engines.fingerprint import cpu_device, cpu_flags
 
 
@@ -27,12 +29,14 @@ class Diagnosis:
         gpus: Its NVIDIA GPUs.
         trials: The engines, tried.
         findings: What measurements suffer from or depend on.
+        noise: How noisy the machine is for networks; None where it was not asked for.
     """
 
     cores: int
     gpus: tuple[Gpu, ...]
     trials: tuple[Trial, ...]
     findings: tuple[Finding, ...]
+    noise: Noise | None = None
 
     @property
     def works(self) -> bool:
@@ -52,14 +56,21 @@ class Diagnosis:
             ],
             "engines": [trial.to_dict() for trial in self.trials],
             "findings": [finding.to_dict() for finding in self.findings],
+            "noise": self.noise and self.noise.to_dict(),
         }
 
 
-def diagnose(*, slow_engines: bool = False, progress: Callable[[Trial], None] = lambda trial: None) -> Diagnosis:
-    """Looks at the machine for a second, then tries the engines.
+def diagnose(
+    *,
+    slow_engines: bool = False,
+    noise: NoiseTrial | None = None,
+    progress: Callable[[Trial], None] = lambda trial: None,
+) -> Diagnosis:
+    """Looks at the machine for a second, then tries the engines, then measures the noise.
 
     Args:
         slow_engines: Whether engines that compile for long are tried too.
+        noise: How the noise is measured; None: it is not.
         progress: Called after each engine and precision.
     """
     cores = os.cpu_count() or 1
@@ -69,7 +80,7 @@ def diagnose(*, slow_engines: bool = False, progress: Callable[[Trial], None] = 
     for trial in try_engines(slow=slow_engines):
         trials.append(trial)
         progress(trial)
-    return Diagnosis(cores, tuple(gpus), tuple(trials), tuple(findings))
+    return Diagnosis(cores, tuple(gpus), tuple(trials), tuple(findings), noise.run() if noise else None)
 
 
 def machine_findings(root: Path = Path("/")) -> list[Finding]:

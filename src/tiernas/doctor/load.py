@@ -13,7 +13,7 @@ import psutil
 from tiernas.doctor.finding import Finding, Level
 
 _LEAST_CORES = 0.25
-"""As much load of others makes a measurement unstable where no core is spare (`tiernas.engines.timing`)."""
+"""Less load of others than this is there on any machine, and measuring in turn takes it out."""
 _LEAST_SHARE = 0.05
 """On a machine with many cores a load below this share of it is a note."""
 _LEAST_STEAL = 0.01
@@ -86,7 +86,8 @@ def load_findings(load: Load) -> list[Finding]:
                 Level.WARNING if load.busy_cores >= _LEAST_SHARE * load.cores else Level.NOTE,
                 "load of others",
                 f"{load.busy_cores:.2f} of {load.cores} cores are busy: {named or 'with processes not seen from here'}",
-                "They take the core away in the midst of an inference, and share caches, memory and heat in any case.",
+                "They take the core away in the midst of an inference, and share caches, memory and heat in any case: "
+                "measurements take longer, and tell less.",
                 "stop them or wait for their end; watch them with: top -o %CPU",
             )
         )

@@ -1,0 +1,142 @@
+"""How noisy a machine is for networks, in terms of what can be measured on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from tiernas.engines import TurnRule
+from tiernas.engines.clock.level import Level
+from tiernas.engines.clock.ratio import FloatArray, Pairs, Ratio, estimate_ratio
+from tiernas.engines.clock.sequence import FEWEST
+
+_STARTS = 5
+"""Moments of the trace from which on a network of a table might have been measured."""
+
+_MORE = 1.25
+"""A measurement that might have been is looked at whenever its pairs have become so many times as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What two copies of one network, measured in turn, tell of a machine.
+
+    Attributes:
+        network_ms: Undisturbed latency of the network.
+        observed_s: How long the copies took turns.
+        copies_differ: By what share of it the copies differ, though nothing but their place in memory does.
+        table_difference: Share of a latency by which two networks of a table must differ to be told apart; None where
+            the time of a table's measurement tells none.
+        long_difference: The same after `observed_s`.
+        slowdown: Latency as found, over the undisturbed one.
+        quiet_share: Share of the pairs that nothing disturbed.
+        networks: Networks of a table.
+        network_s: Time that one network of a table takes, all steps together.
+        table_s: Time that a whole table takes.
+    """
+
+    network_ms: float
+    observed_s: float
+    copies_differ: float
+    table_difference: float | None
+    long_difference: float | None
+    slowdown: float
+    quiet_share: float
+    networks: int
+    network_s: float
+    table_s: float
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What the figures mean, in words."""
+        return (
+            f"{_cannot_be_told(self.table_difference)} in a table, "
+            f"{_cannot_be_told(self.long_difference)} in one look of {self.observed_s:.0f} s",
+            f"the machine was quiet {self.quiet_share:.0%} of the time; "
+            f"as found, a network takes {self.slowdown:.2f} times as long as undisturbed",
+            f"a table of {self.networks} networks takes about {_duration(self.table_s)}",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as what JSON can hold."""
+        return asdict(self)
+
+
+def noise_of(pairs: Pairs, level: Level, rule: TurnRule, *, prepare_s: float, networks: int) -> Noise:
+    """What a trace of two copies of one network tells.
+
+    Two networks are told apart where the intervals of their ratios to the anchor have nothing in common: where they
+    differ by the width of one. Nothing below the difference of the copies can be told either.
+
+    Args:
+        pairs: Turns of the second copy, each between two of the first; at least two.
+        level: What the first copy took.
+        rule: How long a network of a table is measured.
+        prepare_s: Time in which a network is exported, compiled and profiled.
+        networks: Networks of a table.
+    """
+    whole = estimate_ratio(pairs, level.undisturbed_ms, rule.block_s)
+    copies_differ = abs(math.log(whole.ratio))
+    ends_s = _ends_s(pairs)
+    found = [_as_in_a_table(pairs, ends_s, start_s, level, rule) for start_s in _starts_s(ends_s, rule)]
+    network_s = prepare_s + float(np.mean([seconds for seconds, _ in found]))
+    return Noise(
+        network_ms=level.undisturbed_ms,
+        observed_s=float(ends_s[-1]),
+        copies_differ=copies_differ,
+        table_difference=_told(float(np.median([ratio.width for _, ratio in found])), copies_differ),
+        long_difference=_told(whole.width, copies_differ),
+        slowdown=level.found_ms / level.undisturbed_ms,
+        quiet_share=whole.quiet_pairs / whole.pairs,
+        networks=networks,
+        network_s=network_s,
+        table_s=network_s * networks,
+    )
+
+
+def _cannot_be_told(difference: float | None) -> str:
+    if difference is None:
+        return "no difference can be told"
+    return f"differences below {100 * difference:.2g} % cannot be told"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"
+
+
+def _told(width: float, copies_differ: float) -> float | None:
+    return max(width, copies_differ) if math.isfinite(width) else None
+
+
+def _starts_s(ends_s: FloatArray, rule: TurnRule) -> list[float]:
+    return sorted({float(start_s) for start_s in np.linspace(0.0, max(0.0, ends_s[-1] - rule.limit_s), _STARTS)})
+
+
+def _as_in_a_table(
+    pairs: Pairs, ends_s: FloatArray, start_s: float, level: Level, rule: TurnRule
+) -> tuple[float, Ratio]:
+    """How long a network would have been measured from a moment on, and its ratio then, or at the trace's end."""
+    begin = int(np.searchsorted(pairs.at_s, start_s))
+    most = len(ends_s) - begin
+    count = min(FEWEST, most)
+    while True:
+        seconds = float(ends_s[begin + count - 1] - pairs.at_s[begin])
+        ratio = estimate_ratio(_part(pairs, slice(begin, begin + count)), level.undisturbed_ms, rule.block_s)
+        is_known = seconds >= rule.min_s and ratio.width <= rule.relative_width and ratio.quiet_pairs >= FEWEST
+        if is_known:
+            return seconds, ratio
+        if seconds >= rule.limit_s or count == most:
+            return max(seconds, rule.limit_s), ratio
+        count = min(math.ceil(count * _MORE), most)
+
+
+def _part(pairs: Pairs, which: slice) -> Pairs:
+    return Pairs(pairs.at_s[which], pairs.network_ms[which], pairs.before_ms[which], pairs.after_ms[which])
+
+
+def _ends_s(pairs: Pairs) -> FloatArray:
+    """When each pair was over: when the next one began; the last one is taken to be of typical length."""
+    return np.append(pairs.at_s[1:], pairs.at_s[-1] + np.median(np.diff(pairs.at_s)))

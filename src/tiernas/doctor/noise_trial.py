@@ -1,0 +1,80 @@
+"""A network measured in turn with a copy of itself: how noisy the machine is."""
+
+from __future__ import annotations
+
+import logging
+import math
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tiernas.doctor.noise import Noise, noise_of
+from tiernas.engines import Anchor, CompiledNetwork, Engine, TurnRule, device_lock, graph_digest
+from tiernas.engines.clock.ratio import Pairs
+from tiernas.engines.clock.sequence import FEWEST
+from tiernas.engines.clock.turns import Player
+from tiernas.errors import UsageError
+from tiernas.latency.build import DEFAULT_NETWORKS
+from tiernas.latency.ladder import rungs_of
+from tiernas.networks import export_untrained
+from tiernas.spaces import SearchSpace
+
+_LEAST_S = 1.0
+"""A shorter look tells nothing."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseTrial:
+    """How the noise of a machine is found.
+
+    Attributes:
+        space: Of its ladder of anchors the middle one is measured.
+        engine: What to measure with.
+        seconds: How long.
+
+    Raises:
+        UsageError: The time is too short.
+    """
+
+    space: SearchSpace
+    engine: Engine
+    seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not _LEAST_S <= self.seconds < math.inf:
+            raise UsageError(f"seconds = {self.seconds:g}: must be at least {_LEAST_S:g}")
+
+    def run(self) -> Noise:
+        """Measures an anchor in turn with a second copy of itself, the two alone on their device."""
+        rungs = rungs_of(self.space)
+        rung = rungs[len(rungs) // 2]
+        with tempfile.TemporaryDirectory(prefix="tiernas-doctor-") as folder:
+            path = Path(folder) / "anchor.onnx"
+            begin = time.perf_counter()
+            export_untrained(rung.architecture, rung.num_classes, path, batch=self.engine.batch)
+            with self.engine.compile(path) as network, device_lock(network.fingerprint.device_slug):
+                network.profile()
+                prepare_s = time.perf_counter() - begin
+                _log.info("noise: two copies of a network take turns for %g s", self.seconds)
+                with self.engine.compile(path) as copy:
+                    anchor = Anchor(network, graph_digest(path))
+                    pairs = take_turns(copy, anchor, self.seconds)
+        return noise_of(pairs, anchor.level(), TurnRule(), prepare_s=prepare_s, networks=DEFAULT_NETWORKS)
+
+
+def take_turns(network: CompiledNetwork, anchor: Anchor, seconds: float) -> Pairs:
+    """All pairs of so many seconds, eight at least."""
+    player = Player(network)
+    rows: list[tuple[float, float, float, float]] = []
+    begin, before_ms = time.perf_counter(), anchor.turn_ms()
+    while len(rows) < FEWEST or time.perf_counter() - begin < seconds:
+        at_s = time.perf_counter() - begin
+        network_ms, after_ms = player.turn_ms(), anchor.turn_ms()
+        rows.append((at_s, network_ms, before_ms, after_ms))
+        before_ms = after_ms
+    return Pairs(*np.array(rows).T)
