@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +13,7 @@ from tiernas.errors import UsageError
 from tiernas.latency import LatencyTable
 from tiernas.spaces import get_space
 from tiernas.testing.latency import HEADER, SPACE, records
-from tiernas.tiers import Tier, parse_edges, parse_tier, sample_pools, tiers_between
+from tiernas.tiers import Tier, parse_edges, parse_tier, sample_pools, tiers_between, told_of_narrow
 
 EDGES = st.lists(st.floats(0, 1e6), min_size=2, max_size=8, unique=True).map(sorted)
 
@@ -113,3 +115,18 @@ def test_a_tier_that_just_misses_is_told_with_enough_digits(table: LatencyTable)
 def test_table_of_another_space_is_refused(table: LatencyTable) -> None:
     with pytest.raises(UsageError, match="gpunet-small"):
         sample_pools(get_space("gpunet"), table, [Tier(0, 1)], 64)
+
+
+def test_a_tier_narrower_than_the_table_can_tell_is_told() -> None:
+    # held-out estimates 3 % off: a tier 5 % wide would keep fewer than half, one 20 % wide most
+    rough = LatencyTable(HEADER, records(48, noise=0.03))
+    error = np.abs(rough.held_out_ms / rough.measured_ms - 1).mean()
+    narrow, wide = Tier(1.0, 1 + 1.5 * error), Tier(1.0, 1.2)
+    (line,) = told_of_narrow([narrow, wide, Tier(0, 1)], rough)
+    assert line.startswith(f"tier {narrow.name} ms is ")
+    assert re.search(r"narrower than the latency table can tell: [0-4] of 10 networks", line)
+
+
+def test_width_of_a_tier() -> None:
+    assert Tier(0.5, 0.6).width == pytest.approx(0.2)
+    assert Tier(0, 0.6).width == math.inf

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tiernas.errors import UsageError
+from tiernas.latency.agreement import LEAST_INSIDE, chances_inside
 from tiernas.latency.rows import unique_rows
 from tiernas.rounding import apart
 from tiernas.spaces import SearchSpace
@@ -45,6 +46,11 @@ class Tier:
     def name(self) -> str:
         """Such as "0.2-0.4"."""
         return f"{self.low_ms:.15g}-{self.high_ms:.15g}"
+
+    @property
+    def width(self) -> float:
+        """How much longer its end is than its beginning, as a share; infinite where it begins at 0."""
+        return self.high_ms / self.low_ms - 1 if self.low_ms else math.inf
 
     @overload
     def contains(self, latency_ms: float) -> bool: ...
@@ -158,6 +164,20 @@ def sample_pools(
             )
         pools[tier] = Pool(tier, vectors[inside], latency_ms[inside])
     return pools
+
+
+def told_of_narrow(tiers: Sequence[Tier], table: LatencyTable) -> list[str]:
+    """A line for each tier that is narrower than the table's estimates can tell: fewer than half are rightly in it."""
+    lines = []
+    for tier in tiers:
+        inside = float(chances_inside(table.held_out_ms, table.measured_ms, tier.width).mean())
+        if inside < LEAST_INSIDE:
+            lines.append(
+                f"tier {tier.name} ms is {100 * tier.width:.2g} % wide, narrower than the latency table can tell: "
+                f"{math.floor(10 * inside)} of 10 networks that are estimated in it are in it; a wider one loses fewer "
+                "trainings"
+            )
+    return lines
 
 
 def _number(text: str, whole: str) -> float:

@@ -72,6 +72,17 @@ def test_tiers_text() -> None:
     assert "0.01-50" in run("tiers", "--edges", "0.01,50", "--networks", "64")
 
 
+def test_tiers_warn_where_the_table_is_wrong() -> None:
+    words = "tiers", "--edges", "0.01,0.5,0.53,50", "--networks", "256"
+    assert "not good enough" not in CliRunner().invoke(app, words, catch_exceptions=False).stderr
+    write_wrong(default_path("gpunet-small", "openvino", "fp32"))
+    warned = CliRunner().invoke(app, words, catch_exceptions=False).stderr
+    assert "not good enough for a search" in warned
+    assert "tiernas latency build" in warned
+    assert "tier 0.5-0.53 ms is 6 % wide" in warned
+    assert not json.loads(run(*words, "--json"))["verdict"]["usable"]
+
+
 def test_bad_edges_are_a_usage_error() -> None:
     with pytest.raises(UsageError, match="increasing"):
         run("tiers", "--edges", "2,1")

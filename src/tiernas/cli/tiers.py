@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
+
+_log = logging.getLogger("tiernas.tiers")
 
 
 def tiers(
@@ -23,18 +26,25 @@ def tiers(
     as_json: JsonOption = False,
 ) -> None:
     """Samples a space and sorts its networks into latency tiers."""
-    from tiernas.latency import LatencyTable, default_path
+    from tiernas.latency import LatencyTable, default_path, judge_table
     from tiernas.spaces import get_space
-    from tiernas.tiers import parse_edges, sample_pools
+    from tiernas.tiers import parse_edges, sample_pools, told_of_narrow
 
     log_to_stderr()
     wanted = parse_edges(edges)
-    loaded = LatencyTable.load(table or default_path(space, engine, precision))
+    path = table or default_path(space, engine, precision)
+    loaded = LatencyTable.load(path)
     pools = sample_pools(get_space(space), loaded, wanted, networks, seed)
+    verdict = judge_table(loaded, path)
+    if not verdict.usable:
+        _log.warning("%s: %s", path, verdict.words)
+    for line in told_of_narrow(wanted, loaded):
+        _log.warning("%s", line)
     rows = [pool.summary() for pool in pools.values()]
     if as_json:
         fingerprint = loaded.header.fingerprint.to_dict()
-        print_json({"space": space, "seed": seed, "sampled": networks, "fingerprint": fingerprint, "tiers": rows})
+        found = {"space": space, "seed": seed, "sampled": networks, "fingerprint": fingerprint}
+        print_json({**found, "verdict": verdict.to_dict(), "tiers": rows})
     else:
         print_table(
             rows,

@@ -78,13 +78,15 @@ class LatencySection(Section):
 
     Attributes:
         table: File of the table; by default `latency-table.jsonl` in the output folder. Built if it is missing.
-        networks: Whole networks that a table is built from.
+        networks: Whole networks that a table is built from; up to twice as many where they do not make it good enough.
         other_device: Accept a table of another device; finalists are measured here all the same.
+        inaccurate: Accept a table whose estimates are not good enough for tiers (`tiernas latency show`).
     """
 
     table: Path | None = None
     networks: Annotated[int, Field(ge=10)] = 100
     other_device: bool = False
+    inaccurate: bool = False
 
 
 class TiersSection(Section):

@@ -19,7 +19,7 @@ from tiernas.config.sections import EngineSection
 from tiernas.deployment import try_deployment
 from tiernas.engines import Engine, get_engine
 from tiernas.entries import artefact_folder
-from tiernas.errors import NotInstalledError, StoppedError
+from tiernas.errors import NotInstalledError
 from tiernas.executors import Executor, LocalExecutor, RayExecutor
 from tiernas.executors.environment import training_environment
 from tiernas.executors.mirror import CheckpointMirror, is_url
@@ -27,9 +27,9 @@ from tiernas.finalists import choose_finalists
 from tiernas.job.checked_data import checked_data
 from tiernas.job.entering import SearchResult, enter
 from tiernas.job.finalist_weights import finalist_network
+from tiernas.job.search_table import built_table, given_table, require_usable
 from tiernas.job.tier_search import search_tiers
-from tiernas.latency import LatencyTable, build_table
-from tiernas.latency.build import Progress
+from tiernas.latency import LatencyTable
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
 from tiernas.spaces import SearchSpace, get_space
 from tiernas.study import (
@@ -67,7 +67,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
     engine = get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
     with ExitStack() as stack:
         _check_cluster(config)
-        given_table = _given_table(config, space, engine)
+        given = given_table(config, space, engine)
         splits = checked_data(config)
         ledger = stack.enter_context(Ledger(config.ledger))
         heartbeat = stack.enter_context(serving(ledger, output))
@@ -75,8 +75,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         if taken_back := ledger.reclaim("the server ended"):
             _log.info("%d trainings were cut off; they continue from their last checkpoint", taken_back)
         _check_reuse(config, ledger, splits)
-        searched = _searched(config, ledger)
-        table = None if searched else given_table or _built_table(config, space, engine, len(splits.classes), stop)
+        table = None if _searched(config, ledger) else _table(config, ledger, given, space, engine, splits, stop)
         settings = _settings(config, splits, engine)
         studies = {tier: ledger.open_study(tier.name, settings, _defaults()) for tier in config.tier_list()}
         executor = stack.enter_context(_executor(config))
@@ -139,31 +138,19 @@ def _check_reuse(config: SearchConfig, ledger: Ledger, splits: Splits) -> None:
             require_reusable(path, _training_settings(config, splits))
 
 
-def _given_table(config: SearchConfig, space: SearchSpace, engine: Engine) -> LatencyTable | None:
-    """The table that the configuration names; None where it names none."""
-    if config.latency.table is None:
-        return None
-    table = LatencyTable.load(config.latency.table)
-    table.require_space(space)
-    other = config.latency.other_device
-    table.require_device(engine.fingerprint(), allow_other=other, option="latency.other_device = true")
-    return table
-
-
-def _built_table(
-    config: SearchConfig, space: SearchSpace, engine: Engine, num_classes: int, stop: Callable[[], bool]
+def _table(
+    config: SearchConfig,
+    ledger: Ledger,
+    given: LatencyTable | None,
+    space: SearchSpace,
+    engine: Engine,
+    splits: Splits,
+    stop: Callable[[], bool],
 ) -> LatencyTable:
-    def progress(at: Progress) -> None:
-        done, wanted = at.networks, at.wanted
-        if stop():
-            raise StoppedError(f"stopped; {done} of {wanted} networks are measured, and the same command continues")
-        if at.repeats == 1:
-            _log.info("latency table: repeating %d unstable networks", at.unstable)
-        elif not at.repeats and (done % 10 == 0 or done == wanted):
-            _log.info("latency table: %d of %s networks measured", done, wanted)
-
-    path, networks = config.latency_table_path, config.latency.networks
-    return build_table(space, engine, path, networks=networks, num_classes=num_classes, progress=progress)
+    begun = bool({tier.name for tier in config.tier_list()} & {study.name for study in ledger.studies()})
+    table = given or built_table(config, space, engine, len(splits.classes), stop=stop, grow=not begun)
+    require_usable(config, table, begun=begun)
+    return table
 
 
 def _training_settings(config: SearchConfig, splits: Splits) -> dict[str, object]:

@@ -15,7 +15,7 @@ from tiernas.search import Optimizer
 from tiernas.spaces import SearchSpace
 from tiernas.spaces.layer import IntArray
 from tiernas.study import LOW_TAU, Proposals, ScreenReport, Trainings, report_screen, reuse_accuracies
-from tiernas.tiers import Pool, Tier, sample_pools
+from tiernas.tiers import Pool, Tier, sample_pools, told_of_narrow
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +37,8 @@ def search_tiers(
     pools = sample_pools(space, table, list(studies), n=config.tiers.pool, seed=config.study.seed)
     for pool in pools.values():
         _log.info("tier %s ms: %d of %d sampled networks", pool.tier.name, len(pool), config.tiers.pool)
+    for line in told_of_narrow(list(studies), table):
+        _log.warning("%s", line)
     pending = config.search.distance
     if pending is not None and pending + 1 < (clients := trainings.executor.clients):
         _log.warning(

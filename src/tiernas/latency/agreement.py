@@ -13,6 +13,12 @@ FloatArray = npt.NDArray[np.float64]
 TIER_WIDTH = 0.2
 """A tier goes from a latency to a fifth more, unless told otherwise."""
 
+LEAST_INSIDE = 0.5
+"""Of the networks that are estimated in a tier 20 % wide, at least so many must be in it.
+
+Each of the others is a training spent on a network that cannot become an entry of the tier; below one half most of the
+trainings are. That is where the mean error is 9 %, half of the tier's width."""
+
 
 @dataclass(frozen=True, slots=True)
 class NearPairs:

@@ -12,14 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student_t
 
-from tiernas.latency.agreement import TIER_WIDTH, FloatArray, chances_inside, near_pairs
+from tiernas.latency.agreement import LEAST_INSIDE, TIER_WIDTH, FloatArray, chances_inside, near_pairs
 from tiernas.latency.table import LatencyTable
-
-LEAST_INSIDE = 0.5
-"""Of the networks that are estimated in a tier 20 % wide, at least so many must be in it.
-
-Each of the others is a training spent on a network that cannot become an entry of the tier; below one half most of the
-trainings are. That is where the mean error is 9 %, half of the tier's width."""
 
 LEAST_IN_ORDER = 0.7
 """Of the pairs of networks that could share such a tier, at least so many must be estimated in the right order.
@@ -101,15 +95,17 @@ class Verdict:
     @property
     def reason(self) -> str:
         """What was found and what it means, without what to do."""
-        networks, error = "networks it has not seen are estimated", _per_cent(self.mape)
+        off = f"networks it has not seen are estimated {'within ' if self.usable else ''}{_per_cent(self.mape)}"
         if not self.usable:
-            found = f"of those estimated in a tier {_per_cent(100 * TIER_WIDTH)} wide {_of_ten(self.inside.share)}"
-            found += f" are in it ({10 * LEAST_INSIDE:g} are needed)"
+            found = f"{_of_ten(self.inside.share)} are in it ({10 * LEAST_INSIDE:g} are needed)"
             if self.in_order:
                 found += f", and of two in it the faster is known {_of_ten(self.in_order.share)} times"
                 found += f" ({10 * LEAST_IN_ORDER:g} are needed)"
-            return f"This table is not good enough for a search: {networks} {error} off on average; {found}"
-        found = f"{networks} within {error} on average"
+            return (
+                f"This table of {self.networks} networks is not good enough for a search: {off} off on average; of "
+                f"those estimated in a tier {_per_cent(100 * TIER_WIDTH)} wide {found}"
+            )
+        found = f"{off} on average"
         if self.in_order:
             found += f" and in the right order inside a tier {_of_ten(self.in_order.share)} times"
         if self.sure:
