@@ -92,7 +92,8 @@ def hypervisor(root: Path = Path("/")) -> Finding | None:
         "virtual machine",
         f"runs under a hypervisor{f' ({kind})' if kind else ''}",
         "Neighbours on the same machine share its cores, caches and memory, and their load cannot be seen from here.",
-        "measure on the machine itself or on an instance with dedicated cores; repeat at another hour and compare",
+        "measure on the machine itself or on an instance with dedicated cores; what can be told here says: "
+        "tiernas doctor --noise",
     )
 
 
