@@ -73,16 +73,21 @@ def verdicts(table: LatencyTable, path: Path, n: int) -> dict[str, dict[str, Any
     """By noise: mean figures of tables of `n` networks, and how many of them got which verdict."""
     found = {}
     for noise in NOISES:
-        said: Counter[str] = Counter()
-        figures = []
+        judged = []
         for repeat in range(REPEATS):
             order = np.random.default_rng(repeat).permutation(len(table.records))
             chosen = shaken([table.records[index] for index in order[:n]], noise, repeat)
-            verdict = judge_table(LatencyTable(table.header, chosen), path)
-            said["not good enough" if not verdict.usable else "good" if verdict.sure else "too few to be sure"] += 1
-            figures.append((verdict.mape, verdict.inside.share, verdict.in_order.share if verdict.in_order else np.nan))
-        mape, inside, in_order = (round(float(mean), 3) for mean in np.nanmean(figures, axis=0))
-        found[str(noise)] = {"mape": mape, "inside": inside, "in_order": in_order, **said}
+            judged.append(judge_table(LatencyTable(table.header, chosen), path))
+        said = Counter(
+            "not good enough" if not v.usable else "good" if v.sure else "too few to be sure" for v in judged
+        )
+        in_order = [v.in_order.share for v in judged if v.in_order]
+        found[str(noise)] = {
+            "mape": round(float(np.mean([v.mape for v in judged])), 2),
+            "inside": round(float(np.mean([v.inside.share for v in judged])), 3),
+            "in_order": round(float(np.mean(in_order)), 3) if in_order else None,
+            **said,
+        }
     return found
 
 

@@ -48,7 +48,7 @@ def test_show_text() -> None:
 
 def test_show_ends_with_the_verdict() -> None:
     told = json.loads(run("latency", "show", "--json"))["verdict"]
-    assert (told["usable"], told["inside"]["least"], told["in_order"]["least"]) == (True, 0.5, 0.7)
+    assert (told["usable"], told["inside"]["least"]) == (True, 0.5)
     assert told["inside"]["low"] <= told["inside"]["share"] <= told["inside"]["high"]
     assert run("latency", "show").splitlines()[-1].startswith(told["reason"])
 
@@ -56,7 +56,7 @@ def test_show_ends_with_the_verdict() -> None:
 def test_show_of_a_table_that_is_wrong_says_how_to_measure_on() -> None:
     write_wrong(default_path("gpunet-small", "openvino", "fp32"))
     told = json.loads(run("latency", "show", "--json"))["verdict"]
-    assert not told["usable"]
+    assert (told["usable"], told["in_order"]["least"]) == (False, 0.7)
     assert "not good enough for a search" in told["reason"]
     *_, last = run("latency", "show").splitlines()
     assert last == f"{told['reason']}. Measure on, on a quieter machine if possible, with: {told['command']}"

@@ -46,7 +46,8 @@ def test_chances_inside_are_what_counting_gives() -> None:
 
 
 def test_near_pairs_by_hand() -> None:
-    measured_ms, estimated_ms = np.array([1.0, 1.1, 1.15, 3.0, 3.1]), np.array([1.0, 1.2, 1.1, 9.0, 9.1])
+    # 1.15 and 1.5 are further apart than a tier is wide
+    measured_ms, estimated_ms = np.array([1.0, 1.1, 1.15, 3.0, 3.1, 1.5]), np.array([1.0, 1.2, 1.1, 9.0, 9.1, 0.5])
     found = near_pairs(estimated_ms, measured_ms)
     assert (found.pairs, found.networks, found.tau) == (4, 5, (3 - 1) / 4)
     assert math.isnan(near_pairs(np.array([1.0, 2.0]), np.array([1.0, 2.0])).tau)
@@ -121,6 +122,16 @@ def test_pairs_count_as_as_many_as_different_networks_make() -> None:
     near, in_order = near_pairs(table.held_out_ms, table.measured_ms), judge_table(table, PATH).in_order
     assert near.pairs > near.networks // 2
     assert in_order == Share.of_count((1 + near.tau) / 2, near.networks // 2)
+
+
+def test_the_order_of_a_few_pairs_is_not_told() -> None:
+    verdict = judged(records(8))
+    assert verdict.in_order is None
+    assert "in the right order" not in verdict.words
+    assert verdict.to_dict()["in_order"] is None
+    many = judged(records(24))
+    assert many.in_order is not None
+    assert "and in the right order inside a tier" in many.words
 
 
 def test_the_command_measures_the_same_table_on() -> None:

@@ -21,6 +21,9 @@ LEAST_IN_ORDER = 0.7
 This is what a mean error of 9 % leaves of the order; chance has 0.5. It falls short alone where errors grow with what
 tells the networks of a tier apart, so that a search is led to the wrong edge of its tier."""
 
+_FEWEST_PAIRS = 5
+"""Of fewer the order says nothing: in a good table of 8 networks all of two pairs may be wrong."""
+
 _CONFIDENCE = 0.95
 """Of what chance may explain: one table of 20 is off by more, to either side."""
 
@@ -62,7 +65,7 @@ class Verdict:
         networks: Networks of the table.
         mape: Mean absolute relative error, in per cent.
         inside: Share of the networks estimated in a tier 20 % wide that are in it (`chances_inside`).
-        in_order: Share of the pairs that could share such a tier whose order is right; None where there is no pair.
+        in_order: Share of the pairs that could share such a tier whose order is right; None where they are too few.
         command: What measures on.
     """
 
@@ -138,11 +141,12 @@ def judge_table(table: LatencyTable, path: Path) -> Verdict:
     """
     estimated_ms, measured_ms = table.held_out_ms, table.measured_ms
     near = near_pairs(estimated_ms, measured_ms)
+    pairs = min(near.pairs, near.networks // 2)
     return Verdict(
         networks=len(measured_ms),
         mape=float(100 * np.abs(estimated_ms / measured_ms - 1).mean()),
         inside=Share.of_mean(chances_inside(estimated_ms, measured_ms)),
-        in_order=Share.of_count((1 + near.tau) / 2, min(near.pairs, near.networks // 2)) if near.pairs else None,
+        in_order=Share.of_count((1 + near.tau) / 2, pairs) if pairs >= _FEWEST_PAIRS else None,
         command=_build_command(table, path),
     )
 
