@@ -92,6 +92,23 @@ def test_a_few_wild_measurements_do_not_condemn_a_table() -> None:
     assert verdict.usable
 
 
+def test_words() -> None:
+    good = Verdict(48, 2.14, Share(0.9, 0.8, 0.95), Share(0.9, 0.8, 0.95), "tiernas latency build")
+    assert good.words == (
+        "This table is good for a search: networks it has not seen are estimated within 2.1 % on average and in the "
+        "right order inside a tier 9 of 10 times."
+    )
+    assert replace(good, networks=10, inside=Share(0.6, 0.4, 0.8), in_order=None).words == (
+        "This table may be good for a search: networks it has not seen are estimated within 2.1 % on average, but its "
+        "10 networks are too few to be sure. More are measured with: tiernas latency build"
+    )
+    assert replace(good, mape=26.4, inside=Share(0.29, 0.2, 0.4), in_order=Share(0.59, 0.5, 0.65)).words == (
+        "This table of 48 networks is not good enough for a search: networks it has not seen are estimated 26 % off on "
+        "average; of those estimated in a tier 20 % wide 2 of 10 are in it (5 are needed), and of two in it the faster "
+        "is known 5 of 10 times (7 are needed). Measure on, on a quieter machine if possible, with: tiernas latency build"
+    )
+
+
 def test_limits_decide_by_what_chance_leaves_possible() -> None:
     sure, verdict = Share(0.9, 0.85, 0.95), judged(records(8))
     cases = [
