@@ -11,7 +11,15 @@ import numpy as np
 import torch
 
 from tiernas.artefact import Preprocessing, begin_artefact, end_artefact
-from tiernas.engines import CompiledNetwork, Engine, measure_loads
+from tiernas.engines import (
+    Anchor,
+    CompiledNetwork,
+    Engine,
+    TurnRule,
+    graph_digest,
+    measure_in_turn,
+    measure_loads,
+)
 from tiernas.errors import TiernasError, UsageError
 from tiernas.latency import advise
 from tiernas.latency.advice import Candidate
@@ -71,7 +79,7 @@ def try_deployment(
 
     The accuracy is counted on every image of the test part, by the program that an export is run with. The latency is
     that of the trained weights: on some runtimes it depends on them. A precision that is not the engine's most exact
-    one is measured beside the next more exact one.
+    one is measured in turn with the next more exact one.
 
     Args:
         network: The network, trained.
@@ -100,12 +108,16 @@ def try_deployment(
                 accuracy = _save(compiled, new, splits, wanted)
                 measured = measure_loads(compiled, limit_s)
                 fingerprint = compiled.fingerprint.to_dict()
-            advice = None
-            if exact is not None:
-                low = Candidate(engine.precision, measured, accuracy.top1)
-                with exact.compile(path, calibration) as compiled:
-                    other = Candidate(exact.precision, measure_loads(compiled, limit_s), exact_accuracy)
-                advice = advise(low, other, budget_points=budget_points)
+                advice = None
+                if exact is not None:
+                    with exact.compile(path, calibration) as other:
+                        anchor = Anchor(other, graph_digest(path))
+                        compared = measure_in_turn(compiled, anchor, TurnRule(limit_s=limit_s)).in_turn
+                    assert compared is not None
+                    low = Candidate(engine.precision, accuracy.top1)
+                    advice = advise(
+                        low, Candidate(exact.precision, exact_accuracy), compared, budget_points=budget_points
+                    )
             shutil.rmtree(artefact, ignore_errors=True)
             new.rename(artefact)
     except OSError as error:

@@ -111,8 +111,7 @@ def test_int8_with_noise_is_compared() -> None:
     assert found["calibration_images"] == 0
     assert isinstance(compared["recommended"], bool)
     assert compared["reason"].startswith("int8 ")
-    speedup = compared["measurement"]["latency_ms"] / found["measurement"]["latency_ms"]
-    assert compared["speedup"] == pytest.approx(speedup)
+    assert compared["speedup_low"] <= compared["speedup"] <= compared["speedup_high"]
 
 
 def test_int8_with_images(folder: Path) -> None:
@@ -145,7 +144,7 @@ def test_text_tells_everything() -> None:
 def test_disturbed_measurements_are_warned_of() -> None:
     good = measurement(1.0)
     busy = dataclasses.replace(measurement(2.0, unstable=True), other_load=0.94, preemptions=7)
-    compared = Comparison("fp32", busy, Advice(False, 2.0, "why"))
+    compared = Comparison("fp32", busy, Advice(False, 2.0, 1.9, 2.1, "why"))
     shape = (1, 3, 16, 16)
     measured = MeasuredNetwork("x", "ONNX file", shape, None, FINGERPRINT, "0" * 16, good, None, (), None)
     assert measured.warnings == ()

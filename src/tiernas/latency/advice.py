@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tiernas.errors import UsageError
-from tiernas.latency.trusted import trusted_interval
 from tiernas.rounding import apart
 
 if TYPE_CHECKING:
-    from tiernas.engines import Measurement
+    from tiernas.engines import InTurn
 
 ACCURACY_BUDGET_POINTS = 1.0
 """Largest loss of top-1 accuracy, in percentage points, unless told otherwise. MLPerf Inference allows an image
 classifier 1 % of its accuracy in fp32 (arXiv 1911.02549, table 1: 99 % of 76.456 %); this is a round number near it."""
+
+_WIDE = 0.03
+"""An interval of the speedup that is wider than this share of it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +25,10 @@ class Candidate:
 
     Attributes:
         precision: Such as "int8".
-        measurement: Its latency.
         accuracy: Its top-1 accuracy, 0 to 1; None where nobody measured it.
     """
 
     precision: str
-    measurement: Measurement
     accuracy: float | None = None
 
 
@@ -38,26 +38,31 @@ class Advice:
 
     Attributes:
         recommended: Whether the lower precision is worth it.
-        speedup: Median latency of the exact precision over that of the lower one.
+        speedup: Latency of the exact precision over that of the lower one, the two measured in turn.
+        speedup_low: Lower end of its 95 % interval.
+        speedup_high: Upper end of it.
         reason: Why, in words.
     """
 
     recommended: bool
     speedup: float
+    speedup_low: float
+    speedup_high: float
     reason: str
 
 
-def advise(low: Candidate, exact: Candidate, *, budget_points: float = ACCURACY_BUDGET_POINTS) -> Advice:
-    """Decides between two precisions of one network, measured in the same run.
+def advise(
+    low: Candidate, exact: Candidate, compared: InTurn, *, budget_points: float = ACCURACY_BUDGET_POINTS
+) -> Advice:
+    """Decides between two precisions of one network that were measured in turn with each other.
 
-    The lower one is recommended where it is faster, so that the intervals of the two medians have nothing in common,
-    and loses at most the budget of accuracy. The interval of an unstable measurement is taken to be wider
-    (`trusted_interval`); that it was unstable is told and decides nothing. An accuracy that nobody measured refuses
-    nothing either; the reason says so.
+    The lower one is recommended where it is faster, so that the interval of the ratio lies below 1, and loses at most
+    the budget of accuracy. An accuracy that nobody measured refuses nothing; the reason says so.
 
     Args:
         low: The network in the lower precision.
         exact: The same network in a more exact one.
+        compared: The lower precision in turn with the more exact one as its anchor.
         budget_points: Largest loss of accuracy, in percentage points.
 
     Raises:
@@ -65,52 +70,37 @@ def advise(low: Candidate, exact: Candidate, *, budget_points: float = ACCURACY_
     """
     if not budget_points >= 0:
         raise UsageError(f"accuracy budget = {budget_points} points: must be at least 0")
-    speedup = exact.measurement.latency_ms / low.measurement.latency_ms
-    recommended, reason = _decide(low, exact, speedup, budget_points)
-    return Advice(recommended, speedup, reason)
+    speedup, slowest, fastest = 1 / compared.ratio, 1 / compared.ratio_high, 1 / compared.ratio_low
+    recommended, reason = _decide(low, exact, (speedup, slowest, fastest), budget_points)
+    return Advice(recommended, speedup, slowest, fastest, reason)
 
 
-def _decide(low: Candidate, exact: Candidate, speedup: float, budget_points: float) -> tuple[bool, str]:
-    (low_from_ms, low_to_ms), (exact_from_ms, exact_to_ms) = _interval(low), _interval(exact)
-    if low_from_ms > exact_to_ms:
-        return (
-            False,
-            f"{low.precision} is slower than {exact.precision} here: deploy {exact.precision}{_shaky(low, exact)}",
+def _decide(
+    low: Candidate, exact: Candidate, speedup: tuple[float, float, float], budget_points: float
+) -> tuple[bool, str]:
+    centre, slowest, fastest = speedup
+    wide = fastest - slowest > _WIDE * centre
+    if fastest < 1:
+        return False, f"{low.precision} is slower than {exact.precision} here: deploy {exact.precision}"
+    if slowest <= 1:
+        if not wide:
+            return False, f"{low.precision} is not faster than {exact.precision} here: deploy {exact.precision}"
+        return False, (
+            f"{low.precision} is {slowest:.2g} to {fastest:.2g}x as fast as {exact.precision}, which is no clear "
+            f"difference: deploy {exact.precision}, or measure again on a quieter machine or longer"
         )
-    if low_to_ms >= exact_from_ms:
-        return False, _no_difference(low, exact)
-    faster = f"{low.precision} is {speedup:.2g}x as fast as {exact.precision}"
-    if speedup < 1.05:
-        faster = f"{low.precision} is {apart(100 * (speedup - 1), 0.0, digits=2)[0]} % faster than {exact.precision}"
+    faster = f"{low.precision} is {centre:.2g}x as fast as {exact.precision}"
+    if centre < 1.05:
+        faster = f"{low.precision} is {apart(100 * (centre - 1), 0.0, digits=2)[0]} % faster than {exact.precision}"
+    if wide:
+        faster += f" (between {apart(slowest, 1.0)[0]}x and {fastest:.3g}x)"
     if low.accuracy is None or exact.accuracy is None:
-        return True, f"{faster}; what it does to the accuracy was not measured{_shaky(low, exact)}"
+        return True, f"{faster}; what it does to the accuracy was not measured"
     loss_points = 100 * (exact.accuracy - low.accuracy)
     if loss_points > budget_points + 1e-9:  # 0.76 - 0.75 is a little more than 0.01
         lost, allowed = apart(loss_points, budget_points)
         return False, (
             f"{faster} but loses {lost} points of accuracy, more than the {allowed} allowed: deploy {exact.precision}"
-            f"{_shaky(low, exact)}"
         )
     change = f"loses {loss_points:.2f} points" if loss_points > 0 else "loses nothing"
-    return True, f"{faster} and {change} of accuracy{_shaky(low, exact)}"
-
-
-def _no_difference(low: Candidate, exact: Candidate) -> str:
-    low_ms, exact_ms = apart(low.measurement.latency_ms, exact.measurement.latency_ms)
-    both = f"{low.precision} took {low_ms} ms and {exact.precision} {exact_ms} ms"
-    if _shaky(low, exact):
-        return (
-            f"{both}, which is no clear difference for measurements that were not steady: deploy {exact.precision}, "
-            "or measure again on a quiet machine"
-        )
-    return f"{low.precision} is not faster than {exact.precision} here: deploy {exact.precision}"
-
-
-def _interval(candidate: Candidate) -> tuple[float, float]:
-    found = candidate.measurement
-    return trusted_interval(found.latency_ms, found.low_ms, found.high_ms, unstable=found.unstable)
-
-
-def _shaky(low: Candidate, exact: Candidate) -> str:
-    unsteady = [c.precision for c in (low, exact) if c.measurement.unstable]
-    return f" (the measurement of {' and of '.join(unsteady)} was unstable)" if unsteady else ""
+    return True, f"{faster} and {change} of accuracy"

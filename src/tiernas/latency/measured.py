@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from tiernas.engines import (
+    Anchor,
     CompiledNetwork,
     Engine,
     Fingerprint,
     Measurement,
     NodeTime,
+    TurnRule,
     device_lock,
     graph_digest,
+    measure_in_turn,
     measure_loads,
 )
 from tiernas.engines.calibration import FloatArray
@@ -165,23 +168,26 @@ def measure_subject(
     more_exact = _more_exact(engine) if compare else None
     with subject.onnx_file(engine.batch) as path:
         images = calibrate(_image_size(path, engine.batch)) if calibrate else None
+        comparison = None
         with engine.compile(path, images) as network:
+            digest = graph_digest(path)
             measurement = measure_loads(network, limit_s)
             nodes = _profile(network) if profile else ()
             input_shape, fingerprint = network.input_shape, network.fingerprint
-        comparison = None
-        if more_exact:
-            with more_exact.compile(path, images) as network:
-                exact = Candidate(more_exact.precision, measure_loads(network, limit_s))
-            advice = advise(Candidate(engine.precision, measurement), exact)
-            comparison = Comparison(exact.precision, exact.measurement, advice)
+            if more_exact:
+                with more_exact.compile(path, images) as exact:
+                    compared = measure_in_turn(network, Anchor(exact, digest), TurnRule(limit_s=limit_s)).in_turn
+                    exact_measurement = measure_loads(exact, limit_s)
+                assert compared is not None
+                advice = advise(Candidate(engine.precision), Candidate(more_exact.precision), compared)
+                comparison = Comparison(more_exact.precision, exact_measurement, advice)
         return MeasuredNetwork(
             network=subject.name,
             kind=subject.kind,
             input_shape=input_shape,
             cost=subject.cost,
             fingerprint=fingerprint,
-            graph=graph_digest(path),
+            graph=digest,
             measurement=measurement,
             calibration=(0 if images is None else len(images)) if engine.precision == "int8" else None,
             parts=_parts(nodes, subject.architecture),
