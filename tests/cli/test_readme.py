@@ -23,6 +23,7 @@ SMALLER = {
         "finalists.per_tier=1",
         "finalists.measure_seconds=0.5",
         "tiers.pool=1024",
+        "latency.inaccurate=true",
         "data.train_limit=100",
         "data.validation_fraction=0.05",
         "data.test_fraction=0.05",
