@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from tiernas.cli.commands import app
+from tiernas.engines import get_engine
 from tiernas.errors import UsageError
 from tiernas.latency import default_path, file
-from tiernas.testing.latency import HEADER, records, shaken
+from tiernas.testing.latency import HEADER, SPACE, records, shaken
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +61,17 @@ def test_show_of_a_table_that_is_wrong_says_how_to_measure_on() -> None:
     assert "not good enough for a search" in told["reason"]
     *_, last = run("latency", "show").splitlines()
     assert last == f"{told['reason']}. Measure on, on a quieter machine if possible, with: {told['command']}"
+
+
+def test_build_ends_with_the_verdict(tmp_path: Path) -> None:
+    path = tmp_path / "here.jsonl"
+    file.create(path, file.new_header(SPACE, 10, 0, get_engine("openvino").fingerprint()))
+    for record in records(10):
+        file.append(path, record)
+    words = "latency", "build", "--networks", "8", "--table", str(path)  # there are more already: none is measured
+    told = json.loads(run(*words, "--json"))["verdict"]
+    assert told["usable"]
+    assert run(*words).splitlines()[-1].startswith(told["reason"])
 
 
 def test_tiers_json() -> None:
