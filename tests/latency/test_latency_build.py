@@ -13,7 +13,7 @@ from subprocess import PIPE
 import numpy as np
 import pytest
 
-from tiernas.engines import NodeTime, StopRule, get_engine
+from tiernas.engines import NodeTime, TurnRule, get_engine
 from tiernas.errors import UsageError
 from tiernas.latency import Check, CheckedNetwork, LatencyTable, Observation, build_table, check_table, file, plot_check
 from tiernas.latency import build as build_module
@@ -27,15 +27,12 @@ from tiernas.testing.latency import SPACE, measurement, records, synthetic_table
 
 STAGE = StageRange(filters=(8, 16, 8), layers=(1, 1), kernel=(3,), expansion=(2, 2))
 PARTS = {"resolution": (16,), "stem_filters": (8,), "stem_layers": (1, 2), "head_filters": 16, "num_classes": 3}
-QUICK = StopRule(warmup_s=0.0, relative_width=10.0, min_s=0.0, limit_s=0.05)
+QUICK = TurnRule(relative_width=10.0, min_s=0.0, limit_s=0.05)
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measures only a few runs."""
-    monkeypatch.setattr(build_module, "STOP_RULE", QUICK)
-    monkeypatch.setattr(check_module, "_STOP_RULE", QUICK)
-    monkeypatch.setattr(check_module, "_ATTEMPTS", 1)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables of a few networks."""
     monkeypatch.setattr(LatencyTable, "FEWEST", 4)
 
 

@@ -15,7 +15,8 @@ from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_tabl
 from tiernas.cli.stopping import keeping
 
 if TYPE_CHECKING:
-    from tiernas.latency import CheckedNetwork
+    from tiernas.engines import Measurement
+    from tiernas.latency import CheckedNetwork, LatencyTable
     from tiernas.latency.build import Progress
 
 app = typer.Typer(help="The latency table of this device.", no_args_is_help=True, rich_markup_mode=None)
@@ -73,6 +74,7 @@ def build(
     else:
         print_table([summary], _SUMMARY, title=str(path))
         typer.echo(verdict.words)
+        _say_scale(built)
 
 
 @app.command()
@@ -145,13 +147,19 @@ def show(
         print_table([{"key": key, "value": value} for key, value in summary.items()], {"key": "", "value": str(path)})
         print_table(dearest, _LAYERS, title="dearest measured layers")
         typer.echo(verdict.words)
+        _say_scale(loaded)
+
+
+def _say_scale(table: LatencyTable) -> None:
+    if table.scale and not table.scale.is_quiet:
+        typer.echo(table.scale.words)
 
 
 _SUMMARY = {
     "networks": "networks",
-    "unstable": "unstable",
     "layers_measured": "layers",
     "cv_mape": "cross-validated error %",
+    "as_found": "as found, times as long",
     "build_s": "seconds",
 }
 _FIGURES = {
@@ -161,7 +169,6 @@ _FIGURES = {
     "within_10pct": "within 10 %",
     "kendall_tau": "Kendall's tau",
     "kendall_tau_within_20pct": "tau within 20 %",
-    "unstable": "unstable",
 }
 _TIERS = {"low_ms": "from ms", "high_ms": "to ms", "networks": "networks", "kendall_tau": "Kendall's tau"}
 _WORST = {
@@ -187,20 +194,20 @@ _LAYERS = {
 
 
 def _show_record(progress: Progress) -> None:
-    measured = progress.record.observation.measurement
-    unstable = "  unstable" if measured.unstable else ""
-    _log.info("%s  %.3f ms%s", progress.place, measured.latency_ms, unstable)
+    _log.info("%s  %s", progress.place, _latency(progress.record.observation.measurement))
 
 
 def _show_checked(done: int, wanted: int, network: CheckedNetwork) -> None:
-    measured = network.measurement
-    unstable = "  unstable" if measured.unstable else ""
     _log.info(
-        "%d/%d  measured %.3f ms  estimated %.3f ms  %+.1f %%%s",
+        "%d/%d  measured %s  estimated %.3f ms  %+.1f %%",
         done,
         wanted,
-        measured.latency_ms,
+        _latency(network.measurement),
         network.estimated_ms,
         100 * network.error,
-        unstable,
     )
+
+
+def _latency(found: Measurement) -> str:
+    """A latency with its interval, as half of its width: "12.345 ms ± 0.8 %"."""
+    return f"{found.latency_ms:.3f} ms ± {50 * (found.high_ms - found.low_ms) / found.latency_ms:.1f} %"

@@ -62,7 +62,7 @@ def built_table(
         if stop():
             raise StoppedError(f"stopped; {done} of {wanted} networks are measured, and the same command continues")
         if at.repeats == 1:
-            _log.info("latency table: repeating %d unstable networks", at.unstable)
+            _log.info("latency table: measuring %d networks once more", at.wide)
         elif not at.repeats and (done % 10 == 0 or done == wanted):
             _log.info("latency table: %d of %s networks measured", done, wanted)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from tiernas.engines import Engine, Measurement, StopRule
-from tiernas.latency.observing import measure_repeatedly
+from tiernas.engines import Engine, Measurement, StopRule, measure
 from tiernas.networks import build_layer, repeatable_weights, write_onnx
 from tiernas.spaces import Layer
 
@@ -22,4 +21,4 @@ def measure_layer(layer: Layer, num_classes: int, engine: Engine, rule: StopRule
         shape = (engine.batch, layer.in_channels, layer.in_size, layer.in_size)
         write_onnx(build_layer(layer, num_classes), path, shape)
         with engine.compile(path) as network:
-            return measure_repeatedly(network, rule)
+            return measure(network, rule)

@@ -12,23 +12,30 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tiernas.engines import Engine, StopRule
+from tiernas.engines import Engine, Measurement, TurnRule
 from tiernas.errors import UsageError
 from tiernas.latency import file
+from tiernas.latency.ladder import Ladder, Rung, rungs_of
 from tiernas.latency.observing import observe
+from tiernas.latency.scale import find_scale
 from tiernas.latency.table import LatencyTable
 from tiernas.spaces import SearchSpace
 
 DEFAULT_NETWORKS = 48
 """Networks of a table unless told otherwise."""
 
-STOP_RULE = StopRule(warmup_s=0.2, relative_width=0.01, min_s=0.2, limit_s=2.0)
+RULE = TurnRule(relative_width=0.02, min_s=1.0, limit_s=6.0)
 """Many networks measured briefly say more about layers than few measured long."""
+
+_WIDE = 0.03
+"""A network is measured once more where the interval of its ratio is wider than this share of it."""
 
 _MOST_NETWORKS = 8192
 """Networks of a table that is limited by time only."""
 
 _log = logging.getLogger(__name__)
+
+Vector = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +45,22 @@ class Progress:
     Attributes:
         networks: Networks in the table.
         wanted: Networks that it shall have; None: as many as time allows.
-        repeats: Unstable networks measured once more so far, this one included; 0 while new ones are measured.
-        unstable: Unstable networks that are to be measured once more.
+        repeats: Networks measured once more so far, this one included; 0 while new ones are measured.
+        wide: Networks that are to be measured once more, since the intervals of their ratios are wide.
         record: What was measured.
     """
 
     networks: int
     wanted: int | None
     repeats: int
-    unstable: int
+    wide: int
     record: file.Record
 
     @property
     def place(self) -> str:
-        """How far it is, in words: "12/48", or "repeating unstable network 3 of 7"."""
+        """How far it is, in words: "12/48", or "once more, 3 of 7"."""
         if self.repeats:
-            return f"repeating unstable network {self.repeats} of {self.unstable}"
+            return f"once more, {self.repeats} of {self.wide}"
         return f"{self.networks}/{self.wanted or 'as time allows'}"
 
 
@@ -65,21 +72,25 @@ def build_table(
     networks: int | None = None,
     minutes: float | None = None,
     num_classes: int | None = None,
+    rule: TurnRule | None = None,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> LatencyTable:
     """Measures networks into a file until there are enough, and fits the table.
 
-    A file that is there already is continued: what it holds counts. The networks are those of a Sobol sequence;
-    choosing them by what the model is unsure of is no better (docs/latency.md). Networks whose measurement was unstable
-    are measured once more at the end; both measurements are kept.
+    Each network is measured in turn with the nearest rung of the space's ladder. First come the rungs themselves, each
+    in turn with its neighbour, so that the table has their latencies relative to each other; then the networks of a
+    Sobol sequence: choosing them by what the model is unsure of is no better (docs/latency.md). Networks whose ratio
+    has a wide interval are measured once more at the end; both measurements are kept. A file that is there already is
+    continued: what it holds counts.
 
     Args:
         space: The space whose layers the table covers.
         engine: What to measure with.
         path: The table's file.
-        networks: How many networks the table shall have; 48 if `minutes` is not given either.
+        networks: How many networks the table shall have, the rungs included; 48 if `minutes` is not given either.
         minutes: Stop within this time.
         num_classes: Classes of the measured networks; the space's by default.
+        rule: How long each network is measured; `RULE` by default.
         progress: Called after each measurement.
 
     Raises:
@@ -96,21 +107,26 @@ def build_table(
     begin = time.monotonic()
     with _writing(path):
         header, records = _open(space, engine, path, num_classes or space.num_classes)
+        scale = find_scale(record.observation for record in records)
+        rungs = rungs_of(space, header.num_classes)
+        plan = _wanted(space, rungs, header.seed, records, networks or _MOST_NETWORKS)
         measured = {record.vector for record in records}
-        longest_s, repeats, unstable = 0.0, 0, 0
-        for vector in _wanted(space, header.seed, records, networks or _MOST_NETWORKS):
-            began = time.monotonic()
-            if minutes is not None and began - begin + longest_s >= 60 * minutes:
-                break
-            if vector in measured:
-                unstable = unstable or len(_to_repeat(records))
-                repeats += 1
-            record = file.Record(vector, observe(space.decode(vector), header.num_classes, engine, STOP_RULE))
-            file.append(path, record)
-            records.append(record)
-            measured.add(vector)
-            progress(Progress(len(measured), networks, repeats, unstable, record))
-            longest_s = max(longest_s, time.monotonic() - began)
+        longest_s, repeats, wide = 0.0, 0, 0
+        with Ladder(rungs, engine, scale.anchors_ms if scale else None) as ladder:
+            for vector, rung in plan:
+                began = time.monotonic()
+                if minutes is not None and began - begin + longest_s >= 60 * minutes:
+                    break
+                if vector in measured:
+                    wide = wide or len(_to_repeat(records))
+                    repeats += 1
+                observation = observe(space.decode(vector), header.num_classes, ladder, rule or RULE, rung=rung)
+                record = file.Record(vector, observation)
+                file.append(path, record)
+                records.append(record)
+                measured.add(vector)
+                progress(Progress(len(measured), networks, repeats, wide, record))
+                longest_s = max(longest_s, time.monotonic() - began)
     return LatencyTable(header, records, space)
 
 
@@ -131,6 +147,12 @@ def _open(space: SearchSpace, engine: Engine, path: Path, num_classes: int) -> t
         )
     if records:
         _log.info("%s: continues with %d measurements", path, len(records))
+    if any(record.observation.measurement.in_turn is None for record in records):
+        _log.warning(
+            "%s: its networks were measured alone, by an earlier version; remove the file to have all of them measured "
+            "in turn with anchors",
+            path,
+        )
     return header, records
 
 
@@ -147,11 +169,16 @@ def _writing(path: Path) -> Iterator[None]:
         raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
 
 
-def _wanted(space: SearchSpace, seed: int, records: list[file.Record], networks: int) -> Iterator[tuple[int, ...]]:
-    """Vectors of networks not yet measured, then those that were measured only once and not well.
+def _wanted(
+    space: SearchSpace, rungs: Sequence[Rung], seed: int, records: list[file.Record], networks: int
+) -> Iterator[tuple[Vector, int | None]]:
+    """Vectors of networks, and which rung each is measured with; None: the nearest.
+
+    The rungs come first, then other networks not yet measured, then those that were measured only once and not well.
 
     Args:
         space: The space.
+        rungs: Its ladder.
         seed: Seed of the Sobol sequence.
         records: What is measured; grows while the iterator is used.
         networks: How many different networks there shall be.
@@ -161,18 +188,28 @@ def _wanted(space: SearchSpace, seed: int, records: list[file.Record], networks:
     """
     measured = {record.vector for record in records}
     missing = networks - len(measured)
-    plan = dict.fromkeys(tuple(int(v) for v in row) for row in space.sample(networks, seed))
+    neighbours = {rung.vector: min(abs(number - 1), len(rungs) - 1) for number, rung in enumerate(rungs)}
+    sobol = [tuple(int(v) for v in row) for row in space.sample(networks, seed)]
+    plan = dict.fromkeys([*neighbours, *sobol])
     different = len(plan.keys() | measured)
     if different < LatencyTable.FEWEST:
         raise UsageError(
             f"space {space.name!r}: {different} different networks among {networks}; a table needs at least "
             f"{LatencyTable.FEWEST}: ask for more networks, or widen the space"
         )
-    yield from [vector for vector in plan if vector not in measured][: max(missing, 0)]
-    yield from _to_repeat(records)
+    new = [vector for vector in plan if vector not in measured][: max(missing, 0)]
+    for vector in new:
+        yield vector, neighbours.get(vector)
+    for vector in _to_repeat(records):
+        yield vector, neighbours.get(vector)
 
 
-def _to_repeat(records: Sequence[file.Record]) -> list[tuple[int, ...]]:
+def _to_repeat(records: Sequence[file.Record]) -> list[Vector]:
     """Vectors of the networks that were measured once, and not well."""
     times = Counter(record.vector for record in records)
-    return [r.vector for r in records if r.observation.measurement.unstable and times[r.vector] == 1]
+    return [r.vector for r in records if times[r.vector] == 1 and _is_wide(r.observation.measurement)]
+
+
+def _is_wide(measurement: Measurement) -> bool:
+    found = measurement.in_turn
+    return found is not None and found.ratio_high - found.ratio_low > _WIDE * found.ratio

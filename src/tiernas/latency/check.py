@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import kendalltau
 
-from tiernas.engines import Engine, Measurement, StopRule
+from tiernas.engines import Engine, Measurement, TurnRule
 from tiernas.errors import UsageError
 from tiernas.latency.agreement import TIER_WIDTH, near_pairs
-from tiernas.latency.observing import MEASURE_ATTEMPTS, observe
+from tiernas.latency.ladder import Ladder
+from tiernas.latency.observing import observe
 from tiernas.latency.table import LatencyTable
 from tiernas.spaces import Layer
 from tiernas.spaces.layer import IntArray
@@ -23,8 +24,9 @@ from tiernas.spaces.layer import IntArray
 DEFAULT_NETWORKS = 30
 """Networks of a check unless told otherwise."""
 
-_STOP_RULE = StopRule(min_s=0.3)
-_ATTEMPTS = MEASURE_ATTEMPTS
+RULE = TurnRule(relative_width=0.015, min_s=1.0, limit_s=8.0)
+"""A little surer than the networks of a table."""
+
 _FEWEST = 3
 _LEAST_IN_TIER = 5
 """Networks without which a rank correlation says nothing."""
@@ -190,9 +192,12 @@ def check_table(
     networks: int = DEFAULT_NETWORKS,
     seed: int = 1,
     tier_ms: tuple[float, float] | None = None,
+    rule: TurnRule | None = None,
     progress: Callable[[int, int, CheckedNetwork], None] = lambda done, wanted, network: None,
 ) -> Check:
     """Measures random networks that the table has never seen, and compares.
+
+    They are measured in turn with the anchors of the table, and on its scale (`LatencyTable.ladder`).
 
     Args:
         table: The latency table.
@@ -200,6 +205,7 @@ def check_table(
         networks: How many networks.
         seed: Seed of the Sobol sequence that they are taken from.
         tier_ms: Only networks whose estimate lies in this interval, `low <= latency < high`.
+        rule: How long each network is measured; `RULE` by default.
         progress: Called after each network: networks done, networks wanted, the network.
 
     Raises:
@@ -208,10 +214,12 @@ def check_table(
     if networks < _FEWEST:
         raise UsageError(f"networks = {networks}: a check needs at least {_FEWEST}")
     checked: list[CheckedNetwork] = []
-    for vector in _fresh(table, networks, seed, tier_ms):
-        network = _check(table, engine, tuple(int(v) for v in vector))
-        checked.append(network)
-        progress(len(checked), networks, network)
+    vectors = _fresh(table, networks, seed, tier_ms)
+    with table.ladder(engine) as ladder:
+        for vector in vectors:
+            network = _check(table, ladder, tuple(int(v) for v in vector), rule or RULE)
+            checked.append(network)
+            progress(len(checked), networks, network)
     return Check(tuple(checked))
 
 
@@ -232,9 +240,9 @@ def _fresh(table: LatencyTable, networks: int, seed: int, tier_ms: tuple[float, 
     return np.array(fresh)
 
 
-def _check(table: LatencyTable, engine: Engine, vector: tuple[int, ...]) -> CheckedNetwork:
+def _check(table: LatencyTable, ladder: Ladder, vector: tuple[int, ...], rule: TurnRule) -> CheckedNetwork:
     architecture = table.space.decode(vector)
-    found = observe(architecture, table.header.num_classes, engine, _STOP_RULE, attempts=_ATTEMPTS)
+    found = observe(architecture, table.header.num_classes, ladder, rule)
     scale = found.measurement.latency_ms / sum(found.layer_ms)
     costs: Sequence[float] = [cost.latency_ms for cost in table.layer_costs(architecture.layers)]
     layers = tuple(

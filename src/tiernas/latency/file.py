@@ -26,7 +26,7 @@ FORMAT_VERSION = 1
 
 _log = logging.getLogger(__name__)
 _DIGITS = 6
-"""Decimals of a time in ms: nanoseconds."""
+"""Decimals of a time in ms: nanoseconds; digits of a ratio."""
 _MOST = 2**63
 """Whole numbers are less."""
 _KINDS: dict[type, str] = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
@@ -136,11 +136,10 @@ def append(path: Path, record: Record) -> None:
     Raises:
         UsageError: The file cannot be written.
     """
-    measurement = {k: round(v, _DIGITS) if isinstance(v, float) else v for k, v in _measured(record).items()}
     line = {
         "vector": list(record.vector),
         "graph": record.observation.graph,
-        **measurement,
+        **_rounded(asdict(record.observation.measurement)),
         "layer_ms": [round(ms, _DIGITS) for ms in record.observation.layer_ms],
     }
     try:
@@ -258,8 +257,15 @@ def _json(path: Path, number: int, line: bytes) -> Mapping[str, Any]:
     return data
 
 
-def _measured(record: Record) -> dict[str, Any]:
-    return asdict(record.observation.measurement)
+def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a measurement, or of its `in_turn`, with as many digits as say something."""
+    found = dict(values)
+    for key, value in values.items():
+        if isinstance(value, float):
+            found[key] = float(f"{value:.{_DIGITS}g}") if key.startswith("ratio") else round(value, _DIGITS)
+    if found.get("in_turn"):
+        found["in_turn"] = _rounded(found["in_turn"])
+    return found
 
 
 def _damaged(path: Path, number: int, what: str) -> UsageError:

@@ -110,9 +110,10 @@ class Ladder:
         """Those that are compiled, the smallest first."""
         return [self._anchors[number] for number in sorted(self._anchors)]
 
-    def measure(self, network: CompiledNetwork, rule: TurnRule | None = None) -> Measurement:
-        """Measures a network in turn with the nearest anchor."""
-        return measure_in_turn(network, self.anchor(self.nearest(network)), rule)
+    def measure(self, network: CompiledNetwork, rule: TurnRule | None = None, number: int | None = None) -> Measurement:
+        """Measures a network in turn with the anchor of a rung; the nearest by default."""
+        number = self.nearest(network) if number is None else number
+        return measure_in_turn(network, self.anchor(number), rule)
 
     def nearest(self, network: CompiledNetwork) -> int:
         """The number of the rung whose latency is nearest to a network's."""

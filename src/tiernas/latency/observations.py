@@ -8,17 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.engines import Measurement
 from tiernas.latency.file import Record
 from tiernas.latency.rows import unique_rows
+from tiernas.latency.scale import log_deviation
 from tiernas.spaces import SearchSpace
 from tiernas.spaces.layer import IntArray
 
 FloatArray = npt.NDArray[np.float64]
 
 _UNSTABLE_WEIGHT = 0.3
-"""Weight of the equations of a network whose measurement was unstable."""
+"""Weight of the equations of a network that was measured alone, if the measurement was unstable."""
 _USUAL = 0.015
-"""Whole and profile of a network disagree by at least this share on a quiet machine."""
+"""Whole and profile of a network disagree by at least this share on a quiet machine, and so do whole and fit."""
 _UNUSUAL = 3.0
 """A disagreement beyond so many usual ones is a disturbance."""
 _NORMAL = 1.4826
@@ -71,9 +73,9 @@ class Observations:
 def observations(space: SearchSpace, records: Sequence[Record]) -> Observations:
     """The equations of measured networks.
 
-    A network is measured twice: whole, and profiled. Over a table the two keep a nearly constant ratio. Where they
-    disagree unusually, one was disturbed, and a disturbance only ever adds time: a whole that is too long is replaced
-    by what the profile says at the table's median ratio. The more the two disagree, the less the network weighs.
+    A network is measured twice: whole, and profiled; the layers are scaled to the whole. Wholes that were measured in
+    turn with an anchor are relied on, and weigh by the interval of their ratio. Of others, of earlier versions, see
+    `_cleaned`.
 
     Raises:
         UsageError: A network is not in the space, or has another number of layers than of layer times.
@@ -90,17 +92,40 @@ def observations(space: SearchSpace, records: Sequence[Record]) -> Observations:
     measured = [record.observation.measurement for record in records]
     measured_ms = np.array([m.latency_ms for m in measured])
     profiled_ms = np.bincount(indices, layer_ms)
-    ratio = measured_ms / profiled_ms
-    expected_ms = profiled_ms * np.median(ratio)
-    disagreement = np.log(measured_ms / expected_ms)
-    usual = max(_USUAL, _NORMAL * float(np.median(np.abs(disagreement))))
-    whole_ms = np.where(disagreement > _UNUSUAL * usual, expected_ms, measured_ms)
-    weight = np.array([_UNSTABLE_WEIGHT if m.unstable else 1.0 for m in measured])
+    whole_ms, weight = measured_ms.copy(), np.array([_certainty(m) for m in measured])
+    alone = np.array([m.in_turn is None for m in measured])
+    if alone.any():
+        whole_ms[alone], disagreement = _cleaned(measured_ms[alone], profiled_ms[alone])
+        weight[alone] /= 1 + disagreement**2
     return Observations(
         np.array(rows, dtype=np.int64),
         indices,
         np.maximum(np.array(layer_ms) * (whole_ms / profiled_ms)[indices], LEAST_MS),
         whole_ms,
-        weight / (1 + (disagreement / (_UNUSUAL * usual)) ** 2),
+        weight,
         measured_ms,
     )
+
+
+def _certainty(measurement: Measurement) -> float:
+    """The weight of a network by its whole: what a fit leaves unexplained anyhow, over that and the measurement's."""
+    if measurement.in_turn is None:
+        return _UNSTABLE_WEIGHT if measurement.unstable else 1.0
+    return 1 / (1 + (log_deviation(measurement.in_turn) / _USUAL) ** 2)
+
+
+def _cleaned(measured_ms: FloatArray, profiled_ms: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Wholes of networks that were measured alone, without what surely was a disturbance.
+
+    Over a table whole and profile keep a nearly constant ratio. Where they disagree unusually, one was disturbed, and a
+    disturbance only ever adds time: a whole that is too long is replaced by what the profile says at the table's median
+    ratio. The more the two disagree, the less the network weighs.
+
+    Returns:
+        The wholes (`n`) in ms, and by how many unusual disagreements whole and profile disagree (`n`).
+    """
+    expected_ms = profiled_ms * np.median(measured_ms / profiled_ms)
+    disagreement = np.log(measured_ms / expected_ms)
+    usual = max(_USUAL, _NORMAL * float(np.median(np.abs(disagreement))))
+    whole_ms = np.where(disagreement > _UNUSUAL * usual, expected_ms, measured_ms)
+    return whole_ms, disagreement / (_UNUSUAL * usual)

@@ -14,11 +14,12 @@ from tiernas.engines import (
     Measurement,
     NodeTime,
     StopRule,
+    TurnRule,
     device_lock,
     graph_digest,
     measure,
-    measure_loads,
 )
+from tiernas.latency.ladder import Ladder
 from tiernas.latency.observation import Observation
 from tiernas.networks import export_untrained
 from tiernas.spaces import Architecture
@@ -33,25 +34,25 @@ MEASURE_ATTEMPTS = 3
 def observe(
     architecture: Architecture,
     num_classes: int,
-    engine: Engine,
-    rule: StopRule | None = None,
+    ladder: Ladder,
+    rule: TurnRule | None = None,
     *,
-    attempts: int = 1,
+    rung: int | None = None,
 ) -> Observation:
-    """Exports, compiles, measures and profiles one network with random weights, alone on its device.
+    """Exports, compiles, measures in turn with an anchor, and profiles one network with random weights.
 
     It is loaded once: of two networks measured a little worse a table learns more than of one measured well.
 
     Args:
         architecture: The network.
         num_classes: Its classes.
-        engine: What to measure with.
-        rule: How long to measure.
-        attempts: An unstable measurement is repeated so often; the one with the least rank counts.
+        ladder: The anchors, on the engine to measure with.
+        rule: When to stop.
+        rung: Number of the anchor; the nearest by default.
     """
-    with _exported(architecture, num_classes, engine.batch) as path, engine.compile(path) as network:
+    with _exported(architecture, num_classes, ladder.engine.batch) as path, ladder.engine.compile(path) as network:
         with device_lock(network.fingerprint.device_slug):
-            measurement = measure_repeatedly(network, rule, attempts)
+            measurement = ladder.measure(network, rule, rung)
             nodes = network.profile()
         return Observation(graph_digest(path), measurement, by_layer(nodes, len(architecture.layers)))
 
@@ -59,19 +60,24 @@ def observe(
 def measure_architecture(
     architecture: Architecture,
     num_classes: int,
-    engine: Engine,
-    clock: Callable[[CompiledNetwork], Measurement] = measure_loads,
+    ladder: Ladder | Engine,
+    rule: TurnRule | Callable[[CompiledNetwork], Measurement] | None = None,
 ) -> Measurement:
-    """Exports, compiles and measures one network with random weights.
+    """Exports, compiles and measures one network with random weights, in turn with the nearest anchor.
 
     Args:
         architecture: The network.
         num_classes: Its classes.
-        engine: What to measure with.
-        clock: Measures the compiled network.
+        ladder: The anchors, on the engine to measure with.
+        rule: When to stop.
     """
+    engine = ladder.engine if isinstance(ladder, Ladder) else ladder
     with _exported(architecture, num_classes, engine.batch) as path, engine.compile(path) as network:
-        return clock(network)
+        if isinstance(ladder, Ladder):
+            assert rule is None or isinstance(rule, TurnRule)
+            return ladder.measure(network, rule)
+        assert callable(rule)
+        return rule(network)
 
 
 def measure_repeatedly(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import kendalltau
 
-from tiernas.engines import Fingerprint
+from tiernas.engines import Engine, Fingerprint, Measurement
 from tiernas.engines.fingerprint import OF_DEVICE
 from tiernas.errors import UsageError
 from tiernas.latency import file
+from tiernas.latency.ladder import Ladder, rungs_of
 from tiernas.latency.model import fit_layers
 from tiernas.latency.observations import observations
 from tiernas.latency.rows import unique_rows
+from tiernas.latency.scale import find_scale, log_deviation, on_scale
 from tiernas.spaces import Architecture, SearchSpace, get_space
 from tiernas.spaces.layer import IntArray, Layer
 
@@ -51,8 +54,7 @@ class LatencyTable:
 
     Args:
         header: What was measured, and on what.
-        records: The measured networks. Of several records of one network the best counts: a stable one before an
-            unstable one, then the faster, since load of other processes only adds time.
+        records: The measured networks. Of several records of one network the best counts, see `best_records`.
         space: The space; looked up by the header's name by default, which finds those that come with tiernas.
 
     Raises:
@@ -66,7 +68,8 @@ class LatencyTable:
         self.header = header
         self.space: SearchSpace = space or get_space(header.space)
         self.require_space(self.space)
-        self.records = best_records(records)
+        self.scale = find_scale(record.observation for record in records)
+        self.records = tuple(self._scaled(record) for record in best_records(records))
         if len(self.records) < self.FEWEST:
             raise UsageError(
                 f"the latency table has {len(self.records)} networks; it needs at least {self.FEWEST}: continue it "
@@ -94,6 +97,24 @@ class LatencyTable:
             return cls(header, records, space)
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
+
+    def _scaled(self, record: file.Record) -> file.Record:
+        measurement = on_scale(record.observation.measurement, self.anchors_ms)
+        return replace(record, observation=replace(record.observation, measurement=measurement))
+
+    @property
+    def anchors_ms(self) -> Mapping[str, float]:
+        """Undisturbed latencies in ms of the anchors, by name: what makes its ratios ms; none in earlier tables."""
+        return self.scale.anchors_ms if self.scale else {}
+
+    def ladder(self, engine: Engine) -> Ladder:
+        """The anchors of the table's space, on its scale, so that what is measured with them cannot drift from it.
+
+        What the anchors take is found in the ladder's session where the table cannot tell: it was measured on another
+        device, or by an earlier version.
+        """
+        here = not self.header.fingerprint.differences(engine.fingerprint())
+        return Ladder(rungs_of(self.space, self.header.num_classes), engine, self.anchors_ms if here else None)
 
     @property
     def held_out_ms(self) -> FloatArray:
@@ -142,7 +163,8 @@ class LatencyTable:
         `cv_mape` and `cv_kendall_tau` compare the held-out estimate of each network with its latency as measured, that
         of `disturbed` networks (whose whole took unusually long for its profile) too. Their latencies are cleaned for
         the fit alone: so where many were disturbed, the table may be better than these two figures; `check_table`
-        tells.
+        tells. Networks measured in turn are not cleaned; of their latencies `quiet`, `scale_low`, `scale_high` and
+        `as_found` tell what `Scale` does (`tiernas.latency.scale`). These are None where none was measured in turn.
         """
         estimated_ms, measured_ms = self._held_out_ms, self._measured_ms
         return {
@@ -157,6 +179,10 @@ class LatencyTable:
             "slowest_ms": float(measured_ms.max()),
             "cv_mape": float(100 * np.abs(estimated_ms / measured_ms - 1).mean()),
             "cv_kendall_tau": float(kendalltau(estimated_ms, measured_ms).statistic),
+            "quiet": self.scale and self.scale.is_quiet,
+            "scale_low": self.scale and self.scale.low,
+            "scale_high": self.scale and self.scale.high,
+            "as_found": self.scale and self.scale.as_found,
         }
 
     def require_space(self, space: SearchSpace) -> None:
@@ -194,13 +220,22 @@ class LatencyTable:
 
 
 def best_records(records: Sequence[file.Record]) -> tuple[file.Record, ...]:
-    """One record per vector, in the order of their first lines."""
+    """One record per vector, in the order of their first lines: the one whose ratio to its anchor is known best.
+
+    Of records of earlier versions, which have no anchor and come last, the one with the least `Measurement.rank`.
+    """
     best: dict[tuple[int, ...], file.Record] = {}
     for record in records:
         known = best.setdefault(record.vector, record)
-        if record.observation.measurement.rank < known.observation.measurement.rank:
+        if _rank(record.observation.measurement) < _rank(known.observation.measurement):
             best[record.vector] = record
     return tuple(best.values())
+
+
+def _rank(measurement: Measurement) -> tuple[float, ...]:
+    if measurement.in_turn is None:
+        return math.inf, *measurement.rank
+    return (log_deviation(measurement.in_turn),)
 
 
 def _rows(layers: Sequence[Layer]) -> IntArray:
