@@ -96,7 +96,9 @@ def latency_table(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> P
         table = folder / "table.jsonl"
         if not table.exists():
             folder.mkdir()
-            built = CommandLine(folder).json("latency", "build", "--networks", "8", "--table", "table.jsonl")
+            built = CommandLine(folder).json(
+                "latency", "build", "--networks", "8", "--seconds", "0.5", "--table", "table.jsonl"
+            )
             assert built["networks"] == 8
     return table
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE
@@ -15,15 +14,26 @@ import pytest
 
 from tiernas.engines import NodeTime, TurnRule, get_engine
 from tiernas.errors import UsageError
-from tiernas.latency import Check, CheckedNetwork, LatencyTable, Observation, build_table, check_table, file, plot_check
+from tiernas.latency import (
+    Check,
+    CheckedNetwork,
+    LatencyTable,
+    Observation,
+    Record,
+    build_table,
+    check_table,
+    file,
+    plot_check,
+)
 from tiernas.latency import build as build_module
 from tiernas.latency import check as check_module
 from tiernas.latency.build import Progress
 from tiernas.latency.check import CheckedLayer
+from tiernas.latency.ladder import Ladder, rungs_of
 from tiernas.latency.observing import by_layer, observe
 from tiernas.spaces import Architecture, ConvNetSpace, StageRange
 from tiernas.spaces.layer import IntArray
-from tiernas.testing.latency import SPACE, measurement, records, synthetic_table
+from tiernas.testing.latency import HEADER, SPACE, in_turn, records, records_in_turn, synthetic_table
 
 STAGE = StageRange(filters=(8, 16, 8), layers=(1, 1), kernel=(3,), expansion=(2, 2))
 PARTS = {"resolution": (16,), "stem_filters": (8,), "stem_layers": (1, 2), "head_filters": 16, "num_classes": 3}
@@ -36,31 +46,50 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LatencyTable, "FEWEST", 4)
 
 
+def ladder_partner(record: Record) -> str:
+    """Name of the anchor that a network was measured with."""
+    found = record.observation.measurement.in_turn
+    assert found is not None
+    return found.anchor
+
+
 @pytest.mark.slow
 def test_build_stop_continue_check_and_plot(tmp_path: Path) -> None:
     engine, path = get_engine("openvino"), tmp_path / "table.jsonl"
 
     def stop(at: Progress) -> None:
-        assert at.wanted == 5
+        assert at.wanted == 7
         if at.networks == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build_table(SPACE, engine, path, networks=5, progress=stop)
+        build_table(SPACE, engine, path, networks=7, rule=QUICK, progress=stop)
     path.write_bytes(path.read_bytes()[:-20])  # and the last line was torn
     first = path.read_bytes().split(b"\n")[:3]
-    table = build_table(SPACE, engine, path, networks=5)
+    table = build_table(SPACE, engine, path, networks=7, rule=QUICK)
     assert path.read_bytes().split(b"\n")[:3] == first
-    assert [record.vector for record in table.records] == [tuple(map(int, row)) for row in SPACE.sample(5, 0)]
+    rungs = [rung.vector for rung in rungs_of(SPACE)]
+    sobol = [tuple(map(int, row)) for row in SPACE.sample(2, 0)]
+    assert [record.vector for record in table.records] == [*rungs, *sobol]
+    names = [record.observation.graph for record in table.records[: len(rungs)]]
+    anchors = [ladder_partner(record) for record in table.records[: len(rungs)]]
+    assert anchors == [names[1], *names[:-1]]
+    assert table.anchors_ms.keys() <= set(names)
+    assert table.anchors_ms.keys() >= set(names[:-1])
     np.testing.assert_array_equal(LatencyTable.load(path).estimate(SPACE.sample(9)).shape, (9,))
 
     size = path.stat().st_size
-    again = build_table(SPACE, engine, path, networks=4)
-    assert len(again.records) == 5
-    known_once = {r.vector for r in table.records if r.observation.measurement.unstable}
-    assert known_once or path.stat().st_size == size
+    again = build_table(SPACE, engine, path, networks=4, rule=QUICK)
+    assert len(again.records) == 7
+    assert path.stat().st_size == size  # all were measured, and those with a wide interval a second time
 
-    check = check_table(again, engine, networks=3, seed=0)
+    check = check_table(again, engine, networks=3, seed=0, rule=QUICK)
+    for network in check.networks:
+        found = network.measurement
+        assert found.in_turn is not None
+        assert found.latency_ms == pytest.approx(found.in_turn.ratio * again.anchors_ms[found.in_turn.anchor])
+    keys = check.to_dict()["networks"][0].keys()
+    assert {"found_ms", "in_turn"} <= keys
     assert [len(n.layers) for n in check.networks] == [len(SPACE.decode(n.vector).layers) for n in check.networks]
     assert all(sum(c.estimated_ms for c in n.layers) == pytest.approx(n.estimated_ms) for n in check.networks)
     assert not {network.vector for network in check.networks} & {record.vector for record in again.records}
@@ -73,9 +102,9 @@ def test_build_stop_continue_check_and_plot(tmp_path: Path) -> None:
 def test_table_of_a_space_of_ones_own(tmp_path: Path) -> None:
     space = ConvNetSpace("mine", stages=(STAGE,) * 6, **PARTS)  # type: ignore[arg-type]
     engine, path = get_engine("openvino"), tmp_path / "mine.jsonl"
-    table = build_table(space, engine, path, networks=4)
+    table = build_table(space, engine, path, networks=4, rule=QUICK)
     assert table.space is space
-    assert len(build_table(space, engine, path, networks=5).records) == 5
+    assert len(build_table(space, engine, path, networks=5, rule=QUICK).records) == 5
     assert LatencyTable.load(path, space).estimate(space.sample(3)).shape == (3,)
 
 
@@ -89,7 +118,7 @@ class OneNetwork(ConvNetSpace):
 def test_space_with_too_few_networks_is_refused_before_measuring(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
     space = OneNetwork("mine", stages=(STAGE,) * 6, **PARTS)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="'mine': 1 different networks among 4; a table needs at least 4"):
+    with pytest.raises(UsageError, match="'mine': 2 different networks among 4; a table needs at least 4"):
         build_table(space, get_engine("openvino"), path, networks=4)
     assert file.read(path, space)[1] == []
 
@@ -114,7 +143,8 @@ def test_bad_limits_are_refused(tmp_path: Path, options: dict[str, float], messa
 
 def test_profile_is_split_into_all_layers() -> None:
     architecture = SPACE.decode(SPACE.sample(1, seed=3)[0])
-    found = observe(architecture, 10, get_engine("openvino"), QUICK)
+    with Ladder(rungs_of(SPACE), get_engine("openvino")) as ladder:
+        found = observe(architecture, 10, ladder, QUICK, rung=0)
     assert len(found.layer_ms) == len(architecture.layers)
     assert all(ms > 0 for ms in found.layer_ms)
     assert len(found.graph) == 16
@@ -165,38 +195,52 @@ def test_fresh_networks_of_one_tier() -> None:
         check_module._fresh(table, 5, 3, (900.0, 901.0))
 
 
-def test_unstable_networks_are_measured_once_more_and_said_to_be(
+def test_networks_whose_interval_is_wide_are_measured_once_more_with_the_same_rung(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second and the fourth network are unstable at first; the fourth stays so."""
-    times = Counter[Architecture]()
+    """The second and the seventh network have a wide interval at first; the seventh keeps it."""
+    rungs = [rung.architecture for rung in rungs_of(SPACE)]
+    asked: list[tuple[Architecture, int | None]] = []
 
-    def observe_fake(architecture: Architecture, *_: object) -> Observation:
-        times[architecture] += 1
-        number = list(times).index(architecture)
-        unstable = number == 3 or (number == 1 and times[architecture] == 1)
-        layers = (1.0,) * len(architecture.layers)
-        return Observation("0" * 16, measurement(1.0 + number, unstable=unstable), layers)
+    def observe_fake(architecture: Architecture, *_: object, rung: int | None) -> Observation:
+        asked.append((architecture, rung))
+        number = list(dict(asked)).index(architecture)
+        wide = number == 6 or (number == 1 and len(asked) == 2)
+        found = in_turn(1.0 + number, 1.0, half_width=0.05 if wide else 0.01)
+        return Observation("0" * 16, found, (1.0,) * len(architecture.layers))
 
     monkeypatch.setattr(build_module, "observe", observe_fake)
     said: list[str] = []
     path = tmp_path / "table.jsonl"
-    build_table(SPACE, get_engine("openvino"), path, networks=5, progress=lambda at: said.append(at.place))
-    again = ["repeating unstable network 1 of 2", "repeating unstable network 2 of 2"]
-    assert said == ["1/5", "2/5", "3/5", "4/5", "5/5", *again]
-    assert list(times.values()) == [1, 2, 1, 2, 1]
-    _, found, _ = file.read(path)
-    assert [record.observation.measurement.unstable for record in found] == [
-        False,
-        True,
-        False,
-        True,
-        False,
-        False,
-        True,
-    ]
-    build_table(SPACE, get_engine("openvino"), path, networks=5)  # twice is enough
-    assert list(times.values()) == [1, 2, 1, 2, 1]
+    build_table(SPACE, get_engine("openvino"), path, networks=7, progress=lambda at: said.append(at.place))
+    assert said == [*(f"{number}/7" for number in range(1, 8)), "once more, 1 of 2", "once more, 2 of 2"]
+    assert asked[:5] == list(zip(rungs, [1, 0, 1, 2, 3], strict=True))
+    assert [rung for _, rung in asked[5:]] == [None, None, 0, None]
+    assert asked[7] == asked[1]
+    assert asked[8] == asked[6]
+    build_table(SPACE, get_engine("openvino"), path, networks=7)  # twice is enough
+    assert len(asked) == 9
+
+
+def test_a_table_of_an_earlier_version_goes_on_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    engine, path = get_engine("openvino"), tmp_path / "table.jsonl"
+    file.create(path, file.new_header(SPACE, 10, 0, engine.fingerprint()))
+    for record in records(4):
+        file.append(path, record)
+    table = build_table(SPACE, engine, path, networks=5, rule=QUICK)
+    assert "measured alone, by an earlier version" in caplog.text
+    assert [record.observation.measurement.in_turn is None for record in table.records] == [True] * 4 + [False]
+    assert table.scale is not None
+
+
+def test_what_another_device_takes_is_not_put_on_the_scale_of_this_one() -> None:
+    engine = get_engine("openvino")
+    there = LatencyTable(HEADER, records_in_turn(8))
+    here = LatencyTable(replace(HEADER, fingerprint=engine.fingerprint()), there.records)
+    name = next(iter(there.anchors_ms))
+    with here.ladder(engine) as known, there.ladder(engine) as unknown:
+        assert known.known_ms == here.anchors_ms
+        assert name not in unknown.known_ms
 
 
 HOLD = """
@@ -222,12 +266,11 @@ def test_two_processes_do_not_build_one_table(tmp_path: Path) -> None:
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from tiernas.engines import StopRule, get_engine
+from tiernas.engines import TurnRule, get_engine
 from tiernas.errors import UsageError
-from tiernas.latency import LatencyTable, build, build_table, file
+from tiernas.latency import LatencyTable, build_table, file
 from tiernas.testing.latency import SPACE
 
-build.STOP_RULE = StopRule(warmup_s=0.0, relative_width=10.0, min_s=0.0, limit_s=0.05)
 LatencyTable.FEWEST = 4
 path, append = Path(sys.argv[1]), file.append
 
@@ -240,7 +283,7 @@ def append_to_full_disk(path, record):
 
 file.append = append_to_full_disk
 try:
-    build_table(SPACE, get_engine("openvino"), path, networks=4)
+    build_table(SPACE, get_engine("openvino"), path, networks=4, rule=TurnRule(10.0, 0.0, 0.05))
 except UsageError as error:
     sys.exit(str(error))
 """
@@ -257,7 +300,7 @@ def test_full_disk_while_building_loses_nothing(tmp_path: Path) -> None:
     assert "cannot be written" in found.stderr
     assert "Traceback" not in found.stderr
     assert path.read_bytes().startswith(whole)
-    assert len(build_table(SPACE, engine, path, networks=4).records) == 4
+    assert len(build_table(SPACE, engine, path, networks=4, rule=QUICK).records) == 4
     assert path.read_bytes().startswith(whole)
 
 

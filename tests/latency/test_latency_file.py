@@ -16,7 +16,7 @@ from tiernas.errors import UsageError
 from tiernas.latency import LatencyTable, file
 from tiernas.latency.table import best_records
 from tiernas.spaces import ConvNetSpace, StageRange, get_space
-from tiernas.testing.latency import FINGERPRINT, HEADER, SPACE, measurement, records
+from tiernas.testing.latency import FINGERPRINT, HEADER, SPACE, in_turn, measurement, records, records_in_turn
 
 COMMITTED = Path(__file__).parents[2] / "benchmarks/latency/results"
 
@@ -234,6 +234,44 @@ def test_best_of_several_measurements_counts() -> None:
 
     shaky, slow, fast = measured(1.0, unstable=True), measured(3.0, unstable=False), measured(2.0, unstable=False)
     assert best_records([shaky, slow, fast]) == (fast,)
+
+
+def test_of_several_measurements_in_turn_the_narrowest_counts() -> None:
+    record = records(1)[0]
+    alone, wide, narrow = (
+        replace(record, observation=replace(record.observation, measurement=found))
+        for found in (measurement(0.5), in_turn(1.0, 1.0, half_width=0.1), in_turn(2.0, 1.0, half_width=0.01))
+    )
+    assert best_records([alone, wide, narrow]) == (narrow,)
+    assert best_records([narrow, wide, alone]) == (narrow,)
+    assert best_records([alone, wide]) == (wide,)
+
+
+def test_measurements_in_turn_are_kept(path: Path) -> None:
+    measured = records_in_turn(8)
+    for record in measured:
+        file.append(path, record)
+    for one, other in zip(file.read(path)[1][10:], measured, strict=True):
+        found, expected = one.observation.measurement.in_turn, other.observation.measurement.in_turn
+        assert found is not None
+        assert expected is not None
+        assert (found.anchor, found.pairs, found.measured_at) == (expected.anchor, expected.pairs, expected.measured_at)
+        assert found.ratio == pytest.approx(expected.ratio, rel=1e-5)
+        assert found.anchor_quiet_ms == pytest.approx(expected.anchor_quiet_ms, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("ratio", "2"), ("ratio_low", -1.0), ("anchor", 7), ("anchor_quiet_ms", None), ("pairs", 1.5)]
+)
+def test_wrong_value_in_turn_is_named_by_line_and_key(path: Path, key: str, value: object) -> None:
+    file.append(path, records_in_turn(1)[0])
+    line = json.loads(path.read_text().splitlines()[-1])
+    change_line(path, 12, {"in_turn": line["in_turn"] | {key: value}})
+    with pytest.raises(UsageError, match=rf"table\.jsonl: line 12 is damaged \(in_turn: {key} = "):
+        file.read(path)
+    change_line(path, 12, {"in_turn": {k: v for k, v in line["in_turn"].items() if k != key}})
+    with pytest.raises(UsageError, match=rf"line 12 is damaged \(in_turn: key '{key}' is missing"):
+        file.read(path)
 
 
 def test_other_device_is_refused_unless_asked_for() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +14,10 @@ from tiernas.cli.factors import factors
 from tiernas.cli.measure import measure
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 from tiernas.cli.stopping import keeping
+from tiernas.errors import UsageError
 
 if TYPE_CHECKING:
-    from tiernas.engines import Measurement
+    from tiernas.engines import Measurement, TurnRule
     from tiernas.latency import CheckedNetwork, LatencyTable
     from tiernas.latency.build import Progress
 
@@ -45,12 +47,16 @@ def build(
     table: TableOption = None,
     networks: Annotated[int | None, typer.Option("--networks", help="Networks to measure [default: 48].")] = None,
     minutes: Annotated[float | None, typer.Option("--minutes", help="Stop after so long.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", help="Measure each network at most so long [default: 6].")
+    ] = None,
     num_classes: Annotated[int | None, typer.Option("--classes", help="Classes [default: the space's].")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measures random networks and fits the table; continues a table that is there already."""
     from tiernas.engines import get_engine
     from tiernas.latency import build_table, default_path, judge_table
+    from tiernas.latency.build import RULE
     from tiernas.spaces import get_space
 
     log_to_stderr()
@@ -65,6 +71,7 @@ def build(
             networks=networks,
             minutes=minutes,
             num_classes=num_classes,
+            rule=_rule(RULE, seconds),
             progress=_show_record,
         )
     verdict = judge_table(built, path)
@@ -90,6 +97,9 @@ def check(
     tier: Annotated[
         str | None, typer.Option("--tier", help="Only networks estimated to lie between two latencies in ms: 100-120.")
     ] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", help="Measure each network at most so long [default: 8].")
+    ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Write a scatter plot (.png, .svg or .pdf).")] = None,
     other_device: Annotated[
         bool, typer.Option("--other-device", help="Accept a table that was built on another device.")
@@ -99,6 +109,7 @@ def check(
     """Measures fresh random networks and compares with what the table says."""
     from tiernas.engines import get_engine
     from tiernas.latency import LatencyTable, check_table, default_path, plot_check
+    from tiernas.latency.check import RULE
     from tiernas.spaces import get_space
     from tiernas.tiers import parse_tier
 
@@ -110,7 +121,15 @@ def check(
     loaded.require_device(runtime.fingerprint(), allow_other=other_device)
     tier_ms = (wanted.low_ms, wanted.high_ms) if wanted else None
     with keeping("a check keeps nothing; fewer --networks take less time"):
-        result = check_table(loaded, runtime, networks=networks, seed=seed, tier_ms=tier_ms, progress=_show_checked)
+        result = check_table(
+            loaded,
+            runtime,
+            networks=networks,
+            seed=seed,
+            tier_ms=tier_ms,
+            rule=_rule(RULE, seconds),
+            progress=_show_checked,
+        )
     if plot:
         plot_check(result, loaded.header, plot)
         _log.info("wrote %s", plot)
@@ -148,6 +167,14 @@ def show(
         print_table(dearest, _LAYERS, title="dearest measured layers")
         typer.echo(verdict.words)
         _say_scale(loaded)
+
+
+def _rule(default: TurnRule, seconds: float | None) -> TurnRule:
+    if seconds is None:
+        return default
+    if not seconds > 0:
+        raise UsageError(f"--seconds {seconds:g}: must be positive")
+    return replace(default, limit_s=seconds)
 
 
 def _say_scale(table: LatencyTable) -> None:

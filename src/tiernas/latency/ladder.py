@@ -88,7 +88,7 @@ class Ladder:
     def __init__(self, rungs: Sequence[Rung], engine: Engine, known_ms: Mapping[str, float] | None = None) -> None:
         self.rungs = tuple(rungs)
         self.engine = engine
-        self._known_ms = dict(known_ms or {})
+        self.known_ms = dict(known_ms or {})
         self._anchors: dict[int, Anchor] = {}
         self._open = ExitStack()
 
@@ -101,7 +101,7 @@ class Ladder:
                 export_untrained(rung.architecture, rung.num_classes, path, batch=self.engine.batch)
                 name = graph_digest(path)
                 network = self._open.enter_context(self.engine.compile(path))
-            self._anchors[number] = Anchor(network, name, self._known_ms.get(name))
+            self._anchors[number] = Anchor(network, name, self.known_ms.get(name))
             _log.debug("anchor %d of %d: %s", number + 1, len(self.rungs), name)
         return self._anchors[number]
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import cycle
 
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.engines import Fingerprint, Measurement
+from tiernas.engines import Fingerprint, InTurn, Measurement
+from tiernas.engines.clock.in_turn import UNSTABLE_WIDTH
 from tiernas.latency import Header, LatencyTable, Observation, Record
 from tiernas.latency.features import work
+from tiernas.latency.ladder import rungs_of
 from tiernas.spaces import Architecture, SearchSpace, get_space
 from tiernas.spaces.layer import LAYER_COLUMNS
 
@@ -77,3 +80,71 @@ def times(record: Record, factor: float) -> Record:
 def synthetic_table(n: int = 16) -> LatencyTable:
     """A table of `n` networks without noise."""
     return LatencyTable(HEADER, records(n))
+
+
+def in_turn(
+    ratio: float, anchor_ms: float, *, anchor: str = "anchor", loud: float = 1.0, half_width: float = 0.01
+) -> Measurement:
+    """A measurement in turn with an anchor.
+
+    Args:
+        ratio: The network's latency over the anchor's.
+        anchor_ms: The anchor's undisturbed latency.
+        anchor: Its name.
+        loud: So many times as long everything took at the time.
+        half_width: Half the width of the interval of the ratio, as a share of it.
+    """
+    low, high = ratio / (1 + half_width), ratio * (1 + half_width)
+    seen_ms = loud * anchor_ms
+    found = InTurn(
+        anchor=anchor,
+        ratio=ratio,
+        ratio_low=low,
+        ratio_high=high,
+        ratio_found=ratio,
+        pairs=100,
+        quiet_pairs=100 if loud < 1.1 else 0,
+        anchor_ms=seen_ms,
+        anchor_low_ms=seen_ms,
+        anchor_high_ms=seen_ms,
+        anchor_found_ms=seen_ms,
+        anchor_quiet_ms=seen_ms,
+        measured_at="2026-11-30T06:00:00+00:00",
+    )
+    return replace(
+        measurement(ratio * seen_ms),
+        low_ms=low * seen_ms,
+        high_ms=high * seen_ms,
+        unstable=2 * half_width > UNSTABLE_WIDTH,
+        found_ms=ratio * seen_ms,
+        in_turn=found,
+    )
+
+
+def records_in_turn(
+    n: int, *, noise: float = 0.0, louds: Sequence[float] = (1.0,), seed: int = 0, space: SearchSpace = SPACE
+) -> list[Record]:
+    """`n` networks measured in turn, as `build_table` does: first the rungs of the space's ladder, then others.
+
+    Args:
+        n: How many.
+        noise: Standard deviation of the logarithms of the ratios and of the layers.
+        louds: How many times as long everything took during each measurement, over and over.
+        seed: Of the noise, and of the networks.
+        space: Their space.
+    """
+    rng = np.random.default_rng(seed)
+    rungs = rungs_of(space)
+    names = [f"rung {number}" for number in range(len(rungs))]
+    rungs_ms = np.array([true_layer_ms(rung.architecture).sum() for rung in rungs])
+    plan = [(rung.vector, name, abs(number - 1)) for number, (rung, name) in enumerate(zip(rungs, names, strict=True))]
+    others = [tuple(int(v) for v in row) for row in space.sample(n, seed)]
+    found = []
+    for (vector, graph, number), loud in zip([*plan, *((v, "other", None) for v in others)], cycle(louds)):
+        layer_ms = true_layer_ms(space.decode(vector))
+        rung = int(np.argmin(np.abs(np.log(rungs_ms / layer_ms.sum())))) if number is None else number
+        ratio = float(layer_ms.sum() / rungs_ms[rung] * np.exp(noise * rng.standard_normal()))
+        whole = in_turn(ratio, float(rungs_ms[rung]), anchor=names[rung], loud=loud, half_width=max(0.005, 2 * noise))
+        profiled = loud * layer_ms * np.exp(noise * rng.standard_normal(len(layer_ms)))
+        found.append(Record(vector, Observation(graph, whole, tuple(float(ms) for ms in profiled))))
+    return found[:n]
