@@ -119,25 +119,52 @@ def test_a_stop_while_it_measures_on_says_what_is_kept(tmp_path: Path) -> None:
         built_table(config, SPACE, get_engine("openvino"), 10, stop=lambda: True, grow=True)
 
 
-def test_a_search_on_a_wrong_table_trains_nothing_and_one_on_a_good_table_runs(tmp_path: Path) -> None:
-    wrong = write_table(tmp_path / "wrong.jsonl", shaken(records(24), 0.4))
-    good = write_table(tmp_path / "good.jsonl", records(24))
-    low_ms, high_ms = np.quantile(LatencyTable.load(good).estimate(SPACE.sample(1024, 0)), [0.0, 0.1])
-    edges = [float(low_ms) / 3, float(high_ms)]
-    command_line = CommandLine(tmp_path)
-    write_tiny(tmp_path, edges)
-    err = command_line.run("search", "mine.toml", "--set", f"latency.table='{wrong}'", exit_code=2)
+def test_a_search_on_a_wrong_table_trains_nothing(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "wrong.jsonl", shaken(records(24), 0.4))
+    write_tiny(tmp_path, path)
+    err = CommandLine(tmp_path).run("search", "mine.toml", "--set", f"latency.table='{path}'", exit_code=2)
     assert "wrong.jsonl: This table of 24 networks is not good enough" in err.splitlines()[-1]
     assert trained(tmp_path) == 0
-    command_line.run("search", "mine.toml", "--set", f"latency.table='{good}'")
+
+
+@pytest.mark.slow
+def test_a_search_on_a_good_table_runs(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "good.jsonl", records(24))
+    write_tiny(tmp_path, path)
+    told = stderr(tmp_path, "--set", f"latency.table='{path}'")
+    assert "This table is good for a search" in told
+    assert "narrower" not in told
     assert trained(tmp_path) == 1
 
 
-def write_tiny(folder: Path, edges: Sequence[float]) -> None:
+@pytest.mark.slow
+def test_a_search_that_has_begun_goes_on_with_its_table_as_it_is(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "run" / "latency-table.jsonl", shaken(records(12), 0.6))
+    write_tiny(tmp_path, path)
+    before, few = path.read_bytes(), ("--set", "latency.networks=12")
+    told = stderr(tmp_path, *few, "--set", "latency.inaccurate=true")
+    assert "It is used all the same: latency.inaccurate = true" in told
+    assert "% wide, narrower than the latency table can tell" in told
+    assert (trained(tmp_path), path.read_bytes()) == (1, before)
+    assert "the search has begun with it" in stderr(tmp_path, *few, "--set", "search.trainings=2")
+    assert (trained(tmp_path), path.read_bytes()) == (2, before)
+
+
+def write_tiny(folder: Path, table: Path) -> None:
+    """A search of one training, in a tier that is 30 % wide."""
+    low_ms = float(np.quantile(LatencyTable.load(table).estimate(SPACE.sample(1024, 0)), 0.05))
     text = write_minimal(folder).read_text()
     head = text[: text.index("[tiers]")].replace("epochs = 3", "epochs = 1")
     head = head.replace('kind = "digits"', 'kind = "digits"\ntrain_limit = 100')
-    (folder / "mine.toml").write_text(head + TINY.format(edges=list(edges)))
+    (folder / "mine.toml").write_text(head + TINY.format(edges=[low_ms, 1.3 * low_ms]))
+
+
+def stderr(folder: Path, *words: str) -> str:
+    """What a search says while it runs to its end."""
+    process = CommandLine(folder).start("search", "mine.toml", *words)
+    _, err = process.communicate(timeout=280)
+    assert process.returncode == 0, err
+    return err
 
 
 def trained(folder: Path) -> int:

@@ -148,7 +148,8 @@ def _table(
     stop: Callable[[], bool],
 ) -> LatencyTable:
     begun = bool({tier.name for tier in config.tier_list()} & {study.name for study in ledger.studies()})
-    table = given or built_table(config, space, engine, len(splits.classes), stop=stop, grow=not begun)
+    grow = not (begun or config.latency.inaccurate)
+    table = given or built_table(config, space, engine, len(splits.classes), stop=stop, grow=grow)
     require_usable(config, table, begun=begun)
     return table
 
