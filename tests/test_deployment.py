@@ -9,14 +9,33 @@ import numpy as np
 import pytest
 import torch
 
+import tiernas.deployment
 from tiernas.artefact import read_artefact
 from tiernas.deployment import try_deployment
-from tiernas.engines import CompiledNetwork, Engine, Measurement, SavedNetwork, get_engine, measure_loads
+from tiernas.engines import (
+    Anchor,
+    CompiledNetwork,
+    Engine,
+    Measurement,
+    SavedNetwork,
+    StopRule,
+    TurnRule,
+    get_engine,
+    graph_digest,
+    measure,
+)
 from tiernas.engines.calibration import FloatArray
 from tiernas.errors import TiernasError
 from tiernas.networks import ConvNet, build, export_onnx
 from tiernas.testing.executors import LIGHT
 from tiernas.training import DataConfig, ImageSet, Splits, calibration_draw, evaluate, load_data, normalize, resize
+
+RULE = TurnRule(min_s=0.0, limit_s=0.2)
+
+
+def alone(compiled: CompiledNetwork) -> Measurement:
+    """Shortly measured."""
+    return measure(compiled, StopRule(limit_s=0.1))
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +57,38 @@ def test_accuracy_is_that_of_the_engine_and_a_loss_beyond_the_budget_is_not_reco
 ) -> None:
     exact = evaluate(network, splits.test, network.architecture.resolution)
     engine = get_engine("openvino", precision="int8", batch=7)
-    found = try_deployment(network, splits, engine, 1.0, budget_points=1.0, limit_s=0.2, artefact=tmp_path / "a")
+    found = try_deployment(
+        network, splits, engine, 1.0, budget_points=1.0, measure=alone, rule=RULE, artefact=tmp_path / "a"
+    )
     assert found.accuracy == pytest.approx(exact, abs=0.1)
     assert not found.recommended
     assert "int8" in found.reason
+
+
+def test_a_low_precision_is_measured_in_turn_with_the_exact_one_and_their_ratio_decides(
+    network: ConvNet, splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = get_engine("onnxruntime", precision="int8", batch=7)
+    seen: list[tuple[str, str, Measurement]] = []
+
+    def remember(compiled: CompiledNetwork, anchor: Anchor, rule: TurnRule) -> Measurement:
+        found = real(compiled, anchor, rule)
+        seen.append((compiled.fingerprint.precision, anchor.name, found))
+        return found
+
+    real = tiernas.deployment.measure_in_turn
+    monkeypatch.setattr(tiernas.deployment, "measure_in_turn", remember)
+    exact = graph_of(network, tmp_path / "exact.onnx", batch=7)
+    found = try_deployment(network, splits, engine, 0.0, 1.0, measure=alone, rule=RULE, artefact=tmp_path / "a")
+    ((precision, anchor, compared),) = seen
+    assert (precision, anchor) == ("int8", exact)
+    assert compared.in_turn is not None
+    assert found.recommended == (compared.in_turn.ratio_high < 1)
+
+
+def graph_of(network: ConvNet, path: Path, batch: int) -> str:
+    export_onnx(network, path, batch=batch)
+    return graph_digest(path)
 
 
 def test_the_most_exact_precision_runs_in_the_engine_too_and_there_is_nothing_to_decide(
@@ -49,7 +96,9 @@ def test_the_most_exact_precision_runs_in_the_engine_too_and_there_is_nothing_to
 ) -> None:
     exact = evaluate(network, splits.test, network.architecture.resolution)
     engine = get_engine("onnxruntime", batch=7)
-    found = try_deployment(network, splits, engine, 0.0, budget_points=1.0, limit_s=0.2, artefact=tmp_path / "a")
+    found = try_deployment(
+        network, splits, engine, 0.0, budget_points=1.0, measure=alone, rule=RULE, artefact=tmp_path / "a"
+    )
     assert found.accuracy == pytest.approx(exact, abs=1.5 / len(splits.test))
     assert (found.recommended, found.reason) == (True, "")
 
@@ -80,7 +129,7 @@ def test_int8_is_calibrated_with_training_images_of_all_classes(
         return compile_it(self, path, calibration)
 
     monkeypatch.setattr(type(engine), "compile", remember)
-    try_deployment(network, ordered, engine, 1.0, budget_points=1.0, limit_s=0.05, artefact=tmp_path / "a")
+    try_deployment(network, ordered, engine, 1.0, budget_points=1.0, measure=alone, rule=RULE, artefact=tmp_path / "a")
     drawn = calibration_draw(ordered)
     calibration = given[0]
     assert calibration is not None
@@ -103,18 +152,19 @@ def test_more_classes_than_images_are_drawn() -> None:
 
 
 def test_what_is_measured_has_the_trained_weights_and_is_what_was_saved(
-    network: ConvNet, splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network: ConvNet, splits: Splits, tmp_path: Path
 ) -> None:
     images = np.random.default_rng(0).standard_normal((7, 3, 32, 32), dtype=np.float32)
     measured: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
 
-    def measure(compiled: CompiledNetwork, limit_s: float) -> Measurement:
+    def remember(compiled: CompiledNetwork) -> Measurement:
         measured.append(compiled.run(images))
-        return measure_loads(compiled, limit_s)
+        return alone(compiled)
 
-    monkeypatch.setattr("tiernas.deployment.measure_loads", measure)
     engine = get_engine("onnxruntime", batch=7)
-    found = try_deployment(network, splits, engine, 0.0, budget_points=1.0, limit_s=0.1, artefact=tmp_path / "a")
+    found = try_deployment(
+        network, splits, engine, 0.0, budget_points=1.0, measure=remember, rule=RULE, artefact=tmp_path / "a"
+    )
     with torch.no_grad():
         np.testing.assert_allclose(measured[0], network(torch.from_numpy(images)).numpy(), rtol=1e-3, atol=1e-4)
     assert found.latency["latency_ms"] > 0
@@ -135,5 +185,7 @@ def test_an_engine_that_saves_another_network_than_it_measures_is_found_out(
         real = type(plain).save
         monkeypatch.setattr(type(plain), "save", save)
         with pytest.raises(TiernasError, match="onnxruntime int8: what it saved is not what it measures"):
-            try_deployment(network, splits, engine, 0.0, budget_points=1.0, limit_s=0.1, artefact=tmp_path / "a")
+            try_deployment(
+                network, splits, engine, 0.0, budget_points=1.0, measure=alone, rule=RULE, artefact=tmp_path / "a"
+            )
     assert [file.name for file in tmp_path.iterdir()] == ["plain.onnx"]

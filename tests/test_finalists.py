@@ -9,12 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tiernas.engines import Engine, Fingerprint, get_engine
-from tiernas.finalists import Verdict, choose_finalists, judge, typical
+from tiernas.engines import Engine, Fingerprint, InTurn, Measurement, get_engine
+from tiernas.finalists import Verdict, choose_finalists, judge, narrowest
+from tiernas.latency import LatencyTable, Record
+from tiernas.latency.ladder import Ladder, rungs_of
 from tiernas.ledger import Candidate, Ledger, Purpose, Study
 from tiernas.spaces import get_space
-from tiernas.testing.latency import measurement
+from tiernas.testing.latency import HEADER, measurement, records, synthetic_table
+from tiernas.tier_clock import TierClock
 from tiernas.tiers import Tier
 
 TIER = Tier(0.8, 1.0)
@@ -23,9 +28,38 @@ WIDE, FAR = Tier(0.0, 1e5), Tier(1e5, 1e6)
 """Tiers that any network measures inside, and outside of, on any machine."""
 
 
-def record(latency_ms: float, *, width: float = 0.01, unstable: bool = False) -> dict[str, Any]:
-    found = measurement(latency_ms, unstable=unstable)
-    return asdict(replace(found, low_ms=latency_ms * (1 - width), high_ms=latency_ms * (1 + width)))
+def record(latency_ms: float, *, width: float = 0.01) -> dict[str, Any]:
+    """A measurement in turn with an anchor of 1 ms."""
+    found = InTurn(
+        anchor="0" * 16,
+        ratio=latency_ms,
+        ratio_low=latency_ms * (1 - width),
+        ratio_high=latency_ms * (1 + width),
+        ratio_found=latency_ms,
+        pairs=100,
+        quiet_pairs=90,
+        anchor_ms=1.0,
+        anchor_low_ms=1.0,
+        anchor_high_ms=1.0,
+        anchor_found_ms=1.0,
+        anchor_quiet_ms=1.0,
+        measured_at="2026-01-01T00:00:00+00:00",
+    )
+    return asdict(
+        replace(
+            measurement(latency_ms),
+            low_ms=found.ratio_low,
+            high_ms=found.ratio_high,
+            unstable=width > 0.015,
+            in_turn=found,
+        )
+    )
+
+
+def alone(latency_ms: float) -> dict[str, Any]:
+    """A measurement of a version that did not measure in turn."""
+    found = asdict(measurement(latency_ms))
+    return {key: value for key, value in found.items() if key not in ("in_turn", "found_ms")}
 
 
 @pytest.mark.parametrize(
@@ -33,30 +67,40 @@ def record(latency_ms: float, *, width: float = 0.01, unstable: bool = False) ->
     [
         ([], Verdict.OPEN),
         ([record(0.9)], Verdict.INSIDE),
-        ([record(0.8)], Verdict.INSIDE),
-        ([record(0.9, unstable=True)], Verdict.INSIDE),
+        ([record(0.9, width=0.1)], Verdict.INSIDE),  # wide, but all of it inside
         ([record(1.2)], Verdict.OUTSIDE),
         ([record(0.7)], Verdict.OUTSIDE),
+        ([record(8.5, width=0.5)], Verdict.OUTSIDE),  # wide, but all of it outside
         ([record(1.005)], Verdict.OPEN),  # its interval begins inside the tier
         ([record(1.0, width=0.0)], Verdict.OUTSIDE),  # the upper edge belongs to the next tier
-        ([record(8.5, unstable=True)], Verdict.OPEN),  # beside other load
-        ([record(8.5, unstable=True), record(0.97, unstable=True)], Verdict.INSIDE),
-        ([record(8.5, unstable=True), record(0.97)], Verdict.INSIDE),
-        ([record(0.9, unstable=True), record(1.2)], Verdict.OUTSIDE),  # the stable one counts
-        ([record(8.5, unstable=True), record(7.1, unstable=True)], Verdict.OPEN),
-        ([record(8.5, unstable=True), record(7.1, unstable=True), record(6.0, unstable=True)], Verdict.OUTSIDE),
-        ([record(8.5, unstable=True), record(0.97, unstable=True), record(6.0, unstable=True)], Verdict.OUTSIDE),
-        ([record(1.005), record(0.995), record(1.006)], Verdict.OUTSIDE),
+        ([record(0.8, width=0.0)], Verdict.INSIDE),
+        ([record(0.995)], Verdict.OPEN),
+        ([record(0.995)] * 3, Verdict.INSIDE),
+        ([record(1.005)] * 3, Verdict.OPEN),
+        ([record(1.1, width=0.3), record(0.9)], Verdict.INSIDE),  # the narrowest counts
+        ([record(0.9, width=0.05), record(1.2)], Verdict.OUTSIDE),
     ],
 )
 def test_verdict(records: Sequence[dict[str, Any]], verdict: Verdict) -> None:
     assert judge(records, TIER) is verdict
 
 
-def test_typical_is_the_median_of_the_stable_ones() -> None:
-    assert typical([record(3.0), record(1.0), record(2.0)])["latency_ms"] == 2.0
-    assert typical([record(3.0), record(1.0)])["latency_ms"] == 1.0
-    assert typical([record(0.5, unstable=True), record(2.0)])["latency_ms"] == 2.0
+@given(
+    st.lists(st.tuples(st.floats(0.1, 3.0), st.floats(0.0, 0.9)), min_size=1, max_size=5),
+    st.floats(0.2, 1.0),
+    st.floats(1.01, 3.0),
+)
+def test_intervals_decide(found: list[tuple[float, float]], low_ms: float, factor: float) -> None:
+    tier, records = Tier(low_ms, low_ms * factor), [record(ms, width=width) for ms, width in found]
+    told = narrowest(records)
+    verdict = judge(records, tier)
+    apart = told["high_ms"] < tier.low_ms or told["low_ms"] >= tier.high_ms
+    assert (verdict is Verdict.OUTSIDE) == apart
+    if verdict is Verdict.INSIDE:
+        assert tier.contains(told["latency_ms"])
+    if tier.contains(told["low_ms"]) and tier.contains(told["high_ms"]):
+        assert verdict is Verdict.INSIDE
+    assert judge([{**r, "unstable": not r["unstable"]} for r in records], tier) is verdict
 
 
 @pytest.fixture
@@ -83,8 +127,14 @@ def study(ledger: Ledger) -> Study:
     return study
 
 
-def choose(ledger: Ledger, study: Study, engine: Engine, tier: Tier = WIDE, per_tier: int = 1) -> int:
-    return choose_finalists(ledger, study, tier, SPACE, 10, engine, per_tier=per_tier, limit_s=0.05)
+@pytest.fixture
+def clock(engine: Engine) -> Iterator[TierClock]:
+    with TierClock(synthetic_table, engine, 0.05) as clock:
+        yield clock
+
+
+def choose(ledger: Ledger, study: Study, clock: TierClock, tier: Tier = WIDE, per_tier: int = 1) -> int:
+    return choose_finalists(ledger, study, tier, SPACE, 10, clock, per_tier=per_tier)
 
 
 def finalists(ledger: Ledger, study: Study) -> list[Candidate]:
@@ -96,89 +146,145 @@ def best(ledger: Ledger, study: Study) -> Candidate:
 
 
 def test_the_most_accurate_inside_the_tier_are_finalists_and_measured_once(
-    ledger: Ledger, study: Study, engine: Engine
+    ledger: Ledger, study: Study, clock: TierClock, engine: Engine
 ) -> None:
-    assert choose(ledger, study, engine, per_tier=2) == 2
+    assert choose(ledger, study, clock, per_tier=2) == 2
     chosen = finalists(ledger, study)
     assert [f.digest for f in chosen] == [c.digest for c in ledger.candidates(study)[:2]]
     assert [c.measurement is not None for c in ledger.candidates(study)] == [True, True, False]
-    assert choose(ledger, study, engine, per_tier=2) == 0
+    assert choose(ledger, study, clock, per_tier=2) == 0
     assert [f.measurement for f in finalists(ledger, study)] == [f.measurement for f in chosen]
 
 
-def test_the_place_of_a_finalist_that_failed_is_taken_by_the_next(ledger: Ledger, study: Study, engine: Engine) -> None:
+def test_the_place_of_a_finalist_that_failed_is_taken_by_the_next(
+    ledger: Ledger, study: Study, clock: TierClock, engine: Engine
+) -> None:
     first, second, _ = ledger.candidates(study)
-    assert choose(ledger, study, engine) == 1
+    assert choose(ledger, study, clock) == 1
     (finalist,) = finalists(ledger, study)
     assert finalist.digest == first.digest
     ledger.start(finalist, "host:1")
     ledger.fail(finalist, "diverged", retry=False)
-    assert choose(ledger, study, engine) == 1
+    assert choose(ledger, study, clock) == 1
     assert [f.digest for f in finalists(ledger, study)] == [first.digest, second.digest]
-    assert choose(ledger, study, engine) == 0
+    assert choose(ledger, study, clock) == 0
 
 
-def test_one_unstable_measurement_throws_nothing_out(ledger: Ledger, study: Study, engine: Engine) -> None:
-    elsewhere = {**record(2e5, unstable=True), "fingerprint": engine.fingerprint().to_dict()}
-    ledger.record_measurement(best(ledger, study), elsewhere)  # as earlier versions wrote it
-    assert choose(ledger, study, engine) == 1
+def test_what_was_measured_alone_is_measured_in_turn(ledger: Ledger, study: Study, clock: TierClock) -> None:
+    before = {**alone(2e5), "fingerprint": clock.engine.fingerprint().to_dict()}
+    ledger.record_measurement(best(ledger, study), before)  # as earlier versions wrote it
+    assert choose(ledger, study, clock) == 1
     (finalist,) = finalists(ledger, study)
     assert finalist.digest == best(ledger, study).digest
     assert finalist.measurement is not None
     assert WIDE.contains(finalist.measurement["latency_ms"])
-    assert finalist.measurement["measurements"][0]["latency_ms"] == 2e5
+    assert [m["in_turn"] is not None for m in finalist.measurement["measurements"]] == [True]
 
 
-def test_a_stable_measurement_outside_settles_it(ledger: Ledger, study: Study, engine: Engine) -> None:
-    outside = {**record(2e5), "fingerprint": engine.fingerprint().to_dict()}
+def test_a_measurement_outside_settles_it(ledger: Ledger, study: Study, clock: TierClock, engine: Engine) -> None:
+    outside = kept([record(2e5)], engine)
     ledger.record_measurement(best(ledger, study), outside)
-    assert choose(ledger, study, engine) == 1
+    assert choose(ledger, study, clock) == 1
     assert finalists(ledger, study)[0].digest == ledger.candidates(study)[1].digest
     assert best(ledger, study).measurement == outside
 
 
 def test_a_measurement_of_before_a_field_of_the_fingerprint_still_counts(
-    ledger: Ledger, study: Study, engine: Engine
+    ledger: Ledger, study: Study, clock: TierClock, engine: Engine
 ) -> None:
     before = replace(engine.fingerprint(), recipe=None, options=None, quantizer=None, governor=None)
-    outside = {**record(2e5), "fingerprint": before.to_dict()}
+    outside = {**kept([record(2e5)], engine), "fingerprint": before.to_dict()}
     ledger.record_measurement(best(ledger, study), outside)
-    assert choose(ledger, study, engine) == 1
+    assert choose(ledger, study, clock) == 1
     assert finalists(ledger, study)[0].digest == ledger.candidates(study)[1].digest
     assert best(ledger, study).measurement == outside
 
 
-def test_measurements_that_agree_settle_it(ledger: Ledger, study: Study, engine: Engine) -> None:
+def test_where_none_is_in_the_tier_none_is_a_finalist(
+    ledger: Ledger, study: Study, clock: TierClock, engine: Engine
+) -> None:
     for other in ledger.candidates(study)[1:]:
-        ledger.record_measurement(other, {**record(0.9), "fingerprint": engine.fingerprint().to_dict()})
-    assert choose(ledger, study, engine, FAR) == 0
+        ledger.record_measurement(other, kept([record(0.9)], engine))
+    assert choose(ledger, study, clock, FAR) == 0
     assert finalists(ledger, study) == []
     measured = best(ledger, study).measurement
     assert measured is not None
-    assert 1 <= len(measured["measurements"]) <= 3
+    assert len(measured["measurements"]) == 1
     assert judge(measured["measurements"], FAR) is Verdict.OUTSIDE
 
 
-def test_unstable_measurements_that_agree_are_joined_by_one_more_when_the_search_is_continued(
-    ledger: Ledger, study: Study, engine: Engine
+def test_an_open_question_gives_its_place_to_the_next_and_is_asked_once_more_when_the_search_is_continued(
+    ledger: Ledger, study: Study, clock: TierClock, engine: Engine
 ) -> None:
-    shaky = [record(ms, unstable=True) for ms in (2e5, 3e5, 4e5)]
-    kept = {**shaky[1], "measurements": shaky, "fingerprint": engine.fingerprint().to_dict()}
-    ledger.record_measurement(best(ledger, study), kept)
-    choose(ledger, study, engine)
+    near = [record(1.0001e5, width=0.001)] * 3  # narrower than what is measured here
+    ledger.record_measurement(best(ledger, study), kept(near, engine))
+    assert choose(ledger, study, clock) == 1
+    assert finalists(ledger, study)[0].digest == ledger.candidates(study)[1].digest
     measured = best(ledger, study).measurement
     assert measured is not None
-    assert measured["measurements"][:3] == shaky
+    assert measured["measurements"][:3] == near
     assert len(measured["measurements"]) == 4
+
+
+def test_networks_of_a_tier_share_an_anchor_and_those_of_another_one_have_another(
+    ledger: Ledger, study: Study, clock: TierClock
+) -> None:
+    choose(ledger, study, clock, per_tier=2)
+    anchors = {f.measurement["in_turn"]["anchor"] for f in finalists(ledger, study) if f.measurement}
+    assert len(anchors) == 1
+    table = synthetic_table()
+    rungs_ms = table.estimate([rung.vector for rung in rungs_of(SPACE)])
+    for number, rung_ms in enumerate(rungs_ms):
+        assert clock.rung(Tier(0.9 * rung_ms, 1.1 * rung_ms)) == number
+
+
+def test_latencies_are_on_the_scale_of_the_table(ledger: Ledger, study: Study, engine: Engine) -> None:
+    rungs = rungs_of(SPACE, HEADER.num_classes)
+    with Ladder(rungs, engine) as ladder:
+        name = ladder.anchor(len(rungs) - 1).name
+    here = replace(HEADER, fingerprint=engine.fingerprint())
+
+    def load() -> LatencyTable:
+        return LatencyTable(here, [with_anchor(found, name, 7.0) for found in records(16)])
+
+    scale = load().anchors_ms
+    assert scale.keys() == {name}
+    with TierClock(load, engine, 0.05) as clock:
+        choose(ledger, study, clock)
+    (finalist,) = finalists(ledger, study)
+    assert finalist.measurement is not None
+    in_turn = finalist.measurement["in_turn"]
+    assert (in_turn["anchor"], in_turn["anchor_ms"]) == (name, scale[name])
+    assert finalist.measurement["latency_ms"] == pytest.approx(in_turn["ratio"] * scale[name])
+
+
+def with_anchor(found: Record, anchor: str, anchor_ms: float) -> Record:
+    """A record measured in turn with an anchor."""
+    latency_ms = found.observation.measurement.latency_ms
+    in_turn = Measurement.from_dict(record(latency_ms / anchor_ms)).in_turn
+    assert in_turn is not None
+    levels = dict.fromkeys(
+        ("anchor_ms", "anchor_low_ms", "anchor_high_ms", "anchor_found_ms", "anchor_quiet_ms"), anchor_ms
+    )
+    in_turn = replace(in_turn, anchor=anchor, **levels)
+    measured = replace(found.observation.measurement, in_turn=in_turn)
+    return replace(found, observation=replace(found.observation, measurement=measured))
+
+
+def kept(measured: Sequence[dict[str, Any]], engine: Engine) -> dict[str, Any]:
+    """What the ledger keeps of measurements."""
+    return {**measured[0], "measurements": list(measured), "fingerprint": engine.fingerprint().to_dict()}
 
 
 def older(engine: Engine) -> dict[str, Any]:
     return replace(engine.fingerprint(), engine_version="2021.4").to_dict()
 
 
-def test_what_an_older_engine_measured_is_measured_again(ledger: Ledger, study: Study, engine: Engine) -> None:
-    ledger.record_measurement(best(ledger, study), {**record(2e5), "fingerprint": older(engine)})
-    assert choose(ledger, study, engine) == 1
+def test_what_an_older_engine_measured_is_measured_again(
+    ledger: Ledger, study: Study, clock: TierClock, engine: Engine
+) -> None:
+    ledger.record_measurement(best(ledger, study), {**kept([record(2e5)], engine), "fingerprint": older(engine)})
+    assert choose(ledger, study, clock) == 1
     (finalist,) = finalists(ledger, study)
     assert finalist.digest == best(ledger, study).digest
     assert finalist.measurement is not None
@@ -187,13 +293,13 @@ def test_what_an_older_engine_measured_is_measured_again(ledger: Ledger, study: 
 
 
 def test_a_finalist_is_measured_and_tried_again_with_another_engine_version(
-    ledger: Ledger, study: Study, engine: Engine
+    ledger: Ledger, study: Study, clock: TierClock, engine: Engine
 ) -> None:
-    choose(ledger, study, engine)
+    choose(ledger, study, clock)
     (finalist,) = finalists(ledger, study)
     deployed = {**record(0.9), "fingerprint": older(engine), "deployment": {"accuracy": 0.9}}
     ledger.record_measurement(finalist, deployed)
-    assert choose(ledger, study, engine) == 0
+    assert choose(ledger, study, clock) == 0
     (finalist,) = finalists(ledger, study)
     assert finalist.measurement is not None
     assert Fingerprint.from_dict(finalist.measurement["fingerprint"]) == engine.fingerprint()

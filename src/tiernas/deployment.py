@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from tiernas.engines import (
     Anchor,
     CompiledNetwork,
     Engine,
+    Measurement,
     TurnRule,
     graph_digest,
     measure_in_turn,
-    measure_loads,
 )
 from tiernas.errors import TiernasError, UsageError
 from tiernas.latency import advise
@@ -72,7 +73,8 @@ def try_deployment(
     engine: Engine,
     exact_accuracy: float,
     budget_points: float,
-    limit_s: float,
+    measure: Callable[[CompiledNetwork], Measurement],
+    rule: TurnRule,
     artefact: Path,
 ) -> Deployment:
     """Compiles a trained network, saves it as it will be deployed, and counts and measures what was saved.
@@ -87,7 +89,8 @@ def try_deployment(
         engine: The engine with its precision.
         exact_accuracy: Top-1 accuracy of the network in torch, in fp32, on the test part, 0 to 1.
         budget_points: Accuracy that the low precision may lose, in percentage points.
-        limit_s: How long each precision is measured at most, see `tiernas.engines.measure_loads`.
+        measure: Measures the compiled network.
+        rule: How long two precisions of it are compared.
         artefact: Folder that what is deployed is written to, see `tiernas.artefact`; whole or not there. An older one
             is replaced.
 
@@ -106,13 +109,13 @@ def try_deployment(
             export_onnx(network, path, batch=engine.batch)
             with engine.compile(path, calibration) as compiled:
                 accuracy = _save(compiled, new, splits, wanted)
-                measured = measure_loads(compiled, limit_s)
+                measured = measure(compiled)
                 fingerprint = compiled.fingerprint.to_dict()
                 advice = None
                 if exact is not None:
                     with exact.compile(path, calibration) as other:
                         anchor = Anchor(other, graph_digest(path))
-                        compared = measure_in_turn(compiled, anchor, TurnRule(limit_s=limit_s)).in_turn
+                        compared = measure_in_turn(compiled, anchor, rule).in_turn
                     assert compared is not None
                     low = Candidate(engine.precision, accuracy.top1)
                     advice = advise(

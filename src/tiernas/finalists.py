@@ -6,15 +6,13 @@ import enum
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
-from tiernas.engines import Engine, Fingerprint, measure_loads
-from tiernas.latency import measure_architecture
-from tiernas.latency.trusted import trusted_interval
+from tiernas.engines import Fingerprint
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
 from tiernas.rounding import apart
 from tiernas.spaces import SearchSpace
+from tiernas.tier_clock import TierClock
 from tiernas.tiers import Tier
 
 _log = logging.getLogger(__name__)
@@ -22,8 +20,8 @@ _log = logging.getLogger(__name__)
 _MEASURED_PER_FINALIST = 4
 """How many candidates are measured at most for each finalist that a tier is to have."""
 
-_MEASURED_AGAIN = 3
-"""So many measurements must agree that a network is outside its tier, where a single one does not settle it."""
+_ROUNDS = 3
+"""After so many measurements a network is in its tier if its latency is, though its interval reaches beyond an edge."""
 
 _GIVEN_UP = (State.FAILED, State.DROPPED)
 
@@ -47,27 +45,26 @@ def choose_finalists(
     tier: Tier,
     space: SearchSpace,
     num_classes: int,
-    engine: Engine,
+    clock: TierClock,
     *,
     per_tier: int,
-    limit_s: float,
 ) -> int:
     """Measures the most accurate candidates until enough of them are in the tier, and records these as finalists.
 
     What was measured already under the engine's fingerprint is in the ledger and is not measured again. A finalist that
-    was measured under another one is measured anew, and one that failed or was dropped gives its place to the next
-    candidate. A tier may end with fewer than `per_tier` finalists, even none, where its best networks measure outside
-    it. Each measurement takes `limit_s` at most, see `tiernas.engines.measure_loads`.
+    was measured under another one, or by a version that did not measure in turn, is measured anew, and one that failed
+    or was dropped gives its place to the next candidate. So does one of which measuring cannot tell whether it is in
+    the tier; it is measured once more when the search is continued. A tier may end with fewer than `per_tier`
+    finalists, even none, where its best networks measure outside it.
 
     Returns:
         How many finalists are new.
     """
-    clock = partial(measure_loads, limit_s=limit_s)
 
     def measure(candidate: Candidate) -> Record:
-        return asdict(measure_architecture(space.decode(candidate.vector), num_classes, engine, clock))
+        return asdict(clock.measure_architecture(space.decode(candidate.vector), num_classes, tier))
 
-    measuring = _Measuring(ledger, study, tier, engine.fingerprint(), measure)
+    measuring = _Measuring(ledger, study, tier, clock.engine.fingerprint(), measure)
     finalists = ledger.candidates(study, Purpose.FINAL)
     holding = [f for f in finalists if f.state not in _GIVEN_UP]
     free = per_tier - len(measuring.settle(holding, len(holding)))
@@ -85,34 +82,31 @@ def in_tier(finalist: Candidate, tier: Tier) -> bool:
     return finalist.measurement is not None and tier.contains(finalist.measurement["latency_ms"])
 
 
-def judge(records: Sequence[Record], tier: Tier, most: int = _MEASURED_AGAIN) -> Verdict:
-    """Decides by the typical measurement (`typical`) whether a network is in a tier.
+def judge(records: Sequence[Record], tier: Tier, rounds: int = _ROUNDS) -> Verdict:
+    """Decides by the interval of the latency whether a network is in a tier.
 
-    Outside is only what a stable measurement shows, by an interval that has nothing in common with the tier, or what so
-    many measurements agree on: beside other load a network has measured nine times as long as it takes.
+    Inside is what lies in the tier with its whole interval, or after so many rounds with its latency; outside what has
+    nothing in common with the tier by its interval. The rest is open.
 
     Args:
-        records: The measurements so far.
+        records: The measurements so far, in turn.
         tier: The tier.
-        most: Measurements after which nothing is left open.
+        rounds: Measurements after which the latency decides where the interval does not.
     """
     if not records:
         return Verdict.OPEN
-    found = typical(records)
-    if tier.contains(found["latency_ms"]):
-        return Verdict.INSIDE
-    low_ms, high_ms = trusted_interval(
-        found["latency_ms"], found["low_ms"], found["high_ms"], unstable=found["unstable"]
-    )
-    clear = not found["unstable"] and (high_ms < tier.low_ms or low_ms >= tier.high_ms)
-    return Verdict.OUTSIDE if clear or len(records) >= most else Verdict.OPEN
+    found = narrowest(records)
+    low_ms, high_ms = found["low_ms"], found["high_ms"]
+    if high_ms < tier.low_ms or low_ms >= tier.high_ms:
+        return Verdict.OUTSIDE
+    whole = tier.contains(low_ms) and tier.contains(high_ms)
+    by_centre = len(records) >= rounds and tier.contains(found["latency_ms"])
+    return Verdict.INSIDE if whole or by_centre else Verdict.OPEN
 
 
-def typical(records: Sequence[Record]) -> Record:
-    """The measurement with the median latency, the lower one of an even number; of the stable ones if there are any."""
-    stable = [r for r in records if not r["unstable"]]
-    ordered = sorted(stable or records, key=lambda r: float(r["latency_ms"]))
-    return ordered[(len(ordered) - 1) // 2]
+def narrowest(records: Sequence[Record]) -> Record:
+    """The measurement that tells most: the one with the narrowest interval, as a share of its latency."""
+    return min(records, key=lambda r: float(r["high_ms"] / r["low_ms"]))
 
 
 class _Measuring:
@@ -135,11 +129,10 @@ class _Measuring:
         for candidate in candidates:
             known = _known(candidate, self._fingerprint)
             self._records[candidate.id] = known
-            # three unstable ones may have met the same load: each time the search is continued there is one more
-            settled = bool(known) and not typical(known)["unstable"]
-            self._most[candidate.id] = _MEASURED_AGAIN if settled else max(_MEASURED_AGAIN, len(known) + 1)
+            # each time the search is continued an open question is asked once more
+            self._most[candidate.id] = max(_ROUNDS, len(known) + 1)
         while True:
-            standing = [c for c in candidates if self._verdict(c) is not Verdict.OUTSIDE][:wanted]
+            standing = [c for c in candidates if self._may_stand(c)][:wanted]
             unsettled = [c for c in standing if self._verdict(c) is Verdict.OPEN]
             if not unsettled:
                 return standing
@@ -147,12 +140,20 @@ class _Measuring:
                 self._measure_once(candidate)
 
     def kept(self, candidate: Candidate) -> dict[str, Any]:
-        """What the ledger keeps of a candidate's measurements: the typical one, and all of them."""
+        """What the ledger keeps of a candidate's measurements: the narrowest one, and all of them."""
         records = self._records[candidate.id]
-        return {**typical(records), "measurements": records, "fingerprint": self._fingerprint.to_dict()}
+        return {**narrowest(records), "measurements": records, "fingerprint": self._fingerprint.to_dict()}
 
     def _verdict(self, candidate: Candidate) -> Verdict:
-        return judge(self._records[candidate.id], self._tier, self._most[candidate.id])
+        return judge(self._records[candidate.id], self._tier)
+
+    def _may_stand(self, candidate: Candidate) -> bool:
+        """Whether a candidate is in the tier, or may still turn out to be."""
+        verdict = self._verdict(candidate)
+        return verdict is Verdict.INSIDE or (verdict is Verdict.OPEN and self._may_be_measured(candidate))
+
+    def _may_be_measured(self, candidate: Candidate) -> bool:
+        return len(self._records[candidate.id]) < self._most[candidate.id]
 
     def _measure_once(self, candidate: Candidate) -> None:
         record = self._measure(candidate)
@@ -161,29 +162,29 @@ class _Measuring:
         self._report(candidate, record)
 
     def _report(self, candidate: Candidate, record: Record) -> None:
-        latency_ms = record["latency_ms"]
-        low_ms, high_ms = self._tier.low_ms, self._tier.high_ms
+        latency_ms, low_ms, high_ms = record["latency_ms"], record["low_ms"], record["high_ms"]
+        again = "it is measured again" if self._may_be_measured(candidate) else "the next one takes its place"
         says = {
             Verdict.INSIDE: "inside the tier, a finalist",
             Verdict.OUTSIDE: "outside the tier, no finalist",
-            Verdict.OPEN: "outside the tier, but not surely: it is measured again",
+            Verdict.OPEN: f"too near to an edge of the tier to tell: {again}",
         }
         _log.info(
-            "tier %s ms: candidate %d, accuracy %.4f, takes %s ms (estimated %.3g)%s: %s",
+            "tier %s ms: candidate %d, accuracy %.4f, takes %s ms (%.4g to %.4g; estimated %.3g): %s",
             self._study.name,
             candidate.number,
             candidate.accuracy or 0.0,
-            apart(latency_ms, low_ms if latency_ms < low_ms else high_ms)[0],
+            apart(latency_ms, self._tier.low_ms if latency_ms < self._tier.low_ms else self._tier.high_ms)[0],
+            low_ms,
+            high_ms,
             candidate.estimated_latency_ms,
-            ", unstable" if record["unstable"] else "",
             says[self._verdict(candidate)],
         )
 
 
 def _known(candidate: Candidate, fingerprint: Fingerprint) -> list[Record]:
-    """The measurements of a candidate under a fingerprint; ledgers of earlier versions keep but one."""
+    """The measurements in turn of a candidate under a fingerprint."""
     kept = candidate.measurement
     if kept is None or Fingerprint.from_dict(kept["fingerprint"]).differences(fingerprint):
         return []
-    one = {key: value for key, value in kept.items() if key not in ("measurements", "fingerprint", "deployment")}
-    return list(kept.get("measurements") or [one])
+    return [record for record in kept.get("measurements", ()) if record.get("in_turn")]

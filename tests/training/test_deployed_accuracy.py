@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from torch import Tensor
 
 from tiernas.deployment import try_deployment
-from tiernas.engines import get_engine
+from tiernas.engines import StopRule, TurnRule, get_engine, measure
 from tiernas.networks import ConvNet, export_onnx
 from tiernas.spaces import Architecture
 from tiernas.standalone.preprocessing import FloatArray, network_input
@@ -58,6 +59,7 @@ def test_the_accuracy_is_that_of_the_engine_on_the_whole_test_part(
         pytest.skip(f"{name} does not run {precision} on this device")
     engine = get_engine(name, precision=precision, batch=1, threads=1)
     fp32 = evaluate(trained, digits.test, trained.architecture.resolution)
-    found = try_deployment(trained, digits, engine, fp32, budget_points=1.0, limit_s=0.05, artefact=tmp_path / "a")
+    clock, rule = partial(measure, rule=StopRule(limit_s=0.05)), TurnRule(min_s=0.0, limit_s=0.05)
+    found = try_deployment(trained, digits, engine, fp32, 1.0, clock, rule, artefact=tmp_path / "a")
     assert found.accuracy == counted(trained, digits, name, precision, tmp_path)
     assert found.accuracy == pytest.approx(fp32, abs=1.5 / len(digits.test) if precision == "fp32" else 0.05)

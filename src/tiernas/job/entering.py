@@ -102,5 +102,5 @@ def why_none(tier: Tier, searched: Sequence[Candidate], finalists: Sequence[Cand
     _distance, edge, latency_ms = min((abs(ms - edge), edge, ms) for ms in measured_ms for edge in edges)
     return (
         f"none of its {len(measured_ms)} best networks measured inside it, the nearest takes "
-        f"{apart(latency_ms, edge)[0]} ms; beside other work networks measure slower than they are"
+        f"{apart(latency_ms, edge)[0]} ms"
     )

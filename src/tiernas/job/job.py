@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from importlib.util import find_spec
 
 from pydantic import BaseModel
@@ -41,6 +42,7 @@ from tiernas.study import (
     require_reusable,
     serving,
 )
+from tiernas.tier_clock import TierClock
 from tiernas.tiers import Tier
 from tiernas.training import RecipeConfig, Splits
 
@@ -86,6 +88,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         for study in studies.values():  # what the user requeued after the search of its tier was over
             trainings.run(study, Purpose.SEARCH)
         _repeat_best(config, ledger, list(studies.values()), trainings)
+        limit_s = config.finalists.measure_seconds
+        clock = stack.enter_context(TierClock(lambda: table or _saved_table(config, space), engine, limit_s))
         while True:  # the workers are idle: nothing trains while networks are measured
             chosen = [
                 choose_finalists(
@@ -94,9 +98,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
                     tier,
                     space,
                     len(splits.classes),
-                    engine,
+                    clock,
                     per_tier=config.finalists.per_tier,
-                    limit_s=config.finalists.measure_seconds,
                 )
                 for tier, study in studies.items()
             ]
@@ -105,7 +108,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
             if not any(chosen):  # the place of a finalist that failed is taken by another one
                 break
         for tier, study in studies.items():
-            _try_deployments(config, ledger, study, tier, splits, engine, trainings)
+            _try_deployments(config, ledger, study, tier, splits, clock, trainings)
         return enter(config, ledger, studies, space, splits, trainings)
 
 
@@ -234,7 +237,7 @@ def _try_deployments(
     study: Study,
     tier: Tier,
     splits: Splits,
-    engine: Engine,
+    clock: TierClock,
     trainings: Trainings,
 ) -> None:
     """Saves trained finalists as the engine deploys them, counts and measures that, and records it."""
@@ -246,10 +249,17 @@ def _try_deployments(
         if "deployment" in measured and artefact.exists():
             continue
         network = finalist_network(ledger, study, finalist, trainings)
-        wanted = config.finalists
-        exact_accuracy = result["test_accuracy"]
+        engine, exact_accuracy = clock.engine, result["test_accuracy"]
+        budget_points = config.finalists.accuracy_budget_points
         found = try_deployment(
-            network, splits, engine, exact_accuracy, wanted.accuracy_budget_points, wanted.measure_seconds, artefact
+            network,
+            splits,
+            engine,
+            exact_accuracy,
+            budget_points,
+            partial(clock.measure, tier=tier),
+            clock.rule,
+            artefact,
         )
         _log.info(
             "tier %s ms: finalist %d: %.3f ms with its trained weights, test accuracy %.4f in %s %s, %.4f in torch%s",
@@ -281,3 +291,8 @@ def _searched(config: SearchConfig, ledger: Ledger) -> bool:
     wanted = ledger.orders().trainings or config.search.trainings
     there = config.latency_table_path.exists() and len(studies) == len(names)
     return there and all(ledger.count(study).total() >= wanted for study in studies)
+
+
+def _saved_table(config: SearchConfig, space: SearchSpace) -> LatencyTable:
+    """The table of a search whose trainings are all there."""
+    return LatencyTable.load(config.latency_table_path, space)

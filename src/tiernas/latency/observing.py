@@ -62,20 +62,23 @@ def measure_architecture(
     num_classes: int,
     ladder: Ladder | Engine,
     rule: TurnRule | Callable[[CompiledNetwork], Measurement] | None = None,
+    *,
+    rung: int | None = None,
 ) -> Measurement:
-    """Exports, compiles and measures one network with random weights, in turn with the nearest anchor.
+    """Exports, compiles and measures one network with random weights, in turn with an anchor.
 
     Args:
         architecture: The network.
         num_classes: Its classes.
         ladder: The anchors, on the engine to measure with.
         rule: When to stop.
+        rung: Number of the anchor; the nearest by default.
     """
     engine = ladder.engine if isinstance(ladder, Ladder) else ladder
     with _exported(architecture, num_classes, engine.batch) as path, engine.compile(path) as network:
         if isinstance(ladder, Ladder):
             assert rule is None or isinstance(rule, TurnRule)
-            return ladder.measure(network, rule)
+            return ladder.measure(network, rule, rung)
         assert callable(rule)
         return rule(network)
 

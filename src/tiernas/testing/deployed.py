@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from tiernas.deployment import try_deployment
-from tiernas.engines import Fingerprint, get_engine
+from tiernas.engines import Fingerprint, TurnRule, get_engine
+from tiernas.latency.ladder import Ladder, Rung
 from tiernas.networks import ConvNet
 from tiernas.table import Entry, ModelTable
 from tiernas.testing.entries import entry
@@ -27,9 +29,11 @@ def add_deployed(
         batch: Images per inference.
     """
     artefact = table.path.parent / f"{name}-artefact"
-    found = try_deployment(
-        network, splits, get_engine(engine, precision=precision, batch=batch), 1.0, 1.0, 0.05, artefact
-    )
+    runs_on = get_engine(engine, precision=precision, batch=batch)
+    rule = TurnRule(limit_s=0.05)
+    with Ladder([Rung((), network.architecture, len(splits.classes), 1.0)], runs_on) as ladder:
+        measure = partial(ladder.measure, rule=rule)
+        found = try_deployment(network, splits, runs_on, 1.0, 1.0, measure, rule, artefact)
     measured_on = Fingerprint.from_dict(found.fingerprint)
     made = replace(
         entry(name, latency_ms=found.latency["latency_ms"], accuracy=found.accuracy, device=measured_on.device),
