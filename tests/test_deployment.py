@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-import tiernas.deployment
 from tiernas.artefact import read_artefact
 from tiernas.deployment import try_deployment
 from tiernas.engines import (
@@ -23,6 +22,7 @@ from tiernas.engines import (
     get_engine,
     graph_digest,
     measure,
+    measure_in_turn,
 )
 from tiernas.engines.calibration import FloatArray
 from tiernas.errors import TiernasError
@@ -76,8 +76,8 @@ def test_a_low_precision_is_measured_in_turn_with_the_exact_one_and_their_ratio_
         seen.append((compiled.fingerprint.precision, anchor.name, found))
         return found
 
-    real = tiernas.deployment.measure_in_turn
-    monkeypatch.setattr(tiernas.deployment, "measure_in_turn", remember)
+    real = measure_in_turn
+    monkeypatch.setattr("tiernas.deployment.measure_in_turn", remember)
     exact = graph_of(network, tmp_path / "exact.onnx", batch=7)
     found = try_deployment(network, splits, engine, 0.0, 1.0, measure=alone, rule=RULE, artefact=tmp_path / "a")
     ((precision, anchor, compared),) = seen

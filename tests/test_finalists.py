@@ -263,10 +263,7 @@ def with_anchor(found: Record, anchor: str, anchor_ms: float) -> Record:
     latency_ms = found.observation.measurement.latency_ms
     in_turn = Measurement.from_dict(record(latency_ms / anchor_ms)).in_turn
     assert in_turn is not None
-    levels = dict.fromkeys(
-        ("anchor_ms", "anchor_low_ms", "anchor_high_ms", "anchor_found_ms", "anchor_quiet_ms"), anchor_ms
-    )
-    in_turn = replace(in_turn, anchor=anchor, **levels)
+    in_turn = replace(in_turn, anchor=anchor, anchor_ms=anchor_ms, anchor_quiet_ms=anchor_ms)
     measured = replace(found.observation.measurement, in_turn=in_turn)
     return replace(found, observation=replace(found.observation, measurement=measured))
 
