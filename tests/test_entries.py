@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from tiernas.config import load_config
-from tiernas.engines import Fingerprint
+from tiernas.engines import Fingerprint, InTurn
 from tiernas.entries import make_entry
 from tiernas.ledger import Candidate, Purpose, State, Study
 from tiernas.table import Entry
@@ -107,3 +107,13 @@ def test_an_entry_and_its_card_say_how_the_network_was_chosen_and_where_it_was_f
     assert "chosen by short trainings: 87.50% +- 0.25% with 3 other seeds" in written
     assert "first trained in tier 0.4-0.5 ms, candidate 3 in other.sqlite" in written
     assert "by which it was chosen" in shown(entry())
+
+
+def test_an_entry_keeps_the_latency_undisturbed_and_as_found_and_its_card_says_both() -> None:
+    in_turn = InTurn("0" * 16, 0.5, 0.49, 0.51, 0.6, 90, 40, 0.5, 0.5, 0.5, 0.7, 0.5, "2026-01-01T00:00:00+00:00")
+    latency = {"latency_ms": 0.25, "low_ms": 0.245, "high_ms": 0.255, "unstable": True, "found_ms": 0.4}
+    made = entry(deployment={"latency": latency | {"in_turn": asdict(in_turn)}})
+    assert (made.latency_ms, made.found_ms, made.latency_in_turn) == (0.25, 0.4, in_turn)
+    assert "| 0.250 ms while the machine is undisturbed" in shown(made)
+    assert "interval 0.245 to 0.255 ms; as found 0.400 ms, median |" in shown(made)
+    assert "settle" not in shown(made)

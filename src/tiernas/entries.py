@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tiernas import __version__
 from tiernas.config import SearchConfig
-from tiernas.engines import Fingerprint
+from tiernas.engines import Fingerprint, InTurn
 from tiernas.ledger import Candidate, Study
 from tiernas.networks import cost
 from tiernas.spaces import Architecture
@@ -47,6 +47,7 @@ def make_entry(
     deployment = measured["deployment"]
     latency = deployment.get("latency", measured)  # ledgers of earlier versions have that of random weights
     fingerprint = Fingerprint.from_dict(deployment.get("fingerprint", measured["fingerprint"]))
+    in_turn = latency.get("in_turn")
     repeated = (searched and searched.repeated) or {}
     size = cost(architecture, len(splits.classes))
     recipe = config.finalist_recipe.model_dump(mode="json")
@@ -88,6 +89,8 @@ def make_entry(
         repeats_standard_error=repeated.get("standard_error"),
         repeats=repeated.get("seeds", 0),
         reused_from=(searched and searched.origin) or "",
+        latency_found_ms=latency.get("found_ms"),
+        latency_in_turn=in_turn and InTurn.from_dict(in_turn),
     )
     runs_on = f"{name_part(fingerprint.engine)}-{name_part(fingerprint.precision)}"
     return replace(entry, name=f"{entry.name}-{runs_on}-{entry.digest}")

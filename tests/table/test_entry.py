@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tiernas.engines import InTurn
 from tiernas.errors import UsageError
 from tiernas.table import Entry
 from tiernas.table.name import LONGEST, name_part, require_safe_name
@@ -18,6 +19,44 @@ from tiernas.testing.entries import entry
 @given(st.builds(entry, latency_ms=st.floats(1e-3, 1e3), accuracy=st.floats(0, 1), device=st.text()))
 def test_json_round_trip(original: Entry) -> None:
     assert Entry.from_json(original.to_json()) == original
+
+
+IN_TURN: dict[str, Any] = {
+    "anchor": "0" * 16,
+    "ratio": 0.5,
+    "ratio_low": 0.496,
+    "ratio_high": 0.504,
+    "ratio_found": 0.55,
+    "pairs": 90,
+    "quiet_pairs": 40,
+    "anchor_ms": 6.42,
+    "anchor_low_ms": 6.4,
+    "anchor_high_ms": 6.5,
+    "anchor_found_ms": 7.5,
+    "anchor_quiet_ms": 6.6,
+    "measured_at": "2026-01-01T00:00:00+00:00",
+}
+
+
+def in_turn() -> Entry:
+    """An entry that was measured in turn with an anchor."""
+    made = dataclasses.replace(entry(latency_ms=3.21), latency_interval_ms=(3.184, 3.236), latency_found_ms=4.0)
+    return dataclasses.replace(made, latency_in_turn=InTurn.from_dict(IN_TURN))
+
+
+def test_the_ratio_of_a_latency_stays_with_it() -> None:
+    made = in_turn()
+    assert Entry.from_json(made.to_json()) == made
+    assert json.loads(made.to_json())["latency_in_turn"] == IN_TURN
+
+
+def test_a_latency_is_shown_with_its_interval_and_an_earlier_one_with_its_mark() -> None:
+    assert in_turn().shown_latency == "3.210 ±0.81 %"
+    wide = dataclasses.replace(in_turn(), latency_interval_ms=(2.7, 3.9), latency_unstable=True)
+    assert wide.shown_latency == "3.210 ±19 %"
+    earlier = entry(latency_ms=3.21)
+    assert earlier.shown_latency == "3.210"
+    assert dataclasses.replace(earlier, latency_unstable=True).shown_latency == "3.210?"
 
 
 def test_every_field_is_in_the_json() -> None:
@@ -56,6 +95,9 @@ def changed(**values: Any) -> str:
         (changed(vector=[32, None]), "vector.1 = None"),
         (changed(input_std=[0.2, 0.2, 0.0]), "input_std.2 = 0.0"),
         (changed(input_mean=[1e300, 0.5, 0.5]), "input_mean.0 = 1e+300"),
+        (changed(latency_in_turn=IN_TURN | {"ratio": -1}), "in_turn: ratio = -1: must be a number above 0"),
+        (changed(latency_in_turn={"anchor": ""}), "in_turn: key 'ratio' is missing"),
+        (changed(latency_found_ms=0), "latency_found_ms = 0"),
         (changed(recommended=1), "recommended = 1"),
         (changed(name="../../outside"), r"name '../../outside': must be letters, digits"),
     ],
@@ -70,6 +112,7 @@ def test_what_is_no_entry_is_one_message(text: str, message: str) -> None:
 
 def test_an_entry_of_the_first_version_is_read() -> None:
     later = ["exact_accuracy", "class_mean_accuracy", "recommended", "advice"]
+    later += ["latency_found_ms", "latency_in_turn"]
     later += ["repeats_accuracy", "repeats_standard_error", "repeats", "reused_from"]
     data = json.loads(entry("digits-0.15-0.3-1").to_json())
     assert Entry.from_json(json.dumps({key: data[key] for key in data if key not in later})).name == "digits-0.15-0.3-1"

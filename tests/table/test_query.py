@@ -154,3 +154,12 @@ def test_data_sets_of_one_name_are_told_apart_by_their_digest() -> None:
     with pytest.raises(AmbiguousQueryError, match=r"--data a{16}\n  --data c{16}"):
         answer(Query(data="photos"), [pets, shoes], "table")
     assert answer(Query(data="c" * 16), [pets, shoes], "table").name == "shoes"
+
+
+def test_latencies_as_found_are_asked_for() -> None:
+    disturbed = dataclasses.replace(entry("disturbed", latency_ms=0.5, accuracy=0.9), latency_found_ms=1.5)
+    earlier = entry("earlier", latency_ms=0.9, accuracy=0.8)
+    assert answer(Query(max_latency_ms=1.0), [disturbed, earlier], "table") is disturbed
+    assert answer(Query(max_latency_ms=1.0, as_found=True), [disturbed, earlier], "table") is earlier
+    with pytest.raises(NothingFoundError, match=r"disturbed, takes 1\.5 ms, more than 1 ms"):
+        answer(Query(max_latency_ms=1.0, as_found=True), [disturbed], "table")

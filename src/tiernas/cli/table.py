@@ -33,7 +33,7 @@ def show_entries(entries: Sequence[Entry]) -> None:
     for entry in entries:
         row = {
             "name": entry.name if entry.recommended else f"{entry.name} (not recommended)",
-            "latency": f"{entry.latency_ms:.3f}" + ("?" if entry.latency_unstable else ""),
+            "latency": entry.shown_latency,
             "accuracy": f"{entry.accuracy:.2%}",
             "class_mean": "" if entry.class_mean_accuracy is None else f"{entry.class_mean_accuracy:.2%}",
             "resolution": entry.resolution,
@@ -66,7 +66,7 @@ def list_(table: TableOption = DEFAULT_TABLE, json: JsonOption = False) -> None:
 
 @app.command()
 def query(
-    max_latency_ms: Annotated[float | None, typer.Option(help="Largest median latency.")] = None,
+    max_latency_ms: Annotated[float | None, typer.Option(help="Largest latency.")] = None,
     min_accuracy: Annotated[float | None, typer.Option(help="Smallest accuracy, 0 to 1.")] = None,
     device: Annotated[str | None, typer.Option(help="Part of the device's name.")] = None,
     engine: Annotated[str | None, typer.Option(help="Deployment engine, such as openvino.")] = None,
@@ -74,6 +74,7 @@ def query(
     batch: Annotated[int | None, typer.Option(help="Images per inference.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of one inference.")] = None,
     data: Annotated[str | None, typer.Option(help="Data set of the accuracy, or its digest.")] = None,
+    as_found: Annotated[bool, typer.Option("--as-found", help="By latencies as found, not undisturbed.")] = False,
     table: TableOption = DEFAULT_TABLE,
     json: JsonOption = False,
 ) -> None:
@@ -85,7 +86,7 @@ def query(
     log_to_stderr()
     from tiernas.table import AmbiguousQueryError, ModelTable, Query, export_command
 
-    asked = Query(max_latency_ms, min_accuracy, device, engine, precision, batch, threads, data)
+    asked = Query(max_latency_ms, min_accuracy, device, engine, precision, batch, threads, data, as_found)
     try:
         entry = ModelTable(table).query(asked)
     except AmbiguousQueryError as error:

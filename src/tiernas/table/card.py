@@ -18,8 +18,6 @@ def card(entry: Entry, facts: Mapping[str, Any], onnx_difference: float, checked
         onnx_difference: Largest difference between the plain ONNX and torch, relative to the largest logit.
         checked: What `classify.py --check` found when the network was exported; None where it was not run.
     """
-    low, high = entry.latency_interval_ms
-    settled = "" if not entry.latency_unstable else " (the measurement did not settle)"
     exact = "" if entry.exact_accuracy is None else f"; {entry.exact_accuracy:.2%} in torch, in fp32"
     tested = f"{entry.accuracy:.2%} top-1 on the test part of {entry.data}, which no search has seen"
     classes = "" if entry.class_mean_accuracy is None else f"; mean over the classes {entry.class_mean_accuracy:.2%}"
@@ -41,7 +39,7 @@ An image classifier for {entry.data} ({len(entry.classes)} classes), found by ti
 
 | | |
 |---|---|
-| Latency | {entry.latency_ms:.3f} ms, median; nominal 95 % interval {low:.3f} to {high:.3f} ms{settled} |
+| Latency | {_latency(entry)} |
 | Measured on | {entry.device}, {entry.engine} {entry.engine_version}, {conditions} |
 | Accuracy | {tested}{classes}{exact}{advice} |
 | Validation accuracy | {entry.validation_accuracy:.2%}, {chosen} |
@@ -94,6 +92,18 @@ order: {", ".join(entry.classes)}.
 | `{entry.name}.plain-fp32.onnx` | the network in fp32 as ONNX, for other runtimes; not what was measured |
 | `{entry.name}.safetensors`, `{entry.name}.json` | weights and architecture, for `tiernas.build` |
 """
+
+
+def _latency(entry: Entry) -> str:
+    low_ms, high_ms = entry.latency_interval_ms
+    interval = f"nominal 95 % interval {low_ms:.3f} to {high_ms:.3f} ms"
+    if entry.latency_in_turn is None:
+        settled = " (the measurement did not settle)" if entry.latency_unstable else ""
+        return f"{entry.latency_ms:.3f} ms, median; {interval}{settled}"
+    return (
+        f"{entry.latency_ms:.3f} ms while the machine is undisturbed, from the ratio to an anchor that was measured in "
+        f"turn; {interval}; as found {entry.found_ms:.3f} ms, median"
+    )
 
 
 def _repeats(entry: Entry) -> str:

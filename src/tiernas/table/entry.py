@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError, with_config
 
+from tiernas.engines import InTurn
 from tiernas.errors import UsageError
 from tiernas.table.name import require_safe_name
 
@@ -27,6 +28,11 @@ _Positive = Annotated[float, Field(gt=0)]
 _Shift = Annotated[float, Field(ge=-1e6, le=1e6)]
 _Scale = Annotated[float, Field(ge=1e-6, le=1e6)]
 """Of pixels from 0 to 1; what lies beyond becomes infinite or nothing in single precision."""
+
+
+def _read_in_turn(value: object) -> InTurn | None:
+    return value if value is None or isinstance(value, InTurn) else InTurn.from_dict(value)
+
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=1)]
@@ -45,9 +51,10 @@ class Entry:
         precision: Precision of the engine.
         batch: Images per inference.
         threads: Threads of one inference.
-        latency_ms: Median latency of the whole network, measured.
-        latency_interval_ms: Interval of the median, nominally 95 %; see `tiernas.engines.Measurement`.
-        latency_unstable: Whether the measurement never settled.
+        latency_ms: Latency of the whole network, measured: while the machine is undisturbed; the median as found in
+            entries of earlier versions.
+        latency_interval_ms: Its interval, nominally 95 %; see `tiernas.engines.Measurement`.
+        latency_unstable: Whether the interval stayed wide.
         accuracy: Top-1 accuracy on the test part, 0 to 1, that no search has seen; of what the engine runs at its
             precision, counted on every image.
         validation_accuracy: Top-1 accuracy on the validation part, by which it was chosen.
@@ -79,6 +86,8 @@ class Entry:
         repeats_standard_error: Standard error of that mean; None where it is not known.
         repeats: How many they are.
         reused_from: Where the short training that found it is recorded, if not in this study; else empty.
+        latency_found_ms: Median latency as found, whatever else the machine did; None in entries of earlier versions.
+        latency_in_turn: The ratio to the anchor that the latency comes of; None in entries of earlier versions.
 
     Raises:
         UsageError: The name could lead out of a folder.
@@ -121,6 +130,8 @@ class Entry:
     repeats_standard_error: float | None = None
     repeats: Annotated[int, Field(ge=0)] = 0
     reused_from: str = ""
+    latency_found_ms: _Positive | None = None
+    latency_in_turn: Annotated[InTurn | None, PlainValidator(_read_in_turn)] = None
 
     def __post_init__(self) -> None:
         require_safe_name(self.name)
@@ -134,6 +145,22 @@ class Entry:
     def to_dict(self) -> dict[str, Any]:
         """The entry as plain values."""
         return asdict(self)
+
+    @property
+    def found_ms(self) -> float:
+        """Median latency as found; of entries of earlier versions the only one there is."""
+        return self.latency_found_ms or self.latency_ms
+
+    @property
+    def shown_latency(self) -> str:
+        """The latency in ms with half its interval, such as "3.210 ±0.8 %".
+
+        Of earlier versions, whose intervals say less, without it; with "?" where the measurement never settled.
+        """
+        if self.latency_in_turn is None:
+            return f"{self.latency_ms:.3f}" + ("?" if self.latency_unstable else "")
+        low_ms, high_ms = self.latency_interval_ms
+        return f"{self.latency_ms:.3f} ±{50 * (high_ms - low_ms) / self.latency_ms:.2g} %"
 
     @property
     def digest(self) -> str:
