@@ -171,7 +171,7 @@ def test_the_place_of_a_finalist_that_failed_is_taken_by_the_next(
 
 
 def test_what_was_measured_alone_is_measured_in_turn(ledger: Ledger, study: Study, clock: TierClock) -> None:
-    before = {**alone(2e5), "fingerprint": clock.engine.fingerprint().to_dict()}
+    before = kept([alone(2e5)], clock.engine)
     ledger.record_measurement(best(ledger, study), before)  # as earlier versions wrote it
     assert choose(ledger, study, clock) == 1
     (finalist,) = finalists(ledger, study)

@@ -153,14 +153,16 @@ class Entry:
 
     @property
     def shown_latency(self) -> str:
-        """The latency in ms with half its interval, such as "3.210 ±0.8 %".
+        """The latency in ms; with half its interval where that stayed wide, such as "3.210 +-8 %".
 
-        Of earlier versions, whose intervals say less, without it; with "?" where the measurement never settled.
+        Of earlier versions, whose intervals say less, with "?" instead.
         """
+        if not self.latency_unstable:
+            return f"{self.latency_ms:.3f}"
         if self.latency_in_turn is None:
-            return f"{self.latency_ms:.3f}" + ("?" if self.latency_unstable else "")
+            return f"{self.latency_ms:.3f}?"
         low_ms, high_ms = self.latency_interval_ms
-        return f"{self.latency_ms:.3f} ±{50 * (high_ms - low_ms) / self.latency_ms:.2g} %"
+        return f"{self.latency_ms:.3f} +-{50 * (high_ms - low_ms) / self.latency_ms:.2g} %"
 
     @property
     def digest(self) -> str:
