@@ -28,6 +28,10 @@ UNSTABLE_WIDTH = 0.03
 """A ratio whose interval is wider than this share of it is marked."""
 
 
+_SHORTEST_BLOCK_S = 1e-6
+"""Where there is no time at all every pair is a block."""
+
+
 @dataclass(frozen=True, slots=True)
 class TurnRule:
     """How long a network and its anchor take turns.
@@ -48,7 +52,18 @@ class TurnRule:
     @property
     def block_s(self) -> float:
         """Pairs within this time are one value: shorter where there is little time."""
-        return min(BLOCK_S, self.limit_s / 20)
+        return min(BLOCK_S, max(self.limit_s / 20, _SHORTEST_BLOCK_S))
+
+    def next_look(self, pairs: int) -> int:
+        """At how many pairs the ratio is estimated next, which takes time of its own, after it was at so many."""
+        return max(FEWEST, pairs + max(1, pairs // 8))
+
+    def is_over(self, ratio: Ratio, elapsed_s: float) -> bool:
+        """Whether pairs that took so long, with this ratio, are enough."""
+        if elapsed_s < min(self.min_s, self.limit_s):
+            return False
+        is_known = ratio.width <= self.relative_width and ratio.quiet_pairs >= FEWEST
+        return is_known or (elapsed_s >= self.limit_s and math.isfinite(ratio.width))
 
 
 class Anchor:
@@ -146,7 +161,7 @@ def _take_turns(player: Player, anchor: Anchor, rule: TurnRule) -> tuple[Ratio, 
     rows: list[tuple[float, float, float, float]] = []
     begin = loaded_at = time.perf_counter()
     before_ms = anchor.turn_ms()
-    look_at, loads = FEWEST, 1
+    look_at, loads = rule.next_look(0), 1
     while True:
         at = time.perf_counter()
         network_ms, after_ms = player.turn_ms(), anchor.turn_ms()
@@ -156,10 +171,9 @@ def _take_turns(player: Player, anchor: Anchor, rule: TurnRule) -> tuple[Ratio, 
         if len(rows) >= look_at and now - begin >= min(rule.min_s, rule.limit_s):
             pairs = Pairs(*np.array(rows).T)
             ratio = estimate_ratio(pairs, anchor.level().undisturbed_ms, rule.block_s)
-            is_known = ratio.width <= rule.relative_width and ratio.quiet_pairs >= FEWEST
-            if is_known or (now - begin >= rule.limit_s and math.isfinite(ratio.width)):
+            if rule.is_over(ratio, now - begin):
                 return ratio, pairs.after_ms, loads
-            look_at = len(rows) + max(1, len(rows) // 8)
+            look_at = rule.next_look(len(rows))
         if rule.reload_s is not None and now - loaded_at >= rule.reload_s:
             player.reload()
             loads += 1
