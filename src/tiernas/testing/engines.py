@@ -11,6 +11,7 @@ import abc
 import ast
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,17 @@ import onnx
 import pytest
 import torch
 
-from tiernas.engines import Engine, Fingerprint, SavedNetwork, StopRule, measure
+from tiernas.engines import (
+    Anchor,
+    Engine,
+    Fingerprint,
+    Measurement,
+    SavedNetwork,
+    StopRule,
+    TurnRule,
+    measure,
+    measure_in_turn,
+)
 from tiernas.errors import UsageError
 from tiernas.networks import ConvNet, build, export_onnx, repeatable_weights
 from tiernas.spaces import Architecture, Head, Stage, Stem
@@ -115,6 +126,17 @@ class EngineConformance(abc.ABC):
         assert 0 < found.low_ms <= found.latency_ms <= found.high_ms
         assert found.latency_ms <= found.p90_ms <= found.p95_ms <= found.p99_ms
         assert found.runs >= 1
+
+    def test_it_takes_turns_with_a_copy_of_itself(self, onnx_path: Path) -> None:
+        with self.make().compile(onnx_path) as network, self.make().compile(onnx_path) as copy:
+            anchor = Anchor(copy, "the copy")
+            found = measure_in_turn(network, anchor, TurnRule(min_s=0.05, limit_s=0.1, reload_s=0.05))
+        assert found.in_turn is not None
+        assert found.in_turn.anchor == "the copy"
+        assert found.in_turn.pairs >= 8
+        assert 0 < found.in_turn.ratio_low <= found.in_turn.ratio <= found.in_turn.ratio_high < math.inf
+        assert found.latency_ms == pytest.approx(found.in_turn.ratio * found.in_turn.anchor_ms)
+        assert Measurement.from_dict(json.loads(json.dumps(dataclasses.asdict(found)))) == found
 
     @pytest.fixture
     def saved(self, onnx_path: Path, tmp_path: Path) -> Saved:

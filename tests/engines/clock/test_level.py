@@ -8,7 +8,7 @@ from tiernas.engines.clock.level import level_of
 
 def test_order_statistics_by_hand() -> None:
     blocks_ms = np.arange(1.0, 21.0)
-    at_s = np.arange(60) / 6  # three turns to half a second
+    at_s = np.arange(60.0) / 6  # three turns to half a second
     turns_ms = np.repeat(np.random.default_rng(0).permutation(blocks_ms), 3)
     found = level_of(at_s, turns_ms)
     assert found.low_ms == 1.0
@@ -23,7 +23,7 @@ def test_moments_of_a_disturbed_session_are_undisturbed() -> None:
     rng = np.random.default_rng(1)
     quiet = np.repeat(rng.random(100) < 0.3, 10)
     turns_ms = np.where(quiet, 50.0, 84.0) * np.exp(0.005 * rng.standard_normal(1000))
-    found = level_of(np.arange(1000) * 0.05, turns_ms)
+    found = level_of(0.05 * np.arange(1000.0), turns_ms)
     assert found.low_ms <= found.undisturbed_ms <= found.high_ms
     assert found.undisturbed_ms == pytest.approx(50, rel=0.02)
     assert found.found_ms == pytest.approx(84, rel=0.02)
@@ -32,7 +32,7 @@ def test_moments_of_a_disturbed_session_are_undisturbed() -> None:
 
 def test_a_session_without_a_quiet_moment_is_not_clear() -> None:
     wandering_ms = 80 * np.exp(0.1 * np.random.default_rng(0).standard_normal(20))
-    assert not level_of(np.arange(200) * 0.05, np.repeat(wandering_ms, 10)).is_clear
+    assert not level_of(0.05 * np.arange(200.0), np.repeat(wandering_ms, 10)).is_clear
 
 
 def test_one_turn_is_all_that_is_known() -> None:

@@ -21,7 +21,7 @@ def pairs_beside(
     n = len(anchor)
     anchor_ms = ANCHOR_MS * np.append(anchor, anchor[-1]) * np.exp(noise * rng.standard_normal(n + 1))
     network_ms = TRUE * ANCHOR_MS * network * np.exp(noise * rng.standard_normal(n))
-    return Pairs(np.arange(n) * turn_s, network_ms, anchor_ms[:-1], anchor_ms[1:])
+    return Pairs(turn_s * np.arange(n, dtype=np.float64), network_ms, anchor_ms[:-1], anchor_ms[1:])
 
 
 def test_log_ratio_by_hand() -> None:
