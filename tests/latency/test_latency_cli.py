@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tiernas.cli.commands import app
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
 from tiernas.latency import default_path, file
-from tiernas.testing.latency import HEADER, SPACE, records, shaken
+from tiernas.testing.latency import HEADER, SPACE, records, records_in_turn, shaken
 
 
 @pytest.fixture(autouse=True)
@@ -108,3 +109,24 @@ def test_check_refuses_a_table_of_another_device() -> None:
 def test_check_of_a_bad_tier_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="tier '9': must be two numbers"):
         run("latency", "check", "--tier", "9")
+
+
+def test_show_says_that_the_machine_was_never_quiet() -> None:
+    path = default_path("gpunet-small", "openvino", "fp32")
+    for louds, said in (((1.0, 3.0, 6.0), True), ((1.0,), False)):
+        file.create(path, HEADER)
+        for record in records_in_turn(12, louds=louds):
+            file.append(path, record)
+        shown = " ".join(run("latency", "show").split())
+        assert ("the machine was never quiet: the scale is known within" in shown) == said
+        assert json.loads(run("latency", "show", "--json"))["quiet"] == (not said)
+
+
+@pytest.mark.parametrize("command", ["build", "check"])
+def test_no_time_to_measure_in_is_a_usage_error(command: str, folder: Path) -> None:
+    table = folder / "here.jsonl"
+    file.create(table, replace(HEADER, fingerprint=get_engine("openvino").fingerprint()))
+    for record in records(10):
+        file.append(table, record)
+    with pytest.raises(UsageError, match="--seconds 0: must be positive"):
+        run("latency", command, "--table", str(table), "--seconds", "0")
