@@ -186,7 +186,7 @@ _SUMMARY = {
     "networks": "networks",
     "layers_measured": "layers",
     "cv_mape": "cross-validated error %",
-    "as_found": "as found, times as long",
+    "as_found": "as found / undisturbed",
     "build_s": "seconds",
 }
 _FIGURES = {

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from tiernas.doctor.noise import Noise, noise_of
-from tiernas.engines import Anchor, CompiledNetwork, Engine, TurnRule, device_lock, graph_digest
+from tiernas.engines import Anchor, CompiledNetwork, Engine, device_lock, graph_digest
 from tiernas.engines.clock.ratio import Pairs
 from tiernas.engines.clock.sequence import FEWEST
 from tiernas.engines.clock.turns import Player
 from tiernas.errors import UsageError
-from tiernas.latency.build import DEFAULT_NETWORKS
+from tiernas.latency.build import DEFAULT_NETWORKS, RULE
 from tiernas.latency.ladder import rungs_of
 from tiernas.networks import export_untrained
 from tiernas.spaces import SearchSpace
@@ -64,7 +64,7 @@ class NoiseTrial:
                 with self.engine.compile(path) as copy:
                     anchor = Anchor(network, graph_digest(path))
                     pairs = take_turns(copy, anchor, self.seconds)
-        return noise_of(pairs, anchor.level(), TurnRule(), prepare_s=prepare_s, networks=DEFAULT_NETWORKS)
+        return noise_of(pairs, anchor.level(), RULE, prepare_s=prepare_s, networks=DEFAULT_NETWORKS)
 
 
 def take_turns(network: CompiledNetwork, anchor: Anchor, seconds: float) -> Pairs:
