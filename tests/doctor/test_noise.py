@@ -102,7 +102,7 @@ def test_a_time_that_cannot_be_is_refused(seconds: float) -> None:
 
 def test_this_machine() -> None:
     found = NoiseTrial(get_space("gpunet-small"), get_engine("openvino"), 1.0).run()
-    assert found.observed_s >= 1
+    assert found.observed_s > 0.5  # when the last pair ended is taken from the others
     assert 0 <= found.quiet_share <= 1 <= found.slowdown
     assert found.network_s > TABLE_RULE.min_s
 
