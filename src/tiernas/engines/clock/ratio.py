@@ -48,6 +48,14 @@ class Pairs:
         """`n` logarithms of the network's turn over the geometric mean of its anchor's turns."""
         return np.asarray(np.log(self.network_ms) - (np.log(self.before_ms) + np.log(self.after_ms)) / 2)
 
+    def slower(self, undisturbed_ms: float) -> FloatArray:
+        """`n` logarithms of how many times longer than undisturbed the slower turn of the anchor took."""
+        return np.asarray(np.log(np.maximum(self.before_ms, self.after_ms) / undisturbed_ms))
+
+    def are_quiet(self, undisturbed_ms: float) -> npt.NDArray[np.bool_]:
+        """Which of the `n` pairs are quiet."""
+        return self.slower(undisturbed_ms) <= np.log1p(QUIET)
+
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
@@ -88,8 +96,7 @@ def estimate_ratio(pairs: Pairs, undisturbed_ms: float, block_s: float = BLOCK_S
         block_s: Length of a block.
     """
     log_ratios = pairs.log_ratios
-    slower = np.log(np.maximum(pairs.before_ms, pairs.after_ms) / undisturbed_ms)
-    quiet = slower <= np.log1p(QUIET)
+    quiet = pairs.are_quiet(undisturbed_ms)
     block = (pairs.at_s // block_s).astype(np.int64)
     found = float(np.median(log_ratios))
     of_quiet = _blocks(log_ratios[quiet], block[quiet])
@@ -97,7 +104,7 @@ def estimate_ratio(pairs: Pairs, undisturbed_ms: float, block_s: float = BLOCK_S
         centre, low, high = median_and_sequence(of_quiet)
     else:
         centre, low, high = median_and_sequence(_blocks(log_ratios, block))
-        off = _ELASTICITY * max(0.0, float(np.median(slower)))
+        off = _ELASTICITY * max(0.0, float(np.median(pairs.slower(undisturbed_ms))))
         if quiet.sum() >= _FEW_QUIET:
             centre = float(np.median(log_ratios[quiet]))
         low, high = min(low - off, centre), max(high + off, centre)

@@ -1,0 +1,105 @@
+"""What the interval of a ratio covers: measurements simulated on recorded turns; writes results/coverage.json.
+
+    python benchmarks/latency/coverage.py
+
+On each trace of results/traces (`traces.py`) 200 measurements begin at random and end by the clock's own rule and
+estimate, with all that was seen of the anchor until then as its level. The truth is the median ratio of the quiet pairs
+of the whole trace. With its spread from measurement to measurement stands that of the network's median alone in the very
+same times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tiernas.engines import TurnRule
+from tiernas.engines.clock.level import UNDISTURBED
+from tiernas.engines.clock.ratio import Pairs, Ratio, estimate_ratio
+
+RESULTS = Path(__file__).parent / "results"
+REPEATS, SEED = 200, 0
+RULE = TurnRule()
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class Simulated(NamedTuple):
+    """A measurement on a part of a trace."""
+
+    ratio: Ratio
+    seconds: float
+    alone_ms: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("traces", nargs="*", type=Path, help="files of traces.py (default: all of results/traces)")
+    parser.add_argument("--out", type=Path, default=RESULTS / "coverage.json", help="where to write")
+    arguments = parser.parse_args()
+    rows = []
+    for path in arguments.traces or sorted((RESULTS / "traces").glob("*.npz")):
+        with np.load(path) as trace:
+            starts_s, turns_ms, names = trace["S"].astype(float), trace["T"].astype(float), trace["names"].tolist()
+        for place in range(1, len(names)):
+            rows.append({"trace": path.stem, "anchor": names[0], "network": names[place]})
+            rows[-1] |= summary(starts_s - starts_s[0], turns_ms[:, 0], turns_ms[:, place])
+            print(
+                "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in rows[-1].items()),
+                flush=True,
+            )
+    arguments.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def summary(starts_s: FloatArray, anchor_ms: FloatArray, network_ms: FloatArray) -> dict[str, Any]:
+    """Figures of the measurements of one pair, from `n` turns of each and when they began."""
+    truth = true_ratio(anchor_ms, network_ms)
+    rng = np.random.default_rng(SEED)
+    last = int(np.searchsorted(starts_s, starts_s[-1] - RULE.limit_s))
+    found = [simulate(starts_s, anchor_ms, network_ms, int(rng.integers(last))) for _ in range(REPEATS)]
+    ended = [one for one in found if one is not None]
+    return {
+        "repeats": len(ended),
+        "truth": truth,
+        "covered_pct": 100 * float(np.mean([one.ratio.low <= truth <= one.ratio.high for one in ended])),
+        "width_pct": 100 * float(np.median([one.ratio.width for one in ended])),
+        "seconds": float(np.median([one.seconds for one in ended])),
+        "quiet_pct": 100 * float(np.mean([one.ratio.quiet_pairs / one.ratio.pairs for one in ended])),
+        "ratio_spread_pct": 100 * float(np.std([np.log(one.ratio.ratio) for one in ended])),
+        "ratio_off_pct": 100 * float(np.mean([np.log(one.ratio.ratio / truth) for one in ended])),
+        "alone_spread_pct": 100 * float(np.std([np.log(one.alone_ms) for one in ended])),
+    }
+
+
+def true_ratio(anchor_ms: FloatArray, network_ms: FloatArray) -> float:
+    """The median over the quiet pairs of all turns."""
+    pairs = Pairs(np.arange(len(anchor_ms) - 1.0), network_ms[:-1], anchor_ms[:-1], anchor_ms[1:])
+    quiet = pairs.are_quiet(float(np.quantile(anchor_ms, UNDISTURBED)))
+    return float(np.exp(np.median(pairs.log_ratios[quiet])))
+
+
+def simulate(starts_s: FloatArray, anchor_ms: FloatArray, network_ms: FloatArray, start: int) -> Simulated | None:
+    """The measurement that begins at a row; None where the trace ends before it."""
+    n = RULE.next_look(0)
+    while start + n + 1 < len(starts_s):
+        rows, end = slice(start, start + n), start + n
+        elapsed_s = float(starts_s[end] - starts_s[start]) + anchor_ms[end] / 1e3
+        if elapsed_s >= RULE.min_s:
+            at_s = starts_s[rows] - starts_s[start]
+            pairs = Pairs(at_s, network_ms[rows], anchor_ms[rows], anchor_ms[start + 1 : end + 1])
+            ratio = estimate_ratio(pairs, float(np.quantile(anchor_ms[: end + 1], UNDISTURBED)), RULE.block_s)
+            if RULE.is_over(ratio, elapsed_s):
+                return Simulated(ratio, elapsed_s, float(np.median(network_ms[rows])))
+            n = RULE.next_look(n)
+        else:
+            n += 1
+    return None
+
+
+if __name__ == "__main__":
+    main()

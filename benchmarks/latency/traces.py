@@ -1,0 +1,76 @@
+"""Records turns of networks as the clock takes them, for simulations of what its interval covers (`coverage.py`).
+
+    python benchmarks/latency/traces.py
+    python benchmarks/latency/traces.py --beside
+
+Each trace is 50 s of one engine and precision: row by row one turn of every network, without a pause. Writes
+results/traces/*.npz: `S` (`n`, when each row began, in s), `T` (`n x networks`, turns in ms), `names`. Slow networks take
+one inference to a turn, fast ones several. `--beside` records beside the neighbour of `tiernas.testing`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import time
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+
+import numpy as np
+
+from tiernas.engines import get_engine
+from tiernas.engines.clock.turns import Player
+from tiernas.engines.lock import device_lock
+from tiernas.latency.subject import find_subject
+from tiernas.testing.neighbour import neighbour
+
+LARGE = ("gpunet_0", "gpunet_1")
+SMALL = ("timm:mobilenetv3_large_100", "timm:efficientnet_b0")
+TRACES = {
+    "openvino-fp32": ("openvino", "fp32", LARGE),
+    "openvino-int8": ("openvino", "int8", LARGE),
+    "onnxruntime-fp32": ("onnxruntime", "fp32", LARGE),
+    "openvino-fp32-small": ("openvino", "fp32", SMALL),
+}
+"""Engine, precision and networks, the anchor first."""
+
+SEED = 0
+RESULTS = Path(__file__).parent / "results" / "traces"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--beside", action="store_true", help="beside the neighbour")
+    parser.add_argument("--seconds", type=float, default=50.0, help="length of each trace (default: 50)")
+    parser.add_argument("--folder", type=Path, default=RESULTS, help="where to write (default: results/traces)")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for name, (engine, precision, networks) in TRACES.items():
+        path = arguments.folder / f"{name}{'-beside' if arguments.beside else ''}.npz"
+        record(path, engine, precision, networks, arguments.seconds, beside=arguments.beside)
+        print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB", flush=True)
+
+
+def record(path: Path, engine: str, precision: str, names: tuple[str, ...], seconds: float, *, beside: bool) -> None:
+    """Writes one trace."""
+    compiler = get_engine(engine, precision=precision)
+    starts_s, rows_ms = [], []
+    with ExitStack() as stack:
+        networks = []
+        for name in names:
+            with find_subject(name).onnx_file(1) as onnx_path:
+                networks.append(stack.enter_context(compiler.compile(onnx_path)))
+        stack.enter_context(device_lock(networks[0].fingerprint.device_slug))
+        stack.enter_context(neighbour(SEED) if beside else nullcontext())
+        players = [Player(network) for network in networks]
+        stack.callback(gc.enable)
+        gc.disable()
+        begin = time.perf_counter()
+        while (start_s := time.perf_counter() - begin) < seconds:
+            starts_s.append(start_s)
+            rows_ms.append([player.turn_ms() for player in players])
+    np.savez_compressed(path, S=np.array(starts_s, np.float32), T=np.array(rows_ms, np.float32), names=names)
+
+
+if __name__ == "__main__":
+    main()
