@@ -4,8 +4,8 @@
 
 On each trace of results/traces (`traces.py`) 200 measurements begin at random and end by the clock's own rule and
 estimate, with all that was seen of the anchor until then as its level. The truth is the median ratio of the quiet pairs
-of the whole trace. With its spread from measurement to measurement stands that of the network's median alone in the very
-same times.
+of the whole trace. With its spread from measurement to measurement stands that of the network's median alone in the
+very same times.
 """
 
 from __future__ import annotations

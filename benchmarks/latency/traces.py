@@ -4,8 +4,8 @@
     python benchmarks/latency/traces.py --beside
 
 Each trace is 50 s of one engine and precision: row by row one turn of every network, without a pause. Writes
-results/traces/*.npz: `S` (`n`, when each row began, in s), `T` (`n x networks`, turns in ms), `names`. Slow networks take
-one inference to a turn, fast ones several. `--beside` records beside the neighbour of `tiernas.testing`.
+results/traces/*.npz: `S` (`n`, when each row began, in s), `T` (`n x networks`, turns in ms), `names`. Slow networks
+take one inference to a turn, fast ones several. `--beside` records beside the neighbour of `tiernas.testing`.
 """
 
 from __future__ import annotations
