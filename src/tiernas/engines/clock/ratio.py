@@ -54,7 +54,7 @@ class Pairs:
 
     def are_quiet(self, undisturbed_ms: float) -> npt.NDArray[np.bool_]:
         """Which of the `n` pairs are quiet."""
-        return self.slower(undisturbed_ms) <= np.log1p(QUIET)
+        return np.asarray(self.slower(undisturbed_ms) <= np.log1p(QUIET))
 
 
 @dataclass(frozen=True, slots=True)
