@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from typer.testing import CliRunner, Result
 
 from tiernas.cli import main
 from tiernas.cli.commands import app
-from tiernas.engines import Fingerprint, get_engine, graph_digest
-from tiernas.engines.loads import FEWEST
+from tiernas.engines import Fingerprint, InTurn, Measurement, get_engine, graph_digest
+from tiernas.engines.clock.sequence import FEWEST
 from tiernas.errors import UsageError
 from tiernas.latency.advice import Advice
+from tiernas.latency.against import Against
 from tiernas.latency.measured import Comparison, MeasuredNetwork
 from tiernas.latency.subject import find_subject
 from tiernas.networks import build, cost, export_onnx
@@ -54,14 +56,35 @@ def test_vector() -> None:
     found = run_json(VECTOR, "--space", "gpunet-small")
     measured, on = found["measurement"], found["fingerprint"]
     assert 0 < measured["low_ms"] <= measured["latency_ms"] <= measured["high_ms"]
-    assert measured["latency_ms"] <= measured["p90_ms"] <= measured["p95_ms"] <= measured["p99_ms"]
-    assert measured["runs"] >= measured["loads"] >= FEWEST
-    assert measured["load_cv"] >= 0
+    assert measured["found_ms"] <= measured["p90_ms"] <= measured["p95_ms"] <= measured["p99_ms"]
+    assert measured["runs"] >= measured["in_turn"]["pairs"] >= FEWEST
+    assert measured["loads"] > 1
+    assert measured["latency_ms"] == pytest.approx(measured["in_turn"]["ratio"] * measured["in_turn"]["anchor_ms"])
     architecture = SPACE.decode([int(value) for value in VECTOR.split(",")])
     assert (found["params"], found["macs"]) == dataclasses.astuple(cost(architecture, SPACE.num_classes))
     assert found["input_shape"] == [1, 3, architecture.resolution, architecture.resolution]
     assert Fingerprint.from_dict({k: v for k, v in on.items() if k != "graph"}) == get_engine("openvino").fingerprint()
     assert (found["profile"], found["comparison"], found["calibration_images"]) == ([], None, None)
+    assert found["against"] is None
+
+
+def test_two_networks_take_turns(folder: Path) -> None:
+    """The same network at twice the resolution has four times the work, at least twice the time."""
+    large = dataclasses.replace(ARCHITECTURE, resolution=8 * ARCHITECTURE.resolution)
+    (folder / "large.json").write_text(large.to_json())
+    found = run_json("tiny.json", "--against", "large.json", "--profile")
+    against, measured = found["against"], found["measurement"]
+    assert measured["in_turn"]["anchor"] == against["graph"] != against["measurement"]["in_turn"]["anchor"]
+    assert against["ratio"] == measured["in_turn"]["ratio"] < 1
+    assert measured["in_turn"]["anchor_ms"] == against["measurement"]["latency_ms"]
+    assert measured["latency_ms"] == pytest.approx(against["ratio"] * against["measurement"]["latency_ms"])
+    # the interval has what is not known of the other one in it
+    assert measured["high_ms"] == pytest.approx(against["ratio_high"] * against["measurement"]["high_ms"])
+    assert measured["low_ms"] == pytest.approx(against["ratio_low"] * against["measurement"]["low_ms"])
+    assert sum(part["time_ms"] for part in found["profile"]) == pytest.approx(measured["latency_ms"])
+    assert against["reason"].startswith("tiny.json takes 0.")
+    shown = run("large.json", "--against", "tiny.json").stdout
+    assert re.search(r"large.json takes [\d.]+ of tiny.json's time \([\d.]+ to [\d.]+\): ", shown)
 
 
 def test_architecture_file_is_taken_apart_by_layer(folder: Path) -> None:
@@ -112,6 +135,10 @@ def test_int8_with_noise_is_compared() -> None:
     assert isinstance(compared["recommended"], bool)
     assert compared["reason"].startswith("int8 ")
     assert compared["speedup_low"] <= compared["speedup"] <= compared["speedup_high"]
+    turns = found["measurement"]["in_turn"]
+    assert turns["anchor"] == found["fingerprint"]["graph"]
+    assert compared["speedup"] == pytest.approx(1 / turns["ratio"])
+    assert turns["anchor_ms"] == compared["measurement"]["latency_ms"]
 
 
 def test_int8_with_images(folder: Path) -> None:
@@ -127,7 +154,10 @@ def test_int8_with_images(folder: Path) -> None:
 def test_text_tells_everything() -> None:
     shown = run("tiny.json", "--profile").stdout
     for words in (
-        "95 % interval",
+        "ms undisturbed (95 % interval",
+        "as found",
+        "ratio to the anchor",
+        "turns were quiet",
         "p90, p95, p99",
         "coefficient of variation",
         "loads",
@@ -137,25 +167,88 @@ def test_text_tells_everything() -> None:
         "graph",
     ):
         assert words in shown
+    assert "stable" not in shown
     assert "fused_irb 3x3 stride 2" in shown
     assert "more nodes" in run("tiny.onnx", "--profile", "--top", "2").stdout
 
 
-def test_disturbed_measurements_are_warned_of() -> None:
-    good = measurement(1.0)
-    busy = dataclasses.replace(measurement(2.0, unstable=True), other_load=0.94, preemptions=7)
-    compared = Comparison("fp32", busy, Advice(False, 2.0, 1.9, 2.1, "why"))
-    shape = (1, 3, 16, 16)
-    measured = MeasuredNetwork("x", "ONNX file", shape, None, FINGERPRINT, "0" * 16, good, None, (), None)
-    assert measured.warnings == ()
-    low = dataclasses.replace(
-        measured, fingerprint=dataclasses.replace(FINGERPRINT, precision="int8"), comparison=compared
+def in_turn(anchor_ms: float, low_ms: float, high_ms: float, *, half_width: float = 0.005) -> Measurement:
+    """A network twice as slow as its anchor, which was seen to take from `low_ms` to `high_ms`."""
+    turns = InTurn(
+        anchor="a" * 16,
+        ratio=2.0,
+        ratio_low=2.0 * (1 - half_width),
+        ratio_high=2.0 * (1 + half_width),
+        ratio_found=2.0,
+        pairs=100,
+        quiet_pairs=90,
+        anchor_ms=anchor_ms,
+        anchor_low_ms=low_ms,
+        anchor_high_ms=high_ms,
+        anchor_found_ms=anchor_ms,
+        anchor_quiet_ms=anchor_ms,
+        measured_at="2026-11-30T06:00:00+00:00",
     )
-    busy_warning, unstable_warning = low.warnings
-    assert busy_warning.startswith("fp32: 0.9 cores were busy with other work while measuring")
-    assert "7 interruptions in 100 runs" in unstable_warning
-    assert low.to_dict()["warnings"] == [busy_warning, unstable_warning]
-    json.dumps(low.to_dict(), allow_nan=False)
+    return dataclasses.replace(
+        measurement(2.0 * anchor_ms, unstable=half_width > 0.015), found_ms=2.0 * anchor_ms, in_turn=turns
+    )
+
+
+QUIET = in_turn(1.0, 0.99, 1.01)
+assert QUIET.in_turn is not None
+RATIO: InTurn = QUIET.in_turn
+
+
+def measured_network(found: Measurement = QUIET, **fields: Any) -> MeasuredNetwork:
+    return MeasuredNetwork("x", "ONNX file", (1, 3, 16, 16), None, FINGERPRINT, "0" * 16, found, None, (), **fields)
+
+
+def test_quiet_measurements_are_not_warned_of() -> None:
+    assert measured_network().warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("found", "warning"),
+    [
+        (dataclasses.replace(QUIET, other_load=0.94), "fp32: 0.9 cores were busy with other work while measuring"),
+        (
+            in_turn(1.0, 1.0, 1.2),
+            "fp32: the machine was never quiet: the latency may be up to 20 % too high; the ratio",
+        ),
+        (
+            in_turn(1.3, 1.0, 1.0),
+            "fp32: the machine was never quiet: the latency may be up to 30 % too high; the ratio",
+        ),
+        (in_turn(1.0, 1.0, 1.0, half_width=0.02), "fp32: the interval of its ratio is 4 % wide; more --seconds narrow"),
+    ],
+)
+def test_disturbed_measurements_are_warned_of_in_one_line(found: Measurement, warning: str) -> None:
+    (said,) = measured_network(found).warnings
+    assert said.startswith(warning)
+    assert "unstable" not in said
+    (said,) = measured_network(comparison=Comparison("fp16", found, Advice(False, 2.0, 1.9, 2.1, "why"))).warnings
+    assert said.startswith(warning.replace("fp32", "fp16"))
+    shown = measured_network(against=Against("y", "ONNX file", "1" * 16, found, RATIO))
+    (said,) = shown.warnings
+    assert said.startswith(warning.replace("fp32", "y"))
+    assert json.loads(json.dumps(shown.to_dict(), allow_nan=False))["warnings"] == [said]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "low", "high", "words", "faster"),
+    [
+        (0.871, 0.862, 0.880, "A takes 0.871 of B's time (0.862 to 0.88): A is faster", "A"),
+        (1.2, 1.0002, 1.3, "A takes 1.200 of B's time (1.0002 to 1.3): B is faster", "B"),
+        (0.99, 0.98, 1.01, "A takes 0.990 of B's time (0.98 to 1.01): no difference can be told", None),
+        (1.0, 1.0, 1.0, "A takes 1.000 of B's time (1 to 1): no difference can be told", None),
+    ],
+)
+def test_which_network_is_faster(ratio: float, low: float, high: float, words: str, faster: str | None) -> None:
+    compared = dataclasses.replace(RATIO, ratio=ratio, ratio_low=low, ratio_high=high)
+    against = Against("B", "ONNX file", "0" * 16, QUIET, compared)
+    found = against.to_dict("A")
+    assert (found["reason"], found["faster"]) == (words, faster)
+    assert (found["ratio_low"], found["ratio_high"]) == (low, high)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +270,8 @@ def test_disturbed_measurements_are_warned_of() -> None:
         (["gpunet_0", "--engine", "tensorflow"], "no engine"),
         (["gpunet_0", "--precision", "int3"], "precision 'int3'"),
         (["tiny.json", "--compare"], "fp32 is the most exact precision of openvino; choose a lower one, of .*int8"),
+        (["tiny.json", "--precision", "int8", "--compare", "--against", "gpunet_0"], "choose one"),
+        (["tiny.json", "--against", "none.onnx"], "none.onnx: there is no such file"),
         (["tiny.json", "--calibration", "."], "only int8 is"),
         (["tiny.json", "--precision", "int8", "--calibration", "none"], "no such folder"),
         (["tiny.json", "--precision", "int8", "--calibration", "empty"], "holds no images"),

@@ -47,10 +47,13 @@ def measure(
     compare: Annotated[
         bool, typer.Option("--compare", help="Measure the next more exact precision too; say which one to deploy.")
     ] = False,
+    against: Annotated[
+        str | None, typer.Option("--against", help="Another network: say which of the two is faster, and by how much.")
+    ] = None,
     profile: Annotated[bool, typer.Option("--profile", help="Time of each layer, or of the dearest nodes.")] = False,
     seconds: Annotated[
         float,
-        typer.Option("--seconds", min=0.01, help="Load it no more after so long, even if the interval is wide."),
+        typer.Option("--seconds", min=0.01, help="Take turns no longer than this, even if the interval is wide."),
     ] = 10.0,
     top: Annotated[int, typer.Option("--top", min=1, help="How many nodes to list.")] = 15,
     as_json: JsonOption = False,
@@ -67,6 +70,7 @@ def measure(
     if calibration and precision != "int8":
         raise UsageError(f"--calibration: {precision} is not calibrated, only int8 is")
     subject = find_subject(network, space=space, resolution=resolution, num_classes=num_classes)
+    opponent = against and find_subject(against, space=space, resolution=resolution, num_classes=num_classes)
     mean, std = subject.normalization or (IMAGE_MEAN, IMAGE_STD)
     with keeping("nothing was measured to the end; fewer --seconds take less time"):
         _log.info("measuring %s in %s, for up to %g s", subject.name, precision, seconds)
@@ -76,6 +80,7 @@ def measure(
             calibrate=partial(read_calibration, calibration, mean=mean, std=std) if calibration else None,
             profile=profile,
             compare=compare,
+            against=opponent or None,
             limit_s=seconds,
         )
     for warning in measured.warnings:
@@ -90,32 +95,40 @@ def _show(measured: MeasuredNetwork, top: int) -> None:
     rows = [{"key": key, "value": value} for key, value in _facts(measured)]
     print_table(rows, {"key": "", "value": f"{measured.network} ({measured.kind})"})
     if measured.comparison:
-        compared = {
-            measured.fingerprint.precision: measured.measurement,
-            measured.comparison.precision: measured.comparison.measurement,
-        }
-        columns = {
-            "precision": "precision",
-            "latency": "latency, ms",
-            "interval": "nominal 95 % interval, ms",
-            "p95": "p95, ms",
-        }
-        print_table([{"precision": name, **_brief(found)} for name, found in compared.items()], columns)
-        typer.echo(f"{measured.comparison.advice.reason}\n")
+        compared = measured.comparison
+        _show_both("precision", measured.fingerprint.precision, measured, compared.precision, compared.measurement)
+        typer.echo(f"{compared.advice.reason}\n")
+    if measured.against:
+        against = measured.against
+        _show_both("network", measured.network, measured, against.network, against.measurement)
+        typer.echo(f"{against.words(measured.network)}\n")
     if measured.parts:
         _show_parts(measured, top)
 
 
 def _facts(measured: MeasuredNetwork) -> Iterator[tuple[str, object]]:
     found, on = measured.measurement, measured.fingerprint
-    interval = f"nominal 95 % interval {found.low_ms:.3f} to {found.high_ms:.3f} ms"
-    yield "latency", f"{found.latency_ms:.3f} ms (median; {interval})"
-    yield "p90, p95, p99", f"{found.p90_ms:.3f}, {found.p95_ms:.3f}, {found.p99_ms:.3f} ms"
+    yield (
+        "latency",
+        f"{found.latency_ms:.3f} ms undisturbed (95 % interval {found.low_ms:.3f} to {found.high_ms:.3f} ms)",
+    )
+    yield "as found", f"{found.found_ms:.3f} ms (median)"
+    yield "p90, p95, p99", f"{found.p90_ms:.3f}, {found.p95_ms:.3f}, {found.p99_ms:.3f} ms as found"
     yield "coefficient of variation", f"{found.cv:.1%}"
-    yield "loads", f"{found.loads} (coefficient of variation between them {found.load_cv:.1%})"
+    if turns := found.in_turn:
+        yield (
+            "ratio to the anchor",
+            f"{turns.ratio:.4f} (95 % interval {turns.ratio_low:.4f} to {turns.ratio_high:.4f}; "
+            f"{turns.quiet_pairs} of {turns.pairs} turns were quiet)",
+        )
+        yield (
+            "anchor",
+            f"{turns.anchor_ms:.3f} ms undisturbed ({turns.anchor_low_ms:.3f} to {turns.anchor_high_ms:.3f} ms in this "
+            f"session), {turns.anchor_found_ms:.3f} ms as found; graph {turns.anchor}",
+        )
+    yield "loads", found.loads
     yield "runs", found.runs
     yield "other load", f"{found.other_load:.2f} cores"
-    yield "stable", "no" if found.unstable else "yes"
     yield "input", " x ".join(map(str, measured.input_shape))
     if measured.cost:
         yield "parameters", f"{measured.cost.params:,}"
@@ -132,10 +145,23 @@ def _facts(measured: MeasuredNetwork) -> Iterator[tuple[str, object]]:
         yield f"device {name}", state
 
 
+def _show_both(key: str, name: str, measured: MeasuredNetwork, other_name: str, other: Measurement) -> None:
+    columns = {
+        key: key,
+        "latency": "latency, ms",
+        "interval": "95 % interval, ms",
+        "found": "as found",
+        "p95": "p95, ms",
+    }
+    both = [(name, measured.measurement), (other_name, other)]
+    print_table([{key: called, **_brief(found)} for called, found in both], columns)
+
+
 def _brief(found: Measurement) -> dict[str, str]:
     return {
-        "latency": f"{found.latency_ms:.3f}" + ("  unstable" if found.unstable else ""),
+        "latency": f"{found.latency_ms:.3f}",
         "interval": f"{found.low_ms:.3f} to {found.high_ms:.3f}",
+        "found": f"{found.found_ms:.3f}",
         "p95": f"{found.p95_ms:.3f}",
     }
 
@@ -150,7 +176,7 @@ def _show_parts(measured: MeasuredNetwork, top: int) -> None:
     columns = {"name": "node"}
     if measured.by_layer:
         columns = {"name": "layer", "kind": "block", "shape": "input -> output"}
-    print_table(rows, {**columns, "ms": "ms", "share": "share"}, title=f"profile: {total_ms:.3f} ms in all")
+    print_table(rows, {**columns, "ms": "ms", "share": "share"}, title=f"profile: shares of {total_ms:.3f} ms")
     if len(listed) < len(measured.parts):
         rest = 1 - sum(part.share for part in listed)
         typer.echo(f"{len(measured.parts) - len(listed)} more nodes: {rest:.1%}")

@@ -7,7 +7,8 @@ import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +18,7 @@ import numpy as np
 from tiernas.engines import Anchor, CompiledNetwork, Engine, Measurement, TurnRule, graph_digest, measure_in_turn
 from tiernas.latency.features import work
 from tiernas.networks import export_untrained
-from tiernas.spaces import Architecture, SearchSpace
+from tiernas.spaces import Architecture, SearchSpace, get_space
 
 _STEP = 2.5
 """From rung to rung the multiply-accumulates grow at most by this factor, so that a near one is within 1.6."""
@@ -42,7 +43,7 @@ class Rung:
     """A network that others are measured against.
 
     Attributes:
-        vector: Its integers in its space.
+        vector: Its integers in its space; empty where it is of none.
         architecture: The network.
         num_classes: Its classes.
         macs: Its multiply-accumulates.
@@ -60,7 +61,7 @@ def rungs_of(space: SearchSpace, num_classes: int | None = None) -> tuple[Rung, 
     architectures = [space.decode(vector) for vector in vectors]
     macs = np.array([_macs(architecture) for architecture in architectures])
     least, most = np.quantile(macs, _ENDS)
-    wanted = np.geomspace(least, most, 1 + math.ceil(math.log(most / least) / math.log(_STEP)))
+    wanted = np.geomspace(least, most, 1 + _steps(least, most))
     chosen = dict.fromkeys(int(np.argmin(np.abs(np.log(macs / each)))) for each in wanted)
     return tuple(
         Rung(
@@ -71,6 +72,23 @@ def rungs_of(space: SearchSpace, num_classes: int | None = None) -> tuple[Rung, 
         )
         for index in chosen
     )
+
+
+@cache
+def standard_rungs() -> tuple[Rung, ...]:
+    """Rungs for networks of no particular space, the smallest first: from 7e6 to 5e10 multiply-accumulates.
+
+    Those of `gpunet-small` and `gpunet`, and between them the smallest one of `gpunet` at lower resolutions.
+    """
+    small, large = rungs_of(get_space("gpunet-small")), rungs_of(get_space("gpunet"))
+    first = large[0]
+    missing = np.geomspace(small[-1].macs, first.macs, 1 + _steps(small[-1].macs, first.macs))[1:-1]
+    between = []
+    for macs in missing:
+        pixels = 8 * round(first.architecture.resolution * math.sqrt(macs / first.macs) / 8)
+        architecture = replace(first.architecture, resolution=pixels)
+        between.append(Rung((), architecture, first.num_classes, _macs(architecture)))
+    return (*small, *between, *large)
 
 
 class Ladder:
@@ -119,7 +137,7 @@ class Ladder:
         """The number of the rung whose latency is nearest to a network's."""
         network.time_ns()
         network_ms = min(network.time_ns() for _ in range(_PROBES)) / 1e6
-        number = min(self._anchors, default=len(self.rungs) // 2)
+        number = min(self._anchors, default=0)
         while True:
             self.anchor(number)
             number = int(np.argmin([abs(math.log(self._about_ms(i) / network_ms)) for i in range(len(self.rungs))]))
@@ -139,6 +157,11 @@ class Ladder:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._open.close()
+
+
+def _steps(least: float, most: float) -> int:
+    """How many steps lead from a number of multiply-accumulates to another one."""
+    return math.ceil(math.log(most / least) / math.log(_STEP))
 
 
 def _macs(architecture: Architecture) -> float:

@@ -1,0 +1,71 @@
+"""A network taken apart: what its layers take, or the nodes of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tiernas.engines import NodeTime
+from tiernas.latency.observing import by_layer
+from tiernas.spaces import Architecture, Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A layer of a network of ours, or a node of the engine.
+
+    Attributes:
+        name: Number of the layer, or name of the node.
+        kind: Kind of block with its settings; empty for nodes.
+        shape: Input and output, channels x height x width; empty for nodes.
+        time_ms: Its share of the latency of the whole.
+        share: Of the profiled time of all parts, 0 to 1.
+    """
+
+    name: str
+    kind: str
+    shape: str
+    time_ms: float
+    share: float
+
+
+def parts_of(nodes: Sequence[NodeTime], architecture: Architecture | None, latency_ms: float) -> tuple[Part, ...]:
+    """The layers in the order they run, or the nodes of a network that is not ours, the dearest first.
+
+    A profile tells shares: it is taken at another moment than the whole, and profiling itself takes time.
+
+    Args:
+        nodes: Profiled times.
+        architecture: What the network was decoded from, if it is ours.
+        latency_ms: Latency of the whole, in ms.
+    """
+    total_ms = sum(node.time_ms for node in nodes) or 1.0
+    if architecture is None:
+        named = [(node.name, "", "", node.time_ms) for node in sorted(nodes, key=lambda node: -node.time_ms)]
+    else:
+        layers = architecture.layers
+        named = [
+            (str(number), _kind(layer), _shape(layer), time_ms)
+            for number, (layer, time_ms) in enumerate(zip(layers, by_layer(nodes, len(layers)), strict=True))
+        ]
+    return tuple(
+        Part(name, kind, shape, latency_ms * time_ms / total_ms, time_ms / total_ms)
+        for name, kind, shape, time_ms in named
+    )
+
+
+def _kind(layer: Layer) -> str:
+    words = [layer.block, f"{layer.kernel}x{layer.kernel}"]
+    if layer.stride > 1:
+        words.append(f"stride {layer.stride}")
+    if layer.block in ("irb", "fused_irb"):
+        words.append(f"mid {layer.mid_channels}")
+    if layer.se_channels:
+        words.append(f"SE {layer.se_channels}")
+    return " ".join([*words, layer.activation])
+
+
+def _shape(layer: Layer) -> str:
+    return (
+        f"{layer.in_channels}x{layer.in_size}x{layer.in_size} -> {layer.out_channels}x{layer.out_size}x{layer.out_size}"
+    )
