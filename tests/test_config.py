@@ -6,9 +6,9 @@ import pytest
 from tests.minimal import MINIMAL
 
 from tiernas.config import load_config
-from tiernas.engines.loads import LIMIT_S
 from tiernas.errors import UsageError
 from tiernas.executors import RaySettings
+from tiernas.latency.measured import LIMIT_S
 from tiernas.search import Optimizer
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))

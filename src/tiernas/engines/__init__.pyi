@@ -3,7 +3,6 @@ from .catalogue import engine_names, get_engine
 from .clock import Anchor, TurnRule, measure_in_turn
 from .engine import CompiledNetwork, Engine, NodeTime
 from .fingerprint import Fingerprint, graph_digest
-from .loads import measure_loads
 from .lock import device_lock
 from .measurement import InTurn, Measurement
 from .saved import SavedNetwork
@@ -27,5 +26,4 @@ __all__ = [
     "graph_digest",
     "measure",
     "measure_in_turn",
-    "measure_loads",
 ]

@@ -84,8 +84,8 @@ class CompiledNetwork(abc.ABC):
         """Loads the network anew: its weights as the engine packs them, and its buffers, lie elsewhere in memory.
 
         What was decided when it was compiled stays: nothing is quantised again, and kernels that were chosen by timing
-        are not chosen again. Where a network lies may change its latency, so `tiernas.engines.measure_loads` measures
-        several loads. An engine that cannot do all of it does what it can, and says so.
+        are not chosen again. Where a network lies may change its latency, so a long measurement (`TurnRule.reload_s`)
+        has several loads. An engine that cannot do all of it does what it can, and says so.
         """
 
     @abc.abstractmethod

@@ -94,9 +94,8 @@ class Measurement:
             kept so many cores busy that too few were left.
         other_load: Cores that other processes kept busy while timing, on average.
         device_state: What the device says of clocks, power and throttling, before and after timing; empty on CPUs.
-        loads: How often the network was loaded and timed; `measure_loads` pools several, and says what the fields above
-            are of them.
-        load_cv: Coefficient of variation of the medians of the loads; 0 for a single one.
+        loads: How often the network was loaded while it was measured.
+        load_cv: Coefficient of variation of the medians of the loads, in measurements of earlier versions; 0 elsewhere.
         found_ms: Median as found; None where nothing else was told (`latency_ms` is it).
         in_turn: Ratio to an anchor; None where the network was measured alone.
     """
