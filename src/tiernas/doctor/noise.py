@@ -12,13 +12,9 @@ from tiernas.engines import TurnRule
 from tiernas.engines.clock.in_turn import UNSTABLE_WIDTH
 from tiernas.engines.clock.level import Level
 from tiernas.engines.clock.ratio import FloatArray, Pairs, Ratio, estimate_ratio
-from tiernas.engines.clock.sequence import FEWEST
 
 _STARTS = 5
 """Moments of the trace from which on a network of a table might have been measured."""
-
-_MORE = 1.25
-"""A measurement that might have been is looked at whenever its pairs have become so many times as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +123,15 @@ def _as_in_a_table(
     """How long a network would have been measured from a moment on, and its ratio then, or at the trace's end."""
     begin = int(np.searchsorted(pairs.at_s, start_s))
     most = len(ends_s) - begin
-    count = min(FEWEST, most)
+    count = min(rule.next_look(0), most)
     while True:
         seconds = float(ends_s[begin + count - 1] - pairs.at_s[begin])
         ratio = estimate_ratio(_part(pairs, slice(begin, begin + count)), level.undisturbed_ms, rule.block_s)
-        is_known = seconds >= rule.min_s and ratio.width <= rule.relative_width and ratio.quiet_pairs >= FEWEST
-        if is_known:
+        if rule.is_over(ratio, seconds):
             return seconds, ratio
-        if seconds >= rule.limit_s or count == most:
+        if count == most:
             return max(seconds, rule.limit_s), ratio
-        count = min(math.ceil(count * _MORE), most)
+        count = min(rule.next_look(count), most)
 
 
 def _part(pairs: Pairs, which: slice) -> Pairs:

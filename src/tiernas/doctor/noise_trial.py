@@ -9,12 +9,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from tiernas.doctor.noise import Noise, noise_of
-from tiernas.engines import Anchor, CompiledNetwork, Engine, device_lock, graph_digest
-from tiernas.engines.clock.ratio import Pairs
-from tiernas.engines.clock.sequence import FEWEST
+from tiernas.engines import Anchor, Engine, TurnRule, device_lock, graph_digest
+from tiernas.engines.clock.in_turn import take_turns
 from tiernas.engines.clock.turns import Player
 from tiernas.errors import UsageError
 from tiernas.latency.build import DEFAULT_NETWORKS, RULE
@@ -63,18 +60,6 @@ class NoiseTrial:
                 _log.info("noise: two copies of a network take turns for %g s", self.seconds)
                 with self.engine.compile(path) as copy:
                     anchor = Anchor(network, graph_digest(path))
-                    pairs = take_turns(copy, anchor, self.seconds)
-        return noise_of(pairs, anchor.level(), RULE, prepare_s=prepare_s, networks=DEFAULT_NETWORKS)
-
-
-def take_turns(network: CompiledNetwork, anchor: Anchor, seconds: float) -> Pairs:
-    """All pairs of so many seconds, eight at least."""
-    player = Player(network)
-    rows: list[tuple[float, float, float, float]] = []
-    begin, before_ms = time.perf_counter(), anchor.turn_ms()
-    while len(rows) < FEWEST or time.perf_counter() - begin < seconds:
-        at_s = time.perf_counter() - begin
-        network_ms, after_ms = player.turn_ms(), anchor.turn_ms()
-        rows.append((at_s, network_ms, before_ms, after_ms))
-        before_ms = after_ms
-    return Pairs(*np.array(rows).T)
+                    whole = TurnRule(relative_width=0.0, min_s=self.seconds, limit_s=self.seconds)
+                    turns = take_turns(Player(copy), anchor, whole)
+        return noise_of(turns.pairs, anchor.level(), RULE, prepare_s=prepare_s, networks=DEFAULT_NETWORKS)

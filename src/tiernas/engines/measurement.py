@@ -48,6 +48,11 @@ class InTurn:
     anchor_quiet_ms: float
     measured_at: str
 
+    @property
+    def width(self) -> float:
+        """Width of the interval of the ratio, as a share of it."""
+        return (self.ratio_high - self.ratio_low) / self.ratio
+
     @classmethod
     def from_dict(cls, data: object) -> InTurn:
         """What `dataclasses.asdict` made a mapping of; keys of later versions are passed over.

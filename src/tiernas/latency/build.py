@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tiernas.engines import Engine, Measurement, TurnRule
+from tiernas.engines.clock.in_turn import UNSTABLE_WIDTH
 from tiernas.errors import UsageError
 from tiernas.latency import file
 from tiernas.latency.ladder import Ladder, Rung, rungs_of
@@ -26,9 +27,6 @@ DEFAULT_NETWORKS = 48
 
 RULE = TurnRule(relative_width=0.02, min_s=1.0, limit_s=6.0)
 """Many networks measured briefly say more about layers than few measured long."""
-
-_WIDE = 0.03
-"""A network is measured once more where the interval of its ratio is wider than this share of it."""
 
 _MOST_NETWORKS = 8192
 """Networks of a table that is limited by time only."""
@@ -212,4 +210,4 @@ def _to_repeat(records: Sequence[file.Record]) -> list[Vector]:
 
 def _is_wide(measurement: Measurement) -> bool:
     found = measurement.in_turn
-    return found is not None and found.ratio_high - found.ratio_low > _WIDE * found.ratio
+    return found is not None and found.width > UNSTABLE_WIDTH

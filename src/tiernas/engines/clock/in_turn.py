@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-import numpy.typing as npt
 
-from tiernas.engines.clock.level import Level, level_of
+from tiernas.engines.clock.level import Level, level_of, undisturbed_of
 from tiernas.engines.clock.ratio import BLOCK_S, Pairs, Ratio, estimate_ratio
 from tiernas.engines.clock.sequence import FEWEST
 from tiernas.engines.clock.turns import Player
@@ -21,8 +20,6 @@ from tiernas.engines.engine import CompiledNetwork
 from tiernas.engines.lock import device_lock
 from tiernas.engines.measurement import InTurn, Measurement
 from tiernas.engines.timing import OtherWork
-
-FloatArray = npt.NDArray[np.float64]
 
 UNSTABLE_WIDTH = 0.03
 """A ratio whose interval is wider than this share of it is marked."""
@@ -98,9 +95,29 @@ class Anchor:
         return level_of(np.array(self._at_s), np.array(self._turns_ms))
 
     @property
+    def seen_ms(self) -> float:
+        """Its undisturbed latency in this session so far; quickly told, between two turns."""
+        return undisturbed_of(np.array(self._turns_ms))
+
+    @property
     def undisturbed_ms(self) -> float:
         """The latency by which ratios are multiplied."""
-        return self.level().undisturbed_ms if self._known_ms is None else self._known_ms
+        return self.seen_ms if self._known_ms is None else self._known_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What a network and its anchor did in turn.
+
+    Attributes:
+        pairs: Their turns.
+        ratio: What these tell.
+        loads: How often the network was loaded.
+    """
+
+    pairs: Pairs
+    ratio: Ratio
+    loads: int
 
 
 def measure_in_turn(network: CompiledNetwork, anchor: Anchor, rule: TurnRule | None = None) -> Measurement:
@@ -116,10 +133,10 @@ def measure_in_turn(network: CompiledNetwork, anchor: Anchor, rule: TurnRule | N
         before = network.device_state()
         player = Player(network)
         other_work = OtherWork()
-        ratio, anchor_ms, loads = _take_turns(player, anchor, rule)
+        turns = take_turns(player, anchor, rule)
         preemptions, other_load = other_work.so_far()
         after = network.device_state()
-    level = anchor.level()
+    level, ratio, anchor_ms = anchor.level(), turns.ratio, turns.pairs.after_ms
     inferences_ms = np.array(player.inferences_ms)
     p90, p95, p99 = np.percentile(inferences_ms, [90, 95, 99])
     undisturbed_ms = anchor.undisturbed_ms
@@ -136,7 +153,7 @@ def measure_in_turn(network: CompiledNetwork, anchor: Anchor, rule: TurnRule | N
         unstable=ratio.width > UNSTABLE_WIDTH,
         other_load=other_load,
         device_state={"before": before, "after": after} if before or after else {},
-        loads=loads,
+        loads=turns.loads,
         found_ms=float(np.median(inferences_ms)),
         in_turn=InTurn(
             anchor=anchor.name,
@@ -156,8 +173,8 @@ def measure_in_turn(network: CompiledNetwork, anchor: Anchor, rule: TurnRule | N
     )
 
 
-def _take_turns(player: Player, anchor: Anchor, rule: TurnRule) -> tuple[Ratio, FloatArray, int]:
-    """Pairs until the rule says that they are enough: the ratio, the anchor's turns, and how often was loaded."""
+def take_turns(player: Player, anchor: Anchor, rule: TurnRule) -> Turns:
+    """Lets a network and its anchor take turns until the rule says that it is enough; call under `device_lock`."""
     rows: list[tuple[float, float, float, float]] = []
     begin = loaded_at = time.perf_counter()
     before_ms = anchor.turn_ms()
@@ -170,9 +187,9 @@ def _take_turns(player: Player, anchor: Anchor, rule: TurnRule) -> tuple[Ratio, 
         now = time.perf_counter()
         if len(rows) >= look_at and now - begin >= min(rule.min_s, rule.limit_s):
             pairs = Pairs(*np.array(rows).T)
-            ratio = estimate_ratio(pairs, anchor.level().undisturbed_ms, rule.block_s)
+            ratio = estimate_ratio(pairs, anchor.seen_ms, rule.block_s)
             if rule.is_over(ratio, now - begin):
-                return ratio, pairs.after_ms, loads
+                return Turns(pairs, ratio, loads)
             look_at = rule.next_look(len(rows))
         if rule.reload_s is not None and now - loaded_at >= rule.reload_s:
             player.reload()

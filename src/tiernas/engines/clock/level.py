@@ -43,6 +43,11 @@ class Level:
         return self.high_ms - self.low_ms <= _CLEAR * self.undisturbed_ms
 
 
+def undisturbed_of(turns_ms: npt.NDArray[np.float64]) -> float:
+    """The undisturbed latency that `n` turns tell, in ms."""
+    return float(np.quantile(turns_ms, UNDISTURBED))
+
+
 def level_of(at_s: npt.NDArray[np.float64], turns_ms: npt.NDArray[np.float64]) -> Level:
     """The level of `n` turns.
 
@@ -57,7 +62,7 @@ def level_of(at_s: npt.NDArray[np.float64], turns_ms: npt.NDArray[np.float64]) -
     numbers = ((at_s - at_s[0]) // _BLOCK_S).astype(np.int64)
     blocks_ms = np.sort([np.median(turns_ms[numbers == number]) for number in np.unique(numbers)])
     rank = int(binom.ppf(1 - _ERROR, len(blocks_ms), UNDISTURBED)) + 1
-    undisturbed_ms = float(np.quantile(turns_ms, UNDISTURBED))
+    undisturbed_ms = undisturbed_of(turns_ms)
     return Level(
         undisturbed_ms=undisturbed_ms,
         low_ms=min(undisturbed_ms, float(blocks_ms[0])),
