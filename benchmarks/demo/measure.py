@@ -1,6 +1,6 @@
 """Time and peak memory of `make demo` from an empty folder, and of a second call.
 
-From the root of the repository, installed, on a quiet machine, some four minutes:
+From the root of the repository, installed, on a quiet machine, some nine minutes:
 
     .venv/bin/python benchmarks/demo/measure.py
 
