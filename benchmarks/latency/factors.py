@@ -1,6 +1,6 @@
 """What the factors of gpunet_0 cost on this machine at 224 pixels: OpenVINO fp32 and int8, ONNX Runtime fp32.
 
-Run on a quiet machine, some five minutes: python benchmarks/latency/factors.py
+Some ten minutes: python benchmarks/latency/factors.py
 Writes the measurements and the figure into benchmarks/latency/results. Stopped, it continues.
 """
 
@@ -23,9 +23,9 @@ def main() -> None:
     base = base_network("gpunet_0", resolution=224)
     study = measure_factors(base, engines, path=RESULTS / f"{NAME}.json", progress=show)
     plot_factors(study, RESULTS / f"{NAME}.png")
-    medians, spreads = study.base_medians_ms(), study.base_spreads()
-    for engine in medians:
-        print(f"{engine}: base {medians[engine]:.2f} ms, spread {spreads[engine]:.1%}")
+    base_ms = study.base_ms()
+    for engine in base_ms:
+        print(f"{engine}: base {base_ms[engine]:.2f} ms")
         for factor in Factor:
             found = [cost for cost in study.costs() if cost.factor is factor and cost.engine == engine]
             shown = (f"{c.label} {c.ratio:.2f}{'?' if c.unstable else ''} ({c.macs_ratio:.2f})" for c in found)

@@ -3,7 +3,7 @@
     python benchmarks/latency/traces.py
     python benchmarks/latency/traces.py --beside
 
-Each trace is 50 s of one engine and precision: row by row one turn of every network, without a pause. Writes
+Each trace is two minutes of one engine and precision: row by row one turn of every network, without a pause. Writes
 results/traces/*.npz: `S` (`n`, when each row began, in s), `T` (`n x networks`, turns in ms), `names`. Slow networks
 take one inference to a turn, fast ones several. `--beside` records beside the neighbour of `tiernas.testing`.
 """
@@ -21,16 +21,20 @@ import numpy as np
 from tiernas.engines import get_engine
 from tiernas.engines.clock.turns import Player
 from tiernas.engines.lock import device_lock
+from tiernas.latency.ladder import rungs_of
 from tiernas.latency.subject import find_subject
+from tiernas.spaces import get_space
 from tiernas.testing.neighbour import neighbour
 
 LARGE = ("gpunet_0", "gpunet_1")
 SMALL = ("timm:mobilenetv3_large_100", "timm:efficientnet_b0")
+TINY = tuple(",".join(map(str, rung.vector)) for rung in rungs_of(get_space("gpunet-small"))[:2])
 TRACES = {
     "openvino-fp32": ("openvino", "fp32", LARGE),
     "openvino-int8": ("openvino", "int8", LARGE),
     "onnxruntime-fp32": ("onnxruntime", "fp32", LARGE),
     "openvino-fp32-small": ("openvino", "fp32", SMALL),
+    "openvino-fp32-tiny": ("openvino", "fp32", TINY),
 }
 """Engine, precision and networks, the anchor first."""
 
@@ -41,7 +45,7 @@ RESULTS = Path(__file__).parent / "results" / "traces"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--beside", action="store_true", help="beside the neighbour")
-    parser.add_argument("--seconds", type=float, default=50.0, help="length of each trace (default: 50)")
+    parser.add_argument("--seconds", type=float, default=120.0, help="length of each trace (default: 120)")
     parser.add_argument("--folder", type=Path, default=RESULTS, help="where to write (default: results/traces)")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +62,7 @@ def record(path: Path, engine: str, precision: str, names: tuple[str, ...], seco
     with ExitStack() as stack:
         networks = []
         for name in names:
-            with find_subject(name).onnx_file(1) as onnx_path:
+            with find_subject(name, space="gpunet-small").onnx_file(1) as onnx_path:
                 networks.append(stack.enter_context(compiler.compile(onnx_path)))
         stack.enter_context(device_lock(networks[0].fingerprint.device_slug))
         stack.enter_context(neighbour(SEED) if beside else nullcontext())

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from tiernas.cli import main
 from tiernas.cli.commands import app
 from tiernas.engines import Fingerprint, InTurn, Measurement, get_engine, graph_digest
-from tiernas.engines.clock.sequence import FEWEST
+from tiernas.engines.clock.ratio import FEWEST
 from tiernas.errors import UsageError
 from tiernas.latency.advice import Advice
 from tiernas.latency.against import Against

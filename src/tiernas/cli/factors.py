@@ -92,8 +92,7 @@ _COLUMNS = {
 
 
 def _print(study: FactorStudy) -> None:
-    medians, spreads = study.base_medians_ms(), study.base_spreads()
-    for name in medians:
+    for name, base_ms in study.base_ms().items():
         rows = [
             {
                 "factor": found.factor.value,
@@ -107,10 +106,7 @@ def _print(study: FactorStudy) -> None:
             for found in study.costs()
             if found.engine == name
         ]
-        title = (
-            f"{study.base.name}, {study.base.architecture.resolution} pixels, on {name}: "
-            f"base {medians[name]:.3f} ms, spread {spreads[name]:.1%}"
-        )
+        title = f"{study.base.name}, {study.base.architecture.resolution} pixels, on {name}: base {base_ms:.3f} ms"
         print_table(rows, _COLUMNS, title=title)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import getpass
 import logging
+import math
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,11 @@ from filelock import FileLock, Timeout
 _log = logging.getLogger(__name__)
 _SILENT_WAIT_S = 1.0
 """Waiting longer than this for another measurement is logged."""
+
+_AGAIN_S = 600.0
+"""What was logged is not logged again so soon: a table waits for each of its networks."""
+
+_logged_at: dict[Path, float] = {}
 
 
 @contextmanager
@@ -31,7 +38,9 @@ def device_lock(device_slug: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=_SILENT_WAIT_S)
     except Timeout:
-        _log.info("waiting: another process measures on %s (%s)", device_slug, path)
+        if time.monotonic() - _logged_at.get(path, -math.inf) >= _AGAIN_S:
+            _log.info("waiting: another process measures on %s (%s)", device_slug, path)
+            _logged_at[path] = time.monotonic()
         lock.acquire()
     try:
         yield

@@ -70,7 +70,14 @@ class InTurn:
             problem = _in_turn_problem(f.name, value)
             if problem:
                 raise UsageError(f"in_turn: {f.name} = {reprlib.repr(value)}: must be {problem}")
-        return cls(**found)
+        turns = cls(**found)
+        if not turns.ratio_low <= turns.ratio <= turns.ratio_high:
+            raise UsageError(
+                f"in_turn: ratio = {turns.ratio}: must be in its interval, {turns.ratio_low} to {turns.ratio_high}"
+            )
+        if turns.quiet_pairs > turns.pairs:
+            raise UsageError(f"in_turn: quiet_pairs = {turns.quiet_pairs}: must be at most pairs = {turns.pairs}")
+        return turns
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from .build import build_table
 from .check import Check, CheckedNetwork, check_table
 from .file import Header, Record, default_path
 from .observation import Observation
-from .observing import measure_architecture, measure_repeatedly, observe
+from .observing import measure_architecture, observe
 from .plot import plot_check
 from .table import LatencyTable, LayerCost
 from .verdict import Verdict, judge_table
@@ -26,7 +26,6 @@ __all__ = [
     "judge_table",
     "measure_architecture",
     "measure_layer",
-    "measure_repeatedly",
     "observe",
     "plot_check",
 ]

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from tiernas.engines import Anchor, CompiledNetwork, Engine, Measurement, TurnRule, graph_digest, measure_in_turn
+from tiernas.engines import Anchor, CompiledNetwork, Engine, Measurement, TurnRule, measure_in_turn
 from tiernas.latency.features import work
-from tiernas.networks import export_untrained
+from tiernas.latency.untrained import compiled
 from tiernas.spaces import Architecture, SearchSpace, get_space
 
 _STEP = 2.5
@@ -29,7 +27,7 @@ _SAMPLED = 512
 _SEED = 41
 """Of these networks: the rungs of a space are always the same."""
 
-_ENDS = 0.05, 0.95
+_ENDS = 0.005, 0.95
 """Quantiles of the multiply-accumulates at which the first and the last rung lie."""
 
 _PROBES = 3
@@ -76,7 +74,7 @@ def rungs_of(space: SearchSpace, num_classes: int | None = None) -> tuple[Rung, 
 
 @cache
 def standard_rungs() -> tuple[Rung, ...]:
-    """Rungs for networks of no particular space, the smallest first: from 7e6 to 5e10 multiply-accumulates.
+    """Rungs for networks of no particular space, the smallest first: from 3e6 to 5e10 multiply-accumulates.
 
     Those of `gpunet-small` and `gpunet`, and between them the smallest one of `gpunet` at lower resolutions.
     """
@@ -114,11 +112,7 @@ class Ladder:
         """The anchor of a rung, compiled when it is asked for the first time."""
         if number not in self._anchors:
             rung = self.rungs[number]
-            with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
-                path = Path(folder) / "anchor.onnx"
-                export_untrained(rung.architecture, rung.num_classes, path, batch=self.engine.batch)
-                name = graph_digest(path)
-                network = self._open.enter_context(self.engine.compile(path))
+            network, name = self._open.enter_context(compiled(rung.architecture, rung.num_classes, self.engine))
             self._anchors[number] = Anchor(network, name, self.known_ms.get(name))
             _log.debug("anchor %d of %d: %s", number + 1, len(self.rungs), name)
         return self._anchors[number]

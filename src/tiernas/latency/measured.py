@@ -45,6 +45,9 @@ _LONG_ENOUGH_S = 3.0
 _LOADS = 5
 """Of the network, over the time that it may take."""
 
+_PATIENCE = 3
+"""So many times the limit is waited for a quiet moment."""
+
 _CLEAR = 0.05
 """The machine was quiet at times where the interval of the anchor's latency is at most so wide, as a share of it."""
 
@@ -213,7 +216,13 @@ def measure_subject(
 
 
 def _rule(limit_s: float) -> TurnRule:
-    return TurnRule(_WIDTH, min_s=min(_LONG_ENOUGH_S, limit_s), limit_s=limit_s, reload_s=limit_s / _LOADS)
+    return TurnRule(
+        _WIDTH,
+        min_s=min(_LONG_ENOUGH_S, limit_s),
+        limit_s=limit_s,
+        quiet_limit_s=_PATIENCE * limit_s,
+        reload_s=limit_s / _LOADS,
+    )
 
 
 def _measure_both(

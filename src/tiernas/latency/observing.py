@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable
 
-from tiernas.engines import (
-    CompiledNetwork,
-    Engine,
-    Measurement,
-    NodeTime,
-    StopRule,
-    TurnRule,
-    device_lock,
-    graph_digest,
-    measure,
-)
+from tiernas.engines import Measurement, NodeTime, TurnRule, device_lock
 from tiernas.latency.ladder import Ladder
 from tiernas.latency.observation import Observation
-from tiernas.networks import export_untrained
+from tiernas.latency.untrained import compiled
 from tiernas.spaces import Architecture
 
 _LAYER = re.compile(r"/blocks/blocks\.(\d+)/")
 """How `tiernas.networks.export_onnx` names the nodes of a layer."""
-
-MEASURE_ATTEMPTS = 3
-"""How often a network whose measurement was unstable is measured, unless told otherwise."""
 
 
 def observe(
@@ -50,18 +34,18 @@ def observe(
         rule: When to stop.
         rung: Number of the anchor; the nearest by default.
     """
-    with _exported(architecture, num_classes, ladder.engine.batch) as path, ladder.engine.compile(path) as network:
+    with compiled(architecture, num_classes, ladder.engine) as (network, graph):
         with device_lock(network.fingerprint.device_slug):
             measurement = ladder.measure(network, rule, rung)
             nodes = network.profile()
-        return Observation(graph_digest(path), measurement, by_layer(nodes, len(architecture.layers)))
+        return Observation(graph, measurement, by_layer(nodes, len(architecture.layers)))
 
 
 def measure_architecture(
     architecture: Architecture,
     num_classes: int,
-    ladder: Ladder | Engine,
-    rule: TurnRule | Callable[[CompiledNetwork], Measurement] | None = None,
+    ladder: Ladder,
+    rule: TurnRule | None = None,
     *,
     rung: int | None = None,
 ) -> Measurement:
@@ -74,23 +58,8 @@ def measure_architecture(
         rule: When to stop.
         rung: Number of the anchor; the nearest by default.
     """
-    engine = ladder.engine if isinstance(ladder, Ladder) else ladder
-    with _exported(architecture, num_classes, engine.batch) as path, engine.compile(path) as network:
-        if isinstance(ladder, Ladder):
-            assert rule is None or isinstance(rule, TurnRule)
-            return ladder.measure(network, rule, rung)
-        assert callable(rule)
-        return rule(network)
-
-
-def measure_repeatedly(
-    network: CompiledNetwork, rule: StopRule | None = None, attempts: int = MEASURE_ATTEMPTS
-) -> Measurement:
-    """Measures a network as it is loaded, again while it is unstable; the measurement with the least rank counts."""
-    found = [measure(network, rule)]
-    while found[-1].unstable and len(found) < attempts:
-        found.append(measure(network, rule))
-    return min(found, key=lambda measurement: measurement.rank)
+    with compiled(architecture, num_classes, ladder.engine) as (network, _):
+        return ladder.measure(network, rule, rung)
 
 
 def by_layer(nodes: Iterable[NodeTime], num_layers: int) -> tuple[float, ...]:
@@ -104,11 +73,3 @@ def by_layer(nodes: Iterable[NodeTime], num_layers: int) -> tuple[float, ...]:
         indices = _LAYER.findall(node.name)
         layer_ms[int(indices[-1]) if indices else num_layers - 1] += node.time_ms
     return tuple(layer_ms)
-
-
-@contextmanager
-def _exported(architecture: Architecture, num_classes: int, batch: int) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
-        path = Path(folder) / "network.onnx"
-        export_untrained(architecture, num_classes, path, batch=batch)
-        yield path

@@ -144,6 +144,14 @@ def test_rule_by_hand(width: float, quiet_pairs: int, elapsed_s: float, is_over:
     assert RULE.is_over(ratio, elapsed_s) == is_over
 
 
+def test_a_quiet_moment_is_waited_for() -> None:
+    rule = dataclasses.replace(RULE, quiet_limit_s=30.0)
+    loud, quiet = Ratio(1.0, 0.9, 1.1, 1.0, 100, 7), Ratio(1.0, 0.9, 1.1, 1.0, 100, 8)
+    assert not rule.is_over(loud, 10.0)
+    assert rule.is_over(quiet, 10.0)
+    assert rule.is_over(loud, 30.0)
+
+
 def test_looks_come_an_eighth_later() -> None:
     assert [RULE.next_look(n) for n in (0, 8, 9, 80)] == [8, 9, 10, 90]
 

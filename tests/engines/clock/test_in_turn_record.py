@@ -16,8 +16,14 @@ _RATIOS = st.floats(0, exclude_min=True, allow_infinity=False)
 FOUND = InTurn("digest", 1.7, 1.69, 1.71, 1.9, 100, 40, 10.0, 9.9, 10.2, 12.0, 10.1, "2026-01-01T00:00:00+00:00")
 
 
-@given(st.builds(InTurn, st.text(), *[_RATIOS] * 4, *[_COUNTS] * 2, *[_TIMES] * 5, st.text()))
-def test_round_trip(found: InTurn) -> None:
+@given(
+    st.builds(InTurn, st.text(), *[_RATIOS] * 4, *[_COUNTS] * 2, *[_TIMES] * 5, st.text()),
+    st.tuples(_RATIOS, _RATIOS, _RATIOS).map(sorted),
+)
+def test_round_trip(found: InTurn, ratios: list[float]) -> None:
+    low, ratio, high = ratios
+    pairs = max(found.pairs, found.quiet_pairs)
+    found = dataclasses.replace(found, ratio=ratio, ratio_low=low, ratio_high=high, pairs=pairs)
     assert InTurn.from_dict(json.loads(json.dumps(dataclasses.asdict(found)))) == found
 
 
@@ -53,6 +59,19 @@ def test_missing_keys_and_bad_values_are_named(name: str) -> None:
 def test_values_that_cannot_be_are_told(name: str, value: object, allowed: str) -> None:
     with pytest.raises(UsageError, match=f"{name} = .*: must be {allowed}"):
         InTurn.from_dict(dataclasses.asdict(FOUND) | {name: value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ratio": 1.6}, r"ratio = 1\.6: must be in its interval, 1\.69 to 1\.71"),
+        ({"ratio": 1.8}, r"ratio = 1\.8: must be in its interval"),
+        ({"quiet_pairs": 101}, "quiet_pairs = 101: must be at most pairs = 100"),
+    ],
+)
+def test_values_that_cannot_be_together_are_told(changes: dict[str, float], words: str) -> None:
+    with pytest.raises(UsageError, match=f"in_turn: {words}"):
+        InTurn.from_dict(dataclasses.asdict(FOUND) | changes)
 
 
 def test_it_must_be_an_object() -> None:

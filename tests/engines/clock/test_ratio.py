@@ -49,18 +49,39 @@ def test_without_a_quiet_pair_the_interval_says_what_is_known() -> None:
 
 def test_a_few_quiet_pairs_are_the_centre() -> None:
     found = estimate_ratio(pairs_beside([(1.6, 2.0)] * 30 + [(1, 1)], 7), ANCHOR_MS)
-    assert 4 <= found.quiet_pairs < 8
+    assert 4 <= found.quiet_pairs < 8  # of 217
     assert found.ratio == pytest.approx(TRUE, rel=0.02)
     assert found.low <= TRUE <= found.high
     assert found.found > 1.2 * TRUE
 
 
-def test_disturbed_pairs_that_agree_are_one_value() -> None:
-    pairs = pairs_beside([(1, 1.02), (1, 0.98)] * 6, 40, noise=0.001)
-    found = estimate_ratio(pairs, ANCHOR_MS)
+def test_disturbances_that_last_are_seen() -> None:
+    """The same turns in another order: the ratio wanders slowly, or from pair to pair."""
+    slow = pairs_beside([(1, 1.02), (1, 0.98)] * 3, 80, noise=0.001)
+    fast = pairs_beside([(1, 1.02), (1, 0.98)] * 240, 1, noise=0.001)
+    found = estimate_ratio(slow, ANCHOR_MS)
     assert found.low <= TRUE <= found.high
-    single = estimate_ratio(pairs, ANCHOR_MS, block_s=0.05)
-    assert single.width <= found.width
+    assert found.width > 3 * estimate_ratio(fast, ANCHOR_MS).width
+
+
+def test_no_ratio_is_known_better_than_two_loads_agree() -> None:
+    found = estimate_ratio(pairs_beside([(1, 1)], 4000, noise=0.001), ANCHOR_MS)
+    assert 0.006 <= found.width < 0.007
+
+
+def test_the_more_a_pair_is_disturbed_the_less_it_weighs() -> None:
+    ratios = [
+        estimate_ratio(pairs_beside([(1, 1), (slow, 1.2 * slow)] * 10, 20), ANCHOR_MS).ratio / TRUE
+        for slow in (1.05, 1.2, 1.5, 2.0)
+    ]
+    assert ratios == sorted(ratios, reverse=True)
+    assert ratios[-1] == pytest.approx(1, abs=0.005)
+
+
+def test_loud_moments_widen_the_interval() -> None:
+    widths = [estimate_ratio(pairs_beside([(slow, slow)], 200), ANCHOR_MS).width for slow in (1.0, 1.2, 1.5, 2.0)]
+    assert widths == sorted(widths)
+    assert widths[-1] > 10 * widths[0]
 
 
 def test_eight_blocks_are_needed() -> None:
@@ -68,6 +89,13 @@ def test_eight_blocks_are_needed() -> None:
     assert estimate_ratio(pairs, ANCHOR_MS).width < 0.1
     fewer = Pairs(*(values[:28] for values in dataclasses.astuple(pairs)))
     assert estimate_ratio(fewer, ANCHOR_MS).width == np.inf
+
+
+def test_a_pause_makes_no_block_count_more() -> None:
+    """One block has a hundred pairs, seven others have one each."""
+    pairs = pairs_beside([(1, 1)], 107)
+    at_s = np.concatenate([np.linspace(0, 0.19, 100), np.arange(1.0, 8.0)])
+    assert np.isfinite(estimate_ratio(dataclasses.replace(pairs, at_s=at_s), ANCHOR_MS).width)
 
 
 @given(st.floats(0.01, 100), st.floats(0.01, 100), st.integers(0, 100))

@@ -14,13 +14,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tiernas.cli.commands import app
-from tiernas.engines import Measurement, StopRule, get_engine
+from tiernas.engines import Measurement, TurnRule, get_engine
 from tiernas.errors import UsageError
 from tiernas.latency.factors import Base, Factor, FactorBlock, FactorStudy, file, measure_factors, plot_factors
 from tiernas.latency.factors import measure as measure_module
 from tiernas.networks import Cost
 from tiernas.testing.engines import ARCHITECTURE, NUM_CLASSES
-from tiernas.testing.latency import FINGERPRINT, measurement
+from tiernas.testing.latency import FINGERPRINT, in_turn
 
 BASE = Base("tiny", ARCHITECTURE, NUM_CLASSES)
 SE = Factor.SQUEEZE_EXCITE
@@ -28,21 +28,18 @@ SE = Factor.SQUEEZE_EXCITE
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measures only a few runs."""
-    monkeypatch.setattr(measure_module, "STOP_RULE", StopRule(0.0, 10.0, 0.0, 0.01))
-    monkeypatch.setattr(measure_module, "ATTEMPTS", 1)
+    """Measures only a few turns."""
+    monkeypatch.setattr(measure_module, "RULE", TurnRule(relative_width=10.0, min_s=0.0, limit_s=0.05))
 
 
-def block(factor: Factor, latencies_ms: dict[str | float, float], before_ms: float, after_ms: float) -> FactorBlock:
+def block(factor: Factor, ratios: dict[str | float, float], base_ms: float) -> FactorBlock:
     """A block in which the variants have 100 parameters and 2e6 multiply-accumulates each."""
     return FactorBlock(
         FINGERPRINT,
         factor,
-        tuple(latencies_ms),
-        (Cost(100, 2_000_000),) * len(latencies_ms),
-        tuple(measurement(ms) for ms in latencies_ms.values()),
-        measurement(before_ms),
-        measurement(after_ms),
+        tuple(ratios),
+        (Cost(100, 2_000_000),) * len(ratios),
+        tuple(in_turn(ratio, base_ms) for ratio in ratios.values()),
     )
 
 
@@ -50,26 +47,22 @@ STUDY = FactorStudy(
     BASE,
     Cost(100, 1_000_000),
     (
-        block(Factor.KERNEL, {3: 1.1, 5: 1.5, 7: 2.0}, before_ms=1.0, after_ms=1.2),
-        block(SE, {"none": 0.8, "all": 1.2}, before_ms=1.2, after_ms=1.2),
+        block(Factor.KERNEL, {3: 1.1, 5: 1.5, 7: 2.0}, base_ms=1.0),
+        block(SE, {"none": 0.8, "all": 1.01}, base_ms=1.2),
     ),
 )
-"""Of a base that drifts from 1.0 to 1.2 ms while the kernels are measured."""
+"""Of a base that took 1.0 ms while the kernels were measured and 1.2 ms later."""
 
 
-def test_ratios_follow_the_drift_of_the_base() -> None:
-    three, five, seven, none, everywhere = STUDY.costs()
-    assert three.ratio == pytest.approx(1.1 / 1.05)
-    assert five.ratio == pytest.approx(1.5 / 1.1)
-    assert seven.ratio == pytest.approx(2.0 / 1.15)
-    assert none.ratio == pytest.approx(0.8 / 1.2)
-    assert everywhere.ratio == pytest.approx(1.0)
-
-
-def test_intervals_hold_all_that_the_base_did() -> None:
+def test_ratios_are_those_to_the_base_at_that_time() -> None:
+    assert [found.ratio for found in STUDY.costs()] == [1.1, 1.5, 2.0, 0.8, 1.01]
     five = STUDY.costs()[1]
-    assert (five.ratio_low, five.ratio_high) == pytest.approx((1.5 / 1.2, 1.5 / 1.0))
-    assert all(found.ratio_low <= found.ratio <= found.ratio_high for found in STUDY.costs())
+    assert (five.ratio_low, five.ratio_high) == pytest.approx((1.5 / 1.01, 1.5 * 1.01))
+
+
+def test_latencies_are_by_one_latency_of_the_base() -> None:
+    assert STUDY.base_ms() == {"openvino fp32": 1.0}
+    assert [found.latency_ms for found in STUDY.costs()] == [1.1, 1.5, 2.0, 0.8, 1.01]
 
 
 def test_ms_per_mac() -> None:
@@ -78,24 +71,23 @@ def test_ms_per_mac() -> None:
     assert five.ms_per_gmac == pytest.approx(1.5 / 0.002)
 
 
-def test_spread_counts_variants_that_are_the_base() -> None:
+def test_variants_that_are_the_base() -> None:
     """The tiny network has squeeze-excitation in all its residual blocks; its kernels are 3 and 5."""
     assert [found.is_base for found in STUDY.costs()] == [False, False, False, False, True]
-    assert [m.latency_ms for m in STUDY.base_measurements()["openvino fp32"]] == [1.0, 1.2, 1.2, 1.2, 1.2]
-    assert STUDY.base_medians_ms() == {"openvino fp32": 1.2}
-    assert STUDY.base_spreads()["openvino fp32"] == pytest.approx(0.2 / 1.2)
 
 
-def test_unstable_bases_make_their_variants_unstable() -> None:
-    shaky = replace(STUDY.blocks[0], after=measurement(1.2, unstable=True))
-    study = replace(STUDY, blocks=(shaky, STUDY.blocks[1]))
-    assert [found.unstable for found in study.costs()] == [True, True, True, False, False]
+def test_wide_intervals_are_marked() -> None:
+    wide = in_turn(1.5, 1.0, half_width=0.1)
+    first, *others = STUDY.blocks
+    first = replace(first, measurements=(first.measurements[0], wide, first.measurements[2]))
+    study = replace(STUDY, blocks=(first, *others))
+    assert [found.unstable for found in study.costs()] == [False, True, False, False, False]
 
 
 def test_json_of_a_study() -> None:
     document = json.loads(json.dumps(STUDY.to_dict(), allow_nan=False))
     assert document["base"] == "tiny"
-    assert [engine["base_ms"] for engine in document["engines"]] == [1.2]
+    assert [engine["base_ms"] for engine in document["engines"]] == [1.0]
     assert [found["value"] for found in document["costs"]] == [3, 5, 7, "none", "all"]
 
 
@@ -119,7 +111,7 @@ def test_figure_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
 
 def stop_after(number: int) -> Any:
     def progress(done: int, wanted: int, what: str, found: Measurement) -> None:
-        assert wanted == 9
+        assert wanted == 6
         if done == number:
             raise KeyboardInterrupt
 
@@ -130,7 +122,7 @@ def test_study_is_measured_stopped_and_continued(tmp_path: Path) -> None:
     path, engine = tmp_path / "new" / "factors.json", get_engine("openvino")
     factors = (SE, Factor.LAYERS)
     with pytest.raises(KeyboardInterrupt):
-        measure_factors(BASE, [engine], factors=factors, path=path, progress=stop_after(7))
+        measure_factors(BASE, [engine], factors=factors, path=path, progress=stop_after(4))
     (kept,) = json.loads(path.read_text())["blocks"]
     assert (kept["factor"], kept["values"]) == ("squeeze-excite", ["none", "all"])
 
@@ -144,7 +136,7 @@ def test_study_is_measured_stopped_and_continued(tmp_path: Path) -> None:
     )
     assert [number for number, _, _ in said] == list(range(1, len(said) + 1))
     assert {wanted for _, wanted, _ in said} == {len(said)}
-    assert (said[0][2], said[1][2]) == ("openvino fp32, base", "openvino fp32, layers 0.5 x")
+    assert said[0][2] == "openvino fp32, layers 0.5 x"
     assert study.blocks[0] == FactorBlock.from_dict(kept)
     assert [b.factor for b in study.blocks] == [SE, Factor.LAYERS]
 
@@ -188,10 +180,12 @@ def test_files_that_do_not_fit_are_refused_and_kept(path: Path) -> None:
             BASE,
             original.replace(engine.fingerprint().engine_version, "1.0"),
         ),
-        "newer": ("format 9", BASE, original.replace('"tiernas_factors": 1', '"tiernas_factors": 9')),
+        "newer": ("format 9", BASE, original.replace('"tiernas_factors": 2', '"tiernas_factors": 9')),
+        "older": ("earlier version", BASE, original.replace('"tiernas_factors": 2', '"tiernas_factors": 1')),
+        "alone": ("in turn with the base", BASE, original.replace('"in_turn": {', '"in_turn": null, "was": {')),
         "another kind": ("no factor study", BASE, "[]"),
         "torn": ("no JSON", BASE, original[:-40]),
-        "damaged": ("damaged", BASE, original.replace('"before"', '"later"')),
+        "damaged": ("damaged", BASE, original.replace('"measurements"', '"found"')),
     }
     for words, base, text in changes.values():
         path.write_text(text)

@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from tiernas.engines.clock.level import Level, level_of, undisturbed_of
-from tiernas.engines.clock.ratio import BLOCK_S, Pairs, Ratio, estimate_ratio
-from tiernas.engines.clock.sequence import FEWEST
+from tiernas.engines.clock.ratio import BLOCK_S, FEWEST, Pairs, Ratio, estimate_ratio
 from tiernas.engines.clock.turns import Player
 from tiernas.engines.engine import CompiledNetwork
 from tiernas.engines.lock import device_lock
@@ -36,14 +35,16 @@ class TurnRule:
     Attributes:
         relative_width: Stop when the 95 % interval of the ratio is narrower than this share of it.
         min_s: Go on at least this long.
-        limit_s: Stop after this long in any case, but for the eight pairs that an interval needs.
-        reload_s: The network is loaded anew whenever this long has passed: where it lies in memory may change its
-            latency. None: never.
+        limit_s: Stop after this long, but for the eight pairs that an interval needs.
+        quiet_limit_s: Go on up to this long where fewer than eight pairs were quiet at `limit_s`. None: do not.
+        reload_s: Network and anchor are loaded anew whenever this long has passed, those that are faster than 20 ms:
+            where they lie in memory changes their latency. None: never.
     """
 
     relative_width: float = 0.02
     min_s: float = 2.0
     limit_s: float = 10.0
+    quiet_limit_s: float | None = None
     reload_s: float | None = None
 
     @property
@@ -59,8 +60,10 @@ class TurnRule:
         """Whether pairs that took so long, with this ratio, are enough."""
         if elapsed_s < min(self.min_s, self.limit_s):
             return False
-        is_known = ratio.width <= self.relative_width and ratio.quiet_pairs >= FEWEST
-        return is_known or (elapsed_s >= self.limit_s and math.isfinite(ratio.width))
+        is_quiet = ratio.quiet_pairs >= FEWEST
+        limit_s = self.limit_s if is_quiet else max(self.limit_s, self.quiet_limit_s or 0.0)
+        is_known = is_quiet and ratio.width <= self.relative_width
+        return is_known or (elapsed_s >= limit_s and math.isfinite(ratio.width))
 
 
 class Anchor:
@@ -83,6 +86,11 @@ class Anchor:
     def about_ms(self) -> float:
         """How fast it is, roughly."""
         return self._player.about_ms
+
+    def reload(self) -> None:
+        """Loads it anew if it is fast."""
+        if self._player.is_fast:
+            self._player.reload()
 
     def turn_ms(self) -> float:
         """Runs for a turn."""
@@ -191,8 +199,9 @@ def take_turns(player: Player, anchor: Anchor, rule: TurnRule) -> Turns:
             if rule.is_over(ratio, now - begin):
                 return Turns(pairs, ratio, loads)
             look_at = rule.next_look(len(rows))
-        if rule.reload_s is not None and now - loaded_at >= rule.reload_s:
+        if rule.reload_s is not None and player.is_fast and now - loaded_at >= rule.reload_s:
             player.reload()
+            anchor.reload()
             loads += 1
             before_ms = anchor.turn_ms()
             loaded_at = time.perf_counter()

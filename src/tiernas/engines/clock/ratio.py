@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.engines.clock.sequence import FEWEST, median_and_sequence
+from tiernas.engines.clock.sequence import half_width
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 QUIET = 0.1
 """A pair is quiet where its anchor took at most this share more than undisturbed, before and after."""
 
-_FEW_QUIET = 4
-"""Quiet pairs whose median is a better centre than that of all pairs, though too few for an interval of their own."""
+FEWEST = 8
+"""Blocks without which no interval can be told."""
 
 BLOCK_S = 0.2
 """Pairs within this time are one value: what disturbs one disturbs the next."""
 
-_ELASTICITY = 0.5
-"""Disturbed pairs are off from quiet ones by at most about this power of how much slower the anchor is.
+_BLOCKS = 24
+"""Of a long measurement, so that slow changes are seen between its blocks."""
+
+_CALM = 0.12
+"""A pair whose anchor is slower by this, on a logarithmic scale, weighs 1 / e as much."""
+
+_FEWEST_EFFECTIVE = 5.0
+"""An interval needs blocks worth so many of equal weight; where they are not, disturbed pairs weigh more in it."""
+
+_SOFTER = 1.5
+"""The steps of `_CALM` by which they do."""
+
+_ELASTICITY = 0.4
+"""Disturbed pairs are off from quiet ones by about this power of how much slower the anchor is.
 
 Neighbours slow two networks down differently: in the traces of benchmarks/latency (`traces.py`) the power went from
 -0.3 to 0.55."""
+
+_UNAVOIDABLE = 0.05
+"""So much slower, on a logarithmic scale, is the anchor of a quiet pair too, by chance."""
+
+_PLACE = 0.003
+"""Two loads of a network differ by more than this, so no ratio is known better."""
+
+_MEDIAN = math.sqrt(math.pi / 2)
+"""Standard error of a median over that of a mean, of normally distributed values."""
+
+_NORMAL = 1.4826
+"""Standard deviation of a normal distribution over its median absolute deviation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,32 +112,69 @@ class Ratio:
 def estimate_ratio(pairs: Pairs, undisturbed_ms: float, block_s: float = BLOCK_S) -> Ratio:
     """The ratio of two networks that took turns.
 
-    Quiet pairs alone tell it where there are enough of them, since a neighbour slows one network down more than another
-    one. The interval is a confidence sequence over blocks of pairs (`median_and_sequence`). Where there were too few
-    quiet pairs it is that of all pairs, wider by what they may be off by.
+    It is a weighted median of all pairs: the slower its anchor was, the less a pair weighs, since a neighbour slows one
+    network down more than another one. The interval is a confidence sequence (`half_width`) by how much blocks of pairs
+    differ, wider by what disturbed pairs may be off by, as far as they weigh. It is infinite for fewer than 8 blocks.
 
     Args:
         pairs: The turns.
         undisturbed_ms: Latency of the anchor while nothing disturbs it.
-        block_s: Length of a block.
+        block_s: Least length of a block.
     """
     log_ratios = pairs.log_ratios
-    quiet = pairs.are_quiet(undisturbed_ms)
-    block = (pairs.at_s // block_s).astype(np.int64)
-    found = float(np.median(log_ratios))
-    of_quiet = _blocks(log_ratios[quiet], block[quiet])
-    if len(of_quiet) >= FEWEST:
-        centre, low, high = median_and_sequence(of_quiet)
-    else:
-        centre, low, high = median_and_sequence(_blocks(log_ratios, block))
-        off = _ELASTICITY * max(0.0, float(np.median(pairs.slower(undisturbed_ms))))
-        if quiet.sum() >= _FEW_QUIET:
-            centre = float(np.median(log_ratios[quiet]))
-        low, high = min(low - off, centre), max(high + off, centre)
-    ratio, low, high, found = (float(value) for value in np.exp([centre, low, high, found]))
-    return Ratio(ratio, low, high, found, len(log_ratios), int(quiet.sum()))
+    slower = np.maximum(pairs.slower(undisturbed_ms), 0.0)
+    centre = _weighted_median(log_ratios, np.exp((slower.min() - slower) / _CALM))
+    low, high = _interval(log_ratios, slower, _blocks(pairs.at_s, block_s))
+    ratio, low, high, found = np.exp([centre, min(low, centre), max(high, centre), np.median(log_ratios)]).tolist()
+    return Ratio(ratio, low, high, found, len(log_ratios), int(pairs.are_quiet(undisturbed_ms).sum()))
 
 
-def _blocks(values: FloatArray, block: npt.NDArray[np.int64]) -> FloatArray:
-    """The median of each block that has values, in the order of the blocks."""
-    return np.array([np.median(values[block == number]) for number in np.unique(block)])
+def _blocks(at_s: FloatArray, block_s: float) -> IntArray:
+    """The number of each pair's block, counted from 0; blocks without a pair have none."""
+    longest_s = max(block_s, float(at_s[-1]) / _BLOCKS)
+    return np.asarray(np.unique((at_s // longest_s).astype(np.int64), return_inverse=True)[1])
+
+
+def _interval(log_ratios: FloatArray, slower: FloatArray, block: IntArray) -> tuple[float, float]:
+    """The ends of the 95 % interval of the logarithm of the ratio.
+
+    Args:
+        log_ratios: `n` pairs.
+        slower: By how much their anchor was slower than undisturbed, on a logarithmic scale.
+        block: The numbers of their blocks.
+    """
+    count = int(block.max()) + 1
+    if count < FEWEST:
+        return -math.inf, math.inf
+    weights, effective = _weights(slower, block)
+    centre = _weighted_median(log_ratios, weights)
+    inside = [block == number for number in range(count)]
+    distances = np.array([abs(_weighted_median(log_ratios[i], weights[i]) - centre) for i in inside])
+    spread = _NORMAL * _weighted_median(distances, _means(weights, block))
+    disturbed = max(0.0, float(np.average(slower, weights=weights)) - _UNAVOIDABLE)
+    off = _MEDIAN * spread * half_width(effective) + _ELASTICITY * disturbed + _PLACE
+    return centre - off, centre + off
+
+
+def _weights(slower: FloatArray, block: IntArray) -> tuple[FloatArray, float]:
+    """The weights of `n` pairs, and how many blocks of equal weight the blocks are worth."""
+    calm = _CALM
+    while True:
+        weights = np.exp((slower.min() - slower) / calm)
+        of_blocks = _means(weights, block)
+        effective = float(of_blocks.sum() ** 2 / (of_blocks**2).sum())
+        if effective >= _FEWEST_EFFECTIVE:
+            return weights, effective
+        calm *= _SOFTER
+
+
+def _means(values: FloatArray, block: IntArray) -> FloatArray:
+    """The mean of each block."""
+    return np.asarray(np.bincount(block, values) / np.bincount(block))
+
+
+def _weighted_median(values: FloatArray, weights: FloatArray) -> float:
+    """The value below which half of the weight lies, interpolated."""
+    order = np.argsort(values)
+    below = np.cumsum(weights[order]) - weights[order] / 2
+    return float(np.interp(weights.sum() / 2, below, values[order]))

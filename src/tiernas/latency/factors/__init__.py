@@ -1,7 +1,7 @@
 """The factor study: what each choice in a network costs on a device, one at a time around a base network.
 
-The question of Fig. 3 of the GPUNet paper (arXiv 2205.00841), which asked it of one GPU through TensorRT. Machines
-drift, so a variant is compared with the base as it was measured just before and just after.
+The question of Fig. 3 of the GPUNet paper (arXiv 2205.00841), which asked it of one GPU through TensorRT. Each
+variant takes turns with the base.
 """
 
 from tiernas.latency.factors.measure import measure_factors

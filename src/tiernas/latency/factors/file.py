@@ -15,7 +15,8 @@ from tiernas.errors import UsageError
 from tiernas.latency.factors.study import FactorBlock
 from tiernas.latency.factors.variants import Base
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Studies of format 1 were measured one network after the other, and have no ratios."""
 
 _AWAY = "choose another output, or delete the file"
 
@@ -89,6 +90,8 @@ def _document(path: Path) -> dict[str, Any]:
         raise UsageError(
             f"{path}: has format {found}; this version reads up to {FORMAT_VERSION}: update tiernas, or {_AWAY}"
         )
+    if found < FORMAT_VERSION:
+        raise UsageError(f"{path}: is of an earlier version, which did not measure networks in turn; {_AWAY}")
     return document
 
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
-from tiernas.engines import Engine, Measurement, StopRule
+from tiernas.engines import Anchor, Engine, Measurement, TurnRule, measure_in_turn
 from tiernas.latency.factors import file
 from tiernas.latency.factors.study import FactorBlock, FactorStudy
 from tiernas.latency.factors.variants import Base, Factor, Variant, variants
-from tiernas.latency.observing import MEASURE_ATTEMPTS, measure_architecture, measure_repeatedly
+from tiernas.latency.untrained import compiled
 from tiernas.networks import cost
-from tiernas.spaces import Architecture
 
-STOP_RULE = StopRule(min_s=0.3)
-"""How long each network is measured; as in a check of a latency table."""
-
-ATTEMPTS = MEASURE_ATTEMPTS
-"""An unstable measurement is repeated so often."""
+RULE = TurnRule(relative_width=0.01, min_s=1.0, limit_s=8.0, quiet_limit_s=16.0, reload_s=0.5)
+"""How long each variant takes turns with the base."""
 
 Progress = Callable[[int, int, str, Measurement], None]
 """Called after each measurement: how many are done, of how many, what was measured, the measurement."""
@@ -32,7 +27,7 @@ def measure_factors(
     path: Path | None = None,
     progress: Progress = lambda done, wanted, what, found: None,
 ) -> FactorStudy:
-    """Measures every value of every factor on every engine, each factor between two measurements of the base.
+    """Measures every value of every factor on every engine, each in turn with the base.
 
     Args:
         base: The network around which the factors are varied.
@@ -49,21 +44,40 @@ def measure_factors(
         UsageError: The file is of another base or device, is damaged, or cannot be written.
     """
     blocks = file.read(path, base, engines) if path else []
-    plan = []
-    for engine in engines:
-        for factor in dict.fromkeys(factors):
-            networks = variants(base.architecture, factor)
-            values = tuple(network.value for network in networks)
-            if not any(block.values == values for block in _of(blocks, engine, factor)):
-                plan.append((engine, factor, networks))
-    clock = _Clock(base, sum(len(networks) + 1 for _, _, networks in plan) + len({id(e) for e, _, _ in plan}), progress)
-    for engine, factor, networks in plan:
-        outdated = _of(blocks, engine, factor)
-        blocks = [block for block in blocks if block not in outdated]
-        blocks.append(clock.block(engine, factor, networks))
-        if path:
-            file.write(path, base, blocks)
+    plan = {engine: _missing(base, factors, engine, blocks) for engine in engines}
+    wanted, done = sum(len(networks) for missing in plan.values() for networks in missing), 0
+
+    def measured(engine: Engine, network: Variant, found: Measurement) -> None:
+        nonlocal done
+        done += 1
+        what = f"{engine.name} {engine.precision}, {network.factor} {network.factor.label(network.value)}"
+        progress(done, wanted, what, found)
+
+    for engine, missing in plan.items():
+        if not missing:
+            continue
+        with compiled(base.architecture, base.num_classes, engine) as (network, graph):
+            anchor = Anchor(network, graph)
+            for networks in missing:
+                outdated = _of(blocks, engine, networks[0].factor)
+                blocks = [block for block in blocks if block not in outdated]
+                blocks.append(_measure(base, networks, engine, anchor, measured))
+                if path:
+                    file.write(path, base, blocks)
     return FactorStudy(base, cost(base.architecture, base.num_classes), tuple(blocks))
+
+
+def _missing(
+    base: Base, factors: Sequence[Factor], engine: Engine, blocks: Sequence[FactorBlock]
+) -> list[tuple[Variant, ...]]:
+    """The variants of each factor whose values are not all measured."""
+    missing = []
+    for factor in dict.fromkeys(factors):
+        networks = variants(base.architecture, factor)
+        values = tuple(network.value for network in networks)
+        if networks and not any(block.values == values for block in _of(blocks, engine, factor)):
+            missing.append(networks)
+    return missing
 
 
 def _of(blocks: Sequence[FactorBlock], engine: Engine, factor: Factor) -> list[FactorBlock]:
@@ -72,38 +86,23 @@ def _of(blocks: Sequence[FactorBlock], engine: Engine, factor: Factor) -> list[F
     return [block for block in blocks if block.factor == factor and not block.fingerprint.differences(here)]
 
 
-class _Clock:
-    """Measures block after block; the base after one block is the base before the next on the same engine."""
-
-    def __init__(self, base: Base, wanted: int, progress: Progress) -> None:
-        self._base, self._wanted, self._progress = base, wanted, progress
-        self._done = 0
-        self._last: tuple[Engine, Measurement] | None = None
-
-    def block(self, engine: Engine, factor: Factor, networks: Sequence[Variant]) -> FactorBlock:
-        if self._last is not None and self._last[0] is engine:
-            before = self._last[1]
-        else:
-            before = self._measure(self._base.architecture, engine, "base")
-        found = [
-            self._measure(network.architecture, engine, f"{factor} {factor.label(network.value)}")
-            for network in networks
-        ]
-        after = self._measure(self._base.architecture, engine, "base")
-        self._last = engine, after
-        return FactorBlock(
-            fingerprint=engine.fingerprint(),
-            factor=factor,
-            values=tuple(network.value for network in networks),
-            costs=tuple(cost(network.architecture, self._base.num_classes) for network in networks),
-            measurements=tuple(found),
-            before=before,
-            after=after,
-        )
-
-    def _measure(self, architecture: Architecture, engine: Engine, what: str) -> Measurement:
-        clock = partial(measure_repeatedly, rule=STOP_RULE, attempts=ATTEMPTS)
-        found = measure_architecture(architecture, self._base.num_classes, engine, clock)
-        self._done += 1
-        self._progress(self._done, self._wanted, f"{engine.name} {engine.precision}, {what}", found)
-        return found
+def _measure(
+    base: Base,
+    networks: Sequence[Variant],
+    engine: Engine,
+    anchor: Anchor,
+    measured: Callable[[Engine, Variant, Measurement], None],
+) -> FactorBlock:
+    """Measures the variants of one factor."""
+    measurements = []
+    for variant in networks:
+        with compiled(variant.architecture, base.num_classes, engine) as (network, _):
+            measurements.append(measure_in_turn(network, anchor, RULE))
+        measured(engine, variant, measurements[-1])
+    return FactorBlock(
+        fingerprint=engine.fingerprint(),
+        factor=networks[0].factor,
+        values=tuple(variant.value for variant in networks),
+        costs=tuple(cost(variant.architecture, base.num_classes) for variant in networks),
+        measurements=tuple(measurements),
+    )

@@ -139,11 +139,8 @@ def _line(axes: Axes, at: Sequence[float], costs: Sequence[FactorCost], index: i
 def _legend(figure: Figure, spare: Sequence[Axes], study: FactorStudy, panel: Axes) -> None:
     """In a spare panel, else below."""
     handles, engines = panel.get_legend_handles_labels()
-    medians, spreads = study.base_medians_ms(), study.base_spreads()
-    labels = [
-        f"{engine}: base {medians[engine]:.3g} ms, spread {spreads[engine]:.1%}" if engine in medians else engine
-        for engine in engines
-    ]
+    base_ms = study.base_ms()
+    labels = [f"{engine}: base {base_ms[engine]:.3g} ms" if engine in base_ms else engine for engine in engines]
     if spare:
         spare[0].legend(handles, labels, loc="center left", frameon=False, fontsize=8)
     else:
@@ -155,7 +152,7 @@ def _title(study: FactorStudy) -> str:
     on = study.blocks[0].fingerprint
     devices = ", ".join(dict.fromkeys(block.fingerprint.device for block in study.blocks))
     threads = "1 thread" if on.threads == 1 else f"{on.threads} threads"
-    hollow = "; hollow: unstable" if any(found.unstable for found in study.costs()) else ""
+    hollow = "; hollow: the interval is wide" if any(found.unstable for found in study.costs()) else ""
     return (
         f"What each factor costs around {base.name} at {base.architecture.resolution} pixels, one at a time{hollow}\n"
         f"{devices}, batch {on.batch}, {threads}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from tiernas.engines import Fingerprint, Measurement
+from tiernas.engines import Fingerprint, InTurn, Measurement
 from tiernas.errors import UsageError
 from tiernas.latency.factors.variants import Base, Factor, get_factor, variants
 from tiernas.networks import Cost
@@ -16,16 +16,14 @@ from tiernas.networks import Cost
 
 @dataclass(frozen=True, slots=True)
 class FactorBlock:
-    """The variants of one factor on one engine, measured between two measurements of the base.
+    """The variants of one factor on one engine, each measured in turn with the base.
 
     Attributes:
         fingerprint: What they were measured on.
         factor: What was varied.
         values: The `n` values.
         costs: Size of each variant.
-        measurements: Latency of each variant.
-        before: Latency of the base just before the first variant.
-        after: Latency of the base just after the last one.
+        measurements: Latency of each variant; its anchor is the base.
     """
 
     fingerprint: Fingerprint
@@ -33,8 +31,6 @@ class FactorBlock:
     values: tuple[str | float, ...]
     costs: tuple[Cost, ...]
     measurements: tuple[Measurement, ...]
-    before: Measurement
-    after: Measurement
 
     @property
     def engine(self) -> str:
@@ -59,15 +55,13 @@ class FactorBlock:
         measurements = tuple(Measurement.from_dict(found) for found in data["measurements"])
         if not len(values) == len(costs) == len(measurements) or not all(cost.macs > 0 for cost in costs):
             raise UsageError(f"{len(values)} values have {len(costs)} costs and {len(measurements)} measurements")
-        return cls(
-            Fingerprint.from_dict(data["fingerprint"]),
-            get_factor(data["factor"]),
-            values,
-            costs,
-            measurements,
-            Measurement.from_dict(data["before"]),
-            Measurement.from_dict(data["after"]),
-        )
+        if any(measurement.in_turn is None for measurement in measurements):
+            raise UsageError("measurements: must be in turn with the base")
+        return cls(Fingerprint.from_dict(data["fingerprint"]), get_factor(data["factor"]), values, costs, measurements)
+
+    def turns(self) -> tuple[InTurn, ...]:
+        """What each variant's turns with the base told."""
+        return tuple(m.in_turn for m in self.measurements if m.in_turn is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +72,18 @@ class FactorCost:
         factor: The factor.
         label: Its value as people read it.
         value: Its value.
-        is_base: Whether the base has this value, so that the network is the base, measured once more.
+        is_base: Whether the base has this value, so that the network is a copy of the base.
         engine: Engine and precision.
-        latency_ms: Median latency.
-        ratio: Over the latency of the base at that time, which is interpolated between the two measurements of it.
-        ratio_low: Lower end of the variant's nominal 95 % interval over the upper end of the slowest measurement of
-            the base in the study. Equal networks differ by more than the interval of one measurement, since each is
-            compiled anew and the machine drifts; all measurements of the base tell by how much.
-        ratio_high: Upper end of it over the lower end of the fastest measurement of the base.
+        latency_ms: The ratio times the base's undisturbed latency.
+        ratio: Over the latency of the base, with which it took turns. Copies of one network may differ by a per cent or
+            so, since each lies elsewhere in memory.
+        ratio_low: Lower end of the 95 % interval of the ratio.
+        ratio_high: Upper end of it.
         params: Trainable parameters.
         macs: Multiply-accumulates per image.
         macs_ratio: Over those of the base.
         ms_per_gmac: Latency per 10^9 multiply-accumulates of the batch.
-        unstable: Whether the measurement of the variant or one of the base was unstable.
+        unstable: Whether the interval is wide.
     """
 
     factor: Factor
@@ -125,65 +118,40 @@ class FactorStudy:
 
     def costs(self) -> list[FactorCost]:
         """One entry per engine and value, in the order of the blocks."""
-        bases = self.base_measurements()
-        return [found for block in self.blocks for found in self._of_block(block, bases[block.engine])]
+        base_ms = self.base_ms()
+        return [found for block in self.blocks for found in self._of_block(block, base_ms[block.engine])]
 
-    def base_measurements(self) -> dict[str, list[Measurement]]:
-        """All measurements of the base, by engine and precision: those around blocks, and variants equal to it."""
-        found: dict[str, list[Measurement]] = {}
+    def base_ms(self) -> dict[str, float]:
+        """Undisturbed latency of the base by engine and precision, in ms: the median over the measurements."""
+        found: dict[str, list[float]] = {}
         for block in self.blocks:
-            equal = self._equal_to_base(block)
-            own = [m for value, m in zip(block.values, block.measurements, strict=True) if value in equal]
-            found.setdefault(block.engine, []).extend([block.before, *own, block.after])
-        return found
+            found.setdefault(block.engine, []).extend(turns.anchor_ms for turns in block.turns())
+        return {engine: float(np.median(seen_ms)) for engine, seen_ms in found.items()}
 
-    def base_medians_ms(self) -> dict[str, float]:
-        """Median of all measurements of the base, by engine and precision, in ms."""
-        return {
-            engine: float(np.median([m.latency_ms for m in found]))
-            for engine, found in self.base_measurements().items()
-        }
-
-    def base_spreads(self) -> dict[str, float]:
-        """Largest less smallest measurement of the base over their median, by engine and precision."""
-        medians = self.base_medians_ms()
-        return {
-            engine: (max(m.latency_ms for m in found) - min(m.latency_ms for m in found)) / medians[engine]
-            for engine, found in self.base_measurements().items()
-        }
-
-    def _equal_to_base(self, block: FactorBlock) -> set[str | float]:
+    def _of_block(self, block: FactorBlock, base_ms: float) -> Iterator[FactorCost]:
         base = self.base.architecture
-        return {variant.value for variant in variants(base, block.factor) if variant.architecture == base}
-
-    def _of_block(self, block: FactorBlock, bases: Sequence[Measurement]) -> Iterator[FactorCost]:
-        before, after = block.before, block.after
-        bases_low, bases_high = min(m.low_ms for m in bases), max(m.high_ms for m in bases)
-        equal = self._equal_to_base(block)
-        steps = len(block.values) + 1
-        measured = zip(block.values, block.costs, block.measurements, strict=True)
-        for step, (value, size, found) in enumerate(measured, start=1):
-            base_ms = before.latency_ms + (after.latency_ms - before.latency_ms) * step / steps
+        equal = {variant.value for variant in variants(base, block.factor) if variant.architecture == base}
+        measured = zip(block.values, block.costs, block.measurements, block.turns(), strict=True)
+        for value, size, found, turns in measured:
             yield FactorCost(
                 factor=block.factor,
                 label=block.factor.label(value),
                 value=value,
                 is_base=value in equal,
                 engine=block.engine,
-                latency_ms=found.latency_ms,
-                ratio=found.latency_ms / base_ms,
-                ratio_low=found.low_ms / bases_high,
-                ratio_high=found.high_ms / bases_low,
+                latency_ms=turns.ratio * base_ms,
+                ratio=turns.ratio,
+                ratio_low=turns.ratio_low,
+                ratio_high=turns.ratio_high,
                 params=size.params,
                 macs=size.macs,
                 macs_ratio=size.macs / self.base_cost.macs,
-                ms_per_gmac=found.latency_ms / (size.macs * block.fingerprint.batch) * 1e9,
-                unstable=found.unstable or before.unstable or after.unstable,
+                ms_per_gmac=turns.ratio * base_ms / (size.macs * block.fingerprint.batch) * 1e9,
+                unstable=found.unstable,
             )
 
     def to_dict(self) -> dict[str, Any]:
         """The study as what JSON can hold."""
-        bases, medians, spreads = self.base_measurements(), self.base_medians_ms(), self.base_spreads()
         fingerprints = {block.engine: block.fingerprint.to_dict() for block in self.blocks}
         return {
             "base": self.base.name,
@@ -191,14 +159,8 @@ class FactorStudy:
             "num_classes": self.base.num_classes,
             **asdict(self.base_cost),
             "engines": [
-                {
-                    "engine": engine,
-                    "base_ms": medians[engine],
-                    "base_spread": spreads[engine],
-                    "base_measurements_ms": [m.latency_ms for m in bases[engine]],
-                    "fingerprint": fingerprint,
-                }
-                for engine, fingerprint in fingerprints.items()
+                {"engine": engine, "base_ms": base_ms, "fingerprint": fingerprints[engine]}
+                for engine, base_ms in self.base_ms().items()
             ],
             "costs": [asdict(found) for found in self.costs()],
         }

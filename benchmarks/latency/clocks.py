@@ -1,0 +1,144 @@
+"""A latency table measured in turn, and one of networks measured alone, on the same machine in the same hour.
+
+    python benchmarks/latency/clocks.py openvino fp32
+    python benchmarks/latency/clocks.py openvino fp32 --beside
+
+`--beside` runs a neighbour meanwhile (`tiernas.testing.neighbour`). Each network of the table and of the check is
+compiled once, measured in turn with its anchor, measured alone right after (up to 2 s, as tables were before), and
+profiled. So there are two tables and two checks of the same networks: `check_in_turn` compares estimates of the one
+table with its own measurements, `check_alone` those of the other with its own. 50 fresh networks each. Results are in
+results/clocks-SPACE-ENGINE-PRECISION[-beside].json, tables beside it; a table that is there is continued.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tiernas.engines import CompiledNetwork, Engine, Measurement, StopRule, get_engine, measure
+from tiernas.latency import LatencyTable, build_table, check_table
+from tiernas.latency import file as table_file
+from tiernas.latency.build import DEFAULT_NETWORKS
+from tiernas.latency.check import Check
+from tiernas.spaces import get_space
+from tiernas.testing.neighbour import neighbour
+
+RESULTS = Path(__file__).parent / "results"
+SPACE = "gpunet"
+CHECKED, SEED = 50, 2026
+ALONE = StopRule(warmup_s=0.2, relative_width=0.01, min_s=0.2, limit_s=2.0)
+"""How long tables measured each network before."""
+
+
+class AlsoAlone:
+    """An engine whose networks are measured alone before they are profiled.
+
+    Attributes:
+        found: Measurements alone, in order.
+        spent_s: Time that they took.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.found: list[Measurement] = []
+        self.spent_s = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def compile(self, *arguments: Any) -> CompiledNetwork:
+        network = self._engine.compile(*arguments)
+        profile = network.profile
+
+        def measure_and_profile() -> Any:
+            begin = time.perf_counter()
+            self.found.append(measure(network, ALONE))
+            self.spent_s += time.perf_counter() - begin
+            return profile()
+
+        network.profile = measure_and_profile  # type: ignore[method-assign]
+        return network
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("engine")
+    parser.add_argument("precision")
+    parser.add_argument("--space", default=SPACE)
+    parser.add_argument("--beside", action="store_true", help="run a neighbour meanwhile")
+    parser.add_argument("--networks", type=int, default=DEFAULT_NETWORKS, help="networks of the tables (default: 48)")
+    parser.add_argument("--checked", type=int, default=CHECKED, help="fresh networks of the checks (default: 50)")
+    options = parser.parse_args()
+    name = f"clocks-{options.space}-{options.engine}-{options.precision}{'-beside' if options.beside else ''}"
+    engine = AlsoAlone(get_engine(options.engine, precision=options.precision))
+    with neighbour(seed=0) if options.beside else nullcontext():
+        write(name, {"fingerprint": engine.fingerprint().to_dict(), "beside_a_neighbour": options.beside})
+        build(name, options.space, engine, options.networks)
+        check(name, engine, options.checked)
+
+
+def build(name: str, space: str, engine: AlsoAlone, networks: int) -> None:
+    path, alone_path = (RESULTS / f"{name}-{how}.jsonl" for how in ("in-turn", "alone"))
+    begin = time.monotonic()
+
+    def progress(at: Any) -> None:
+        alone = replace(at.record.observation, measurement=engine.found[-1])
+        table_file.append(alone_path, table_file.Record(at.record.vector, alone))
+        print(f"{at.place}  {show(at.record.observation.measurement)}  alone {show(engine.found[-1])}", flush=True)
+
+    if not alone_path.exists():
+        of = get_space(space)
+        table_file.create(alone_path, table_file.new_header(of, of.num_classes, 0, engine.fingerprint()))
+    table = build_table(get_space(space), engine, path, networks=networks, progress=progress)  # type: ignore[arg-type]
+    took_s = time.monotonic() - begin
+    write(name, {"in_turn": {"build_s": round(took_s - engine.spent_s, 1), **table.summary()}})
+    write(name, {"alone": LatencyTable.load(alone_path).summary()})
+
+
+def check(name: str, engine: AlsoAlone, networks: int) -> None:
+    table, alone_table = (LatencyTable.load(RESULTS / f"{name}-{how}.jsonl") for how in ("in-turn", "alone"))
+    engine.found, engine.spent_s = [], 0.0
+    begin = time.monotonic()
+
+    def progress(done: int, wanted: int, network: Any) -> None:
+        measured = f"{show(network.measurement)}  {100 * network.error:+.1f} %"
+        print(f"{done}/{wanted}  {measured}  alone {show(engine.found[-1])}", flush=True)
+
+    found = check_table(table, engine, networks=networks, seed=SEED, progress=progress)  # type: ignore[arg-type]
+    estimates_ms = alone_table.estimate(np.array([network.vector for network in found.networks]))
+    alone = Check(
+        tuple(
+            replace(network, estimated_ms=float(ms), measurement=measurement, layers=())
+            for network, ms, measurement in zip(found.networks, estimates_ms, engine.found, strict=True)
+        )
+    )
+    took_s = time.monotonic() - begin - engine.spent_s
+    write(name, {"check_in_turn": {"check_s": round(took_s, 1), **found.to_dict()}, "check_alone": alone.to_dict()})
+    for how, checked in (("in turn", found), ("alone", alone)):
+        print(
+            f"{how:8} mean error {checked.mape:.1f} %, within 10 % {100 * checked.within(0.1):.0f} %, "
+            f"tau {checked.kendall_tau:.3f}, of pairs within 20 % {checked.near_tau():.2f}"
+        )
+
+
+def show(measurement: Measurement) -> str:
+    half = 50 * (measurement.high_ms - measurement.low_ms) / measurement.latency_ms
+    return f"{measurement.latency_ms:.2f} ms ± {half:.1f} %"
+
+
+def write(name: str, values: Mapping[str, Any]) -> None:
+    path = RESULTS / f"{name}.json"
+    document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path.write_text(json.dumps({**document, **values}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
