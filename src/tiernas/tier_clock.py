@@ -22,6 +22,9 @@ _WIDTH = 0.01
 _LOADS = 5
 """So often a network is loaded within the time limit: where it lies in memory may change its latency."""
 
+_PATIENCE = 2
+"""So many times the limit is waited for a quiet moment."""
+
 
 class TierClock:
     """Measures the networks of a tier in turn with the same anchor, so that their order is that of their ratios.
@@ -36,7 +39,7 @@ class TierClock:
 
     def __init__(self, load_table: Callable[[], LatencyTable], engine: Engine, limit_s: float) -> None:
         self.engine = engine
-        self.rule = TurnRule(relative_width=_WIDTH, limit_s=limit_s, reload_s=limit_s / _LOADS)
+        self.rule = TurnRule(relative_width=_WIDTH, limit_s=limit_s, patience=_PATIENCE, reload_s=limit_s / _LOADS)
         self._load_table = load_table
 
     def measure(self, network: CompiledNetwork, tier: Tier) -> Measurement:

@@ -69,7 +69,7 @@ def test_build_stop_continue_check_and_plot(tmp_path: Path) -> None:
     table = build_table(SPACE, engine, path, networks=7, rule=QUICK)
     assert path.read_bytes().split(b"\n")[:3] == first
     rungs = [rung.vector for rung in rungs_of(SPACE)]
-    sobol = [tuple(map(int, row)) for row in SPACE.sample(2, 0)]
+    sobol = [tuple(map(int, row)) for row in SPACE.sample(7 - len(rungs), 0)]
     assert [record.vector for record in table.records] == [*rungs, *sobol]
     names = [record.observation.graph for record in table.records[: len(rungs)]]
     anchors = [ladder_partner(record) for record in table.records[: len(rungs)]]
@@ -214,8 +214,8 @@ def test_networks_whose_interval_is_wide_are_measured_once_more_with_the_same_ru
     path = tmp_path / "table.jsonl"
     build_table(SPACE, get_engine("openvino"), path, networks=7, progress=lambda at: said.append(at.place))
     assert said == [*(f"{number}/7" for number in range(1, 8)), "once more, 1 of 2", "once more, 2 of 2"]
-    assert asked[:5] == list(zip(rungs, [1, 0, 1, 2, 3], strict=True))
-    assert [rung for _, rung in asked[5:]] == [None, None, 0, None]
+    assert asked[:6] == list(zip(rungs, [1, 0, 1, 2, 3, 4], strict=True))
+    assert [rung for _, rung in asked[6:]] == [None, 0, None]
     assert asked[7] == asked[1]
     assert asked[8] == asked[6]
     build_table(SPACE, get_engine("openvino"), path, networks=7)  # twice is enough

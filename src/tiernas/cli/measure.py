@@ -53,7 +53,9 @@ def measure(
     profile: Annotated[bool, typer.Option("--profile", help="Time of each layer, or of the dearest nodes.")] = False,
     seconds: Annotated[
         float,
-        typer.Option("--seconds", min=0.01, help="Take turns no longer than this, even if the interval is wide."),
+        typer.Option(
+            "--seconds", min=0.01, help="Take turns so long at most, or three times where no moment is quiet."
+        ),
     ] = 10.0,
     top: Annotated[int, typer.Option("--top", min=1, help="How many nodes to list.")] = 15,
     as_json: JsonOption = False,

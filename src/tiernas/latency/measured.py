@@ -220,7 +220,7 @@ def _rule(limit_s: float) -> TurnRule:
         _WIDTH,
         min_s=min(_LONG_ENOUGH_S, limit_s),
         limit_s=limit_s,
-        quiet_limit_s=_PATIENCE * limit_s,
+        patience=_PATIENCE,
         reload_s=limit_s / _LOADS,
     )
 

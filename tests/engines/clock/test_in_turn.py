@@ -145,7 +145,7 @@ def test_rule_by_hand(width: float, quiet_pairs: int, elapsed_s: float, is_over:
 
 
 def test_a_quiet_moment_is_waited_for() -> None:
-    rule = dataclasses.replace(RULE, quiet_limit_s=30.0)
+    rule = dataclasses.replace(RULE, patience=3.0)
     loud, quiet = Ratio(1.0, 0.9, 1.1, 1.0, 100, 7), Ratio(1.0, 0.9, 1.1, 1.0, 100, 8)
     assert not rule.is_over(loud, 10.0)
     assert rule.is_over(quiet, 10.0)

@@ -36,7 +36,7 @@ class TurnRule:
         relative_width: Stop when the 95 % interval of the ratio is narrower than this share of it.
         min_s: Go on at least this long.
         limit_s: Stop after this long, but for the eight pairs that an interval needs.
-        quiet_limit_s: Go on up to this long where fewer than eight pairs were quiet at `limit_s`. None: do not.
+        patience: Go on up to so many times `limit_s` where fewer than eight pairs were quiet.
         reload_s: Network and anchor are loaded anew whenever this long has passed, those that are faster than 20 ms:
             where they lie in memory changes their latency. None: never.
     """
@@ -44,7 +44,7 @@ class TurnRule:
     relative_width: float = 0.02
     min_s: float = 2.0
     limit_s: float = 10.0
-    quiet_limit_s: float | None = None
+    patience: float = 1.0
     reload_s: float | None = None
 
     @property
@@ -61,7 +61,7 @@ class TurnRule:
         if elapsed_s < min(self.min_s, self.limit_s):
             return False
         is_quiet = ratio.quiet_pairs >= FEWEST
-        limit_s = self.limit_s if is_quiet else max(self.limit_s, self.quiet_limit_s or 0.0)
+        limit_s = self.limit_s if is_quiet else self.patience * self.limit_s
         is_known = is_quiet and ratio.width <= self.relative_width
         return is_known or (elapsed_s >= limit_s and math.isfinite(ratio.width))
 
