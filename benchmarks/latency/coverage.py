@@ -5,7 +5,8 @@
 On each trace of results/traces (`traces.py`) 200 measurements begin at random and end by the clock's own rule and
 estimate, with all that was seen of the anchor until then as its level. The truth is the median ratio of the quiet pairs
 of the whole trace. With its spread from measurement to measurement stands that of the network's median alone in the
-very same times.
+very same times. `error_pct_anchor_every` is the root mean square error of five seconds in which the anchor runs after
+every turn of the network, after every second, or after every fourth one.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tiernas.engines.clock.ratio import Pairs, Ratio, estimate_ratio
 RESULTS = Path(__file__).parent / "results"
 REPEATS, SEED = 200, 0
 RULE = TurnRule()
+EVERY, WINDOW_S = (1, 2, 4), 5.0
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -73,6 +75,7 @@ def summary(starts_s: FloatArray, anchor_ms: FloatArray, network_ms: FloatArray)
         "ratio_spread_pct": 100 * float(np.std([np.log(one.ratio.ratio) for one in ended])),
         "ratio_off_pct": 100 * float(np.mean([np.log(one.ratio.ratio / truth) for one in ended])),
         "alone_spread_pct": 100 * float(np.std([np.log(one.alone_ms) for one in ended])),
+        "error_pct_anchor_every": {every: error_pct(anchor_ms, network_ms, every, truth) for every in EVERY},
     }
 
 
@@ -81,6 +84,24 @@ def true_ratio(anchor_ms: FloatArray, network_ms: FloatArray) -> float:
     pairs = Pairs(np.arange(len(anchor_ms) - 1.0), network_ms[:-1], anchor_ms[:-1], anchor_ms[1:])
     quiet = pairs.are_quiet(float(np.quantile(anchor_ms, UNDISTURBED)))
     return float(np.exp(np.median(pairs.log_ratios[quiet])))
+
+
+def error_pct(anchor_ms: FloatArray, network_ms: FloatArray, every: int, truth: float) -> float:
+    """Root mean square error of measurements whose anchor runs after so many turns of the network."""
+    groups = len(anchor_ms) // every - 1
+    before_ms, after_ms = anchor_ms[: groups * every : every], anchor_ms[every : (groups + 1) * every : every]
+    begins_s = np.append(0.0, np.cumsum(before_ms + network_ms[: groups * every].reshape(-1, every).sum(axis=1))) / 1e3
+    rng = np.random.default_rng(SEED)
+    last = int(np.searchsorted(begins_s, begins_s[-1] - WINDOW_S))
+    errors = []
+    for start in rng.integers(max(last, 1), size=REPEATS):
+        end = min(max(int(np.searchsorted(begins_s, begins_s[start] + WINDOW_S)), start + 1), groups)
+        rows = slice(start, end)
+        at_s, before, after = (np.repeat(values[rows], every) for values in (begins_s, before_ms, after_ms))
+        pairs = Pairs(at_s - at_s[0], network_ms[start * every : end * every], before, after)
+        undisturbed_ms = float(np.quantile(before_ms[:end], UNDISTURBED))
+        errors.append(np.log(estimate_ratio(pairs, undisturbed_ms).ratio / truth))
+    return 100 * float(np.sqrt(np.mean(np.square(errors))))
 
 
 def simulate(starts_s: FloatArray, anchor_ms: FloatArray, network_ms: FloatArray, start: int) -> Simulated | None:

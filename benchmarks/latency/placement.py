@@ -1,95 +1,77 @@
-"""Why measurements of one network differ: where it lies in memory, or when; writes results/placement.json.
+"""How much a ratio changes by where the networks lie in memory; writes results/placement.json.
 
-    taskset -c 0 python benchmarks/latency/placement.py
+    python benchmarks/latency/placement.py
 
-Four processes hold four loads of the network each. In every round each load is timed for a quarter of a second, so that
-the same loads are timed again and again. The deviations of the logarithms of their medians divide into that of the
-round, of the process, of the load within its process, and a rest that no load keeps; each is given as a standard
-deviation in per cent, freed of what the mean of so many rests adds by chance.
+Two networks take turns for 0.4 s, 24 times: without a change in between, with the network loaded anew, and with the
+anchor loaded anew before each time. Given is the standard deviation of the ratio, in per cent, and how long loading
+takes. The networks are one of some 6 ms with one of some 15 ms, and two of less than 1 ms.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from traces import SMALL, TINY
 
 from tiernas.engines import get_engine
-from tiernas.engines.timing import StopRule, measure_call
+from tiernas.engines.clock.turns import Player
+from tiernas.engines.lock import device_lock
 from tiernas.latency.subject import find_subject
 
-NETWORKS = ["timm:mobilenetv3_large_100", "timm:efficientnet_b0"]
 ENGINE, PRECISION = "openvino", "fp32"
-PROCESSES, LOADS, ROUNDS = 4, 4, 8
-RULE = StopRule(warmup_s=0.05, relative_width=0.0, min_s=0.25, limit_s=0.25)
+TIMES, WINDOW_S = 24, 0.4
 RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
     rows = []
-    for network in NETWORKS:
-        rows.append({"network": network, "engine": ENGINE, "precision": PRECISION, **analyse(timed(network))})
+    for names in (SMALL, TINY):
+        rows.append({"networks": names, "engine": ENGINE, "precision": PRECISION, **measure(names)})
         print(rows[-1], flush=True)
-    (RESULTS / "placement.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        (RESULTS / "placement.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
-def timed(network: str) -> npt.NDArray[np.float64]:
-    """Medians in ms, `ROUNDS x PROCESSES x LOADS`, taken round by round."""
-    spawned = multiprocessing.get_context("spawn")
-    ends = []
-    for _ in range(PROCESSES):
-        here, there = spawned.Pipe()
-        spawned.Process(target=work, args=(network, there), daemon=True).start()
-        here.recv()
-        ends.append(here)
-    medians_ms = np.empty((ROUNDS, PROCESSES, LOADS))
-    for turn in range(ROUNDS):
-        for load in range(LOADS):
-            for process, end in enumerate(ends):
-                end.send(load)
-                medians_ms[turn, process, load] = end.recv()
-    for end in ends:
-        end.send(None)
-    return medians_ms
-
-
-def work(network: str, end: Connection) -> None:
-    """Holds the loads of one process and times the one it is asked for."""
+def measure(names: tuple[str, ...]) -> dict[str, Any]:
+    """Standard deviations of the ratio of the second network to the first one."""
     engine = get_engine(ENGINE, precision=PRECISION)
-    with find_subject(network).onnx_file(1) as path, ExitStack() as stack:
-        loads = [stack.enter_context(engine.compile(path)) for _ in range(LOADS)]
-        end.send(None)
-        while (load := end.recv()) is not None:
-            end.send(measure_call(loads[load].time_ns, RULE).latency_ms)
+    with ExitStack() as stack:
+        networks = []
+        for name in names:
+            with find_subject(name, space="gpunet-small").onnx_file(1) as path:
+                networks.append(stack.enter_context(engine.compile(path)))
+        stack.enter_context(device_lock(networks[0].fingerprint.device_slug))
+        anchor, network = map(Player, networks)
+        found: dict[str, Any] = {"anchor_ms": anchor.about_ms, "network_ms": network.about_ms}
+        changes: dict[str, Callable[[], None]] = {
+            "as_loaded": lambda: None,
+            "network_anew": network.reload,
+            "anchor_anew": anchor.reload,
+        }
+        for name, change in changes.items():
+            begin, ratios = time.perf_counter(), []
+            for _ in range(TIMES):
+                change()
+                ratios.append(log_ratio(anchor, network))
+            found[f"{name}_sd_pct"] = 100 * float(np.std(ratios))
+            found[f"{name}_s"] = (time.perf_counter() - begin) / TIMES - WINDOW_S
+        return found
 
 
-def analyse(medians_ms: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """Standard deviations in per cent of what the medians (`rounds x processes x loads`) are made of."""
-    deviation = 100 * np.log(medians_ms)
-    deviation -= deviation.mean()
-    of_round, of_load = deviation.mean((1, 2)), deviation.mean(0)
-    of_process = of_load.mean(1)
-    rest = deviation - of_round[:, None, None] - of_load
-    rounds, processes, loads = deviation.shape
-    rest_variance = float((rest**2).sum() / ((rounds - 1) * (processes * loads - 1)))
-    load_variance = float(((of_load - of_process[:, None]) ** 2).sum() / (processes * (loads - 1)))
-    load_variance -= rest_variance / rounds
-    process_variance = float(of_process.var(ddof=1)) - max(load_variance, 0) / loads - rest_variance / (rounds * loads)
-    round_variance = float(of_round.var(ddof=1)) - rest_variance / (processes * loads)
-    return {
-        "median_ms": float(np.median(medians_ms)),
-        "rounds_sd_pct": max(round_variance, 0.0) ** 0.5,
-        "processes_sd_pct": max(process_variance, 0.0) ** 0.5,
-        "loads_in_process_sd_pct": max(load_variance, 0.0) ** 0.5,
-        "rest_sd_pct": rest_variance**0.5,
-        "medians_ms": np.round(medians_ms, 4).tolist(),
-    }
+def log_ratio(anchor: Player, network: Player) -> float:
+    """The median over a window."""
+    ratios, end = [], time.perf_counter() + WINDOW_S
+    before_ms = anchor.turn_ms()
+    while time.perf_counter() < end:
+        network_ms, after_ms = network.turn_ms(), anchor.turn_ms()
+        ratios.append(np.log(network_ms) - (np.log(before_ms) + np.log(after_ms)) / 2)
+        before_ms = after_ms
+    return float(np.median(ratios))
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def build(
     minutes: Annotated[float | None, typer.Option("--minutes", help="Stop after so long.")] = None,
     seconds: Annotated[
         float | None,
-        typer.Option("--seconds", help="Measure each network so long, or twice where no moment is quiet [default: 6]."),
+        typer.Option("--seconds", help="Measure each network at most so long [default: 6]."),
     ] = None,
     num_classes: Annotated[int | None, typer.Option("--classes", help="Classes [default: the space's].")] = None,
     as_json: JsonOption = False,
@@ -100,7 +100,7 @@ def check(
     ] = None,
     seconds: Annotated[
         float | None,
-        typer.Option("--seconds", help="Measure each network so long, or twice where no moment is quiet [default: 8]."),
+        typer.Option("--seconds", help="Measure each network at most so long [default: 8]."),
     ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Write a scatter plot (.png, .svg or .pdf).")] = None,
     other_device: Annotated[
