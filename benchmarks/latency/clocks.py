@@ -87,9 +87,10 @@ def main() -> None:
 
 def build(name: str, space: str, engine: AlsoAlone, networks: int) -> None:
     path, alone_path = (RESULTS / f"{name}-{how}.jsonl" for how in ("in-turn", "alone"))
-    begin = time.monotonic()
+    begin, before_s = time.monotonic(), read(name).get("build_s", 0.0)
 
     def progress(at: Any) -> None:
+        write(name, {"build_s": round(before_s + time.monotonic() - begin - engine.spent_s, 1)})
         alone = replace(at.record.observation, measurement=engine.found[-1])
         table_file.append(alone_path, table_file.Record(at.record.vector, alone))
         print(f"{at.place}  {show(at.record.observation.measurement)}  alone {show(engine.found[-1])}", flush=True)
@@ -98,9 +99,7 @@ def build(name: str, space: str, engine: AlsoAlone, networks: int) -> None:
         of = get_space(space)
         table_file.create(alone_path, table_file.new_header(of, of.num_classes, 0, engine.fingerprint()))
     table = build_table(get_space(space), engine, path, networks=networks, progress=progress)  # type: ignore[arg-type]
-    took_s = time.monotonic() - begin
-    write(name, {"in_turn": {"build_s": round(took_s - engine.spent_s, 1), **table.summary()}})
-    write(name, {"alone": LatencyTable.load(alone_path).summary()})
+    write(name, {"in_turn": table.summary(), "alone": LatencyTable.load(alone_path).summary()})
 
 
 def check(name: str, engine: AlsoAlone, networks: int) -> None:
@@ -135,9 +134,13 @@ def show(measurement: Measurement) -> str:
 
 
 def write(name: str, values: Mapping[str, Any]) -> None:
+    text = json.dumps({**read(name), **values}, indent=1)
+    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def read(name: str) -> dict[str, Any]:
     path = RESULTS / f"{name}.json"
-    document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    path.write_text(json.dumps({**document, **values}, indent=1) + "\n", encoding="utf-8")
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 if __name__ == "__main__":

@@ -206,7 +206,7 @@ def test_networks_whose_interval_is_wide_are_measured_once_more_with_the_same_ru
         asked.append((architecture, rung))
         number = list(dict(asked)).index(architecture)
         wide = number == 6 or (number == 1 and len(asked) == 2)
-        found = in_turn(1.0 + number, 1.0, half_width=0.05 if wide else 0.01)
+        found = in_turn(1.0 + number, 1.0, half_width=0.05 + 0.01 * (number == 1) if wide else 0.01)
         return Observation("0" * 16, found, (1.0,) * len(architecture.layers))
 
     monkeypatch.setattr(build_module, "observe", observe_fake)
@@ -220,6 +220,17 @@ def test_networks_whose_interval_is_wide_are_measured_once_more_with_the_same_ru
     assert asked[8] == asked[6]
     build_table(SPACE, get_engine("openvino"), path, networks=7)  # twice is enough
     assert len(asked) == 9
+
+
+def test_a_quarter_of_the_networks_is_measured_once_more_at_most() -> None:
+    """All are wide, the later the wider."""
+    found = [
+        (tuple(record.vector), in_turn(1.0, 1.0, half_width=0.05 + 0.01 * i)) for i, record in enumerate(records(8))
+    ]
+    once = [Record(vector, Observation("0" * 16, whole, (1.0,))) for vector, whole in found]
+    assert build_module._to_repeat(once) == [found[7][0], found[6][0]]
+    assert build_module._to_repeat([*once, once[7]]) == [found[6][0]]
+    assert build_module._to_repeat([*once, once[7], once[6]]) == []
 
 
 def test_a_table_of_an_earlier_version_goes_on_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from tiernas.engines import TurnRule
-from tiernas.engines.clock.in_turn import UNSTABLE_WIDTH
 from tiernas.engines.clock.level import Level
 from tiernas.engines.clock.ratio import FloatArray, Pairs, Ratio, estimate_ratio
+from tiernas.engines.measurement import WIDE
 
 _STARTS = 5
 """Moments of the trace from which on a network of a table might have been measured."""
@@ -110,7 +110,7 @@ def _told(width: float, copies_differ: float) -> float | None:
 
 def _times(ratio: Ratio) -> int:
     """How often `build_table` measures a network whose ratio comes out so."""
-    return 2 if ratio.width > UNSTABLE_WIDTH else 1
+    return 2 if ratio.width > WIDE else 1
 
 
 def _starts_s(ends_s: FloatArray, rule: TurnRule) -> list[float]:

@@ -14,6 +14,10 @@ LEAST_MS, MOST_MS = 1e-6, 1e7
 """What an inference can take: from a nanosecond, in which files are written, to almost three hours."""
 
 
+WIDE = 0.03
+"""A ratio whose interval is wider than this share of it is marked."""
+
+
 @dataclass(frozen=True, slots=True)
 class InTurn:
     """A network's latency as a multiple of an anchor's, with which it took turns.
@@ -52,6 +56,11 @@ class InTurn:
     def width(self) -> float:
         """Width of the interval of the ratio, as a share of it."""
         return (self.ratio_high - self.ratio_low) / self.ratio
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether so little is known of the ratio that it is marked."""
+        return self.width > WIDE
 
     @classmethod
     def from_dict(cls, data: object) -> InTurn:

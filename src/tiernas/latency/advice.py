@@ -15,9 +15,6 @@ ACCURACY_BUDGET_POINTS = 1.0
 """Largest loss of top-1 accuracy, in percentage points, unless told otherwise. MLPerf Inference allows an image
 classifier 1 % of its accuracy in fp32 (arXiv 1911.02549, table 1: 99 % of 76.456 %); this is a round number near it."""
 
-_WIDE = 0.03
-"""An interval of the speedup that is wider than this share of it is told."""
-
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -71,15 +68,14 @@ def advise(
     if not budget_points >= 0:
         raise UsageError(f"accuracy budget = {budget_points} points: must be at least 0")
     speedup, slowest, fastest = 1 / compared.ratio, 1 / compared.ratio_high, 1 / compared.ratio_low
-    recommended, reason = _decide(low, exact, (speedup, slowest, fastest), budget_points)
+    recommended, reason = _decide(low, exact, (speedup, slowest, fastest), compared.is_wide, budget_points)
     return Advice(recommended, speedup, slowest, fastest, reason)
 
 
 def _decide(
-    low: Candidate, exact: Candidate, speedup: tuple[float, float, float], budget_points: float
+    low: Candidate, exact: Candidate, speedup: tuple[float, float, float], wide: bool, budget_points: float
 ) -> tuple[bool, str]:
     centre, slowest, fastest = speedup
-    wide = fastest - slowest > _WIDE * centre
     if fastest < 1:
         return False, f"{low.precision} is slower than {exact.precision} here: deploy {exact.precision}"
     if slowest <= 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,8 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tiernas.engines import Engine, Measurement, TurnRule
-from tiernas.engines.clock.in_turn import UNSTABLE_WIDTH
+from tiernas.engines import Engine, TurnRule
 from tiernas.errors import UsageError
 from tiernas.latency import file
 from tiernas.latency.ladder import Ladder, Rung, rungs_of
@@ -27,6 +27,9 @@ DEFAULT_NETWORKS = 48
 
 RULE = TurnRule(relative_width=0.02, min_s=1.0, limit_s=6.0, reload_s=0.5)
 """Many networks measured briefly say more about layers than few measured long."""
+
+_MOST_REPEATED = 0.25
+"""Share of the networks that are measured once more: where most intervals are wide, the next network tells more."""
 
 _MOST_NETWORKS = 8192
 """Networks of a table that is limited by time only."""
@@ -172,7 +175,8 @@ def _wanted(
 ) -> Iterator[tuple[Vector, int | None]]:
     """Vectors of networks, and which rung each is measured with; None: the nearest.
 
-    The rungs come first, then other networks not yet measured, then those that were measured only once and not well.
+    The rungs come first, then other networks not yet measured, then those that were measured only once and not well, a
+    quarter at most.
 
     Args:
         space: The space.
@@ -203,11 +207,12 @@ def _wanted(
 
 
 def _to_repeat(records: Sequence[file.Record]) -> list[Vector]:
-    """Vectors of the networks that were measured once, and not well."""
+    """Vectors of the networks that were measured once and not well, the least known first."""
     times = Counter(record.vector for record in records)
-    return [r.vector for r in records if times[r.vector] == 1 and _is_wide(r.observation.measurement)]
-
-
-def _is_wide(measurement: Measurement) -> bool:
-    found = measurement.in_turn
-    return found is not None and found.width > UNSTABLE_WIDTH
+    most = math.ceil(_MOST_REPEATED * len(times)) - sum(count > 1 for count in times.values())
+    widths = {
+        record.vector: found.width
+        for record in records
+        if (found := record.observation.measurement.in_turn) and found.is_wide and times[record.vector] == 1
+    }
+    return sorted(widths, key=lambda vector: -widths[vector])[: max(most, 0)]

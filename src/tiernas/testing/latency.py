@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tiernas.engines import Fingerprint, InTurn, Measurement
-from tiernas.engines.clock.in_turn import UNSTABLE_WIDTH
 from tiernas.latency import Header, LatencyTable, Observation, Record
 from tiernas.latency.features import work
 from tiernas.latency.ladder import rungs_of
@@ -115,7 +114,7 @@ def in_turn(
         measurement(ratio * seen_ms),
         low_ms=low * seen_ms,
         high_ms=high * seen_ms,
-        unstable=2 * half_width > UNSTABLE_WIDTH,
+        unstable=found.is_wide,
         found_ms=ratio * seen_ms,
         in_turn=found,
     )

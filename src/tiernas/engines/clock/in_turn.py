@@ -17,12 +17,8 @@ from tiernas.engines.clock.ratio import BLOCK_S, FEWEST, Pairs, Ratio, estimate_
 from tiernas.engines.clock.turns import Player
 from tiernas.engines.engine import CompiledNetwork
 from tiernas.engines.lock import device_lock
-from tiernas.engines.measurement import InTurn, Measurement
+from tiernas.engines.measurement import WIDE, InTurn, Measurement
 from tiernas.engines.timing import OtherWork
-
-UNSTABLE_WIDTH = 0.03
-"""A ratio whose interval is wider than this share of it is marked."""
-
 
 _SHORTEST_BLOCK_S = 1e-6
 """Where there is no time at all every pair is a block."""
@@ -158,7 +154,7 @@ def measure_in_turn(network: CompiledNetwork, anchor: Anchor, rule: TurnRule | N
         cv=float(inferences_ms.std() / inferences_ms.mean()),
         runs=len(inferences_ms),
         preemptions=preemptions,
-        unstable=ratio.width > UNSTABLE_WIDTH,
+        unstable=ratio.width > WIDE,
         other_load=other_load,
         device_state={"before": before, "after": after} if before or after else {},
         loads=turns.loads,
