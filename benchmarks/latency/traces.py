@@ -5,7 +5,8 @@
 
 Each trace is two minutes of one engine and precision: row by row one turn of every network, without a pause. Writes
 results/traces/*.npz: `S` (`n`, when each row began, in s), `T` (`n x networks`, turns in ms), `names`. Slow networks
-take one inference to a turn, fast ones several. `--beside` records beside the neighbour of `tiernas.testing`.
+take one inference to a turn, fast ones several, and are loaded anew every half second. `--beside` records beside the neighbour of
+`tiernas.testing`.
 """
 
 from __future__ import annotations
@@ -39,17 +40,20 @@ TRACES = {
 """Engine, precision and networks, the anchor first."""
 
 SEED = 0
+RELOAD_S = 0.5
 RESULTS = Path(__file__).parent / "results" / "traces"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("traces", nargs="*", choices=[*TRACES, []], help="which to record (default: all)")
     parser.add_argument("--beside", action="store_true", help="beside the neighbour")
     parser.add_argument("--seconds", type=float, default=120.0, help="length of each trace (default: 120)")
     parser.add_argument("--folder", type=Path, default=RESULTS, help="where to write (default: results/traces)")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    for name, (engine, precision, networks) in TRACES.items():
+    for name in arguments.traces or TRACES:
+        engine, precision, networks = TRACES[name]
         path = arguments.folder / f"{name}{'-beside' if arguments.beside else ''}.npz"
         record(path, engine, precision, networks, arguments.seconds, beside=arguments.beside)
         print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB", flush=True)
@@ -69,10 +73,15 @@ def record(path: Path, engine: str, precision: str, names: tuple[str, ...], seco
         players = [Player(network) for network in networks]
         stack.callback(gc.enable)
         gc.disable()
-        begin = time.perf_counter()
+        begin = loaded_at = time.perf_counter()
         while (start_s := time.perf_counter() - begin) < seconds:
             starts_s.append(start_s)
             rows_ms.append([player.turn_ms() for player in players])
+            if time.perf_counter() - loaded_at >= RELOAD_S:
+                for player in players:
+                    if player.is_fast:
+                        player.reload()
+                loaded_at = time.perf_counter()
     np.savez_compressed(path, S=np.array(starts_s, np.float32), T=np.array(rows_ms, np.float32), names=names)
 
 

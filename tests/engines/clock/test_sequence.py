@@ -11,7 +11,7 @@ from tiernas.engines.clock.sequence import half_width
 
 
 def test_half_width_by_hand() -> None:
-    assert half_width(8) == pytest.approx(math.sqrt(16 * math.log(2 * 400)) / 8)  # 16 / 8 over 0.05 squared
+    assert half_width(8) == pytest.approx(math.sqrt(10 * math.log(5 * 400)) / 8)  # 10 / 2 over 0.05 squared
 
 
 @given(st.floats(1, 1e4), st.floats(1.001, 10))

@@ -34,7 +34,7 @@ _FEWEST_EFFECTIVE = 5.0
 _SOFTER = 1.5
 """The steps of `_CALM` by which they do."""
 
-_ELASTICITY = 0.4
+_ELASTICITY = 0.3
 """Disturbed pairs are off from quiet ones by about this power of how much slower the anchor is.
 
 Neighbours slow two networks down differently: in the traces of benchmarks/latency (`traces.py`) the power went from
