@@ -46,7 +46,7 @@ RESULTS = Path(__file__).parent / "results" / "traces"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("traces", nargs="*", choices=[*TRACES, []], help="which to record (default: all)")
+    parser.add_argument("traces", nargs="*", help=f"of {', '.join(TRACES)} (default: all)")
     parser.add_argument("--beside", action="store_true", help="beside the neighbour")
     parser.add_argument("--seconds", type=float, default=120.0, help="length of each trace (default: 120)")
     parser.add_argument("--folder", type=Path, default=RESULTS, help="where to write (default: results/traces)")
