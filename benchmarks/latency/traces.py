@@ -5,8 +5,8 @@
 
 Each trace is two minutes of one engine and precision: row by row one turn of every network, without a pause. Writes
 results/traces/*.npz: `S` (`n`, when each row began, in s), `T` (`n x networks`, turns in ms), `names`. Slow networks
-take one inference to a turn, fast ones several, and are loaded anew every half second. `--beside` records beside the neighbour of
-`tiernas.testing`.
+take one inference to a turn, fast ones several, and are loaded anew every half second. `--beside` records beside the
+neighbour of `tiernas.testing`.
 """
 
 from __future__ import annotations
