@@ -5,7 +5,7 @@
 
 Each trace is two minutes of one engine and precision: row by row one turn of every network, without a pause. Writes
 results/traces/*.npz: `S` (`n`, when each row began, in s), `T` (`n x networks`, turns in ms), `names`. Slow networks
-take one inference to a turn, fast ones several, and are loaded anew every half second. `--beside` records beside the
+take one inference to a turn, fast ones several, and are loaded anew every second. `--beside` records beside the
 neighbour of `tiernas.testing`.
 """
 
@@ -40,7 +40,7 @@ TRACES = {
 """Engine, precision and networks, the anchor first."""
 
 SEED = 0
-RELOAD_S = 0.5
+RELOAD_S = 1.0
 RESULTS = Path(__file__).parent / "results" / "traces"
 
 

@@ -25,7 +25,7 @@ from tiernas.spaces import SearchSpace
 DEFAULT_NETWORKS = 48
 """Networks of a table unless told otherwise."""
 
-RULE = TurnRule(relative_width=0.02, min_s=1.0, limit_s=6.0, reload_s=0.5)
+RULE = TurnRule(relative_width=0.02, min_s=1.0, limit_s=6.0, reload_s=1.0)
 """Many networks measured briefly say more about layers than few measured long."""
 
 _MOST_REPEATED = 0.25

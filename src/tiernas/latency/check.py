@@ -24,7 +24,7 @@ from tiernas.spaces.layer import IntArray
 DEFAULT_NETWORKS = 30
 """Networks of a check unless told otherwise."""
 
-RULE = TurnRule(relative_width=0.015, min_s=1.0, limit_s=8.0, reload_s=0.5)
+RULE = TurnRule(relative_width=0.015, min_s=1.0, limit_s=8.0, reload_s=1.0)
 """A little surer than the networks of a table."""
 
 _FEWEST = 3

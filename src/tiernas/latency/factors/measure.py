@@ -12,7 +12,7 @@ from tiernas.latency.factors.variants import Base, Factor, Variant, variants
 from tiernas.latency.untrained import compiled
 from tiernas.networks import cost
 
-RULE = TurnRule(relative_width=0.01, min_s=1.0, limit_s=8.0, patience=2.0, reload_s=0.5)
+RULE = TurnRule(relative_width=0.01, min_s=1.0, limit_s=8.0, patience=2.0, reload_s=1.0)
 """How long each variant takes turns with the base."""
 
 Progress = Callable[[int, int, str, Measurement], None]
