@@ -1,27 +1,36 @@
-"""What the interval of a ratio covers: measurements simulated on recorded turns; writes results/coverage.json.
+"""What the interval of a ratio covers: measurements simulated on recorded turns, and real ones.
 
     python benchmarks/latency/coverage.py
+    python benchmarks/latency/coverage.py --live
 
 On each trace of results/traces (`traces.py`) 200 measurements begin at random and end by the clock's own rule and
 estimate, with all that was seen of the anchor until then as its level. The truth is the median ratio of the quiet pairs
 of the whole trace. With its spread from measurement to measurement stands that of the network's median alone in the
 very same times. `error_pct_anchor_every` is the root mean square error of five seconds in which the anchor runs after
-every turn of the network, after every second, or after every fourth one.
+every turn of the network, after every second, or after every fourth one. Writes results/coverage.json.
+
+`--live` measures one network 200 times beside a neighbour (`tiernas.testing.neighbour`), as networks of a table are; the
+truth is the median of all 200 ratios. Writes results/coverage-live.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from traces import SMALL
 
-from tiernas.engines import TurnRule
+from tiernas.engines import Anchor, InTurn, TurnRule, get_engine, measure_in_turn
 from tiernas.engines.clock.level import UNDISTURBED
 from tiernas.engines.clock.ratio import Pairs, Ratio, estimate_ratio
+from tiernas.latency.build import RULE as LIVE_RULE
+from tiernas.latency.subject import find_subject
+from tiernas.testing.neighbour import neighbour
 
 RESULTS = Path(__file__).parent / "results"
 REPEATS, SEED = 200, 0
@@ -42,8 +51,12 @@ class Simulated(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("traces", nargs="*", type=Path, help="files of traces.py (default: all of results/traces)")
+    parser.add_argument("--live", action="store_true", help="measure, beside a neighbour")
     parser.add_argument("--out", type=Path, default=RESULTS / "coverage.json", help="where to write")
     arguments = parser.parse_args()
+    if arguments.live:
+        live()
+        return
     rows = []
     for path in arguments.traces or sorted((RESULTS / "traces").glob("*.npz")):
         with np.load(path) as trace:
@@ -56,6 +69,36 @@ def main() -> None:
                 flush=True,
             )
     arguments.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def live() -> None:
+    """Measures the second network of `traces.SMALL` in turn with the first one, again and again."""
+    engine = get_engine("openvino", precision="fp32")
+    found: list[InTurn] = []
+    with ExitStack() as stack:
+        networks = []
+        for name in SMALL:
+            with find_subject(name).onnx_file(1) as path:
+                networks.append(stack.enter_context(engine.compile(path)))
+        stack.enter_context(neighbour(SEED))
+        for number in range(REPEATS):
+            turns = measure_in_turn(networks[1], Anchor(networks[0], SMALL[0]), LIVE_RULE).in_turn
+            assert turns is not None
+            found.append(turns)
+            ratio = float(np.median([turns.ratio for turns in found]))
+            document = {
+                "anchor": SMALL[0],
+                "network": SMALL[1],
+                "repeats": len(found),
+                "ratio": ratio,
+                "covered_pct": 100 * float(np.mean([f.ratio_low <= ratio <= f.ratio_high for f in found])),
+                "width_pct": 100 * float(np.median([f.width for f in found])),
+                "ratio_spread_pct": 100 * float(np.std([np.log(f.ratio) for f in found])),
+                "ratios": [[f.ratio_low, f.ratio, f.ratio_high] for f in found],
+            }
+            (RESULTS / "coverage-live.json").write_text(json.dumps(document) + "\n", encoding="utf-8")
+            if not (number + 1) % 20:
+                print({key: value for key, value in document.items() if key != "ratios"}, flush=True)
 
 
 def summary(starts_s: FloatArray, anchor_ms: FloatArray, network_ms: FloatArray) -> dict[str, Any]:
