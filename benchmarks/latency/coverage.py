@@ -9,7 +9,7 @@ of the whole trace. With its spread from measurement to measurement stands that 
 very same times. `error_pct_anchor_every` is the root mean square error of five seconds in which the anchor runs after
 every turn of the network, after every second, or after every fourth one. Writes results/coverage.json.
 
-`--live` measures one network 200 times beside a neighbour (`tiernas.testing.neighbour`), as networks of a table are; the
+`--live` measures one network 200 times beside a neighbour (`tiernas.testing.neighbour`), as those of a table are; the
 truth is the median of all 200 ratios. Writes results/coverage-live.json.
 """
 
