@@ -51,15 +51,17 @@ def scaled(found: dict[str, Any]) -> float:
 
 
 def draw(documents: dict[str, dict[str, Any]]) -> None:
-    figure = Figure(figsize=(3.9 * len(documents), 8), dpi=110, layout="constrained")
-    grid = figure.subplots(2, len(documents), squeeze=False)
-    for column, (name, document) in enumerate(documents.items()):
-        for axes, method in zip(grid[:, column], METHODS, strict=True):
-            panel(axes, document[METHODS[method][1]], METHODS[method][2])
-            axes.set_title(f"{name}\n{method}: {axes.get_title()}", fontsize=9, loc="left")
+    figure = Figure(figsize=(8, 4.1 * len(documents)), dpi=110, layout="constrained")
+    grid = figure.subplots(len(documents), 2, squeeze=False)
+    for (name, document), both in zip(documents.items(), grid, strict=True):
+        for axes, method in zip(both, METHODS, strict=True):
+            found = document[METHODS[method][1]]
+            panel(axes, found, METHODS[method][2])
+            figures = f"mean error {found['mape']:.1f} %, tau {found['kendall_tau']:.3f}"
+            axes.set_title(f"{name}\n{method}: {figures}", fontsize=9, loc="left")
     for axes in grid[:, 0]:
         axes.set_ylabel("estimated, ms")
-    for axes in grid[1]:
+    for axes in grid[-1]:
         axes.set_xlabel("measured, ms")
     figure.savefig(RESULTS / "clocks.png")
 
@@ -75,7 +77,6 @@ def panel(axes: Axes, found: dict[str, Any], colour: str) -> None:
     axes.scatter(measured_ms, estimated_ms, s=14, color=colour, edgecolor="white", lw=0.4, zorder=3)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
     label_log_axes(axes)
-    axes.set_title(f"mean error {found['mape']:.1f} %, tau {found['kendall_tau']:.3f}")
     axes.spines[["top", "right"]].set_visible(False)
 
 
