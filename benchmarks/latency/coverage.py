@@ -28,6 +28,7 @@ from traces import SMALL
 from tiernas.engines import Anchor, InTurn, TurnRule, get_engine, measure_in_turn
 from tiernas.engines.clock.level import UNDISTURBED
 from tiernas.engines.clock.ratio import Pairs, Ratio, estimate_ratio
+from tiernas.engines.clock.turns import FAST_MS, TURN_MS
 from tiernas.latency.build import RULE as LIVE_RULE
 from tiernas.latency.subject import find_subject
 from tiernas.testing.neighbour import neighbour
@@ -133,7 +134,8 @@ def error_pct(anchor_ms: FloatArray, network_ms: FloatArray, every: int, truth: 
     """Root mean square error of measurements whose anchor runs after so many turns of the network."""
     groups = len(anchor_ms) // every - 1
     before_ms, after_ms = anchor_ms[: groups * every : every], anchor_ms[every : (groups + 1) * every : every]
-    begins_s = np.append(0.0, np.cumsum(before_ms + network_ms[: groups * every].reshape(-1, every).sum(axis=1))) / 1e3
+    network_s = turns_s(network_ms[: groups * every]).reshape(-1, every).sum(axis=1)
+    begins_s = np.append(0.0, np.cumsum(turns_s(before_ms) + network_s))
     rng = np.random.default_rng(SEED)
     last = int(np.searchsorted(begins_s, begins_s[-1] - WINDOW_S))
     errors = []
@@ -145,6 +147,12 @@ def error_pct(anchor_ms: FloatArray, network_ms: FloatArray, every: int, truth: 
         undisturbed_ms = float(np.quantile(before_ms[:end], UNDISTURBED))
         errors.append(np.log(estimate_ratio(pairs, undisturbed_ms).ratio / truth))
     return 100 * float(np.sqrt(np.mean(np.square(errors))))
+
+
+def turns_s(times_ms: FloatArray) -> FloatArray:
+    """How long turns took whose median inferences took so long."""
+    inferences = np.maximum(1, np.round(TURN_MS / times_ms)) + (times_ms < FAST_MS)
+    return inferences * times_ms / 1e3
 
 
 def simulate(starts_s: FloatArray, anchor_ms: FloatArray, network_ms: FloatArray, start: int) -> Simulated | None:

@@ -7,10 +7,10 @@ import numpy as np
 from tiernas.engines.engine import CompiledNetwork
 from tiernas.errors import TiernasError
 
-_TURN_MS = 10.0
+TURN_MS = 10.0
 """A turn of a fast network is so many inferences as take this long."""
 
-_FAST_MS = 20.0
+FAST_MS = 20.0
 """A network that is faster than this runs once untimed at the beginning of its turn: the other one had the caches."""
 
 _PROBES = 3
@@ -33,8 +33,8 @@ class Player:
         self._network = network
         self.inferences_ms: list[float] = []
         self.about_ms = self._probe_ms()
-        self._timed = max(1, round(_TURN_MS / self.about_ms))
-        self.is_fast = self.about_ms < _FAST_MS
+        self._timed = max(1, round(TURN_MS / self.about_ms))
+        self.is_fast = self.about_ms < FAST_MS
 
     def _probe_ms(self) -> float:
         self._network.time_ns()
