@@ -123,9 +123,13 @@ def estimate_ratio(pairs: Pairs, undisturbed_ms: float, block_s: float = BLOCK_S
     """
     log_ratios = pairs.log_ratios
     slower = np.maximum(pairs.slower(undisturbed_ms), 0.0)
-    centre = _weighted_median(log_ratios, np.exp((slower.min() - slower) / _CALM))
+    weights = np.exp((slower.min() - slower) / _CALM)
+    centre = _weighted_median(log_ratios, weights)
     low, high = _interval(log_ratios, slower, _blocks(pairs.at_s, block_s))
-    ratio, low, high, found = np.exp([centre, min(low, centre), max(high, centre), np.median(log_ratios)]).tolist()
+    if not low <= centre <= high:  # a few quiet pairs say something else than the others
+        off = _half_width(np.abs(log_ratios - centre), weights)
+        low, high = min(low, centre - off), max(high, centre + off)
+    ratio, low, high, found = np.exp([centre, low, high, np.median(log_ratios)]).tolist()
     return Ratio(ratio, low, high, found, len(log_ratios), int(pairs.are_quiet(undisturbed_ms).sum()))
 
 
@@ -146,25 +150,32 @@ def _interval(log_ratios: FloatArray, slower: FloatArray, block: IntArray) -> tu
     count = int(block.max()) + 1
     if count < FEWEST:
         return -math.inf, math.inf
-    weights, effective = _weights(slower, block)
+    weights = _weights(slower, block)
     centre = _weighted_median(log_ratios, weights)
     inside = [block == number for number in range(count)]
     distances = np.array([abs(_weighted_median(log_ratios[i], weights[i]) - centre) for i in inside])
-    spread = _NORMAL * _weighted_median(distances, _means(weights, block))
     disturbed = max(0.0, float(np.average(slower, weights=weights)) - _UNAVOIDABLE)
-    off = _MEDIAN * spread * half_width(effective) + _ELASTICITY * disturbed + _PLACE
+    off = _half_width(distances, _means(weights, block)) + _ELASTICITY * disturbed + _PLACE
     return centre - off, centre + off
 
 
-def _weights(slower: FloatArray, block: IntArray) -> tuple[FloatArray, float]:
-    """The weights of `n` pairs, and how many blocks of equal weight the blocks are worth."""
+def _half_width(distances: FloatArray, weights: FloatArray) -> float:
+    """Half the width of the interval of a weighted median, by how far the values are from it."""
+    return _MEDIAN * _NORMAL * _weighted_median(distances, weights) * half_width(_effective(weights))
+
+
+def _effective(weights: FloatArray) -> float:
+    """How many values of equal weight values with these weights are worth."""
+    return float(weights.sum() ** 2 / (weights**2).sum())
+
+
+def _weights(slower: FloatArray, block: IntArray) -> FloatArray:
+    """The weights of `n` pairs by which the blocks are worth enough for an interval."""
     calm = _CALM
     while True:
         weights = np.exp((slower.min() - slower) / calm)
-        of_blocks = _means(weights, block)
-        effective = float(of_blocks.sum() ** 2 / (of_blocks**2).sum())
-        if effective >= _FEWEST_EFFECTIVE:
-            return weights, effective
+        if _effective(_means(weights, block)) >= _FEWEST_EFFECTIVE:
+            return weights
         calm *= _SOFTER
 
 
