@@ -23,14 +23,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from traces import SMALL
+from traces import SMALL, compile_all
 
 from tiernas.engines import Anchor, InTurn, TurnRule, get_engine, measure_in_turn
 from tiernas.engines.clock.level import UNDISTURBED
 from tiernas.engines.clock.ratio import Pairs, Ratio, estimate_ratio
 from tiernas.engines.clock.turns import FAST_MS, TURN_MS
 from tiernas.latency.build import RULE as LIVE_RULE
-from tiernas.latency.subject import find_subject
 from tiernas.testing.neighbour import neighbour
 
 RESULTS = Path(__file__).parent / "results"
@@ -77,10 +76,7 @@ def live() -> None:
     engine = get_engine("openvino", precision="fp32")
     found: list[InTurn] = []
     with ExitStack() as stack:
-        networks = []
-        for name in SMALL:
-            with find_subject(name).onnx_file(1) as path:
-                networks.append(stack.enter_context(engine.compile(path)))
+        networks = compile_all(SMALL, engine, stack)
         stack.enter_context(neighbour(SEED))
         for number in range(REPEATS):
             turns = measure_in_turn(networks[1], Anchor(networks[0], SMALL[0]), LIVE_RULE).in_turn

@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from traces import SMALL, TINY
+from traces import SMALL, TINY, compile_all
 
 from tiernas.engines import get_engine
 from tiernas.engines.clock.turns import Player
 from tiernas.engines.lock import device_lock
-from tiernas.latency.subject import find_subject
 
 ENGINE, PRECISION = "openvino", "fp32"
 TIMES, WINDOW_S = 24, 0.4
@@ -41,10 +40,7 @@ def measure(names: tuple[str, ...]) -> dict[str, Any]:
     """Standard deviations of the ratio of the second network to the first one."""
     engine = get_engine(ENGINE, precision=PRECISION)
     with ExitStack() as stack:
-        networks = []
-        for name in names:
-            with find_subject(name, space="gpunet-small").onnx_file(1) as path:
-                networks.append(stack.enter_context(engine.compile(path)))
+        networks = compile_all(names, engine, stack)
         stack.enter_context(device_lock(networks[0].fingerprint.device_slug))
         anchor, network = map(Player, networks)
         found: dict[str, Any] = {"anchor_ms": anchor.about_ms, "network_ms": network.about_ms}

@@ -14,12 +14,13 @@ from __future__ import annotations
 import argparse
 import gc
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import numpy as np
 
-from tiernas.engines import get_engine
+from tiernas.engines import CompiledNetwork, Engine, get_engine
 from tiernas.engines.clock.turns import Player
 from tiernas.engines.lock import device_lock
 from tiernas.latency.ladder import rungs_of
@@ -64,10 +65,7 @@ def record(path: Path, engine: str, precision: str, names: tuple[str, ...], seco
     compiler = get_engine(engine, precision=precision)
     starts_s, rows_ms = [], []
     with ExitStack() as stack:
-        networks = []
-        for name in names:
-            with find_subject(name, space="gpunet-small").onnx_file(1) as onnx_path:
-                networks.append(stack.enter_context(compiler.compile(onnx_path)))
+        networks = compile_all(names, compiler, stack)
         stack.enter_context(device_lock(networks[0].fingerprint.device_slug))
         stack.enter_context(neighbour(SEED) if beside else nullcontext())
         players = [Player(network) for network in networks]
@@ -83,6 +81,15 @@ def record(path: Path, engine: str, precision: str, names: tuple[str, ...], seco
                         player.reload()
                 loaded_at = time.perf_counter()
     np.savez_compressed(path, S=np.array(starts_s, np.float32), T=np.array(rows_ms, np.float32), names=names)
+
+
+def compile_all(names: Sequence[str], engine: Engine, stack: ExitStack) -> list[CompiledNetwork]:
+    """Compiles networks; the stack frees them."""
+    networks = []
+    for name in names:
+        with find_subject(name, space="gpunet-small").onnx_file(1) as path:
+            networks.append(stack.enter_context(engine.compile(path)))
+    return networks
 
 
 if __name__ == "__main__":
