@@ -21,6 +21,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from tiernas.blocks import BlockRows, ConvBlock, FusedIrbBlock, HeadBlock, IrbBlock, StemBlock
 from tiernas.engines import graph_digest
 from tiernas.latency import LatencyTable
 from tiernas.latency.ladder import standard_rungs
@@ -63,6 +64,23 @@ def test_vectors_and_their_networks(name: str) -> None:
     assert [network.digest for network in networks] == expected["digests"]
     assert [network.to_json() for network in networks[:2]] == expected["json"]
     assert [space.encode(Architecture.from_json(text)).tolist() for text in expected["json"]] == sample[:2].tolist()
+
+
+RENAMED = {"stem": {"layers": "mid_channels"}, "head": {"filters": "out_channels", "hidden": "mid_channels"}}
+"""What fields were called while all blocks had the same ten columns."""
+
+
+@pytest.mark.parametrize("expected", FOUND["layers"], ids=lambda expected: str(expected["label"]))
+def test_layers(expected: dict[str, Any]) -> None:
+    columns = expected["columns"]
+    kind = {block.block: block for block in (StemBlock, ConvBlock, FusedIrbBlock, IrbBlock, HeadBlock)}[
+        columns["block"]
+    ]
+    renamed = RENAMED.get(kind.block, {})
+    layer = kind(**{name: columns[renamed.get(name, name)] for name in kind.columns()})
+    assert layer.label == expected["label"]
+    counted = BlockRows.of([layer]).work()[0].tolist()
+    assert dict(zip(kind.work_kinds, counted, strict=True)) == expected["work"]
 
 
 @pytest.mark.parametrize("name", released_names())

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from tiernas.blocks import ACTIVATIONS
+from tiernas.blocks.modules import DropPath, Residual
 from tiernas.networks import ConvNet, FeatureNet, build, cost
-from tiernas.networks.blocks import DropPath, Residual
 from tiernas.spaces import Architecture, Head, Stage, Stem, get_space, released
-from tiernas.spaces.layer import ACTIVATIONS
 
 FACTS: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("released_facts.json").read_text())["networks"]
 

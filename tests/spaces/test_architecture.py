@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tiernas.blocks import HeadBlock, IrbBlock, StemBlock
 from tiernas.errors import UsageError
 from tiernas.spaces import Architecture, Stage, released, released_names
 from tiernas.spaces.architecture import round_channels
@@ -60,13 +61,12 @@ def test_layers_of_a_small_network_by_hand() -> None:
             "head": {"filters": 64},
         }
     )
-    stem, first, second, head = Architecture.from_json(text).layers
-    assert (stem.in_size, stem.out_size, stem.out_channels) == (33, 17, 16)
-    assert (first.in_channels, first.mid_channels, first.se_channels, first.out_size) == (16, 64, 4, 9)
-    assert (second.in_channels, second.mid_channels, second.se_channels, second.stride) == (24, 96, 6, 1)
-    assert not first.residual
-    assert second.residual
-    assert (head.in_channels, head.out_channels, head.in_size) == (24, 64, 9)
+    assert Architecture.from_json(text).layers == (
+        StemBlock(3, 16, kernel=3, layers=1, activation="swish", in_size=33),
+        IrbBlock(16, 24, 5, 2, mid_channels=64, se_channels=4, activation="relu", padding="same", in_size=17),
+        IrbBlock(24, 24, 5, 1, mid_channels=96, se_channels=6, activation="relu", padding="same", in_size=9),
+        HeadBlock(24, 64, hidden=0, activation="relu", in_size=9),
+    )
 
 
 @pytest.mark.parametrize(

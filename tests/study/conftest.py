@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.blocks import IntArray
 from tiernas.executors import Event, Executor, Finished, Job, Placement
 from tiernas.ledger import Candidate, Ledger, Purpose, Study
 from tiernas.search import RegularizedEvolution
 from tiernas.spaces import Architecture, get_space
-from tiernas.spaces.layer import IntArray
 from tiernas.study import Proposals, Screen, Trainings
 
 SPACE = get_space("gpunet-small")

@@ -13,9 +13,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tiernas.blocks.modules import Residual
 from tiernas.errors import UsageError
 from tiernas.networks import build
-from tiernas.networks.blocks import Residual
 from tiernas.spaces import Architecture
 from tiernas.training import (
     DataConfig,

@@ -13,8 +13,8 @@ from typing import Self
 
 import numpy as np
 
+from tiernas.blocks import BlockRows, LayerRows
 from tiernas.engines import Anchor, CompiledNetwork, Engine, Measurement, TurnRule, measure_in_turn
-from tiernas.latency.features import work
 from tiernas.latency.untrained import compiled
 from tiernas.spaces import Architecture, SearchSpace, get_space
 
@@ -159,4 +159,4 @@ def _steps(least: float, most: float) -> int:
 
 
 def _macs(architecture: Architecture) -> float:
-    return float(work(np.array([layer.to_row() for layer in architecture.layers]))[:, :5].sum())
+    return float(LayerRows.of(architecture.layers).each(BlockRows.macs).sum())

@@ -77,8 +77,8 @@ class ArchitectureSubject(Subject):
         if number is not None:
             layer = architecture.layers[number]
             raise UsageError(
-                f"{name}: a resolution of {architecture.resolution} is too small: layer {number} ({layer.block}, "
-                f"kernel {layer.kernel}) is left with {layer.in_size} x {layer.in_size} pixels; choose a larger one"
+                f"{name}: a resolution of {architecture.resolution} is too small: layer {number} "
+                f"({layer.label}) would make no pixel of its input; choose a larger one"
             )
         self.name, self.kind, self.architecture = name, kind, architecture
         self.cost = cost(architecture, num_classes)

@@ -10,9 +10,8 @@ from typing import Literal, overload
 import torch
 from torch import Tensor, nn
 
-from tiernas.networks import blocks
+from tiernas.blocks import ModuleOptions
 from tiernas.spaces.architecture import Architecture
-from tiernas.spaces.layer import Layer
 
 
 class ConvNet(nn.Module):
@@ -26,9 +25,7 @@ class ConvNet(nn.Module):
     def __init__(self, architecture: Architecture, num_classes: int, dropout: float, drop_path_rate: float) -> None:
         super().__init__()
         self.architecture = architecture
-        *body, head = architecture.layers
-        self.blocks = _blocks(architecture, drop_path_rate)
-        self.blocks.add_module(str(len(body)), blocks.head(head, architecture.bn_eps, num_classes, dropout))
+        self.blocks = nn.Sequential(*_modules(architecture, num_classes, dropout, drop_path_rate))
         _initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,10 +46,10 @@ class FeatureNet(nn.Module):
         super().__init__()
         self.architecture = architecture
         body = architecture.layers[:-1]
-        self.blocks = _blocks(architecture, drop_path_rate)
-        self._taps = [i for i in range(len(body)) if i + 1 == len(body) or body[i + 1].stride > 1]
-        self.channels = tuple(body[i].out_channels for i in self._taps)
-        self.strides = tuple(math.prod(layer.stride for layer in body[: i + 1]) for i in self._taps)
+        self.blocks = nn.Sequential(*_modules(architecture, 1, 0.0, drop_path_rate, len(body)))
+        self._taps = [i for i in range(len(body)) if i + 1 == len(body) or body[i + 1].reduction > 1]
+        self.channels = tuple(body[i].out_shape[0] for i in self._taps)
+        self.strides = tuple(math.prod(layer.reduction for layer in body[: i + 1]) for i in self._taps)
         _initialise(self)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -112,35 +109,14 @@ def build(
     return ConvNet(architecture, num_classes, dropout, drop_path_rate)
 
 
-def build_layer(layer: Layer, num_classes: int = 1000, *, bn_eps: float = 1e-3) -> nn.Module:
-    """Builds one layer as a network of its own, with fresh weights; a head has `num_classes` logits."""
-    if layer.block == "head":
-        return blocks.head(layer, bn_eps, num_classes, dropout=0.0)
-    return _block(layer, bn_eps, drop_path_rate=0.0)
-
-
-def _blocks(architecture: Architecture, drop_path_rate: float) -> nn.Sequential:
+def _modules(
+    architecture: Architecture, num_classes: int, dropout: float, drop_path_rate: float, first: int | None = None
+) -> Iterator[nn.Module]:
+    """The modules of all layers, or of the first ones."""
     layers = architecture.layers
-    return nn.Sequential(
-        *(
-            _block(layer, architecture.bn_eps, drop_path_rate * (i + 1) / len(layers))
-            for i, layer in enumerate(layers[:-1])
-        )
-    )
-
-
-def _block(layer: Layer, bn_eps: float, drop_path_rate: float) -> nn.Module:
-    match layer.block:
-        case "stem":
-            return blocks.stem(layer, bn_eps)
-        case "conv":
-            return blocks.conv(layer, bn_eps)
-        case "irb":
-            return blocks.inverted_residual(layer, bn_eps, drop_path_rate)
-        case "fused_irb":
-            return blocks.fused_inverted_residual(layer, bn_eps, drop_path_rate)
-        case other:
-            raise ValueError(f"no block {other!r}")
+    for number, layer in enumerate(layers[:first], start=1):
+        rate = drop_path_rate * number / len(layers)
+        yield layer.module(ModuleOptions(num_classes, architecture.bn_eps, dropout, rate))
 
 
 @contextmanager

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.blocks import IntArray
 from tiernas.errors import UsageError
-from tiernas.spaces import Architecture, SearchSpace
+from tiernas.spaces import Architecture, LayerGroup, SearchSpace
 from tiernas.spaces.architecture import Head, Stage, Stem
-from tiernas.spaces.layer import IntArray, LayerTable
 from tiernas.spaces.space import Dimension
 
 _STEM = Stem(filters=1)
@@ -59,6 +59,6 @@ class LatticeSpace(SearchSpace):
         """The rows themselves: each stands for another network."""
         return vectors
 
-    def layer_groups(self, vectors: IntArray) -> Iterator[LayerTable]:
+    def layer_groups(self, vectors: IntArray) -> Iterator[LayerGroup]:
         """Not available: a replay has no latency table."""
         raise NotImplementedError("rows of a lattice are not made of layers")

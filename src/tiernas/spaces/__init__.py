@@ -3,17 +3,15 @@
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture, Head, Stage, Stem
 from tiernas.spaces.convnet import GPUNET, GPUNET_SMALL, GPUNET_WIDE, ConvNetSpace, StageRange
-from tiernas.spaces.layer import Layer, LayerTable
 from tiernas.spaces.released import released, released_names
-from tiernas.spaces.space import Dimension, SearchSpace
+from tiernas.spaces.space import Dimension, LayerGroup, SearchSpace
 
 __all__ = [
     "Architecture",
     "ConvNetSpace",
     "Dimension",
     "Head",
-    "Layer",
-    "LayerTable",
+    "LayerGroup",
     "SearchSpace",
     "Stage",
     "StageRange",

@@ -11,11 +11,14 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from tiernas.blocks import ACTIVATIONS, Block, ConvBlock, FusedIrbBlock, HeadBlock, IrbBlock, StemBlock
+from tiernas.blocks.convolution import PADDINGS
 from tiernas.errors import UsageError
-from tiernas.spaces.layer import ACTIVATIONS, PADDINGS, Layer
 
 SE_RATIO = 0.25
 """Squeeze-and-excitation channels per input channel of a block (EfficientNet, arXiv 1905.11946)."""
+
+_BOTTLENECKS = {kind.block: kind for kind in (FusedIrbBlock, IrbBlock)}
 
 _MOST_PIXELS, _MOST_CHANNELS, _MOST_LAYERS, _MOST_KERNEL = 2**14, 2**16, 1000, 255
 """What a network may have of each, far beyond any that runs: a wrong number is told before it fills the memory."""
@@ -44,7 +47,7 @@ class Stage:
         kernel: Size of the spatial convolution.
         stride: Stride of the first block.
         layers: Number of blocks, at least 1.
-        activation: One of `tiernas.spaces.layer.ACTIVATIONS`.
+        activation: One of `tiernas.blocks.ACTIVATIONS`.
         expansion: Channels after the expansion per input channel (IRB and fused IRB).
         squeeze_excite: Whether the blocks have squeeze-and-excitation.
         padding: Padding of the first block; "valid" is what the released stride-2 fused blocks have.
@@ -119,44 +122,34 @@ class Architecture:
             raise UsageError(f"stages: must have at most {_MOST_LAYERS} layers together")
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
-        """All blocks with their input shapes, in the order they run: stem, stages, head."""
+    def layers(self) -> tuple[Block, ...]:
+        """All layers, in the order they run: stem, stages, head."""
         stem, head = self.stem, self.head
-        found = [
-            Layer("stem", 3, stem.filters, stem.kernel, 2, stem.layers, 0, stem.activation, "same", self.resolution)
+        found: list[Block] = [
+            StemBlock(3, stem.filters, stem.kernel, stem.layers, stem.activation, self.resolution),
         ]
         for stage in self.stages:
             for i in range(stage.layers):
-                found.append(self._block(stage, found[-1], first=i == 0))
-        last = found[-1]
-        found.append(
-            Layer("head", last.out_channels, head.filters, 1, 1, head.hidden, 0, head.activation, "same", last.out_size)
-        )
+                found.append(self._layer(stage, found[-1].out_shape, first=i == 0))
+        channels, size, _ = found[-1].out_shape
+        found.append(HeadBlock(channels, head.filters, head.hidden, head.activation, size))
         return tuple(found)
 
-    def _block(self, stage: Stage, before: Layer, *, first: bool) -> Layer:
-        channels = before.out_channels
-        mid = se = 0
-        if stage.block != "conv":
-            mid = round_channels(channels * stage.expansion, self.channel_divisor)
-            se = round(mid * SE_RATIO / stage.expansion) if stage.squeeze_excite else 0
-        return Layer(
-            stage.block,
-            channels,
-            stage.filters,
-            stage.kernel,
-            stage.stride if first else 1,
-            mid,
-            se,
-            stage.activation,
-            stage.padding if first else "same",
-            before.out_size,
+    def _layer(self, stage: Stage, in_shape: tuple[int, ...], *, first: bool) -> Block:
+        channels, size, _ = in_shape
+        stride, padding = (stage.stride, stage.padding) if first else (1, "same")
+        if stage.block == "conv":
+            return ConvBlock(channels, stage.filters, stage.kernel, stride, stage.activation, padding, size)
+        mid = round_channels(channels * stage.expansion, self.channel_divisor)
+        squeezed = round(mid * SE_RATIO / stage.expansion) if stage.squeeze_excite else 0
+        return _BOTTLENECKS[stage.block](
+            channels, stage.filters, stage.kernel, stride, mid, squeezed, stage.activation, padding, size
         )
 
     @property
     def shrunk_layer(self) -> int | None:
         """Position of the first layer whose output has no pixel left; None where the resolution is large enough."""
-        return next((i for i, layer in enumerate(self.layers) if layer.out_size < 1), None)
+        return next((i for i, layer in enumerate(self.layers) if min(layer.out_shape) < 1), None)
 
     @property
     def digest(self) -> str:
@@ -248,7 +241,7 @@ def _make_plain(part: Any) -> None:
 def _check_stage(stage: object, where: str) -> None:
     _instance(where, stage, Stage)
     where += "."
-    _one_of(stage, where, "block", ("conv", "fused_irb", "irb"))
+    _one_of(stage, where, "block", (ConvBlock.block, *_BOTTLENECKS))
     _one_of(stage, where, "activation", ACTIVATIONS)
     _one_of(stage, where, "padding", PADDINGS)
     _whole(stage, where, "filters", 1, _MOST_CHANNELS)

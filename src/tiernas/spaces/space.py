@@ -14,9 +14,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.blocks import BlockRows, IntArray
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
-from tiernas.spaces.layer import IntArray, LayerTable
 
 _SAMPLED_AT_ONCE = 2**16
 """Points of a Sobol sequence made at once, which bounds memory; a power of two keeps it balanced."""
@@ -43,6 +43,21 @@ class Dimension:
         whole = all(isinstance(value, int | np.integer) and not isinstance(value, bool) for value in self.values)
         if not self.values or not whole or any(low >= high for low, high in pairwise(self.values)):
             raise UsageError(f"{self.name}: {list(self.values)}: must be increasing whole numbers, at least one")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerGroup:
+    """Layers of many networks: of each network at most one, some times over.
+
+    Attributes:
+        rows: The layers (`m`), all of one block.
+        network: `m` integers, the index of the network that the layer belongs to; none occurs twice.
+        count: `m` integers, how often the network has this layer.
+    """
+
+    rows: BlockRows
+    network: IntArray
+    count: IntArray
 
 
 class SearchSpace(abc.ABC):
@@ -93,22 +108,12 @@ class SearchSpace(abc.ABC):
         """
 
     @abc.abstractmethod
-    def layer_groups(self, vectors: IntArray) -> Iterator[LayerTable]:
-        """The layers of many networks (`n x d`), group by group; all together as `decode(v).layers` one by one.
+    def layer_groups(self, vectors: IntArray) -> Iterator[LayerGroup]:
+        """The layers of many networks (`n x d`), group by group, such as the first layers of one stage.
 
-        A group has at most one row per network, such as the first layers of one stage, so that a million networks
-        need little memory.
+        All groups together have the layers that `decode(v).layers` has, vector by vector; but without decoding each,
+        so that a million networks take seconds.
         """
-
-    def layer_table(self, vectors: IntArray) -> LayerTable:
-        """The layers of many networks (`n x d`) in one table."""
-        groups = list(self.layer_groups(vectors))
-        return LayerTable(
-            np.concatenate([group.rows for group in groups]),
-            np.concatenate([group.network for group in groups]),
-            np.concatenate([group.count for group in groups]),
-            len(vectors),
-        )
 
     @cached_property
     def digest(self) -> str:

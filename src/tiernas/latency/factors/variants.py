@@ -9,10 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from tiernas.blocks import ACTIVATIONS
 from tiernas.errors import UsageError
 from tiernas.spaces import Architecture, released
 from tiernas.spaces.architecture import round_channels
-from tiernas.spaces.layer import ACTIVATIONS
 
 KERNELS = (3, 5, 7)
 """Sizes of the spatial convolutions: the two of the paper's Table 1, and 7, which GPUNet-D1 has."""
