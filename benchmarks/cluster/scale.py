@@ -43,7 +43,7 @@ from scale_load import PARTS, sampled
 from simulated_client import draw
 from simulated_executor import InProcessExecutor
 
-from tiernas.blocks import IntArray
+from tiernas.blocks.rows import IntArray
 from tiernas.cli.progress import watching
 from tiernas.executors import Executor, Job, RaySettings
 from tiernas.ledger import Known, Ledger, Purpose, Study

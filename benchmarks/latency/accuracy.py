@@ -28,7 +28,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from scipy.stats import kendalltau
 
-from tiernas.blocks import Block, BlockRows, ConvBlock, FusedIrbBlock, HeadBlock, IrbBlock, LayerRows, StemBlock
+from tiernas.blocks import Block, BlockRows, LayerRows, get_block
 from tiernas.engines import Engine, StopRule, get_engine
 from tiernas.latency import LatencyTable, build_table, check_table, measure_layer, plot_check
 from tiernas.latency.plot import label_log_axes
@@ -40,7 +40,6 @@ TIER_NETWORKS, TIER_SEED = 25, 2027
 RESULTS = Path(__file__).parent / "results"
 ALONE_RULE = StopRule(warmup_s=0.05, relative_width=0.02, min_s=0.05, limit_s=0.5)
 
-BLOCKS = {kind.block: kind for kind in (StemBlock, ConvBlock, FusedIrbBlock, IrbBlock, HeadBlock)}
 EARLIER = {"stem": {"layers": "mid_channels"}, "head": {"filters": "out_channels", "hidden": "mid_channels"}}
 """What fields of layers that were measured alone were called, where they were called otherwise."""
 
@@ -134,7 +133,7 @@ def report(name: str) -> None:
 
 def layer_of(fields: dict[str, Any]) -> Block:
     """The layer of a line; earlier lines have the same ten columns for every block."""
-    kind = BLOCKS[fields["block"]]
+    kind = get_block(fields["block"])
     earlier = EARLIER.get(kind.block, {})
     return kind(**{name: fields[name if name in fields else earlier[name]] for name in kind.columns()})
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.blocks import BlockRows, IntArray
+from tiernas.blocks import BlockRows
+from tiernas.blocks.rows import IntArray
 from tiernas.latency import LatencyTable
 from tiernas.latency.model import LayerModel, fit_layers
 from tiernas.latency.observations import observations

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.blocks import IntArray
+from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
 from tiernas.latency.agreement import LEAST_INSIDE, chances_inside
 from tiernas.latency.rows import unique_rows

@@ -21,14 +21,14 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from tiernas.blocks import BlockRows, ConvBlock, FusedIrbBlock, HeadBlock, IrbBlock, StemBlock
+from tiernas.blocks import BlockRows, get_block
 from tiernas.engines import graph_digest
 from tiernas.latency import LatencyTable
 from tiernas.latency.ladder import standard_rungs
 from tiernas.ledger import Ledger
 from tiernas.networks import build, export_untrained, repeatable_weights
 from tiernas.search import LaMctsOptimizer
-from tiernas.spaces import Architecture, get_space, released, released_names, space_names
+from tiernas.spaces import architecture_from_json, get_space, released, released_names, space_names
 from tiernas.table import ModelTable
 from tiernas.tiers import parse_tier, sample_pools
 
@@ -63,7 +63,7 @@ def test_vectors_and_their_networks(name: str) -> None:
     networks = [space.decode(vector) for vector in sample]
     assert [network.digest for network in networks] == expected["digests"]
     assert [network.to_json() for network in networks[:2]] == expected["json"]
-    assert [space.encode(Architecture.from_json(text)).tolist() for text in expected["json"]] == sample[:2].tolist()
+    assert [space.encode(architecture_from_json(text)).tolist() for text in expected["json"]] == sample[:2].tolist()
 
 
 RENAMED = {"stem": {"layers": "mid_channels"}, "head": {"filters": "out_channels", "hidden": "mid_channels"}}
@@ -73,9 +73,7 @@ RENAMED = {"stem": {"layers": "mid_channels"}, "head": {"filters": "out_channels
 @pytest.mark.parametrize("expected", FOUND["layers"], ids=lambda expected: str(expected["label"]))
 def test_layers(expected: dict[str, Any]) -> None:
     columns = expected["columns"]
-    kind = {block.block: block for block in (StemBlock, ConvBlock, FusedIrbBlock, IrbBlock, HeadBlock)}[
-        columns["block"]
-    ]
+    kind = get_block(columns["block"])
     renamed = RENAMED.get(kind.block, {})
     layer = kind(**{name: columns[renamed.get(name, name)] for name in kind.columns()})
     assert layer.label == expected["label"]
@@ -87,7 +85,7 @@ def test_layers(expected: dict[str, Any]) -> None:
 def test_released_networks(name: str) -> None:
     expected = FOUND["released"][name]
     assert (released(name).to_json(), released(name).digest) == (expected["json"], expected["digest"])
-    assert Architecture.from_json(expected["json"]) == released(name)
+    assert architecture_from_json(expected["json"]) == released(name)
 
 
 def test_anchors() -> None:
@@ -141,7 +139,7 @@ def test_weights_and_exported_graphs(name: str, tmp_path: Path) -> None:
     if torch.__version__ != FOUND["torch"]:
         pytest.skip(f"exported by torch {FOUND['torch']}")
     expected = FOUND["graphs"][name]
-    architecture = Architecture.from_json(expected["json"])
+    architecture = architecture_from_json(expected["json"])
     with repeatable_weights():
         network = build(architecture, 3, drop_path_rate=0.2)
     weights = hashlib.sha256()

@@ -12,7 +12,7 @@ from subprocess import PIPE
 import numpy as np
 import pytest
 
-from tiernas.blocks import IntArray
+from tiernas.blocks.rows import IntArray
 from tiernas.engines import NodeTime, TurnRule, get_engine
 from tiernas.errors import UsageError
 from tiernas.latency import (

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from tests.study.conftest import SPACE, Simulated, accuracy_of, proposals, trainings
 
-from tiernas.blocks import IntArray
+from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
 from tiernas.study import reuse_accuracies

@@ -125,10 +125,10 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from tiernas.spaces import Architecture
+from tiernas.spaces import architecture_from_json
 from tiernas.training import DataConfig, RecipeConfig, load_data, train
 torch.set_num_threads(1)
-folder, architecture, recipe = Path(sys.argv[1]), Architecture.from_json(sys.argv[2]), sys.argv[3]
+folder, architecture, recipe = Path(sys.argv[1]), architecture_from_json(sys.argv[2]), sys.argv[3]
 print("started", flush=True)
 train(architecture, load_data(DataConfig(train_limit=300)), RecipeConfig.model_validate_json(recipe), seed=3,
       checkpoint_dir=folder, on_epoch=lambda report: print(report.epoch, flush=True))

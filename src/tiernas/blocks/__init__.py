@@ -2,11 +2,12 @@
 
 from tiernas.blocks.activations import ACTIVATIONS
 from tiernas.blocks.block import Block, ModuleOptions
+from tiernas.blocks.catalogue import get_block, layer_from_dict
 from tiernas.blocks.conv import ConvBlock
 from tiernas.blocks.fused_irb import FusedIrbBlock
 from tiernas.blocks.head import HeadBlock
 from tiernas.blocks.irb import IrbBlock
-from tiernas.blocks.rows import BlockRows, FloatArray, IntArray, LayerRows
+from tiernas.blocks.rows import BlockRows, LayerRows
 from tiernas.blocks.stem import StemBlock
 
 __all__ = [
@@ -14,12 +15,12 @@ __all__ = [
     "Block",
     "BlockRows",
     "ConvBlock",
-    "FloatArray",
     "FusedIrbBlock",
     "HeadBlock",
-    "IntArray",
     "IrbBlock",
     "LayerRows",
     "ModuleOptions",
     "StemBlock",
+    "get_block",
+    "layer_from_dict",
 ]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import abc
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from tiernas.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,6 +35,15 @@ class ModuleOptions:
     drop_path_rate: float = 0.0
 
 
+_MOST = 2**16
+"""The greatest whole number: more than any network has, so that a wrong one is told before it fills the memory."""
+
+
+def whole(least: int = 1, *, odd: bool = False) -> Any:
+    """A field of a block that holds a whole number; one without this is at least 1."""
+    return field(metadata={"least": least, "odd": odd})
+
+
 def choice(*allowed: str) -> Any:
     """A field of a block that holds one of these texts."""
     return field(metadata={"allowed": allowed})
@@ -39,8 +52,8 @@ def choice(*allowed: str) -> Any:
 class Block(abc.ABC):
     """A kind of block; an instance is a layer: one block with the shape of its input, the key of the latency table.
 
-    A subclass is a frozen dataclass with slots. Its fields are whole numbers, or texts of a fixed choice (`choice`),
-    and say all that a latency depends on but the number of classes.
+    A subclass is a frozen dataclass with slots. Its fields are whole numbers (`whole`), or texts of a fixed choice
+    (`choice`), and say all that a latency depends on but the number of classes.
 
     Attributes:
         block: Name of the kind of block.
@@ -104,6 +117,32 @@ class Block(abc.ABC):
     @abc.abstractmethod
     def module(self, options: ModuleOptions) -> nn.Module:
         """Builds the layer with fresh weights; its modules are registered in the order they run."""
+
+    def checked(self, where: str) -> Self:
+        """The same layer, its numbers those of Python.
+
+        Args:
+            where: What messages call it.
+
+        Raises:
+            UsageError: A field has another type or is out of range; names it.
+        """
+        values: dict[str, Any] = {}
+        for each in fields(self):  # type: ignore[arg-type]
+            value, allowed = getattr(self, each.name), each.metadata.get("allowed")
+            shown = f"{where}.{each.name} = {reprlib.repr(value)}"
+            if allowed is not None:
+                if value not in allowed:
+                    raise UsageError(f"{shown}: must be one of {', '.join(allowed)}")
+            else:
+                least, odd = each.metadata.get("least", 1), each.metadata.get("odd", False)
+                if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= _MOST:
+                    raise UsageError(f"{shown}: must be a whole number from {least} to {_MOST:,}")
+                if odd and int(value) % 2 == 0:
+                    raise UsageError(f"{shown}: must be odd, so that padding keeps the size")
+                value = int(value)
+            values[each.name] = value
+        return type(self)(**values)
 
     def to_dict(self) -> dict[str, Any]:
         """Name of the block and its fields, as what JSON can hold."""

@@ -6,7 +6,7 @@ import abc
 from dataclasses import dataclass
 
 from tiernas.blocks.activations import ACTIVATIONS
-from tiernas.blocks.block import Block, choice
+from tiernas.blocks.block import Block, choice, whole
 from tiernas.blocks.convolution import PADDINGS, WORK_KINDS, convolution_likeness, convolved_size
 from tiernas.blocks.rows import BlockRows, FloatArray
 
@@ -31,10 +31,10 @@ class Bottleneck(Block, abc.ABC):
 
     in_channels: int
     out_channels: int
-    kernel: int
+    kernel: int = whole(odd=True)
     stride: int
     mid_channels: int
-    se_channels: int
+    se_channels: int = whole(0)
     activation: str = choice(*ACTIVATIONS)
     padding: str = choice(*PADDINGS)
     in_size: int

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tiernas.blocks.activations import ACTIVATIONS
-from tiernas.blocks.block import Block, ModuleOptions, choice
+from tiernas.blocks.block import Block, ModuleOptions, choice, whole
 from tiernas.blocks.convolution import PADDINGS, WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
 from tiernas.blocks.rows import BlockRows, FloatArray
 
@@ -34,7 +34,7 @@ class ConvBlock(Block):
 
     in_channels: int
     out_channels: int
-    kernel: int
+    kernel: int = whole(odd=True)
     stride: int
     activation: str = choice(*ACTIVATIONS)
     padding: str = choice(*PADDINGS)

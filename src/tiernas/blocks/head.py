@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tiernas.blocks.activations import ACTIVATIONS
-from tiernas.blocks.block import Block, ModuleOptions, choice
+from tiernas.blocks.block import Block, ModuleOptions, choice, whole
 from tiernas.blocks.convolution import WORK_KINDS, convolution_likeness
 from tiernas.blocks.rows import BlockRows, FloatArray
 
@@ -32,7 +32,7 @@ class HeadBlock(Block):
 
     in_channels: int
     filters: int
-    hidden: int
+    hidden: int = whole(0)
     activation: str = choice(*ACTIVATIONS)
     in_size: int
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tiernas.blocks.activations import ACTIVATIONS
-from tiernas.blocks.block import Block, ModuleOptions, choice
+from tiernas.blocks.block import Block, ModuleOptions, choice, whole
 from tiernas.blocks.convolution import WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
 from tiernas.blocks.rows import BlockRows, FloatArray
 
@@ -37,7 +37,7 @@ class StemBlock(Block):
 
     in_channels: int
     out_channels: int
-    kernel: int
+    kernel: int = whole(odd=True)
     layers: int
     activation: str = choice(*ACTIVATIONS)
     in_size: int

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.blocks import IntArray
+from tiernas.blocks.rows import IntArray
 from tiernas.config import SearchConfig
 from tiernas.latency import LatencyTable
 from tiernas.ledger import Ledger, Purpose, Study

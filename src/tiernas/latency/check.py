@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import kendalltau
 
-from tiernas.blocks import Block, IntArray
+from tiernas.blocks import Block
+from tiernas.blocks.rows import IntArray
 from tiernas.engines import Engine, Measurement, TurnRule
 from tiernas.errors import UsageError
 from tiernas.latency.agreement import TIER_WIDTH, near_pairs

@@ -13,7 +13,8 @@ import numpy as np
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
-from tiernas.blocks import BlockRows, FloatArray
+from tiernas.blocks import BlockRows
+from tiernas.blocks.rows import FloatArray
 from tiernas.latency.observations import Observations
 from tiernas.latency.rows import unique_rows
 from tiernas.latency.trend import Trend

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
 from typing import Self
@@ -84,7 +84,7 @@ def standard_rungs() -> tuple[Rung, ...]:
     between = []
     for macs in missing:
         pixels = 8 * round(first.architecture.resolution * math.sqrt(macs / first.macs) / 8)
-        architecture = replace(first.architecture, resolution=pixels)
+        architecture = first.architecture.resized(pixels)
         between.append(Rung((), architecture, first.num_classes, _macs(architecture)))
     return (*small, *between, *large)
 

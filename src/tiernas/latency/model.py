@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tiernas.blocks import BlockRows, FloatArray
+from tiernas.blocks import BlockRows
+from tiernas.blocks.rows import FloatArray
 from tiernas.latency.deviation import DEVIATIONS, Deviation, Scales
 from tiernas.latency.observations import Observations
 from tiernas.latency.trend import Trend, fit_trend

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tiernas.blocks import Block, FloatArray, IntArray, LayerRows
+from tiernas.blocks import Block, LayerRows
+from tiernas.blocks.rows import FloatArray, IntArray
 from tiernas.engines import Measurement
 from tiernas.latency.file import Record
 from tiernas.latency.rows import unique_rows

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import kendalltau
 
-from tiernas.blocks import Block, BlockRows, FloatArray, LayerRows
+from tiernas.blocks import Block, BlockRows, LayerRows
+from tiernas.blocks.rows import FloatArray
 from tiernas.engines import Engine, Fingerprint, Measurement
 from tiernas.engines.fingerprint import OF_DEVICE
 from tiernas.errors import UsageError

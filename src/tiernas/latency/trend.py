@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-from tiernas.blocks import Block, BlockRows, FloatArray, LayerRows
+from tiernas.blocks import Block, BlockRows, LayerRows
+from tiernas.blocks.rows import FloatArray
 from tiernas.latency.observations import LEAST_MS, Observations
 
 _WHOLE_WEIGHT = 3.0

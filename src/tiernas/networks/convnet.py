@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Literal, overload
 
 import torch
 from torch import Tensor, nn
 
-from tiernas.blocks import ModuleOptions
 from tiernas.spaces.architecture import Architecture
 
 
@@ -25,7 +25,7 @@ class ConvNet(nn.Module):
     def __init__(self, architecture: Architecture, num_classes: int, dropout: float, drop_path_rate: float) -> None:
         super().__init__()
         self.architecture = architecture
-        self.blocks = nn.Sequential(*_modules(architecture, num_classes, dropout, drop_path_rate))
+        self.blocks = nn.Sequential(*architecture.modules(num_classes, dropout=dropout, drop_path_rate=drop_path_rate))
         _initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class FeatureNet(nn.Module):
         super().__init__()
         self.architecture = architecture
         body = architecture.layers[:-1]
-        self.blocks = nn.Sequential(*_modules(architecture, 1, 0.0, drop_path_rate, len(body)))
+        self.blocks = nn.Sequential(*islice(architecture.modules(1, drop_path_rate=drop_path_rate), len(body)))
         self._taps = [i for i in range(len(body)) if i + 1 == len(body) or body[i + 1].reduction > 1]
         self.channels = tuple(body[i].out_shape[0] for i in self._taps)
         self.strides = tuple(math.prod(layer.reduction for layer in body[: i + 1]) for i in self._taps)
@@ -107,16 +107,6 @@ def build(
     if features_only:
         return FeatureNet(architecture, drop_path_rate)
     return ConvNet(architecture, num_classes, dropout, drop_path_rate)
-
-
-def _modules(
-    architecture: Architecture, num_classes: int, dropout: float, drop_path_rate: float, first: int | None = None
-) -> Iterator[nn.Module]:
-    """The modules of all layers, or of the first ones."""
-    layers = architecture.layers
-    for number, layer in enumerate(layers[:first], start=1):
-        rate = drop_path_rate * number / len(layers)
-        yield layer.module(ModuleOptions(num_classes, architecture.bn_eps, dropout, rate))
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 """Search spaces: integer vectors and the architectures they stand for."""
 
 from tiernas.errors import UsageError
-from tiernas.spaces.architecture import Architecture, Head, Stage, Stem
+from tiernas.spaces.architecture import Architecture
 from tiernas.spaces.convnet import GPUNET, GPUNET_SMALL, GPUNET_WIDE, ConvNetSpace, StageRange
+from tiernas.spaces.layered import LayeredArchitecture
+from tiernas.spaces.reading import architecture_from_json, read_architecture
 from tiernas.spaces.released import released, released_names
 from tiernas.spaces.space import Dimension, LayerGroup, SearchSpace
+from tiernas.spaces.staged import Head, Stage, StagedArchitecture, Stem
 
 __all__ = [
     "Architecture",
@@ -12,11 +15,15 @@ __all__ = [
     "Dimension",
     "Head",
     "LayerGroup",
+    "LayeredArchitecture",
     "SearchSpace",
     "Stage",
     "StageRange",
+    "StagedArchitecture",
     "Stem",
+    "architecture_from_json",
     "get_space",
+    "read_architecture",
     "released",
     "released_names",
     "space_names",

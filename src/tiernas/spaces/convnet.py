@@ -18,20 +18,12 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.blocks import (
-    ACTIVATIONS,
-    Block,
-    BlockRows,
-    ConvBlock,
-    FusedIrbBlock,
-    HeadBlock,
-    IntArray,
-    IrbBlock,
-    StemBlock,
-)
+from tiernas.blocks import ACTIVATIONS, Block, BlockRows, ConvBlock, FusedIrbBlock, HeadBlock, IrbBlock, StemBlock
+from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
-from tiernas.spaces.architecture import SE_RATIO, Architecture, Head, Stage, Stem
+from tiernas.spaces.architecture import Architecture
 from tiernas.spaces.space import Dimension, LayerGroup, SearchSpace
+from tiernas.spaces.staged import SE_RATIO, Head, Stage, StagedArchitecture, Stem
 
 _STAGE_FIELDS = ("filters", "kernel", "expansion", "se", "act", "layers")
 _STAGES: dict[int, tuple[type[Block], int]] = {
@@ -122,7 +114,11 @@ class ConvNetSpace(SearchSpace):
             raise UsageError(f"space {name!r}: head_filters = {head_filters}: must be at least 1")
         self.head = Head(head_filters)
 
-    def decode(self, vector: npt.ArrayLike) -> Architecture:
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        return self.dimensions[0].values
+
+    def decode(self, vector: npt.ArrayLike) -> StagedArchitecture:
         row = self.validate(np.atleast_2d(vector))[0]
         resolution, filters, kernel, activation, layers = (int(v) for v in row[:_FIRST_COLUMN])
         stages = [Stage(ConvBlock.block, filters, kernel, 1, layers, _ACTIVATIONS[activation])]
@@ -132,7 +128,7 @@ class ConvNetSpace(SearchSpace):
                 stages.append(
                     Stage(block.block, filters, kernel, stride, layers, _ACTIVATIONS[activation], expansion, bool(se))
                 )
-        return Architecture(
+        return StagedArchitecture(
             resolution, Stem(stages[0].filters), tuple(stages), self.head, channel_divisor=_CHANNEL_DIVISOR
         )
 
@@ -143,10 +139,12 @@ class ConvNetSpace(SearchSpace):
         -1 and -2 become the vectors of the same networks with "same" padding.
 
         Raises:
-            UsageError: It is no architecture, or the space has no such network.
+            UsageError: It is no architecture of stages, or the space has no such network.
         """
-        if not isinstance(architecture, Architecture):
-            raise UsageError(f"space {self.name!r} encodes an Architecture, not {type(architecture).__name__}")
+        if not isinstance(architecture, StagedArchitecture):
+            raise UsageError(
+                f"space {self.name!r} encodes an architecture of stages, not {type(architecture).__name__}"
+            )
         if not architecture.stages:
             raise UsageError(f"the architecture is not in space {self.name!r}: it has no stages")
         padded = replace(architecture, stages=tuple(replace(s, padding="same") for s in architecture.stages))

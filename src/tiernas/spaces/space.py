@@ -14,7 +14,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.blocks import BlockRows, IntArray
+from tiernas.blocks import BlockRows
+from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
 
@@ -83,6 +84,11 @@ class SearchSpace(abc.ABC):
         self.name = name
         self.dimensions = dimensions
         self.num_classes = num_classes
+
+    @property
+    @abc.abstractmethod
+    def resolutions(self) -> tuple[int, ...]:
+        """Heights of the images that the networks take, in pixels, increasing."""
 
     @abc.abstractmethod
     def decode(self, vector: npt.ArrayLike) -> Architecture:

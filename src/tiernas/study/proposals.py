@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.blocks import IntArray
+from tiernas.blocks.rows import IntArray
 from tiernas.ledger import Candidate, Ledger, State, Study
 from tiernas.search import Optimizer
 from tiernas.spaces import SearchSpace

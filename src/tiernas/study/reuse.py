@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.blocks import IntArray
+from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
 from tiernas.ledger import Candidate, Known, Ledger, Purpose, State, Study
 

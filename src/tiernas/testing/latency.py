@@ -9,8 +9,9 @@ from itertools import cycle
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.blocks import BlockRows, FloatArray, LayerRows
+from tiernas.blocks import BlockRows, LayerRows
 from tiernas.blocks.bottleneck import Bottleneck
+from tiernas.blocks.rows import FloatArray
 from tiernas.engines import Fingerprint, InTurn, Measurement
 from tiernas.latency import Header, LatencyTable, Observation, Record
 from tiernas.latency.ladder import rungs_of
