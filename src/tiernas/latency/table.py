@@ -128,7 +128,7 @@ class LatencyTable:
         """Latencies in ms (`n`) of vectors of the table's space (`n x d`).
 
         Raises:
-            UsageError: A vector is not in the space.
+            UsageError: A vector is not in the space, or has a block that no measured network has.
         """
         checked = self.space.validate(vectors)
         latency_ms = np.zeros(len(checked))
@@ -146,20 +146,40 @@ class LatencyTable:
         found: dict[int, FloatArray] = {}
         for block, numbers in of_block.items():
             rows, index = unique_rows(np.concatenate([groups[number].rows.values for number in numbers]))
+            if len(rows):
+                self._require_measured(block)
             layer_ms = self.model.predict(BlockRows(block, rows))[index]
             ends = np.cumsum([len(groups[number].rows) for number in numbers])
             found |= zip(numbers, np.split(layer_ms, ends[:-1]), strict=True)
         return [found[number] for number in range(len(groups))]
 
     def estimate_architecture(self, architecture: Architecture) -> float:
-        """Latency in ms of any architecture, also of one outside the space, such as a released network."""
+        """Latency in ms of any architecture, also of one outside the space, such as a released network.
+
+        Raises:
+            UsageError: It has a block that no measured network has.
+        """
         return float(self._layers_ms(architecture.layers).sum())
 
+    def _require_measured(self, block: type[Block]) -> None:
+        if block not in self.model.trend.coefficients:
+            known = ", ".join(each.block for each in self.model.trend.coefficients)
+            raise UsageError(
+                f"the latency table has no measured network with the block {block.block!r}, so what it costs is not "
+                f"known; its networks have: {known}; measure more networks, or build a table of another space"
+            )
+
     def _layers_ms(self, layers: Sequence[Block]) -> FloatArray:
+        for block in dict.fromkeys(type(layer) for layer in layers):
+            self._require_measured(block)
         return LayerRows.of(layers).each(self.model.predict)
 
     def layer_costs(self, layers: Sequence[Block]) -> list[LayerCost]:
-        """What the table says of layers, each marked as measured or predicted."""
+        """What the table says of layers, each marked as measured or predicted.
+
+        Raises:
+            UsageError: A layer is of a block that no measured network has.
+        """
         costs = zip(layers, self._layers_ms(layers), strict=True)
         return [LayerCost(layer, float(ms), self._seen.get(layer, 0)) for layer, ms in costs]
 

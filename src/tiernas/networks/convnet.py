@@ -11,7 +11,11 @@ from typing import Literal, overload
 import torch
 from torch import Tensor, nn
 
+from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
+
+_MAP = 3
+"""A map has channels, height and width."""
 
 
 class ConvNet(nn.Module):
@@ -40,12 +44,18 @@ class FeatureNet(nn.Module):
         architecture: What it was built from.
         channels: Channels of each feature map.
         strides: Input pixels per pixel of each feature map.
+
+    Raises:
+        UsageError: The network has layers that give no map.
     """
 
     def __init__(self, architecture: Architecture, drop_path_rate: float) -> None:
         super().__init__()
         self.architecture = architecture
         body = architecture.layers[:-1]
+        for layer in body:
+            if len(layer.out_shape) != _MAP:
+                raise UsageError(f"a backbone gives feature maps, but {layer.block} gives none: use another network")
         self.blocks = nn.Sequential(*islice(architecture.modules(1, drop_path_rate=drop_path_rate), len(body)))
         self._taps = [i for i in range(len(body)) if i + 1 == len(body) or body[i + 1].reduction > 1]
         self.channels = tuple(body[i].out_shape[0] for i in self._taps)

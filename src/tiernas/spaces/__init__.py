@@ -2,7 +2,7 @@
 
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
-from tiernas.spaces.convnet import GPUNET, GPUNET_SMALL, GPUNET_WIDE, ConvNetSpace, StageRange
+from tiernas.spaces.gpunet import GPUNET, GPUNET_SMALL, GPUNET_WIDE, ConvNetSpace, StageRange
 from tiernas.spaces.layered import LayeredArchitecture
 from tiernas.spaces.reading import architecture_from_json, read_architecture
 from tiernas.spaces.released import released, released_names
