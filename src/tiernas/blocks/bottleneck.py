@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass
 
-from tiernas.blocks.activations import ACTIVATIONS
+from tiernas.blocks.activations import ACTIVATIONS, costly
 from tiernas.blocks.block import Block, choice, whole
 from tiernas.blocks.convolution import PADDINGS, WORK_KINDS, convolution_likeness, convolved_size
 from tiernas.blocks.rows import BlockRows, FloatArray
@@ -82,6 +82,6 @@ class Bottleneck(Block, abc.ABC):
             size=size,
             kernel=kernel,
             stride=stride,
-            costly=~rows.have("activation", "relu"),
+            costly=costly(rows),
             squeezed=squeezed > 0,
         )

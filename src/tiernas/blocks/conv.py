@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.activations import ACTIVATIONS
+from tiernas.blocks.activations import ACTIVATIONS, costly
 from tiernas.blocks.block import Block, ModuleOptions, choice, whole
 from tiernas.blocks.convolution import PADDINGS, WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
 from tiernas.blocks.rows import BlockRows, FloatArray
@@ -76,16 +76,15 @@ class ConvBlock(Block):
             "inner": output,
             "output": output,
             "activated": output,
-            "swished": output * ~rows.have("activation", "relu"),
+            "swished": output * costly(rows),
             "row_starts": out_size,
         }
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:
         ins, outs, kernel, stride, size = rows.numbers("in_channels", "out_channels", "kernel", "stride", "in_size")
-        costly = ~rows.have("activation", "relu")
         return convolution_likeness(
-            inputs=ins, outputs=outs, between=0, size=size, kernel=kernel, stride=stride, costly=costly
+            inputs=ins, outputs=outs, between=0, size=size, kernel=kernel, stride=stride, costly=costly(rows)
         )
 
     def module(self, options: ModuleOptions) -> nn.Module:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tiernas.blocks.activations import costly
 from tiernas.blocks.block import ModuleOptions
 from tiernas.blocks.bottleneck import Bottleneck
 from tiernas.blocks.convolution import convolved_sizes
@@ -36,7 +37,7 @@ class FusedIrbBlock(Bottleneck):
             "inner": after * mid,
             "output": after * outs,
             "activated": after * mid,
-            "swished": after * mid * ~rows.have("activation", "relu"),
+            "swished": after * mid * costly(rows),
             "gated": after * mid * (squeezed > 0),
             "added": after * outs * ((stride == 1) & (ins == outs)),
             "row_starts": 2 * out_size,

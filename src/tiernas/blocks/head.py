@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.activations import ACTIVATIONS
+from tiernas.blocks.activations import ACTIVATIONS, activation, costly
 from tiernas.blocks.block import Block, ModuleOptions, choice, whole
 from tiernas.blocks.convolution import WORK_KINDS, convolution_likeness
 from tiernas.blocks.rows import BlockRows, FloatArray
@@ -63,22 +63,21 @@ class HeadBlock(Block):
             "inner": output,
             "output": output,
             "activated": output,
-            "swished": output * ~rows.have("activation", "relu"),
+            "swished": output * costly(rows),
             "row_starts": size,
         }
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:
         ins, filters, hidden, size = rows.numbers("in_channels", "filters", "hidden", "in_size")
-        costly = ~rows.have("activation", "relu")
         return convolution_likeness(
-            inputs=ins, outputs=filters, between=hidden, size=size, kernel=1, stride=1, costly=costly
+            inputs=ins, outputs=filters, between=hidden, size=size, kernel=1, stride=1, costly=costly(rows)
         )
 
     def module(self, options: ModuleOptions) -> nn.Module:
         from torch import nn
 
-        from tiernas.blocks.modules import activation, conv_bn_act, convolution
+        from tiernas.blocks.modules import conv_bn_act, convolution
 
         modules = conv_bn_act(convolution(self.in_channels, self.filters, 1), options.bn_eps, self.activation)
         modules.append(nn.AdaptiveAvgPool2d(1))

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
+from tiernas.blocks.activations import activation
 from tiernas.blocks.block import ModuleOptions
 from tiernas.blocks.bottleneck import Bottleneck
-
-_ACTIVATIONS: dict[str, Callable[[int], nn.Module]] = {
-    "relu": lambda _: nn.ReLU(inplace=True),
-    "swish": lambda _: nn.SiLU(inplace=True),
-    "hard_swish": lambda _: nn.Hardswish(inplace=True),
-    "prelu": nn.PReLU,
-    "gelu": lambda _: nn.GELU(),
-    "sigmoid": lambda _: nn.Sigmoid(),
-}
-
-
-def activation(name: str, channels: int) -> nn.Module:
-    """The module of an activation; PReLU has one slope per channel."""
-    return _ACTIVATIONS[name](channels)
 
 
 def convolution(

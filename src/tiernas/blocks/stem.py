@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tiernas.blocks.activations import ACTIVATIONS
+from tiernas.blocks.activations import ACTIVATIONS, costly
 from tiernas.blocks.block import Block, ModuleOptions, choice, whole
 from tiernas.blocks.convolution import WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
 from tiernas.blocks.rows import BlockRows, FloatArray
@@ -77,7 +77,7 @@ class StemBlock(Block):
             "inner": output,
             "output": output,
             "activated": output,
-            "swished": output * ~rows.have("activation", "relu"),
+            "swished": output * costly(rows),
             "row_starts": out_size,
         }
 
@@ -91,7 +91,7 @@ class StemBlock(Block):
             size=size,
             kernel=kernel,
             stride=_STRIDE,
-            costly=~rows.have("activation", "relu"),
+            costly=costly(rows),
         )
 
     def module(self, options: ModuleOptions) -> nn.Module:

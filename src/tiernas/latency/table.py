@@ -44,8 +44,9 @@ class LayerCost:
     networks: int
 
     def to_dict(self) -> dict[str, Any]:
-        """The cost and the layer as what JSON can hold."""
-        return {"latency_ms": self.latency_ms, "networks": self.networks, **self.layer.to_dict()}
+        """The cost, and the layer in words and by its fields, as what JSON can hold."""
+        known = {"latency_ms": self.latency_ms, "networks": self.networks, "name": self.layer.label}
+        return {**known, **self.layer.to_dict()}
 
 
 class LatencyTable:
