@@ -166,10 +166,6 @@ class TokenSpace(SearchSpace):
         dimensions = tuple(Dimension(name, allowed) for name, allowed in values.items())
         super().__init__("tokens", dimensions, CLASSES)
 
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        return self.dimensions[0].values
-
     def decode(self, vector: npt.ArrayLike) -> LayeredArchitecture:
         resolution, dim, ratio, layers = self.validate(np.atleast_2d(vector))[0].tolist()
         tokens = (resolution // PATCH) ** 2
@@ -222,6 +218,10 @@ def test_vectors_and_networks_are_one_for_one() -> None:
     networks = [SPACE.decode(vector) for vector in VECTORS]
     assert [SPACE.encode(network).tolist() for network in networks] == VECTORS.tolist()
     assert len({network.digest for network in networks}) == len(np.unique(VECTORS, axis=0))
+
+
+def test_the_largest_images_that_its_networks_take() -> None:
+    assert SPACE.largest_resolution == 48
 
 
 def test_groups_are_the_layers_of_each_network() -> None:

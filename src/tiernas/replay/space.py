@@ -55,11 +55,6 @@ class LatticeSpace(SearchSpace):
         )
         super().__init__("lattice", dimensions, num_classes=1)
 
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        """None: rows take no images."""
-        return ()
-
     def decode(self, vector: npt.ArrayLike) -> LatticeRow:
         """The row itself.
 

@@ -114,10 +114,6 @@ class ConvNetSpace(SearchSpace):
             raise UsageError(f"space {name!r}: head_filters = {head_filters}: must be at least 1")
         self.head = Head(head_filters)
 
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        return self.dimensions[0].values
-
     def decode(self, vector: npt.ArrayLike) -> StagedArchitecture:
         row = self.validate(np.atleast_2d(vector))[0]
         resolution, filters, kernel, activation, layers = (int(v) for v in row[:_FIRST_COLUMN])

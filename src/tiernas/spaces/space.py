@@ -85,11 +85,6 @@ class SearchSpace(abc.ABC):
         self.dimensions = dimensions
         self.num_classes = num_classes
 
-    @property
-    @abc.abstractmethod
-    def resolutions(self) -> tuple[int, ...]:
-        """Heights of the images that the networks take, in pixels, increasing."""
-
     @abc.abstractmethod
     def decode(self, vector: npt.ArrayLike) -> Architecture:
         """The architecture of one vector of length `d`.
@@ -121,12 +116,22 @@ class SearchSpace(abc.ABC):
         so that a million networks take seconds.
         """
 
+    @property
+    def largest_resolution(self) -> int:
+        """Height of the largest images that its networks take, in pixels: that of the first or of the last vector."""
+        return max(architecture.resolution for architecture in self._ends)
+
     @cached_property
     def digest(self) -> str:
         """16 hexadecimal digits that tell spaces of one name apart, of the dimensions and of what vectors stand for."""
-        ends = [self.decode([dimension.values[end] for dimension in self.dimensions]).to_json() for end in (0, -1)]
+        ends = [architecture.to_json() for architecture in self._ends]
         dimensions = [(dimension.name, [int(v) for v in dimension.values]) for dimension in self.dimensions]
         return hashlib.sha256(json.dumps([dimensions, *ends]).encode()).hexdigest()[:16]
+
+    @property
+    def _ends(self) -> list[Architecture]:
+        """The networks of the first and of the last value of every dimension."""
+        return [self.decode([dimension.values[end] for dimension in self.dimensions]) for end in (0, -1)]
 
     @property
     def levels(self) -> tuple[int, ...]:
