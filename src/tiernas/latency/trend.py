@@ -32,7 +32,7 @@ class Trend:
     coefficients: Mapping[type[Block], FloatArray]
 
     def predict(self, rows: BlockRows) -> FloatArray:
-        """Latencies in ms (`m`) of layers of one block; the least there is of a block that was not measured."""
+        """Latencies in ms (`m`) of layers of one block; the least of one that is in no network of a fold."""
         if rows.block not in self.coefficients:
             return np.full(len(rows), LEAST_MS)
         latency_ms: FloatArray = np.einsum("mk,k->m", _counted(rows), self.coefficients[rows.block])
