@@ -20,6 +20,7 @@ from tiernas.blocks import (
     ModuleOptions,
     StemBlock,
 )
+from tiernas.blocks.rows import IntArray
 
 LAYERS: list[Block] = [
     StemBlock(3, 8, kernel=3, layers=2, activation="relu", in_size=9),
@@ -107,7 +108,13 @@ def test_rows_of_several_blocks_keep_the_order_of_the_layers() -> None:
 
 
 def test_rows_from_columns() -> None:
-    columns = {"in_channels": np.array([8, 16]), "out_channels": 8, "kernel": 3, "stride": 1, "in_size": 6}
+    columns: dict[str, IntArray | int | str] = {
+        "in_channels": np.array([8, 16]),
+        "out_channels": 8,
+        "kernel": 3,
+        "stride": 1,
+        "in_size": 6,
+    }
     rows = BlockRows.of_columns(ConvBlock, 2, {**columns, "activation": "swish", "padding": "same"})
     expected = [ConvBlock(ins, 8, 3, 1, activation="swish", padding="same", in_size=6) for ins in (8, 16)]
     assert rows.layers() == expected

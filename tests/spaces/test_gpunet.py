@@ -15,6 +15,7 @@ from tiernas.errors import UsageError
 from tiernas.spaces import (
     ConvNetSpace,
     SearchSpace,
+    StagedArchitecture,
     StageRange,
     architecture_from_json,
     get_space,
@@ -99,6 +100,7 @@ def test_gpunet_is_table_1_of_the_paper() -> None:
 def test_released_networks_are_vectors_of_the_wide_space(name: str) -> None:
     space, architecture = get_space("gpunet-wide"), released(name)
     decoded = space.decode(space.encode(architecture))
+    assert isinstance(decoded, StagedArchitecture)
     ours = [(s.block, s.filters, s.kernel, s.layers, s.expansion, s.activation) for s in decoded.stages]
     theirs = [(s.block, s.filters, s.kernel, s.layers, s.expansion, s.activation) for s in architecture.stages]
     assert ours == theirs

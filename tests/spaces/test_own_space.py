@@ -17,13 +17,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tiernas.blocks import Block, BlockRows, LayerRows, ModuleOptions
 from tiernas.blocks.rows import FloatArray, IntArray
-from tiernas.engines import Measurement
 from tiernas.errors import UsageError
 from tiernas.latency import Header, LatencyTable, Observation, Record
 from tiernas.networks import build, check_onnx, cost, export_onnx
 from tiernas.spaces import Architecture, LayeredArchitecture, LayerGroup, SearchSpace, get_space
 from tiernas.spaces.space import Dimension
-from tiernas.testing.latency import FINGERPRINT, synthetic_table
+from tiernas.testing.latency import FINGERPRINT, measurement, synthetic_table
 
 PATCH, CLASSES = 8, 5
 
@@ -179,7 +178,8 @@ class TokenSpace(SearchSpace):
         for layer in body:
             assert isinstance(layer, Mlp)
             ratio = layer.hidden // layer.dim
-        return self.validate([[first.in_size, first.dim, ratio, len(body)]])[0]
+        vector: IntArray = self.validate([[first.in_size, first.dim, ratio, len(body)]])[0]
+        return vector
 
     def canonical(self, vectors: IntArray) -> IntArray:
         result: IntArray = vectors.copy()
@@ -209,7 +209,7 @@ def table() -> LatencyTable:
     records = []
     for vector in np.unique(VECTORS[:30], axis=0):
         layer_ms = true_ms(SPACE.decode(vector))
-        whole = Measurement(*[float(layer_ms.sum())] * 6, 0.0, 100, 0, False)
+        whole = measurement(float(layer_ms.sum()))
         records.append(Record(tuple(vector.tolist()), Observation("0" * 16, whole, tuple(layer_ms.tolist()))))
     return LatencyTable(Header(SPACE.name, CLASSES, 0, FINGERPRINT, "0.1.0", SPACE.digest), records, SPACE)
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from tiernas.blocks.modules import Residual
 from tiernas.errors import UsageError
 from tiernas.networks import build
-from tiernas.spaces import Architecture
+from tiernas.spaces import Architecture, StagedArchitecture
 from tiernas.training import (
     DataConfig,
     EpochReport,
@@ -209,7 +209,7 @@ def test_a_truncated_checkpoint_falls_back_to_the_one_before(
 
 
 def test_checkpoints_of_something_else_are_not_used(
-    small: Splits, tiny: Architecture, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    small: Splits, tiny: StagedArchitecture, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     recipe = RecipeConfig(epochs=2)
     wider = replace(tiny, head=replace(tiny.head, filters=72))

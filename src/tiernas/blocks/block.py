@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import reprlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -39,14 +39,14 @@ _MOST = 2**16
 """The greatest whole number: more than any network has, so that a wrong one is told before it fills the memory."""
 
 
-def whole(least: int = 1, *, odd: bool = False) -> Any:
-    """A field of a block that holds a whole number; one without this is at least 1."""
-    return field(metadata={"least": least, "odd": odd})
+def whole(least: int = 1, *, odd: bool = False) -> dict[str, Any]:
+    """Metadata of a field that holds a whole number; one without them is at least 1."""
+    return {"least": least, "odd": odd}
 
 
-def choice(*allowed: str) -> Any:
-    """A field of a block that holds one of these texts."""
-    return field(metadata={"allowed": allowed})
+def choice(*allowed: str) -> dict[str, Any]:
+    """Metadata of a field that holds one of these texts."""
+    return {"allowed": allowed}
 
 
 class Block(abc.ABC):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tiernas.blocks.activations import ACTIVATIONS, costly
 from tiernas.blocks.block import Block, choice, whole
@@ -31,12 +31,12 @@ class Bottleneck(Block, abc.ABC):
 
     in_channels: int
     out_channels: int
-    kernel: int = whole(odd=True)
+    kernel: int = field(metadata=whole(odd=True))
     stride: int
     mid_channels: int
-    se_channels: int = whole(0)
-    activation: str = choice(*ACTIVATIONS)
-    padding: str = choice(*PADDINGS)
+    se_channels: int = field(metadata=whole(0))
+    activation: str = field(metadata=choice(*ACTIVATIONS))
+    padding: str = field(metadata=choice(*PADDINGS))
     in_size: int
 
     @property

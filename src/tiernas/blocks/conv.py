@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tiernas.blocks.activations import ACTIVATIONS, costly
@@ -34,10 +34,10 @@ class ConvBlock(Block):
 
     in_channels: int
     out_channels: int
-    kernel: int = whole(odd=True)
+    kernel: int = field(metadata=whole(odd=True))
     stride: int
-    activation: str = choice(*ACTIVATIONS)
-    padding: str = choice(*PADDINGS)
+    activation: str = field(metadata=choice(*ACTIVATIONS))
+    padding: str = field(metadata=choice(*PADDINGS))
     in_size: int
 
     @property

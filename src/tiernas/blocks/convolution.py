@@ -12,7 +12,7 @@ from tiernas.blocks.rows import FloatArray
 PADDINGS = ("same", "valid")
 """Padding of a spatial convolution: half the kernel, or none (the released stride-2 fused blocks)."""
 
-WORK_KINDS = (
+WORK_KINDS: tuple[str, ...] = (
     "spatial_macs",
     "expand_macs",
     "depthwise_macs",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tiernas.blocks.activations import ACTIVATIONS, activation, costly
@@ -32,8 +32,8 @@ class HeadBlock(Block):
 
     in_channels: int
     filters: int
-    hidden: int = whole(0)
-    activation: str = choice(*ACTIVATIONS)
+    hidden: int = field(metadata=whole(0))
+    activation: str = field(metadata=choice(*ACTIVATIONS))
     in_size: int
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,9 +37,9 @@ class StemBlock(Block):
 
     in_channels: int
     out_channels: int
-    kernel: int = whole(odd=True)
+    kernel: int = field(metadata=whole(odd=True))
     layers: int
-    activation: str = choice(*ACTIVATIONS)
+    activation: str = field(metadata=choice(*ACTIVATIONS))
     in_size: int
 
     @property
