@@ -119,7 +119,7 @@ def study(ledger: Ledger) -> Study:
     """Three small networks, the first the most accurate."""
     study = ledger.open_study(WIDE.name, {})
     vectors = SPACE.sample(256)
-    smallest = np.argsort([sum(layer.out_channels for layer in a.layers) for a in map(SPACE.decode, vectors)])[:3]
+    smallest = np.argsort([sum(layer.out_shape[0] for layer in a.layers) for a in map(SPACE.decode, vectors)])[:3]
     for vector, accuracy in zip(vectors[smallest], (0.9, 0.8, 0.7), strict=True):
         candidate = ledger.propose(study, vector, SPACE.decode(vector).digest, 0.97)
         ledger.start(candidate, "host:1")

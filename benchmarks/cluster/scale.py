@@ -43,11 +43,11 @@ from scale_load import PARTS, sampled
 from simulated_client import draw
 from simulated_executor import InProcessExecutor
 
+from tiernas.blocks.rows import IntArray
 from tiernas.cli.progress import watching
 from tiernas.executors import Executor, Job, RaySettings
 from tiernas.ledger import Known, Ledger, Purpose, Study
 from tiernas.search import LaMctsOptimizer
-from tiernas.spaces.layer import IntArray
 from tiernas.study import Proposals, Trainings, serving
 from tiernas.testing.latency import SPACE, synthetic_table
 from tiernas.testing.ray_cluster import RayCluster, connected

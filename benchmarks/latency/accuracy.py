@@ -28,17 +28,20 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from scipy.stats import kendalltau
 
+from tiernas.blocks import Block, BlockRows, LayerRows, get_block
 from tiernas.engines import Engine, StopRule, get_engine
 from tiernas.latency import LatencyTable, build_table, check_table, measure_layer, plot_check
-from tiernas.latency.features import work
 from tiernas.latency.plot import label_log_axes
-from tiernas.spaces import Layer, get_space
+from tiernas.spaces import get_space
 
 SPACE = "gpunet"
 NETWORKS, SEED = 50, 2026
 TIER_NETWORKS, TIER_SEED = 25, 2027
 RESULTS = Path(__file__).parent / "results"
 ALONE_RULE = StopRule(warmup_s=0.05, relative_width=0.02, min_s=0.05, limit_s=0.5)
+
+EARLIER = {"stem": {"layers": "mid_channels"}, "head": {"filters": "out_channels", "hidden": "mid_channels"}}
+"""What fields of layers that were measured alone were called, where they were called otherwise."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -95,13 +98,13 @@ def check(name: str, engine: Engine) -> None:
 
 def alone(name: str, engine: Engine, networks: int) -> None:
     space, path = get_space(SPACE), RESULTS / f"{name}-alone.jsonl"
-    known = {Layer(**line["layer"]) for line in lines(path)}
+    known = {layer_of(line["layer"]) for line in lines(path)}
     checked = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["check"]["networks"]
     wanted = dict.fromkeys(layer for network in checked[:networks] for layer in space.decode(network["vector"]).layers)
     missing = [layer for layer in wanted if layer not in known]
     for number, layer in enumerate(missing, start=1):
         found = measure_layer(layer, space.num_classes, engine, ALONE_RULE)
-        line = {"layer": {f: getattr(layer, f) for f in layer.__dataclass_fields__}, "latency_ms": found.latency_ms}
+        line = {"layer": layer.to_dict(), "latency_ms": found.latency_ms}
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         print(f"{number}/{len(missing)}  {layer.label}  {found.latency_ms:.3f} ms", flush=True)
@@ -117,7 +120,7 @@ def report(name: str) -> None:
     estimates = {"table": table.estimate(np.array([network["vector"] for network in networks]))}
     built = [(space.decode(r.vector).layers, r.observation.measurement.latency_ms) for r in table.records]
     estimates["multiply-accumulates, scaled"] = scaled_macs(layers, built)
-    alone_ms = {Layer(**line["layer"]): line["latency_ms"] for line in lines(RESULTS / f"{name}-alone.jsonl")}
+    alone_ms = {layer_of(line["layer"]): line["latency_ms"] for line in lines(RESULTS / f"{name}-alone.jsonl")}
     if alone_ms:
         sums = [sum(alone_ms.get(x, np.nan) for x in each) for each in layers]  # nan: not all layers are measured
         estimates["sum of layers measured alone"] = np.array(sums)
@@ -128,11 +131,18 @@ def report(name: str) -> None:
     draw(estimates, measured_ms, RESULTS / f"{name}-methods.png", f"{SPACE} on {name.split('-', 1)[1]}")
 
 
-def scaled_macs(layers: list[tuple[Layer, ...]], built: list[tuple[tuple[Layer, ...], float]]) -> FloatArray:
+def layer_of(fields: dict[str, Any]) -> Block:
+    """The layer of a line; earlier lines have the same ten columns for every block."""
+    kind = get_block(fields["block"])
+    earlier = EARLIER.get(kind.block, {})
+    return kind(**{name: fields[name if name in fields else earlier[name]] for name in kind.columns()})
+
+
+def scaled_macs(layers: list[tuple[Block, ...]], built: list[tuple[tuple[Block, ...], float]]) -> FloatArray:
     """Multiply-accumulates times the median ms per multiply-accumulate of the networks that the table was built of."""
 
-    def macs(each: tuple[Layer, ...]) -> float:
-        return float(work(np.array([layer.to_row() for layer in each]))[:, :5].sum())
+    def macs(each: tuple[Block, ...]) -> float:
+        return float(LayerRows.of(each).each(BlockRows.macs).sum())
 
     ms_per_mac = np.median([latency_ms / macs(each) for each, latency_ms in built])
     return np.array([macs(each) for each in layers]) * ms_per_mac

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.blocks import BlockRows
+from tiernas.blocks.rows import IntArray
 from tiernas.latency import LatencyTable
-from tiernas.latency.features import shape
 from tiernas.latency.model import LayerModel, fit_layers
 from tiernas.latency.observations import observations
 from tiernas.latency.rows import unique_rows
 from tiernas.spaces import SearchSpace
-from tiernas.spaces.layer import IntArray
 
 RESULTS = Path(__file__).parent / "results"
 TABLES = {"gpunet-openvino-fp32": 3.0, "gpunet-openvino-int8": 8.0}
@@ -52,7 +52,7 @@ def main() -> None:
                 while True:
                     model, _ = fit_layers(observed.subset(np.array(known)))
                     test = observed.subset(held)
-                    estimated_ms = np.bincount(test.network, model.predict(test.rows))
+                    estimated_ms = np.bincount(test.network, test.layers.each(model.predict))
                     errors.append(100 * float(np.abs(estimated_ms / test.whole_ms - 1).mean()))
                     times_s.append(cost_s[known].sum())
                     if len(rest) < STEP:
@@ -76,15 +76,20 @@ def uncertain(
 ) -> list[int]:
     """Indices of the candidates that lower the variance of the reference networks most, chosen one after the other."""
     everything = np.concatenate([candidates, reference, known])
-    layers = space.layer_table(everything)
-    rows, index = unique_rows(layers.rows)
-    share = np.zeros((len(everything), len(rows)))
-    np.add.at(share, (layers.network, index), model.predict(rows)[index] * layers.count)
-    share /= share.sum(axis=1, keepdims=True)
-    features = shape(rows) / LENGTH
-    distance = ((features[:, None] - features[None]) ** 2).sum(axis=2)
-    same = rows[:, None, 0] == rows[None, :, 0]
-    prior = share @ (AMPLITUDE**2 * same * np.exp(-0.5 * distance)) @ share.T
+    groups = list(space.layer_groups(everything))
+    total_ms, covariance_ms = np.zeros((len(everything), 1)), np.zeros((len(everything), len(everything)))
+    for block in dict.fromkeys(group.rows.block for group in groups):
+        mine = [group for group in groups if group.rows.block is block]
+        values, index = unique_rows(np.concatenate([group.rows.values for group in mine]))
+        rows, network = BlockRows(block, values), np.concatenate([group.network for group in mine])
+        layer_ms = np.zeros((len(everything), len(rows)))
+        times = np.concatenate([group.count for group in mine])
+        np.add.at(layer_ms, (network, index), model.predict(rows)[index] * times)
+        features = rows.likeness() / LENGTH
+        distance = ((features[:, None] - features[None]) ** 2).sum(axis=2)
+        total_ms += layer_ms.sum(axis=1, keepdims=True)
+        covariance_ms += layer_ms @ np.exp(-0.5 * distance) @ layer_ms.T
+    prior = AMPLITUDE**2 * covariance_ms / total_ms / total_ms.T
     c, r = len(candidates), len(candidates) + len(reference)
     gram = prior[r:, r:] + NOISE**2 * np.eye(len(known))
     covariance = prior[:r, :r] - prior[:r, r:] @ np.linalg.solve(gram, prior[r:, :r])

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
 from tiernas.latency.agreement import LEAST_INSIDE, chances_inside
 from tiernas.latency.rows import unique_rows
 from tiernas.rounding import apart
 from tiernas.spaces import SearchSpace
-from tiernas.spaces.layer import IntArray
 
 if TYPE_CHECKING:
     from tiernas.latency import LatencyTable

@@ -19,7 +19,7 @@ from tests.cli.conftest import CommandLine, write_tiny
 
 from tiernas.ledger import Ledger, Purpose, State
 from tiernas.networks import build
-from tiernas.spaces import Architecture, get_space
+from tiernas.spaces import architecture_from_json, get_space
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_what_is_exported_classifies_as_the_table_says(searched: CommandLine, tm
     card = (out / "README.md").read_text()
     assert entry["device"] in card
     assert f"{entry['accuracy']:.2%}" in card
-    architecture = Architecture.from_json((out / f"{name}.json").read_text())
+    architecture = architecture_from_json((out / f"{name}.json").read_text())
     assert architecture == get_space("gpunet-small").decode(entry["vector"])
     assert sum(p.numel() for p in build(architecture, 10).parameters()) == entry["params"]
 

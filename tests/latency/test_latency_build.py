@@ -12,6 +12,7 @@ from subprocess import PIPE
 import numpy as np
 import pytest
 
+from tiernas.blocks.rows import IntArray
 from tiernas.engines import NodeTime, TurnRule, get_engine
 from tiernas.errors import UsageError
 from tiernas.latency import (
@@ -32,7 +33,6 @@ from tiernas.latency.check import CheckedLayer
 from tiernas.latency.ladder import Ladder, rungs_of
 from tiernas.latency.observing import by_layer, observe
 from tiernas.spaces import Architecture, ConvNetSpace, StageRange
-from tiernas.spaces.layer import IntArray
 from tiernas.testing.latency import HEADER, SPACE, in_turn, records, records_in_turn, synthetic_table
 
 STAGE = StageRange(filters=(8, 16, 8), layers=(1, 1), kernel=(3,), expansion=(2, 2))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tiernas.blocks import layer_from_dict
 from tiernas.cli.commands import app
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
@@ -42,10 +43,16 @@ def run(*arguments: str) -> str:
 def test_show_json() -> None:
     shown = json.loads(run("latency", "show", "--layers", "3", "--json"))
     assert (shown["space"], shown["networks"], len(shown["layers"])) == ("gpunet-small", 10, 3)
+    for found in shown["layers"]:
+        layer = layer_from_dict({key: found[key] for key in found.keys() - {"latency_ms", "networks", "name"}}, "layer")
+        assert found["name"] == layer.label
 
 
 def test_show_text() -> None:
-    assert "AMD EPYC 7763" in run("latency", "show")
+    shown = run("latency", "show")
+    assert "AMD EPYC 7763" in shown
+    (dearest,) = json.loads(run("latency", "show", "--layers", "1", "--json"))["layers"]
+    assert dearest["name"] in shown
 
 
 def test_show_ends_with_the_verdict() -> None:

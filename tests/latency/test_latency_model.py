@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import kendalltau
 
+from tiernas.blocks import IrbBlock, LayerRows
 from tiernas.latency import LatencyTable, Record
-from tiernas.latency.features import WORK, work
 from tiernas.latency.observations import observations
 from tiernas.latency.rows import unique_rows
-from tiernas.spaces import Layer, released
+from tiernas.spaces import released
 from tiernas.testing.latency import HEADER, SPACE, records, true_layer_ms
 
 FRESH = SPACE.sample(60, seed=77)
@@ -45,7 +45,7 @@ def test_what_no_trend_expresses_is_learnt_from_similar_layers() -> None:
     true_ms = np.array([true_layer_ms(SPACE.decode(row), bend=0.3).sum() for row in FRESH])
     table = LatencyTable(HEADER, records(24, bend=0.3))
     trend = replace(table.model, deviation=None)
-    trend_ms = [trend.predict(np.array([layer.to_row() for layer in SPACE.decode(row).layers])).sum() for row in FRESH]
+    trend_ms = [LayerRows.of(SPACE.decode(row).layers).each(trend.predict).sum() for row in FRESH]
     assert np.abs(trend_ms / true_ms - 1).mean() > 0.03
     assert np.abs(table.estimate(FRESH) / true_ms - 1).mean() < 0.015
 
@@ -115,7 +115,7 @@ def test_layers_are_marked_as_measured_or_predicted() -> None:
     table = LatencyTable(HEADER, measured)
     known = SPACE.decode(measured[0].vector).layers
     assert all(cost.networks >= 1 for cost in table.layer_costs(known))
-    unknown = Layer("irb", 1000, 1000, 3, 1, 2000, 0, "relu", "same", 7)
+    unknown = IrbBlock(1000, 1000, 3, 1, 2000, 0, "relu", "same", 7)
     assert [cost.networks for cost in table.layer_costs([unknown])] == [0]
 
 
@@ -123,38 +123,6 @@ def test_dearest_layers_come_first() -> None:
     costs = [cost.latency_ms for cost in LatencyTable(HEADER, records(16)).dearest_layers(5)]
     assert len(costs) == 5
     assert costs == sorted(costs, reverse=True)
-
-
-def test_work_by_hand() -> None:
-    layer = Layer("irb", 8, 8, 3, 1, 16, 2, "swish", "same", 4)
-    counted = dict(zip(WORK, work(np.array([layer.to_row()]))[0], strict=True))
-    assert counted == {
-        "spatial_macs": 0,
-        "expand_macs": 16 * 8 * 16,
-        "depthwise_macs": 16 * 9 * 16,
-        "project_macs": 16 * 16 * 8,
-        "squeeze_macs": 2 * 16 * 2,
-        "weights": 8 * 16 + 9 * 16 + 16 * 8 + 2 * 16 * 2,
-        "input": 16 * 8,
-        "expanded": 16 * 16,
-        "inner": 16 * 16,
-        "output": 16 * 8,
-        "activated": 2 * 16 * 16,
-        "swished": 2 * 16 * 16,
-        "gated": 16 * 16,
-        "added": 16 * 8,
-        "row_starts": 4 * 3,
-        "squeezes": 1,
-    }
-
-
-def test_work_of_stem_and_strided_fused_block_by_hand() -> None:
-    stem = Layer("stem", 3, 8, 3, 2, 2, 0, "relu", "same", 8)
-    fused = Layer("fused_irb", 8, 16, 5, 2, 32, 0, "relu", "valid", 9)
-    rows = np.array([stem.to_row(), fused.to_row()])
-    spatial = work(rows)[:, WORK.index("spatial_macs")]
-    assert spatial.tolist() == [16 * 9 * 3 * 8 + 16 * 9 * 8 * 8, 9 * 25 * 8 * 32]
-    assert work(rows)[:, WORK.index("swished")].tolist() == [0, 0]
 
 
 @given(hnp.arrays(np.int64, st.tuples(st.integers(1, 30), st.integers(1, 6)), elements=st.integers(-3, 2**40)))

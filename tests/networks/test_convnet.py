@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import nn
 
+from tiernas.blocks import ACTIVATIONS
+from tiernas.blocks.modules import DropPath, Residual
 from tiernas.networks import ConvNet, FeatureNet, build, cost
-from tiernas.networks.blocks import DropPath, Residual
-from tiernas.spaces import Architecture, Head, Stage, Stem, get_space, released
-from tiernas.spaces.layer import ACTIVATIONS
+from tiernas.spaces import Head, Stage, StagedArchitecture, Stem, get_space, released
 
 FACTS: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("released_facts.json").read_text())["networks"]
 
 
-def build_meta(architecture: Architecture) -> ConvNet:
+def build_meta(architecture: StagedArchitecture) -> ConvNet:
     with torch.device("meta"):
         network = build(architecture, drop_path_rate=0.2)
     assert isinstance(network, ConvNet)
@@ -63,7 +63,7 @@ def test_modules_are_registered_in_the_order_they_run(name: str) -> None:
 
 
 def test_a_block_computes_what_the_papers_say() -> None:
-    architecture = Architecture(
+    architecture = StagedArchitecture(
         16, Stem(8), (Stage("irb", 8, 3, 1, 1, "relu", 2, squeeze_excite=True),), Head(8), channel_divisor=1
     )
     torch.manual_seed(0)
@@ -86,7 +86,7 @@ def test_every_activation_can_be_built_and_trained(activation: str) -> None:
         Stage("conv", 8, 3, 1, 1, activation),
         Stage("fused_irb", 16, 5, 2, 2, activation, 3, squeeze_excite=True),
     )
-    network = build(Architecture(32, Stem(8), stages, Head(16)), 5)
+    network = build(StagedArchitecture(32, Stem(8), stages, Head(16)), 5)
     network(torch.randn(2, 3, 32, 32)).sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.blocks.rows import IntArray
 from tiernas.executors import Event, Executor, Finished, Job, Placement
 from tiernas.ledger import Candidate, Ledger, Purpose, Study
 from tiernas.search import RegularizedEvolution
-from tiernas.spaces import Architecture, get_space
-from tiernas.spaces.layer import IntArray
+from tiernas.spaces import architecture_from_json, get_space
 from tiernas.study import Proposals, Screen, Trainings
 
 SPACE = get_space("gpunet-small")
@@ -21,7 +21,7 @@ SPACE = get_space("gpunet-small")
 
 def accuracy_of(architecture: str) -> float:
     """Something between 0 and 1 that depends on the network alone."""
-    return int(Architecture.from_json(architecture).digest[:6], 16) / 16**6
+    return int(architecture_from_json(architecture).digest[:6], 16) / 16**6
 
 
 class Simulated(Executor):

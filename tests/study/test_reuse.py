@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pytest
 from tests.study.conftest import SPACE, Simulated, accuracy_of, proposals, trainings
 
+from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
-from tiernas.spaces.layer import IntArray
 from tiernas.study import reuse_accuracies
 from tiernas.tiers import Tier
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tiernas.spaces import Architecture, Head, Stage, Stem
+from tiernas.spaces import Head, Stage, StagedArchitecture, Stem
 from tiernas.training import DataConfig, Splits, load_data
 
 
@@ -24,9 +24,9 @@ def digits() -> Splits:
 
 
 @pytest.fixture(scope="session")
-def tiny() -> Architecture:
+def tiny() -> StagedArchitecture:
     """A network that trains on digits in a second: all blocks, squeeze-excitation, 5x5 kernels on 2x2 pixels."""
-    return Architecture(
+    return StagedArchitecture(
         16,
         Stem(8),
         (

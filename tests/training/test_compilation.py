@@ -8,12 +8,12 @@ import torch
 from safetensors.torch import load_file
 
 from tiernas.errors import UsageError
-from tiernas.spaces import Architecture, Head, Stage, Stem
+from tiernas.spaces import Head, Stage, StagedArchitecture, Stem
 from tiernas.training import DataConfig, EpochReport, RecipeConfig, load_data, train
 from tiernas.training.checkpoint import WEIGHTS
 from tiernas.training.compilation import compiled
 
-SMALLEST = Architecture(8, Stem(4), (Stage("conv", 4, 3, 2, 1, "relu"),), Head(8))
+SMALLEST = StagedArchitecture(8, Stem(4), (Stage("conv", 4, 3, 2, 1, "relu"),), Head(8))
 
 
 class InterruptedByTestError(Exception):

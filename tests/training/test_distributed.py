@@ -27,14 +27,14 @@ from dataclasses import asdict
 from pathlib import Path
 import torch
 from tiernas.errors import TiernasError
-from tiernas.spaces import Architecture
+from tiernas.spaces import architecture_from_json
 from tiernas.training import DataConfig, RecipeConfig, load_data, train_distributed
 torch.set_num_threads(1)
 rank, root, architecture, trainings = int(sys.argv[1]), Path(sys.argv[2]), *map(json.loads, sys.argv[3:])
 splits = load_data(DataConfig(train_limit=600))
 for number, (folder, recipe, stop_epoch) in enumerate(trainings):
     try:
-        result = train_distributed(Architecture.from_json(json.dumps(architecture)), splits,
+        result = train_distributed(architecture_from_json(json.dumps(architecture)), splits,
             RecipeConfig.model_validate(recipe), rank=rank, world_size=2, init_method=f"file://{root}/meet-{number}",
             seed=3, checkpoint_dir=root / folder, stop_epoch=stop_epoch)
     except TiernasError as error:
@@ -48,11 +48,11 @@ import json, sys
 from pathlib import Path
 import torch
 import torch.distributed as dist
-from tiernas.spaces import Architecture
+from tiernas.spaces import architecture_from_json
 from tiernas.training import RecipeConfig
 from tiernas.training.group import Group
 from tiernas.training.state import TrainingState
-rank, root, architecture = int(sys.argv[1]), Path(sys.argv[2]), Architecture.from_json(sys.argv[3])
+rank, root, architecture = int(sys.argv[1]), Path(sys.argv[2]), architecture_from_json(sys.argv[3])
 state = TrainingState(architecture, 10, RecipeConfig.model_validate_json(sys.argv[4]), torch.device("cpu"))
 dist.init_process_group("gloo", init_method=f"file://{root}/meet", rank=rank, world_size=2)
 def floating(network):

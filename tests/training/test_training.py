@@ -13,10 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tiernas.blocks.modules import Residual
 from tiernas.errors import UsageError
 from tiernas.networks import build
-from tiernas.networks.blocks import Residual
-from tiernas.spaces import Architecture
+from tiernas.spaces import Architecture, StagedArchitecture
 from tiernas.training import (
     DataConfig,
     EpochReport,
@@ -125,10 +125,10 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from tiernas.spaces import Architecture
+from tiernas.spaces import architecture_from_json
 from tiernas.training import DataConfig, RecipeConfig, load_data, train
 torch.set_num_threads(1)
-folder, architecture, recipe = Path(sys.argv[1]), Architecture.from_json(sys.argv[2]), sys.argv[3]
+folder, architecture, recipe = Path(sys.argv[1]), architecture_from_json(sys.argv[2]), sys.argv[3]
 print("started", flush=True)
 train(architecture, load_data(DataConfig(train_limit=300)), RecipeConfig.model_validate_json(recipe), seed=3,
       checkpoint_dir=folder, on_epoch=lambda report: print(report.epoch, flush=True))
@@ -209,7 +209,7 @@ def test_a_truncated_checkpoint_falls_back_to_the_one_before(
 
 
 def test_checkpoints_of_something_else_are_not_used(
-    small: Splits, tiny: Architecture, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    small: Splits, tiny: StagedArchitecture, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     recipe = RecipeConfig(epochs=2)
     wider = replace(tiny, head=replace(tiny.head, filters=72))

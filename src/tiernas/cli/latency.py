@@ -200,26 +200,15 @@ _FIGURES = {
     "kendall_tau_within_20pct": "tau within 20 %",
 }
 _TIERS = {"low_ms": "from ms", "high_ms": "to ms", "networks": "networks", "kendall_tau": "Kendall's tau"}
+_NAME = "layer: kernel/stride, channels, @ size"
 _WORST = {
-    "name": "layer: kernel/stride, channels, @ size",
+    "name": _NAME,
     "networks": "networks",
     "estimated_ms": "estimated ms",
     "profiled_ms": "profiled ms",
     "effect": "share of the network",
 }
-_LAYERS = {
-    "latency_ms": "ms",
-    "networks": "seen",
-    "block": "block",
-    "in_channels": "in",
-    "mid_channels": "mid",
-    "out_channels": "out",
-    "kernel": "k",
-    "stride": "s",
-    "se_channels": "SE",
-    "activation": "activation",
-    "in_size": "size",
-}
+_LAYERS = {"latency_ms": "ms", "networks": "seen", "name": _NAME}
 
 
 def _show_record(progress: Progress) -> None:

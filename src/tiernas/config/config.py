@@ -43,8 +43,7 @@ class SearchConfig(Section):
     def _kept_as_large_as_networks_take_them(cls, data: DataConfig, info: ValidationInfo) -> DataConfig:
         if data.image_size is not None or "study" not in info.data:
             return data
-        (resolutions,) = (d.values for d in get_space(info.data["study"].space).dimensions if d.name == "resolution")
-        return data.model_copy(update={"image_size": max(resolutions)})
+        return data.model_copy(update={"image_size": get_space(info.data["study"].space).largest_resolution})
 
     def tier_list(self) -> Sequence[Tier]:
         """The tiers, in order."""

@@ -16,9 +16,9 @@ from tiernas.engines import Engine, engine_names, get_engine
 from tiernas.engines.onnx_file import last_line
 from tiernas.errors import NotInstalledError, TiernasError
 from tiernas.networks import export_untrained
-from tiernas.spaces import Architecture, Head, Stage, Stem
+from tiernas.spaces import Head, Stage, StagedArchitecture, Stem
 
-NETWORK = Architecture(
+NETWORK = StagedArchitecture(
     32,
     Stem(8),
     (

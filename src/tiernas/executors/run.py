@@ -17,7 +17,7 @@ from tiernas.executors.fault import ended_by
 from tiernas.executors.mirror import CheckpointMirror, is_url
 from tiernas.executors.seat import Seat
 from tiernas.plain import plain_text
-from tiernas.spaces import Architecture
+from tiernas.spaces import architecture_from_json
 from tiernas.training import (
     DataConfig,
     EpochReport,
@@ -69,7 +69,7 @@ def run(
 
 def _train(job: Job, send: Send, load: Callable[[Job], Splits], device: str, seat: Seat | None) -> Paused | Finished:
     splits = load(job)
-    architecture = Architecture.from_json(job.architecture)
+    architecture = architecture_from_json(job.architecture)
     recipe = RecipeConfig.model_validate(job.recipe)
     with _checkpoints(job, seat) as checkpoints:
 

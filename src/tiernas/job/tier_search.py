@@ -8,12 +8,12 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.blocks.rows import IntArray
 from tiernas.config import SearchConfig
 from tiernas.latency import LatencyTable
 from tiernas.ledger import Ledger, Purpose, Study
 from tiernas.search import Optimizer
 from tiernas.spaces import SearchSpace
-from tiernas.spaces.layer import IntArray
 from tiernas.study import LOW_TAU, Proposals, ScreenReport, Trainings, report_screen, reuse_accuracies
 from tiernas.tiers import Pool, Tier, sample_pools, told_of_narrow
 

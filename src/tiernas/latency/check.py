@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import kendalltau
 
+from tiernas.blocks import Block
+from tiernas.blocks.rows import IntArray
 from tiernas.engines import Engine, Measurement, TurnRule
 from tiernas.errors import UsageError
 from tiernas.latency.agreement import TIER_WIDTH, near_pairs
 from tiernas.latency.ladder import Ladder
 from tiernas.latency.observing import observe
 from tiernas.latency.table import LatencyTable
-from tiernas.spaces import Layer
-from tiernas.spaces.layer import IntArray
 
 DEFAULT_NETWORKS = 30
 """Networks of a check unless told otherwise."""
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 class CheckedLayer:
     """A layer of a fresh network: what the table said, and what the profile says, scaled to the measured whole."""
 
-    layer: Layer
+    layer: Block
     estimated_ms: float
     profiled_ms: float
 
@@ -75,7 +75,7 @@ class WorstLayer:
     """A layer whose estimate makes networks wrong.
 
     Attributes:
-        name: `Layer.label`.
+        name: `Block.label`.
         networks: In how many of the networks it was.
         estimated_ms: Mean estimate.
         profiled_ms: Mean of the profiles.
@@ -147,7 +147,7 @@ class Check:
 
     def worst_layers(self, n: int = 10) -> tuple[WorstLayer, ...]:
         """The `n` layers whose estimates err most, by their effect on the networks that have them."""
-        seen: dict[Layer, list[tuple[float, float, float]]] = {}
+        seen: dict[Block, list[tuple[float, float, float]]] = {}
         for network in self.networks:
             whole_ms = network.measurement.latency_ms
             for checked in dict.fromkeys(c.layer for c in network.layers):

@@ -7,23 +7,20 @@ decided by cross-validation on whole networks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
-from tiernas.latency.features import shape
+from tiernas.blocks import BlockRows
+from tiernas.blocks.rows import FloatArray
 from tiernas.latency.observations import Observations
 from tiernas.latency.rows import unique_rows
-from tiernas.latency.trend import predict_trend
-from tiernas.spaces.layer import IntArray
-
-FloatArray = npt.NDArray[np.float64]
+from tiernas.latency.trend import Trend
 
 _LENGTH = 4.0
-"""Length scale in the units of `tiernas.latency.features.shape`: four doublings of a number of channels."""
+"""Length scale in the units of `tiernas.blocks.Block.likeness`: four doublings of a number of channels."""
 _OFFSET = 0.3
 """Variance of what a kind of block deviates as a whole, as a share of the variance of the rest."""
 _CHUNK = 4096
@@ -53,32 +50,30 @@ class Deviation:
 
     Args:
         observed: The measured networks.
-        coefficients: The trend.
+        trend: The trend.
         scales: Scales of the Gaussian process.
     """
 
-    def __init__(self, observed: Observations, coefficients: FloatArray, scales: Scales) -> None:
-        keys = np.concatenate([observed.network[:, None], observed.rows], axis=1)
-        distinct, index = unique_rows(keys)
-        network, rows = distinct[:, 0], distinct[:, 1:]
-        times = np.bincount(index)
-        logs = np.log(observed.layer_ms / predict_trend(coefficients, observed.rows))
-        residual = np.bincount(index, logs) / times
-        variance = scales.noise**2 * (1 + 1 / times) / 2 / observed.weight[network]
+    def __init__(self, observed: Observations, trend: Trend, scales: Scales) -> None:
         kernel = ConstantKernel(scales.amplitude**2) * (RBF(_LENGTH) + ConstantKernel(_OFFSET))
         self._processes = {}
-        for block in np.unique(rows[:, 0]):
-            of_block = rows[:, 0] == block
-            process = GaussianProcessRegressor(kernel, alpha=variance[of_block], optimizer=None)
-            self._processes[int(block)] = process.fit(shape(rows[of_block]), residual[of_block])
+        for rows, places in observed.layers.parts:
+            keys = np.concatenate([observed.network[places, None], rows.values], axis=1)
+            distinct, index = unique_rows(keys)
+            times = np.bincount(index)
+            logs = np.log(observed.layer_ms[places] / trend.predict(rows))
+            residual = np.bincount(index, logs) / times
+            variance = scales.noise**2 * (1 + 1 / times) / 2 / observed.weight[distinct[:, 0]]
+            process = GaussianProcessRegressor(kernel, alpha=variance, optimizer=None)
+            self._processes[rows.block] = process.fit(replace(rows, values=distinct[:, 1:]).likeness(), residual)
 
-    def mean(self, rows: IntArray) -> FloatArray:
-        """Expected logarithm (`m`) of true over expected latency of layer rows (`m x 10`)."""
+    def mean(self, rows: BlockRows) -> FloatArray:
+        """Expected logarithm (`m`) of true over expected latency of layers of one block."""
         mean = np.zeros(len(rows))
-        for block, process in self._processes.items():
-            of_block = np.flatnonzero(rows[:, 0] == block)
-            for begin in range(0, len(of_block), _CHUNK):
-                chunk = of_block[begin : begin + _CHUNK]
+        process = self._processes.get(rows.block)
+        if process is not None:
+            for begin in range(0, len(rows), _CHUNK):
+                chunk = slice(begin, begin + _CHUNK)
                 # as `process.predict`, without the checks that take ten times as long for a few rows
-                mean[chunk] = process.kernel_(shape(rows[chunk]), process.X_train_) @ process.alpha_
+                mean[chunk] = process.kernel_(rows.subset(chunk).likeness(), process.X_train_) @ process.alpha_
         return mean

@@ -16,11 +16,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from tiernas.blocks import Block
 from tiernas.engines import Fingerprint, Measurement
 from tiernas.engines.measurement import MOST_MS, is_time_ms
 from tiernas.errors import UsageError
 from tiernas.latency.observation import Observation
-from tiernas.spaces import Layer, SearchSpace, get_space, space_names
+from tiernas.spaces import SearchSpace, get_space, space_names
 
 FORMAT_VERSION = 1
 
@@ -78,7 +79,7 @@ class Record:
     vector: tuple[int, ...]
     observation: Observation
 
-    def layers(self, space: SearchSpace) -> tuple[Layer, ...]:
+    def layers(self, space: SearchSpace) -> tuple[Block, ...]:
         """The network's layers, one for each of the observed times.
 
         Raises:

@@ -6,15 +6,15 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
+from tiernas.blocks import BlockRows, LayerRows
 from tiernas.engines import Anchor, CompiledNetwork, Engine, Measurement, TurnRule, measure_in_turn
-from tiernas.latency.features import work
 from tiernas.latency.untrained import compiled
 from tiernas.spaces import Architecture, SearchSpace, get_space
 
@@ -84,7 +84,7 @@ def standard_rungs() -> tuple[Rung, ...]:
     between = []
     for macs in missing:
         pixels = 8 * round(first.architecture.resolution * math.sqrt(macs / first.macs) / 8)
-        architecture = replace(first.architecture, resolution=pixels)
+        architecture = first.architecture.resized(pixels)
         between.append(Rung((), architecture, first.num_classes, _macs(architecture)))
     return (*small, *between, *large)
 
@@ -159,4 +159,4 @@ def _steps(least: float, most: float) -> int:
 
 
 def _macs(architecture: Architecture) -> float:
-    return float(work(np.array([layer.to_row() for layer in architecture.layers]))[:, :5].sum())
+    return float(LayerRows.of(architecture.layers).each(BlockRows.macs).sum())

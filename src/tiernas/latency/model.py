@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from tiernas.blocks import BlockRows
+from tiernas.blocks.rows import FloatArray
 from tiernas.latency.deviation import DEVIATIONS, Deviation, Scales
 from tiernas.latency.observations import Observations
-from tiernas.latency.trend import fit_trend, predict_trend
-from tiernas.spaces.layer import IntArray
-
-FloatArray = npt.NDArray[np.float64]
+from tiernas.latency.trend import Trend, fit_trend
 
 _FOLDS = 5
 
@@ -22,18 +20,18 @@ class LayerModel:
     """Latency of layers: a trend in their work, corrected by how similar layers deviated from it when measured.
 
     Attributes:
-        coefficients: The trend, see `tiernas.latency.trend.fit_trend`.
+        trend: The trend.
         deviation: The correction; None where measurements are too noisy to learn one.
         factor: What all predictions are multiplied by.
     """
 
-    coefficients: FloatArray
+    trend: Trend
     deviation: Deviation | None
     factor: float = 1.0
 
-    def predict(self, rows: IntArray) -> FloatArray:
-        """Latencies in ms (`m`) of different layer rows (`m x 10`)."""
-        trend_ms = self.factor * predict_trend(self.coefficients, rows)
+    def predict(self, rows: BlockRows) -> FloatArray:
+        """Latencies in ms (`m`) of layers of one block."""
+        trend_ms = self.factor * self.trend.predict(rows)
         return trend_ms if self.deviation is None else trend_ms * np.exp(self.deviation.mean(rows))
 
 
@@ -49,17 +47,17 @@ def fit_layers(observed: Observations) -> tuple[LayerModel, FloatArray]:
     for fold in range(_FOLDS):
         held = index % _FOLDS == fold
         known, test = observed.subset(index[~held]), observed.subset(index[held])
-        coefficients = fit_trend(known)
+        trend = fit_trend(known)
         for row, scales in enumerate(DEVIATIONS):
-            layer_ms = _fit(known, coefficients, scales).predict(test.rows)
+            layer_ms = test.layers.each(_fit(known, trend, scales).predict)
             held_out_ms[row, held] = np.bincount(test.network, layer_ms, minlength=len(test.whole_ms))
     best = int(np.argmin(np.abs(held_out_ms / observed.whole_ms - 1) @ observed.weight))
     return _fit(observed, fit_trend(observed), DEVIATIONS[best]), held_out_ms[best]
 
 
-def _fit(observed: Observations, coefficients: FloatArray, scales: Scales | None) -> LayerModel:
-    deviation = None if scales is None else Deviation(observed, coefficients, scales)
-    model = LayerModel(coefficients, deviation)
-    whole_ms = np.bincount(observed.network, model.predict(observed.rows))
+def _fit(observed: Observations, trend: Trend, scales: Scales | None) -> LayerModel:
+    deviation = None if scales is None else Deviation(observed, trend, scales)
+    model = LayerModel(trend, deviation)
+    whole_ms = np.bincount(observed.network, observed.layers.each(model.predict))
     # Load and cold caches only ever add time to a layer, so a robust fit of layers falls short in the sum.
     return replace(model, factor=float(np.median(observed.whole_ms / whole_ms)))

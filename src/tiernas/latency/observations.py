@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from tiernas.blocks import Block, LayerRows
+from tiernas.blocks.rows import FloatArray, IntArray
 from tiernas.engines import Measurement
 from tiernas.latency.file import Record
 from tiernas.latency.rows import unique_rows
 from tiernas.latency.scale import log_deviation
 from tiernas.spaces import SearchSpace
-from tiernas.spaces.layer import IntArray
-
-FloatArray = npt.NDArray[np.float64]
 
 _UNSTABLE_WEIGHT = 0.3
 """Weight of the equations of a network that was measured alone, if the measurement was unstable."""
@@ -34,7 +32,7 @@ class Observations:
     """Measured networks as equations.
 
     Attributes:
-        rows: `m x 10` layer rows of all networks, one after the other.
+        layers: The layers (`m`) of all networks, one after the other.
         network: `m` indices of networks.
         layer_ms: `m` latencies of layers, scaled so that those of a network add up to `whole_ms`.
         whole_ms: `n` latencies of networks.
@@ -42,26 +40,30 @@ class Observations:
         measured_ms: `n` latencies as measured: those of `whole_ms`, but where a disturbance was taken out of it.
     """
 
-    rows: IntArray
-    network: npt.NDArray[np.int64]
+    layers: LayerRows
+    network: IntArray
     layer_ms: FloatArray
     whole_ms: FloatArray
     weight: FloatArray
     measured_ms: FloatArray
 
-    def distinct_layers(self) -> tuple[IntArray, npt.NDArray[np.int64]]:
-        """The different layer rows (`u x 10`), and in how many networks each is (`u`)."""
-        distinct, index = unique_rows(self.rows)
-        pairs, _ = unique_rows(np.stack([index, self.network], axis=1))
-        return distinct, np.bincount(pairs[:, 0], minlength=len(distinct))
+    def distinct_layers(self) -> dict[Block, int]:
+        """The different layers, and in how many networks each is; block by block."""
+        found: dict[Block, int] = {}
+        for rows, places in self.layers.parts:
+            distinct, index = unique_rows(rows.values)
+            pairs, _ = unique_rows(np.stack([index, self.network[places]], axis=1))
+            times = np.bincount(pairs[:, 0], minlength=len(distinct))
+            found |= zip(replace(rows, values=distinct).layers(), times.tolist(), strict=True)
+        return found
 
-    def subset(self, networks: npt.NDArray[np.int64]) -> Observations:
+    def subset(self, networks: IntArray) -> Observations:
         """The observations of some networks, renumbered in the order given."""
         renumbered = np.full(len(self.whole_ms), -1)
         renumbered[networks] = np.arange(len(networks))
         kept = renumbered[self.network] >= 0
         return Observations(
-            self.rows[kept],
+            self.layers.subset(kept),
             renumbered[self.network[kept]],
             self.layer_ms[kept],
             self.whole_ms[networks],
@@ -80,13 +82,13 @@ def observations(space: SearchSpace, records: Sequence[Record]) -> Observations:
     Raises:
         UsageError: A network is not in the space, or has another number of layers than of layer times.
     """
-    rows: list[tuple[int, ...]] = []
+    layers: list[Block] = []
     network: list[int] = []
     layer_ms: list[float] = []
     for index, record in enumerate(records):
-        layers = record.layers(space)
-        rows += [layer.to_row() for layer in layers]
-        network += [index] * len(layers)
+        found = record.layers(space)
+        layers += found
+        network += [index] * len(found)
         layer_ms += record.observation.layer_ms
     indices = np.array(network, dtype=np.int64)
     measured = [record.observation.measurement for record in records]
@@ -98,7 +100,7 @@ def observations(space: SearchSpace, records: Sequence[Record]) -> Observations:
         whole_ms[alone], disagreement = _cleaned(measured_ms[alone], profiled_ms[alone])
         weight[alone] /= 1 + disagreement**2
     return Observations(
-        np.array(rows, dtype=np.int64),
+        LayerRows.of(layers),
         indices,
         np.maximum(np.array(layer_ms) * (whole_ms / profiled_ms)[indices], LEAST_MS),
         whole_ms,

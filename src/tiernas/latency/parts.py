@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tiernas.blocks import Block
 from tiernas.engines import NodeTime
 from tiernas.latency.observing import by_layer
-from tiernas.spaces import Architecture, Layer
+from tiernas.spaces import Architecture
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Part:
     Attributes:
         name: Number of the layer, or name of the node.
         kind: Kind of block with its settings; empty for nodes.
-        shape: Input and output, channels x height x width; empty for nodes.
+        shape: Input and output, such as channels x height x width; empty for nodes.
         time_ms: Its share of the latency of the whole.
         share: Of the profiled time of all parts, 0 to 1.
     """
@@ -45,7 +46,7 @@ def parts_of(nodes: Sequence[NodeTime], architecture: Architecture | None, laten
     else:
         layers = architecture.layers
         named = [
-            (str(number), _kind(layer), _shape(layer), time_ms)
+            (str(number), f"{layer.block} {layer.settings}", _shape(layer), time_ms)
             for number, (layer, time_ms) in enumerate(zip(layers, by_layer(nodes, len(layers)), strict=True))
         ]
     return tuple(
@@ -54,18 +55,6 @@ def parts_of(nodes: Sequence[NodeTime], architecture: Architecture | None, laten
     )
 
 
-def _kind(layer: Layer) -> str:
-    words = [layer.block, f"{layer.kernel}x{layer.kernel}"]
-    if layer.stride > 1:
-        words.append(f"stride {layer.stride}")
-    if layer.block in ("irb", "fused_irb"):
-        words.append(f"mid {layer.mid_channels}")
-    if layer.se_channels:
-        words.append(f"SE {layer.se_channels}")
-    return " ".join([*words, layer.activation])
-
-
-def _shape(layer: Layer) -> str:
-    return (
-        f"{layer.in_channels}x{layer.in_size}x{layer.in_size} -> {layer.out_channels}x{layer.out_size}x{layer.out_size}"
-    )
+def _shape(layer: Block) -> str:
+    ends = ("x".join(map(str, shape)) for shape in (layer.in_shape, layer.out_shape))
+    return " -> ".join(ends)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tiernas.spaces.layer import IntArray
+from tiernas.blocks.rows import IntArray
 
 
 def unique_rows(rows: IntArray) -> tuple[IntArray, IntArray]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
 import re
 import shutil
 import tempfile
@@ -14,7 +13,7 @@ from pathlib import Path
 from tiernas.errors import UsageError
 from tiernas.networks import Cost, cost, export_untrained
 from tiernas.networks.timm_models import TimmNetwork, build_timm, export_timm, near_timm_names
-from tiernas.spaces import Architecture, get_space, released, released_names
+from tiernas.spaces import Architecture, get_space, read_architecture, released, released_names
 
 TIMM_PREFIX = "timm:"
 
@@ -77,8 +76,8 @@ class ArchitectureSubject(Subject):
         if number is not None:
             layer = architecture.layers[number]
             raise UsageError(
-                f"{name}: a resolution of {architecture.resolution} is too small: layer {number} ({layer.block}, "
-                f"kernel {layer.kernel}) is left with {layer.in_size} x {layer.in_size} pixels; choose a larger one"
+                f"{name}: a resolution of {architecture.resolution} is too small: layer {number} "
+                f"({layer.label}) would make no pixel of its input; choose a larger one"
             )
         self.name, self.kind, self.architecture = name, kind, architecture
         self.cost = cost(architecture, num_classes)
@@ -155,7 +154,7 @@ def find_subject(
             raise UsageError(f"{name}: the resolution and classes of an ONNX file are fixed; export another")
         return OnnxSubject(Path(name))
     if name.lower().endswith(".json"):
-        kind, architecture = "architecture file", Architecture.read(Path(name))
+        kind, architecture = "architecture file", read_architecture(Path(name))
     elif _VECTOR.fullmatch(name):
         of = get_space(space)
         kind, architecture = f"vector of {space}", of.decode([int(value) for value in name.split(",")])
@@ -163,7 +162,7 @@ def find_subject(
     else:
         kind, architecture = "released network", _released(name)
     if resolution:
-        architecture = dataclasses.replace(architecture, resolution=resolution)
+        architecture = architecture.resized(resolution)
     return ArchitectureSubject(name, kind, architecture, classes)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import kendalltau
 
+from tiernas.blocks import Block, BlockRows, LayerRows
+from tiernas.blocks.rows import FloatArray
 from tiernas.engines import Engine, Fingerprint, Measurement
 from tiernas.engines.fingerprint import OF_DEVICE
 from tiernas.errors import UsageError
@@ -21,10 +23,7 @@ from tiernas.latency.model import fit_layers
 from tiernas.latency.observations import observations
 from tiernas.latency.rows import unique_rows
 from tiernas.latency.scale import find_scale, log_deviation, on_scale
-from tiernas.spaces import Architecture, SearchSpace, get_space
-from tiernas.spaces.layer import IntArray, Layer
-
-FloatArray = npt.NDArray[np.float64]
+from tiernas.spaces import Architecture, LayerGroup, SearchSpace, get_space
 
 _AT_ONCE = 2**15
 """Networks estimated at once: their layers need 40 MB."""
@@ -40,13 +39,14 @@ class LayerCost:
         networks: In how many measured networks it was seen; 0 where the cost is predicted from other layers.
     """
 
-    layer: Layer
+    layer: Block
     latency_ms: float
     networks: int
 
     def to_dict(self) -> dict[str, Any]:
-        """The cost and the layer as what JSON can hold."""
-        return {"latency_ms": self.latency_ms, "networks": self.networks, **asdict(self.layer)}
+        """The cost, and the layer in words and by its fields, as what JSON can hold."""
+        known = {"latency_ms": self.latency_ms, "networks": self.networks, "name": self.layer.label}
+        return {**known, **self.layer.to_dict()}
 
 
 class LatencyTable:
@@ -78,8 +78,7 @@ class LatencyTable:
         observed = observations(self.space, self.records)
         self.model, self._held_out_ms = fit_layers(observed)
         self._measured_ms, self._cleaned_ms = observed.measured_ms, observed.whole_ms
-        rows, networks = observed.distinct_layers()
-        self._seen = {Layer.from_row(row): int(times) for row, times in zip(rows, networks, strict=True)}
+        self._seen = observed.distinct_layers()
 
     @classmethod
     def load(cls, path: Path, space: SearchSpace | None = None) -> LatencyTable:
@@ -130,26 +129,59 @@ class LatencyTable:
         """Latencies in ms (`n`) of vectors of the table's space (`n x d`).
 
         Raises:
-            UsageError: A vector is not in the space.
+            UsageError: A vector is not in the space, or has a block that no measured network has.
         """
         checked = self.space.validate(vectors)
-        latency_ms = np.empty(len(checked))
+        latency_ms = np.zeros(len(checked))
         for begin in range(0, len(checked), _AT_ONCE):
-            part = checked[begin : begin + _AT_ONCE]
-            layers = self.space.layer_table(part)
-            rows, index = unique_rows(layers.rows)
-            layer_ms = self.model.predict(rows)[index] * layers.count
-            latency_ms[begin : begin + len(part)] = np.bincount(layers.network, layer_ms, minlength=len(part))
+            groups = list(self.space.layer_groups(checked[begin : begin + _AT_ONCE]))
+            for group, layer_ms in zip(groups, self._predict(groups), strict=True):
+                latency_ms[begin + group.network] += layer_ms * group.count
         return latency_ms
 
-    def estimate_architecture(self, architecture: Architecture) -> float:
-        """Latency in ms of any architecture, also of one outside the space, such as a released network."""
-        return float(self.model.predict(_rows(architecture.layers)).sum())
+    def _predict(self, groups: Sequence[LayerGroup]) -> list[FloatArray]:
+        """Latencies in ms of the layers of each group; each different layer is predicted once."""
+        of_block: dict[type[Block], list[int]] = {}
+        for number, group in enumerate(groups):
+            of_block.setdefault(group.rows.block, []).append(number)
+        found: dict[int, FloatArray] = {}
+        for block, numbers in of_block.items():
+            rows, index = unique_rows(np.concatenate([groups[number].rows.values for number in numbers]))
+            if len(rows):
+                self._require_measured(block)
+            layer_ms = self.model.predict(BlockRows(block, rows))[index]
+            ends = np.cumsum([len(groups[number].rows) for number in numbers])
+            found |= zip(numbers, np.split(layer_ms, ends[:-1]), strict=True)
+        return [found[number] for number in range(len(groups))]
 
-    def layer_costs(self, layers: Sequence[Layer]) -> list[LayerCost]:
-        """What the table says of layers, each marked as measured or predicted."""
-        rows = _rows(layers)
-        costs = zip(layers, self.model.predict(rows), strict=True)
+    def estimate_architecture(self, architecture: Architecture) -> float:
+        """Latency in ms of any architecture, also of one outside the space, such as a released network.
+
+        Raises:
+            UsageError: It has a block that no measured network has.
+        """
+        return float(self._layers_ms(architecture.layers).sum())
+
+    def _require_measured(self, block: type[Block]) -> None:
+        if block not in self.model.trend.coefficients:
+            known = ", ".join(each.block for each in self.model.trend.coefficients)
+            raise UsageError(
+                f"the latency table has no measured network with the block {block.block!r}, so what it costs is not "
+                f"known; its networks have: {known}; measure more networks, or build a table of another space"
+            )
+
+    def _layers_ms(self, layers: Sequence[Block]) -> FloatArray:
+        for block in dict.fromkeys(type(layer) for layer in layers):
+            self._require_measured(block)
+        return LayerRows.of(layers).each(self.model.predict)
+
+    def layer_costs(self, layers: Sequence[Block]) -> list[LayerCost]:
+        """What the table says of layers, each marked as measured or predicted.
+
+        Raises:
+            UsageError: A layer is of a block that no measured network has.
+        """
+        costs = zip(layers, self._layers_ms(layers), strict=True)
         return [LayerCost(layer, float(ms), self._seen.get(layer, 0)) for layer, ms in costs]
 
     def dearest_layers(self, n: int) -> list[LayerCost]:
@@ -236,7 +268,3 @@ def _rank(measurement: Measurement) -> tuple[float, ...]:
     if measurement.in_turn is None:
         return math.inf, *measurement.rank
     return (log_deviation(measurement.in_turn),)
-
-
-def _rows(layers: Sequence[Layer]) -> IntArray:
-    return np.array([layer.to_row() for layer in layers], dtype=np.int64)

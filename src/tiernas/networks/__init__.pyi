@@ -1,4 +1,4 @@
-from .convnet import ConvNet, FeatureNet, build, build_layer, repeatable_weights
+from .convnet import ConvNet, FeatureNet, build, repeatable_weights
 from .costs import Cost, cost
 from .onnx import check_onnx, export_onnx, export_untrained, write_onnx
 
@@ -7,7 +7,6 @@ __all__ = [
     "Cost",
     "FeatureNet",
     "build",
-    "build_layer",
     "check_onnx",
     "cost",
     "export_onnx",

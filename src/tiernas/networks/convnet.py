@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Literal, overload
 
 import torch
 from torch import Tensor, nn
 
-from tiernas.networks import blocks
+from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
-from tiernas.spaces.layer import Layer
+
+_MAP = 3
+"""A map has channels, height and width."""
 
 
 class ConvNet(nn.Module):
@@ -26,9 +29,7 @@ class ConvNet(nn.Module):
     def __init__(self, architecture: Architecture, num_classes: int, dropout: float, drop_path_rate: float) -> None:
         super().__init__()
         self.architecture = architecture
-        *body, head = architecture.layers
-        self.blocks = _blocks(architecture, drop_path_rate)
-        self.blocks.add_module(str(len(body)), blocks.head(head, architecture.bn_eps, num_classes, dropout))
+        self.blocks = nn.Sequential(*architecture.modules(num_classes, dropout=dropout, drop_path_rate=drop_path_rate))
         _initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -43,16 +44,22 @@ class FeatureNet(nn.Module):
         architecture: What it was built from.
         channels: Channels of each feature map.
         strides: Input pixels per pixel of each feature map.
+
+    Raises:
+        UsageError: The network has layers that give no map.
     """
 
     def __init__(self, architecture: Architecture, drop_path_rate: float) -> None:
         super().__init__()
         self.architecture = architecture
         body = architecture.layers[:-1]
-        self.blocks = _blocks(architecture, drop_path_rate)
-        self._taps = [i for i in range(len(body)) if i + 1 == len(body) or body[i + 1].stride > 1]
-        self.channels = tuple(body[i].out_channels for i in self._taps)
-        self.strides = tuple(math.prod(layer.stride for layer in body[: i + 1]) for i in self._taps)
+        for layer in body:
+            if len(layer.out_shape) != _MAP:
+                raise UsageError(f"a backbone gives feature maps, but {layer.block} gives none: use another network")
+        self.blocks = nn.Sequential(*islice(architecture.modules(1, drop_path_rate=drop_path_rate), len(body)))
+        self._taps = [i for i in range(len(body)) if i + 1 == len(body) or body[i + 1].reduction > 1]
+        self.channels = tuple(body[i].out_shape[0] for i in self._taps)
+        self.strides = tuple(math.prod(layer.reduction for layer in body[: i + 1]) for i in self._taps)
         _initialise(self)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -110,37 +117,6 @@ def build(
     if features_only:
         return FeatureNet(architecture, drop_path_rate)
     return ConvNet(architecture, num_classes, dropout, drop_path_rate)
-
-
-def build_layer(layer: Layer, num_classes: int = 1000, *, bn_eps: float = 1e-3) -> nn.Module:
-    """Builds one layer as a network of its own, with fresh weights; a head has `num_classes` logits."""
-    if layer.block == "head":
-        return blocks.head(layer, bn_eps, num_classes, dropout=0.0)
-    return _block(layer, bn_eps, drop_path_rate=0.0)
-
-
-def _blocks(architecture: Architecture, drop_path_rate: float) -> nn.Sequential:
-    layers = architecture.layers
-    return nn.Sequential(
-        *(
-            _block(layer, architecture.bn_eps, drop_path_rate * (i + 1) / len(layers))
-            for i, layer in enumerate(layers[:-1])
-        )
-    )
-
-
-def _block(layer: Layer, bn_eps: float, drop_path_rate: float) -> nn.Module:
-    match layer.block:
-        case "stem":
-            return blocks.stem(layer, bn_eps)
-        case "conv":
-            return blocks.conv(layer, bn_eps)
-        case "irb":
-            return blocks.inverted_residual(layer, bn_eps, drop_path_rate)
-        case "fused_irb":
-            return blocks.fused_inverted_residual(layer, bn_eps, drop_path_rate)
-        case other:
-            raise ValueError(f"no block {other!r}")
 
 
 @contextmanager

@@ -44,8 +44,8 @@ def export_untrained(architecture: Architecture, num_classes: int, path: Path, *
         export_onnx(build(architecture, num_classes), path, batch=batch)
 
 
-def write_onnx(network: nn.Module, path: Path, input_shape: tuple[int, int, int, int]) -> None:
-    """Writes any classifier as `export_onnx` does, for images of one shape (NCHW).
+def write_onnx(network: nn.Module, path: Path, input_shape: tuple[int, ...]) -> None:
+    """Writes any network as `export_onnx` does, for inputs of one shape (of images: NCHW).
 
     What torch raises where a network cannot be traced is not caught.
     """

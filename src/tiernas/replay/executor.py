@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from tiernas.executors import Event, Executor, Failed, Finished, Job, Paused, Placement
-from tiernas.replay.space import LatticeSpace
+from tiernas.replay.space import LatticeRow, LatticeSpace
 from tiernas.replay.trials import Trial, Trials
 from tiernas.replay.workers import SimulatedWorkers
-from tiernas.spaces import Architecture
 
 
 class SimulatedExecutor(Executor):
@@ -42,7 +41,7 @@ class SimulatedExecutor(Executor):
         return self._clock.free
 
     def submit(self, job: Job) -> Placement:
-        row = self._space.encode(Architecture.from_json(job.architecture))
+        row = self._space.encode(LatticeRow.from_json(job.architecture))
         trial = self._trials.train(row, job.seed, job.stop_epoch)
         self._clock.start(job.id, trial.duration_s - self._trained_s.pop(job.id, 0.0))
         self._running[job.id] = job, trial

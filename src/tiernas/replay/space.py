@@ -1,25 +1,47 @@
 """A bare lattice as a search space, so that a study runs on it."""
 
+from __future__ import annotations
+
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.errors import UsageError
-from tiernas.spaces import Architecture, SearchSpace
-from tiernas.spaces.architecture import Head, Stage, Stem
-from tiernas.spaces.layer import IntArray, LayerTable
+from tiernas.blocks import Block
+from tiernas.blocks.rows import IntArray
+from tiernas.spaces import Architecture, LayerGroup, SearchSpace
 from tiernas.spaces.space import Dimension
 
-_STEM = Stem(filters=1)
-_HEAD = Head(filters=1)
+
+@dataclass(frozen=True, slots=True)
+class LatticeRow(Architecture):
+    """A row of levels in the place of a network, which nobody builds.
+
+    A study keeps apart by its digest what it trains and sends it to a worker as JSON: that is all it has.
+
+    Attributes:
+        levels: A level for each dimension.
+    """
+
+    levels: tuple[int, ...]
+
+    @property
+    def layers(self) -> tuple[Block, ...]:
+        return ()
+
+    def to_json(self) -> str:
+        return json.dumps(self.levels)
+
+    @classmethod
+    def from_json(cls, text: str) -> LatticeRow:
+        """The row of a JSON text."""
+        return cls(tuple(json.loads(text)))
 
 
 class LatticeSpace(SearchSpace):
-    """Rows of levels as networks, one for one: level `l` of dimension `i` is a stage `i` with `l + 1` filters.
-
-    The networks have nothing to do with what the rows mean. A study keeps apart by its digest what it trains and
-    sends it to a worker as JSON; all it needs is that different rows are different networks.
+    """Rows of levels as networks, one for one.
 
     Args:
         levels: Number of values of each of the `d` dimensions.
@@ -33,32 +55,29 @@ class LatticeSpace(SearchSpace):
         )
         super().__init__("lattice", dimensions, num_classes=1)
 
-    def decode(self, vector: npt.ArrayLike) -> Architecture:
-        """The network that stands for a row of length `d`.
+    def decode(self, vector: npt.ArrayLike) -> LatticeRow:
+        """The row itself.
 
         Raises:
-            UsageError: The row has another length or a value outside the lattice.
+            UsageError: It has another length or a value outside the lattice.
         """
         (row,) = self.validate(np.atleast_2d(np.asarray(vector))).tolist()
-        stages = tuple(Stage("conv", level + 1, kernel=1, stride=1, layers=1, activation="relu") for level in row)
-        return Architecture(1, _STEM, stages, _HEAD)
+        return LatticeRow(tuple(row))
 
     def encode(self, architecture: Architecture) -> IntArray:
-        """The row (length `d`) that a network stands for.
+        """The levels (length `d`) of a row.
 
         Raises:
-            UsageError: It stands for none.
+            UsageError: It is no row, or none of this lattice.
         """
-        levels = np.array([[stage.filters - 1 for stage in architecture.stages]], dtype=np.int64)
-        row: IntArray = self.validate(levels)[0]
-        if self.decode(row) != architecture:
-            raise UsageError("the network stands for no row of the lattice")
+        levels = architecture.levels if isinstance(architecture, LatticeRow) else ()
+        row: IntArray = self.validate(np.array([levels], dtype=np.int64))[0]
         return row
 
     def canonical(self, vectors: IntArray) -> IntArray:
         """The rows themselves: each stands for another network."""
         return vectors
 
-    def layer_groups(self, vectors: IntArray) -> Iterator[LayerTable]:
+    def layer_groups(self, vectors: IntArray) -> Iterator[LayerGroup]:
         """Not available: a replay has no latency table."""
         raise NotImplementedError("rows of a lattice are not made of layers")

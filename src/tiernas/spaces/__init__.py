@@ -1,24 +1,29 @@
 """Search spaces: integer vectors and the architectures they stand for."""
 
 from tiernas.errors import UsageError
-from tiernas.spaces.architecture import Architecture, Head, Stage, Stem
-from tiernas.spaces.convnet import GPUNET, GPUNET_SMALL, GPUNET_WIDE, ConvNetSpace, StageRange
-from tiernas.spaces.layer import Layer, LayerTable
+from tiernas.spaces.architecture import Architecture
+from tiernas.spaces.gpunet import GPUNET, GPUNET_SMALL, GPUNET_WIDE, ConvNetSpace, StageRange
+from tiernas.spaces.layered import LayeredArchitecture
+from tiernas.spaces.reading import architecture_from_json, read_architecture
 from tiernas.spaces.released import released, released_names
-from tiernas.spaces.space import Dimension, SearchSpace
+from tiernas.spaces.space import Dimension, LayerGroup, SearchSpace
+from tiernas.spaces.staged import Head, Stage, StagedArchitecture, Stem
 
 __all__ = [
     "Architecture",
     "ConvNetSpace",
     "Dimension",
     "Head",
-    "Layer",
-    "LayerTable",
+    "LayerGroup",
+    "LayeredArchitecture",
     "SearchSpace",
     "Stage",
     "StageRange",
+    "StagedArchitecture",
     "Stem",
+    "architecture_from_json",
     "get_space",
+    "read_architecture",
     "released",
     "released_names",
     "space_names",

@@ -1,292 +1,73 @@
-"""`Architecture`: a network as a frozen value, with JSON both ways and a stable digest."""
+"""`Architecture`: all that is asked of a network before it is built."""
 
 from __future__ import annotations
 
+import abc
 import hashlib
-import json
-import reprlib
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
-from numbers import Integral
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from tiernas.blocks import Block, ModuleOptions
 from tiernas.errors import UsageError
-from tiernas.spaces.layer import ACTIVATIONS, PADDINGS, Layer
 
-SE_RATIO = 0.25
-"""Squeeze-and-excitation channels per input channel of a block (EfficientNet, arXiv 1905.11946)."""
-
-_MOST_PIXELS, _MOST_CHANNELS, _MOST_LAYERS, _MOST_KERNEL = 2**14, 2**16, 1000, 255
-"""What a network may have of each, far beyond any that runs: a wrong number is told before it fills the memory."""
+if TYPE_CHECKING:
+    from torch import nn
 
 
-@dataclass(frozen=True, slots=True)
-class Stem:
-    """The first convolutions: 3 image channels to `filters`, the first with stride 2, the others with 1."""
+class Architecture(abc.ABC):
+    """A network as a value: frozen, hashable, JSON both ways (`tiernas.spaces.architecture_from_json`).
 
-    filters: int
-    kernel: int = 3
-    activation: str = "swish"
-    layers: int = 1
-
-    def __post_init__(self) -> None:
-        _make_plain(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A run of `layers` equal blocks; only the first has the stride.
-
-    Attributes:
-        block: "conv", "fused_irb" or "irb".
-        filters: Output channels.
-        kernel: Size of the spatial convolution.
-        stride: Stride of the first block.
-        layers: Number of blocks, at least 1.
-        activation: One of `tiernas.spaces.layer.ACTIVATIONS`.
-        expansion: Channels after the expansion per input channel (IRB and fused IRB).
-        squeeze_excite: Whether the blocks have squeeze-and-excitation.
-        padding: Padding of the first block; "valid" is what the released stride-2 fused blocks have.
-    """
-
-    block: str
-    filters: int
-    kernel: int
-    stride: int
-    layers: int
-    activation: str
-    expansion: float = 1
-    squeeze_excite: bool = False
-    padding: str = "same"
-
-    def __post_init__(self) -> None:
-        _make_plain(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """1x1 convolution, pooling, an optional second 1x1 convolution (`hidden` channels), classifier."""
-
-    filters: int
-    activation: str = "relu"
-    hidden: int = 0
-
-    def __post_init__(self) -> None:
-        _make_plain(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """A network: input resolution, stem, stages and head. Frozen, hashable, JSON both ways.
+    Spaces decode vectors to architectures; networks, latency tables, studies and exports ask nothing of one but this.
 
     Attributes:
         resolution: Height and width of the input image, in pixels.
-        stem: The first convolutions.
-        stages: The stages in the order they run.
-        head: The classifier.
         bn_eps: Epsilon of every batch normalisation.
-        channel_divisor: Expanded channels are rounded to a multiple of this (1: not rounded).
-
-    Raises:
-        UsageError: A value has another type or is out of range; names it.
     """
 
+    __slots__ = ()
+
     resolution: int
-    stem: Stem
-    stages: tuple[Stage, ...]
-    head: Head
-    bn_eps: float = 1e-3
-    channel_divisor: int = 8
-
-    def __post_init__(self) -> None:
-        _make_plain(self)
-        for name, kind in (("stem", Stem), ("head", Head)):
-            _instance(name, getattr(self, name), kind)
-        _whole(self, "", "resolution", 1, _MOST_PIXELS)
-        _whole(self, "", "channel_divisor", 1, _MOST_CHANNELS)
-        _number(self, "", "bn_eps", 1)
-        for part, where in ((self.stem, "stem."), (self.head, "head.")):
-            _whole(part, where, "filters", 1, _MOST_CHANNELS)
-            _one_of(part, where, "activation", ACTIVATIONS)
-        _kernel(self.stem, "stem.")
-        _whole(self.stem, "stem.", "layers", 1, _MOST_LAYERS)
-        _whole(self.head, "head.", "hidden", 0, _MOST_CHANNELS)
-        _instance("stages", self.stages, tuple)
-        for i, stage in enumerate(self.stages):
-            _check_stage(stage, f"stages[{i}]")
-        if sum(stage.layers for stage in self.stages) > _MOST_LAYERS:
-            raise UsageError(f"stages: must have at most {_MOST_LAYERS} layers together")
+    bn_eps: float
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
-        """All blocks with their input shapes, in the order they run: stem, stages, head."""
-        stem, head = self.stem, self.head
-        found = [
-            Layer("stem", 3, stem.filters, stem.kernel, 2, stem.layers, 0, stem.activation, "same", self.resolution)
-        ]
-        for stage in self.stages:
-            for i in range(stage.layers):
-                found.append(self._block(stage, found[-1], first=i == 0))
-        last = found[-1]
-        found.append(
-            Layer("head", last.out_channels, head.filters, 1, 1, head.hidden, 0, head.activation, "same", last.out_size)
-        )
-        return tuple(found)
+    @abc.abstractmethod
+    def layers(self) -> tuple[Block, ...]:
+        """All layers, in the order they run; the last one is the classifier."""
 
-    def _block(self, stage: Stage, before: Layer, *, first: bool) -> Layer:
-        channels = before.out_channels
-        mid = se = 0
-        if stage.block != "conv":
-            mid = round_channels(channels * stage.expansion, self.channel_divisor)
-            se = round(mid * SE_RATIO / stage.expansion) if stage.squeeze_excite else 0
-        return Layer(
-            stage.block,
-            channels,
-            stage.filters,
-            stage.kernel,
-            stage.stride if first else 1,
-            mid,
-            se,
-            stage.activation,
-            stage.padding if first else "same",
-            before.out_size,
-        )
+    @abc.abstractmethod
+    def to_json(self) -> str:
+        """The architecture as one line of JSON, the same for equal ones in every process and version."""
 
-    @property
-    def shrunk_layer(self) -> int | None:
-        """Position of the first layer whose output has no pixel left; None where the resolution is large enough."""
-        return next((i for i, layer in enumerate(self.layers) if layer.out_size < 1), None)
+    def resized(self, resolution: int) -> Architecture:
+        """The same network for images of another height, in pixels.
+
+        Raises:
+            UsageError: Its layers are written down for one height only, or the height is out of range.
+        """
+        raise UsageError(
+            f"resolution = {resolution}: the layers of this network are written for {self.resolution} pixels; choose a "
+            "network of its space that has the resolution"
+        )
 
     @property
     def digest(self) -> str:
         """16 hexadecimal digits that are the same for equal architectures in every process and version."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
-    def to_json(self) -> str:
-        """The architecture as one line of JSON, keys sorted."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+    @property
+    def shrunk_layer(self) -> int | None:
+        """Position of the first layer whose output has no pixel left; None where the resolution is large enough."""
+        return next((i for i, layer in enumerate(self.layers) if min(layer.out_shape) < 1), None)
 
-    @classmethod
-    def read(cls, path: Path) -> Architecture:
-        """The architecture of a file that holds what `to_json` wrote.
+    def modules(self, num_classes: int, *, dropout: float = 0.0, drop_path_rate: float = 0.0) -> Iterator[nn.Module]:
+        """Builds the layers with fresh weights, in the order they run.
 
-        Raises:
-            UsageError: There is no such file, it cannot be read, or it holds no architecture; names the file.
+        Args:
+            num_classes: Classes of the classifier.
+            dropout: Dropout before it.
+            drop_path_rate: Stochastic depth of the last layer; layer `i` of `n` has `(i + 1) / n` of it.
         """
-        try:
-            return cls.from_json(path.read_text(encoding="utf-8-sig"))
-        except FileNotFoundError as error:
-            raise UsageError(
-                f"{path}: there is no such file; an architecture is written by Architecture.to_json()"
-            ) from error
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{path}: is no text; an architecture is written by Architecture.to_json()") from error
-        except OSError as error:
-            raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-        except UsageError as error:
-            raise UsageError(f"{path}: {error}") from error
-
-    @classmethod
-    def from_json(cls, text: str) -> Architecture:
-        """The architecture of a JSON text.
-
-        Raises:
-            UsageError: The text is no JSON, or a key is missing, unknown, of another type or out of range.
-        """
-        try:
-            data = json.loads(text)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise UsageError(f"architecture: not JSON ({error}); it is written by Architecture.to_json()") from error
-        top = _known(cls, data, "architecture")
-        stages = top.get("stages", ())
-        _instance("stages", stages, list)
-        return cls(
-            **{
-                **top,
-                "stem": Stem(**_known(Stem, top.get("stem"), "stem")),
-                "stages": tuple(Stage(**_known(Stage, s, f"stages[{i}]")) for i, s in enumerate(stages)),
-                "head": Head(**_known(Head, top.get("head"), "head")),
-            }
-        )
-
-
-def round_channels(channels: float, divisor: int) -> int:
-    """The multiple of `divisor` nearest to `channels`, never more than a tenth below it.
-
-    The rule of MobileNet (arXiv 1905.02244) and of the released networks.
-    """
-    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * channels else rounded
-
-
-def _known(cls: type, data: object, where: str) -> dict[str, Any]:
-    if not isinstance(data, Mapping):
-        raise UsageError(f"{where}: must be an object, not {type(data).__name__}")
-    names = [f.name for f in fields(cls)]
-    for key in data:
-        if key not in names:
-            raise UsageError(f"{where}: unknown key {key!r}; known: {', '.join(names)}")
-    required = [f.name for f in fields(cls) if f.default is MISSING]
-    for name in required:
-        if name not in data:
-            raise UsageError(f"{where}: key {name!r} is missing")
-    return dict(data)
-
-
-def _make_plain(part: Any) -> None:
-    """Numbers become those of Python, and `expansion` and `bn_eps` floats: 5 and 5.0 must give one digest."""
-    for field in fields(part):
-        value = getattr(part, field.name)
-        if isinstance(value, Integral) and not isinstance(value, bool):
-            plain: object = int(value)
-            if field.name in ("expansion", "bn_eps") and abs(int(value)) <= _MOST_CHANNELS:
-                plain = float(value)
-            object.__setattr__(part, field.name, plain)
-
-
-def _check_stage(stage: object, where: str) -> None:
-    _instance(where, stage, Stage)
-    where += "."
-    _one_of(stage, where, "block", ("conv", "fused_irb", "irb"))
-    _one_of(stage, where, "activation", ACTIVATIONS)
-    _one_of(stage, where, "padding", PADDINGS)
-    _whole(stage, where, "filters", 1, _MOST_CHANNELS)
-    _kernel(stage, where)
-    _whole(stage, where, "stride", 1, _MOST_PIXELS)
-    _whole(stage, where, "layers", 1, _MOST_LAYERS)
-    _number(stage, where, "expansion", _MOST_CHANNELS)
-    if not isinstance(getattr(stage, "squeeze_excite"), bool):  # noqa: B009
-        raise UsageError(f"{where}squeeze_excite = {_shown(stage, 'squeeze_excite')}: must be true or false")
-
-
-def _instance(name: str, value: object, kind: type) -> None:
-    if not isinstance(value, kind):
-        raise UsageError(f"{name}: must be a {kind.__name__.lower()}, not {type(value).__name__}")
-
-
-def _one_of(part: object, where: str, name: str, allowed: tuple[str, ...]) -> None:
-    if getattr(part, name) not in allowed:
-        raise UsageError(f"{where}{name} = {_shown(part, name)}: must be one of {', '.join(allowed)}")
-
-
-def _whole(part: object, where: str, name: str, least: int, most: int) -> None:
-    value = getattr(part, name)
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise UsageError(f"{where}{name} = {_shown(part, name)}: must be a whole number from {least} to {most:,}")
-
-
-def _kernel(part: Any, where: str) -> None:
-    _whole(part, where, "kernel", 1, _MOST_KERNEL)
-    if part.kernel % 2 == 0:
-        raise UsageError(f"{where}kernel = {part.kernel}: must be odd, so that padding keeps the size")
-
-
-def _number(part: object, where: str, name: str, most: int) -> None:
-    value = getattr(part, name)
-    if not isinstance(value, float) or not 0 < value <= most:
-        raise UsageError(f"{where}{name} = {_shown(part, name)}: must be a number above 0, at most {most:,}")
-
-
-def _shown(part: object, name: str) -> str:
-    return reprlib.repr(getattr(part, name))
+        layers = self.layers
+        for number, layer in enumerate(layers, start=1):
+            rate = drop_path_rate * number / len(layers)
+            yield layer.module(ModuleOptions(num_classes, self.bn_eps, dropout, rate))

@@ -11,13 +11,13 @@ from functools import cache
 from importlib.resources import files
 
 from tiernas.errors import UsageError
-from tiernas.spaces.architecture import Architecture
+from tiernas.spaces.staged import StagedArchitecture
 
 
 @cache
-def _networks() -> dict[str, Architecture]:
+def _networks() -> dict[str, StagedArchitecture]:
     text = files("tiernas.spaces").joinpath("released.json").read_text(encoding="utf-8")
-    return {name: Architecture.from_json(json.dumps(data)) for name, data in json.loads(text).items()}
+    return {name: StagedArchitecture.from_dict(data) for name, data in json.loads(text).items()}
 
 
 def released_names() -> tuple[str, ...]:
@@ -25,7 +25,7 @@ def released_names() -> tuple[str, ...]:
     return tuple(_networks())
 
 
-def released(name: str) -> Architecture:
+def released(name: str) -> StagedArchitecture:
     """The architecture of a released network, such as `gpunet_0`.
 
     Raises:

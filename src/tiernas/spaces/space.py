@@ -14,9 +14,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.blocks import BlockRows
+from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
-from tiernas.spaces.layer import IntArray, LayerTable
 
 _SAMPLED_AT_ONCE = 2**16
 """Points of a Sobol sequence made at once, which bounds memory; a power of two keeps it balanced."""
@@ -43,6 +44,21 @@ class Dimension:
         whole = all(isinstance(value, int | np.integer) and not isinstance(value, bool) for value in self.values)
         if not self.values or not whole or any(low >= high for low, high in pairwise(self.values)):
             raise UsageError(f"{self.name}: {list(self.values)}: must be increasing whole numbers, at least one")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerGroup:
+    """Layers of many networks: of each network at most one, some times over.
+
+    Attributes:
+        rows: The layers (`m`), all of one block.
+        network: `m` integers, the index of the network that the layer belongs to; none occurs twice.
+        count: `m` integers, how often the network has this layer.
+    """
+
+    rows: BlockRows
+    network: IntArray
+    count: IntArray
 
 
 class SearchSpace(abc.ABC):
@@ -93,29 +109,29 @@ class SearchSpace(abc.ABC):
         """
 
     @abc.abstractmethod
-    def layer_groups(self, vectors: IntArray) -> Iterator[LayerTable]:
-        """The layers of many networks (`n x d`), group by group; all together as `decode(v).layers` one by one.
+    def layer_groups(self, vectors: IntArray) -> Iterator[LayerGroup]:
+        """The layers of many networks (`n x d`), group by group, such as the first layers of one stage.
 
-        A group has at most one row per network, such as the first layers of one stage, so that a million networks
-        need little memory.
+        All groups together have the layers that `decode(v).layers` has, vector by vector; but without decoding each,
+        so that a million networks take seconds.
         """
 
-    def layer_table(self, vectors: IntArray) -> LayerTable:
-        """The layers of many networks (`n x d`) in one table."""
-        groups = list(self.layer_groups(vectors))
-        return LayerTable(
-            np.concatenate([group.rows for group in groups]),
-            np.concatenate([group.network for group in groups]),
-            np.concatenate([group.count for group in groups]),
-            len(vectors),
-        )
+    @property
+    def largest_resolution(self) -> int:
+        """Height of the largest images that its networks take, in pixels: that of the first or of the last vector."""
+        return max(architecture.resolution for architecture in self._ends)
 
     @cached_property
     def digest(self) -> str:
         """16 hexadecimal digits that tell spaces of one name apart, of the dimensions and of what vectors stand for."""
-        ends = [self.decode([dimension.values[end] for dimension in self.dimensions]).to_json() for end in (0, -1)]
+        ends = [architecture.to_json() for architecture in self._ends]
         dimensions = [(dimension.name, [int(v) for v in dimension.values]) for dimension in self.dimensions]
         return hashlib.sha256(json.dumps([dimensions, *ends]).encode()).hexdigest()[:16]
+
+    @property
+    def _ends(self) -> list[Architecture]:
+        """The networks of the first and of the last value of every dimension."""
+        return [self.decode([dimension.values[end] for dimension in self.dimensions]) for end in (0, -1)]
 
     @property
     def levels(self) -> tuple[int, ...]:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.blocks.rows import IntArray
 from tiernas.ledger import Candidate, Ledger, State, Study
 from tiernas.search import Optimizer
 from tiernas.spaces import SearchSpace
-from tiernas.spaces.layer import IntArray
 from tiernas.study.screen import Forecast
 
 _log = logging.getLogger(__name__)

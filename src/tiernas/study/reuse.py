@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
 from tiernas.ledger import Candidate, Known, Ledger, Purpose, State, Study
-from tiernas.spaces.layer import IntArray
 
 if TYPE_CHECKING:
     from tiernas.tiers import Tier

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tiernas import networks
 from tiernas.errors import NothingFoundError, UsageError
-from tiernas.spaces import Architecture
+from tiernas.spaces import read_architecture
 from tiernas.storage import read_tensors, write_tensors
 from tiernas.table.entry import Entry
 from tiernas.table.query import Query, answer
@@ -117,7 +117,7 @@ class ModelTable:
             UsageError: Architecture or weights are missing, damaged, or of another network.
         """
         folder = self.path / entry.name
-        architecture = Architecture.read(folder / _ARCHITECTURE)
+        architecture = read_architecture(folder / _ARCHITECTURE)
         if (architecture.digest, architecture.resolution) != (entry.architecture_digest, entry.resolution):
             raise UsageError(f"model table: {folder / _ARCHITECTURE} is not the network of {_ENTRY}; {_ANEW}")
         stored = read_tensors(folder / _WEIGHTS)

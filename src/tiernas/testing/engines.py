@@ -34,11 +34,11 @@ from tiernas.engines import (
 )
 from tiernas.errors import UsageError
 from tiernas.networks import ConvNet, build, export_onnx, repeatable_weights
-from tiernas.spaces import Architecture, Head, Stage, Stem
+from tiernas.spaces import Head, Stage, StagedArchitecture, Stem
 
 NUM_CLASSES = 4
 
-ARCHITECTURE = Architecture(
+ARCHITECTURE = StagedArchitecture(
     16,
     Stem(8),
     (

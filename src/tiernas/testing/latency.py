@@ -9,12 +9,13 @@ from itertools import cycle
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.blocks import BlockRows, LayerRows
+from tiernas.blocks.bottleneck import Bottleneck
+from tiernas.blocks.rows import FloatArray
 from tiernas.engines import Fingerprint, InTurn, Measurement
 from tiernas.latency import Header, LatencyTable, Observation, Record
-from tiernas.latency.features import work
 from tiernas.latency.ladder import rungs_of
 from tiernas.spaces import Architecture, SearchSpace, get_space
-from tiernas.spaces.layer import LAYER_COLUMNS
 
 SPACE = get_space("gpunet-small")
 """The space of the synthetic tables."""
@@ -34,12 +35,18 @@ def true_layer_ms(architecture: Architecture, *, bend: float = 0.0) -> npt.NDArr
         bend: How far fused and plain IRBs deviate, up and down with their output channels, which no trend in the work
             of a layer can express; 0.3 is up to 30 % or so.
     """
-    rows = np.array([layer.to_row() for layer in architecture.layers])
-    counted = work(rows)
-    macs, moved = counted[:, :5].sum(axis=1), counted[:, 6] + counted[:, 9]
-    bottlenecks = np.array([layer.block in ("irb", "fused_irb") for layer in architecture.layers])
-    deviation = bend * bottlenecks * np.sin(1.5 * np.log2(rows[:, LAYER_COLUMNS.index("out_channels")]))
+    layers = LayerRows.of(architecture.layers)
+    macs, moved = layers.each(BlockRows.macs), layers.each(_moved)
+    bottlenecks = np.array([isinstance(layer, Bottleneck) for layer in architecture.layers])
+    channels = np.array([layer.out_shape[0] for layer in architecture.layers])
+    deviation = bend * bottlenecks * np.sin(1.5 * np.log2(channels))
     return np.asarray((macs * 1e-8 + moved * 1e-7 + 5e-3) * np.exp(deviation))
+
+
+def _moved(rows: BlockRows) -> FloatArray:
+    kinds = rows.block.work_kinds
+    moved: FloatArray = rows.work()[:, [kinds.index("input"), kinds.index("output")]].sum(axis=1)
+    return moved
 
 
 def measurement(latency_ms: float, *, unstable: bool = False) -> Measurement:

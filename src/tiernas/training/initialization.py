@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from tiernas.networks.blocks import Residual
+from tiernas.blocks.modules import Residual
 
 
 def calm(network: nn.Module) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from tiernas.errors import UsageError
 from tiernas.networks import ConvNet, build
-from tiernas.spaces import Architecture
+from tiernas.spaces import architecture_from_json
 from tiernas.storage import read_tensors
 from tiernas.training.checkpoint import WEIGHTS, Identity
 
@@ -42,7 +42,7 @@ def load_classifier(checkpoint_dir: Path) -> tuple[ConvNet, tuple[str, ...]]:
     weights, facts = stored
     try:
         identity = Identity.of(facts)
-        network = build(Architecture.from_json(identity.architecture), len(identity.classes))
+        network = build(architecture_from_json(identity.architecture), len(identity.classes))
         network.load_state_dict(weights)
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise DamagedWeightsError(f"no trained network: {path} is damaged; train the network again") from error

@@ -8,13 +8,13 @@ import pytest
 from tiernas.errors import UsageError
 from tiernas.latency.factors import Base, Factor, base_network, engine_pairs, get_factor, variants
 from tiernas.networks import cost
-from tiernas.spaces import Architecture, Stage, released
+from tiernas.spaces import Stage, StagedArchitecture, released
 from tiernas.testing.engines import ARCHITECTURE
 
 GPUNET_0 = released("gpunet_0")
 
 
-def values(base: Architecture, factor: Factor) -> list[str | float]:
+def values(base: StagedArchitecture, factor: Factor) -> list[str | float]:
     return [variant.value for variant in variants(base, factor)]
 
 
@@ -51,7 +51,7 @@ def test_activations_have_equal_macs_and_are_everywhere() -> None:
     found = variants(GPUNET_0, Factor.ACTIVATION)
     assert {cost(variant.architecture).macs for variant in found} == {cost(GPUNET_0).macs}
     for variant in found:
-        assert {layer.activation for layer in variant.architecture.layers} == {variant.value}
+        assert {layer.to_dict()["activation"] for layer in variant.architecture.layers} == {variant.value}
 
 
 def test_layers_are_rounded_up() -> None:

@@ -9,10 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from tiernas.blocks import ACTIVATIONS
 from tiernas.errors import UsageError
-from tiernas.spaces import Architecture, released
-from tiernas.spaces.architecture import round_channels
-from tiernas.spaces.layer import ACTIVATIONS
+from tiernas.spaces import Architecture, StagedArchitecture, read_architecture, released
+from tiernas.spaces.staged import round_channels
 
 KERNELS = (3, 5, 7)
 """Sizes of the spatial convolutions: the two of the paper's Table 1, and 7, which GPUNet-D1 has."""
@@ -70,7 +70,7 @@ class Base:
     """
 
     name: str
-    architecture: Architecture
+    architecture: StagedArchitecture
     num_classes: int = 1000
 
     def __post_init__(self) -> None:
@@ -94,7 +94,7 @@ class Variant:
 
     factor: Factor
     value: str | float
-    architecture: Architecture
+    architecture: StagedArchitecture
 
 
 def base_network(name_or_path: str, *, resolution: int | None = None, num_classes: int = 1000) -> Base:
@@ -109,32 +109,35 @@ def base_network(name_or_path: str, *, resolution: int | None = None, num_classe
         UsageError: There is no such network or file, the file holds no architecture, or a value is out of range.
     """
     path = Path(name_or_path)
+    architecture: Architecture
     if path.suffix == ".json":
-        name, architecture = path.stem, Architecture.read(path)
+        name, architecture = path.stem, read_architecture(path)
     else:
         name, architecture = name_or_path, released(name_or_path)
     if num_classes < 1:
         raise UsageError(f"classes = {num_classes}: must be at least 1")
     if resolution is not None:
-        architecture = replace(architecture, resolution=resolution)
+        architecture = architecture.resized(resolution)
+    if not isinstance(architecture, StagedArchitecture):
+        raise UsageError(f"{name_or_path}: has no stages, which the factors vary; choose a network that has")
     return Base(name, architecture, num_classes)
 
 
-def variants(base: Architecture, factor: Factor) -> tuple[Variant, ...]:
+def variants(base: StagedArchitecture, factor: Factor) -> tuple[Variant, ...]:
     """The base with a factor set to each of its values, in ascending order where they are numbers.
 
     A value is set in all stages at once (the activation in stem and head too), and everything else stays: a base that
     mixes values is itself none of the variants. Values that give the same network, or one whose images shrink to
     nothing, are left out.
     """
-    found: dict[Architecture, Variant] = {}
+    found: dict[StagedArchitecture, Variant] = {}
     for value, architecture in _values(base, factor):
         if architecture.shrunk_layer is None:
             found.setdefault(architecture, Variant(factor, value, architecture))
     return tuple(found.values())
 
 
-def _values(base: Architecture, factor: Factor) -> list[tuple[str | float, Architecture]]:
+def _values(base: StagedArchitecture, factor: Factor) -> list[tuple[str | float, StagedArchitecture]]:
     match factor:
         case Factor.ACTIVATION:
             return [(name, _with_activation(base, name)) for name in ACTIVATIONS]
@@ -153,22 +156,22 @@ def _values(base: Architecture, factor: Factor) -> list[tuple[str | float, Archi
             return [(size, replace(base, resolution=size)) for size in sizes]
 
 
-def _with_stages(base: Architecture, **changes: Any) -> Architecture:
+def _with_stages(base: StagedArchitecture, **changes: Any) -> StagedArchitecture:
     return replace(base, stages=tuple(replace(stage, **changes) for stage in base.stages))
 
 
-def _with_residuals(base: Architecture, **changes: Any) -> Architecture:
+def _with_residuals(base: StagedArchitecture, **changes: Any) -> StagedArchitecture:
     """Changes the stages of IRB and fused IRB; plain convolutions have no expansion and no squeeze-excitation."""
     stages = (stage if stage.block == "conv" else replace(stage, **changes) for stage in base.stages)
     return replace(base, stages=tuple(stages))
 
 
-def _with_activation(base: Architecture, name: str) -> Architecture:
+def _with_activation(base: StagedArchitecture, name: str) -> StagedArchitecture:
     stem, head = replace(base.stem, activation=name), replace(base.head, activation=name)
     return replace(_with_stages(base, activation=name), stem=stem, head=head)
 
 
-def _widened(base: Architecture, multiplier: float) -> Architecture:
+def _widened(base: StagedArchitecture, multiplier: float) -> StagedArchitecture:
     """Stem and stages; the head keeps its width, as in the paper's Table 1."""
     if multiplier == 1:
         return base
@@ -177,7 +180,7 @@ def _widened(base: Architecture, multiplier: float) -> Architecture:
     return replace(base, stem=stem, stages=tuple(stages))
 
 
-def _deepened(base: Architecture, multiplier: float) -> Architecture:
+def _deepened(base: StagedArchitecture, multiplier: float) -> StagedArchitecture:
     stages = (replace(stage, layers=math.ceil(stage.layers * multiplier)) for stage in base.stages)
     return replace(base, stages=tuple(stages))
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.networks import build
-from tiernas.spaces import Architecture
+from tiernas.spaces import architecture_from_json
 from tiernas.storage import read_tensors
 from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD
 from tiernas.training.teachers.config import TeacherConfig
@@ -126,7 +126,7 @@ def _from_table(folder: Path) -> tuple[nn.Module, tuple[str, ...]]:
     """Network and classes of a folder of a model table: `entry.json`, `architecture.json`, `weights.safetensors`."""
     try:
         own = tuple(json.loads((folder / "entry.json").read_text("utf-8"))["classes"])
-        network = build(Architecture.from_json((folder / "architecture.json").read_text("utf-8")), len(own))
+        network = build(architecture_from_json((folder / "architecture.json").read_text("utf-8")), len(own))
         stored = read_tensors(folder / "weights.safetensors")
         if stored is None:
             raise ValueError("its weights are missing or damaged")

@@ -18,13 +18,27 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.blocks import ACTIVATIONS, Block, BlockRows, ConvBlock, FusedIrbBlock, HeadBlock, IrbBlock, StemBlock
+from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
-from tiernas.spaces.architecture import SE_RATIO, Architecture, Head, Stage, Stem
-from tiernas.spaces.layer import ACTIVATIONS, BLOCKS, IntArray, LayerTable
-from tiernas.spaces.space import Dimension, SearchSpace
+from tiernas.spaces.architecture import Architecture
+from tiernas.spaces.space import Dimension, LayerGroup, SearchSpace
+from tiernas.spaces.staged import SE_RATIO, Head, Stage, StagedArchitecture, Stem
 
 _STAGE_FIELDS = ("filters", "kernel", "expansion", "se", "act", "layers")
-_STAGES = {2: ("fused_irb", 2), 3: ("fused_irb", 2), 4: ("irb", 2), 5: ("irb", 1), 6: ("irb", 2), 7: ("irb", 1)}
+_STAGES: dict[int, tuple[type[Block], int]] = {
+    2: (FusedIrbBlock, 2),
+    3: (FusedIrbBlock, 2),
+    4: (IrbBlock, 2),
+    5: (IrbBlock, 1),
+    6: (IrbBlock, 2),
+    7: (IrbBlock, 1),
+}
+"""Block and stride of each stage after the convolutions."""
+_ACTIVATIONS = ("relu", "swish")
+"""What a vector's activations stand for."""
+_ACTIVATION_CODES = np.array([ACTIVATIONS.index(name) for name in _ACTIVATIONS])
+"""The same as columns of layers hold them."""
 _FIRST_COLUMN = 5
 """Where stage 2 begins in a vector."""
 _CHANNEL_DIVISOR = 8
@@ -100,17 +114,17 @@ class ConvNetSpace(SearchSpace):
             raise UsageError(f"space {name!r}: head_filters = {head_filters}: must be at least 1")
         self.head = Head(head_filters)
 
-    def decode(self, vector: npt.ArrayLike) -> Architecture:
+    def decode(self, vector: npt.ArrayLike) -> StagedArchitecture:
         row = self.validate(np.atleast_2d(vector))[0]
         resolution, filters, kernel, activation, layers = (int(v) for v in row[:_FIRST_COLUMN])
-        stages = [Stage("conv", filters, kernel, 1, layers, ACTIVATIONS[activation])]
+        stages = [Stage(ConvBlock.block, filters, kernel, 1, layers, _ACTIVATIONS[activation])]
         for (block, stride), part in zip(_STAGES.values(), _SLICES, strict=True):
             filters, kernel, expansion, se, activation, layers = (int(v) for v in row[part])
             if layers:
                 stages.append(
-                    Stage(block, filters, kernel, stride, layers, ACTIVATIONS[activation], expansion, bool(se))
+                    Stage(block.block, filters, kernel, stride, layers, _ACTIVATIONS[activation], expansion, bool(se))
                 )
-        return Architecture(
+        return StagedArchitecture(
             resolution, Stem(stages[0].filters), tuple(stages), self.head, channel_divisor=_CHANNEL_DIVISOR
         )
 
@@ -121,10 +135,12 @@ class ConvNetSpace(SearchSpace):
         -1 and -2 become the vectors of the same networks with "same" padding.
 
         Raises:
-            UsageError: It is no architecture, or the space has no such network.
+            UsageError: It is no architecture of stages, or the space has no such network.
         """
-        if not isinstance(architecture, Architecture):
-            raise UsageError(f"space {self.name!r} encodes an Architecture, not {type(architecture).__name__}")
+        if not isinstance(architecture, StagedArchitecture):
+            raise UsageError(
+                f"space {self.name!r} encodes an architecture of stages, not {type(architecture).__name__}"
+            )
         if not architecture.stages:
             raise UsageError(f"the architecture is not in space {self.name!r}: it has no stages")
         padded = replace(architecture, stages=tuple(replace(s, padding="same") for s in architecture.stages))
@@ -133,15 +149,14 @@ class ConvNetSpace(SearchSpace):
             padded.resolution,
             padded.stem.filters,
             first.kernel,
-            ACTIVATIONS.index(first.activation),
+            self._activation(first),
             first.layers,
         ]
-        for plan, part in zip(_STAGES.values(), _SLICES, strict=True):
-            if rest and (rest[0].block, rest[0].stride) == plan:
+        for (block, stride), part in zip(_STAGES.values(), _SLICES, strict=True):
+            if rest and (rest[0].block, rest[0].stride) == (block.block, stride):
                 stage = rest.pop(0)
-                activation = ACTIVATIONS.index(stage.activation)
                 vector += [stage.filters, stage.kernel, int(stage.expansion)]
-                vector += [int(stage.squeeze_excite), activation, stage.layers]
+                vector += [int(stage.squeeze_excite), self._activation(stage), stage.layers]
             else:
                 vector += [d.values[0] for d in self.dimensions[part][:-1]] + [0]
         encoded: IntArray = self.validate([vector])[0]
@@ -154,6 +169,15 @@ class ConvNetSpace(SearchSpace):
                 + "; ".join(f"{name} = {getattr(decoded, name)}" for name in differing)
             )
         return encoded
+
+    def _activation(self, stage: Stage) -> int:
+        """What a vector says of a stage's activation."""
+        if stage.activation not in _ACTIVATIONS:
+            raise UsageError(
+                f"the architecture is not in space {self.name!r}: it has {stage.activation!r} as an activation; "
+                f"allowed: {', '.join(_ACTIVATIONS)}"
+            )
+        return _ACTIVATIONS.index(stage.activation)
 
     def canonical(self, vectors: IntArray) -> IntArray:
         result: IntArray = vectors.copy()
@@ -172,34 +196,62 @@ class ConvNetSpace(SearchSpace):
             total *= sum(1 if layers == 0 else others for layers in self.dimensions[part][-1].values)
         return total
 
-    def layer_groups(self, vectors: IntArray) -> Iterator[LayerTable]:
-        n = len(vectors)
-        index, one = np.arange(n), np.ones(n, np.int64)
-
-        def group(count: IntArray, block: str, *columns: IntArray | int) -> LayerTable:
-            present = count > 0
-            if present.all():
-                return LayerTable(_rows(n, BLOCKS.index(block), *columns), index, count, n)
-            kept = [c if isinstance(c, int) else c[present] for c in columns]
-            return LayerTable(_rows(int(present.sum()), BLOCKS.index(block), *kept), index[present], count[present], n)
-
+    def layer_groups(self, vectors: IntArray) -> Iterator[LayerGroup]:
         size, channels, kernel, act, layers = vectors[:, :_FIRST_COLUMN].T
-        stem, head = Stem(0), self.head
-        stem_act, head_act = ACTIVATIONS.index(stem.activation), ACTIVATIONS.index(head.activation)
-        yield group(one, "stem", 3, channels, stem.kernel, 2, stem.layers, 0, stem_act, 0, size)
+        stem, head, one = Stem(0), self.head, np.ones(len(vectors), np.int64)
+        yield _group(
+            StemBlock,
+            one,
+            in_channels=3,
+            out_channels=channels,
+            kernel=stem.kernel,
+            layers=stem.layers,
+            activation=stem.activation,
+            in_size=size,
+        )
         size = (size + 1) // 2
-        yield group(layers, "conv", channels, channels, kernel, 1, 0, 0, act, 0, size)
+        yield _group(
+            ConvBlock,
+            layers,
+            in_channels=channels,
+            out_channels=channels,
+            kernel=kernel,
+            stride=1,
+            activation=_ACTIVATION_CODES[act],
+            padding="same",
+            in_size=size,
+        )
         for (block, stride), part in zip(_STAGES.values(), _SLICES, strict=True):
             filters, kernel, expansion, se, act, layers = vectors[:, part].T
-            present = layers > 0
-            mid, squeezed = channels * expansion, se * channels // _SE_DIVISOR
-            yield group(present.astype(np.int64), block, channels, filters, kernel, stride, mid, squeezed, act, 0, size)
+            act, present = _ACTIVATION_CODES[act], layers > 0
+            shared = {"out_channels": filters, "kernel": kernel, "activation": act, "padding": "same"}
+            first, others = present.astype(np.int64), np.maximum(layers - 1, 0)
+            yield _group(block, first, stride=stride, **_widened(channels, expansion, se), in_size=size, **shared)
             channels = np.where(present, filters, channels)
             size = np.where(present, (size + stride - 1) // stride, size)
-            mid, squeezed = channels * expansion, se * channels // _SE_DIVISOR
-            rest = np.maximum(layers - 1, 0)
-            yield group(rest, block, channels, filters, kernel, 1, mid, squeezed, act, 0, size)
-        yield group(one, "head", channels, head.filters, 1, 1, head.hidden, 0, head_act, 0, size)
+            yield _group(block, others, stride=1, **_widened(channels, expansion, se), in_size=size, **shared)
+        yield _group(
+            HeadBlock,
+            one,
+            in_channels=channels,
+            filters=head.filters,
+            hidden=head.hidden,
+            activation=head.activation,
+            in_size=size,
+        )
+
+
+def _widened(channels: IntArray, expansion: IntArray, se: IntArray) -> dict[str, IntArray]:
+    squeezed = se * channels // _SE_DIVISOR
+    return {"in_channels": channels, "mid_channels": channels * expansion, "se_channels": squeezed}
+
+
+def _group(block: type[Block], count: IntArray, **columns: IntArray | int | str) -> LayerGroup:
+    """Layers of many networks (`n`), of which each has `count`; networks without any are left out."""
+    present = np.flatnonzero(count)
+    if len(present) < len(count):
+        columns = {name: c[present] if isinstance(c, np.ndarray) else c for name, c in columns.items()}
+    return LayerGroup(BlockRows.of_columns(block, len(present), columns), present, count[present])
 
 
 def _require_buildable(space: str, dimension: Dimension) -> None:
@@ -223,14 +275,6 @@ def _require_buildable(space: str, dimension: Dimension) -> None:
             return
     if wrong:
         raise UsageError(f"space {space!r}: {dimension.name} = {', '.join(map(str, wrong))}: must be {allowed}")
-
-
-def _rows(n: int, *columns: IntArray | int) -> IntArray:
-    """`n x k` integers, column after column in memory: what reads whole columns is fastest so."""
-    rows = np.empty((len(columns), n), dtype=np.int64)
-    for row, column in zip(rows, columns, strict=True):
-        row[:] = column
-    return rows.T
 
 
 def _span(low: int, high: int, step: int = 1) -> tuple[int, ...]:

@@ -9,9 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tiernas.blocks import Block, BlockRows
+from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
-from tiernas.spaces import Architecture, ConvNetSpace, SearchSpace, StageRange, get_space, released, space_names
-from tiernas.spaces.layer import IntArray, Layer
+from tiernas.spaces import (
+    ConvNetSpace,
+    SearchSpace,
+    StagedArchitecture,
+    StageRange,
+    architecture_from_json,
+    get_space,
+    released,
+    space_names,
+)
 
 SPACES = [get_space(name) for name in space_names()]
 
@@ -26,7 +36,7 @@ def vectors(draw: st.DrawFn) -> tuple[SearchSpace, IntArray]:
 def test_vector_architecture_json_and_back(drawn: tuple[SearchSpace, IntArray]) -> None:
     space, vector = drawn
     architecture = space.decode(vector)
-    assert Architecture.from_json(architecture.to_json()) == architecture
+    assert architecture_from_json(architecture.to_json()) == architecture
     canonical = space.canonical(vector[None])[0]
     np.testing.assert_array_equal(space.encode(architecture), canonical)
     assert space.decode(canonical) == architecture
@@ -34,24 +44,27 @@ def test_vector_architecture_json_and_back(drawn: tuple[SearchSpace, IntArray]) 
 
 
 @given(vectors())
-def test_layer_table_is_the_layers_of_each_architecture(drawn: tuple[SearchSpace, IntArray]) -> None:
+def test_layer_groups_are_the_layers_of_each_architecture(drawn: tuple[SearchSpace, IntArray]) -> None:
     space, vector = drawn
     both = np.stack([space.sample(1)[0], vector])
-    table = space.layer_table(both)
-    assert table.num_networks == 2
-    for i, v in enumerate(both):
-        mine = table.network == i
-        found: Counter[Layer] = Counter()
-        for row, count in zip(table.rows[mine], table.count[mine], strict=True):
-            found[Layer.from_row(row)] += int(count)
-        assert found == Counter(space.decode(v).layers)
+    assert grouped(space, both) == [Counter(space.decode(each).layers) for each in both]
+
+
+def grouped(space: SearchSpace, vectors: IntArray) -> list[Counter[Block]]:
+    """The layers of each vector's network, by `layer_groups`."""
+    found: list[Counter[Block]] = [Counter() for _ in vectors]
+    for group in space.layer_groups(vectors):
+        assert len(set(group.network)) == len(group.network)
+        for layer, network, count in zip(group.rows.layers(), group.network, group.count, strict=True):
+            found[network][layer] += int(count)
+    return found
 
 
 @given(vectors())
 def test_layer_rows_round_trip(drawn: tuple[SearchSpace, IntArray]) -> None:
     space, vector = drawn
     for layer in space.decode(vector).layers:
-        assert Layer.from_row(layer.to_row()) == layer
+        assert BlockRows.of([layer]).layers() == [layer]
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda s: s.name)
@@ -87,6 +100,7 @@ def test_gpunet_is_table_1_of_the_paper() -> None:
 def test_released_networks_are_vectors_of_the_wide_space(name: str) -> None:
     space, architecture = get_space("gpunet-wide"), released(name)
     decoded = space.decode(space.encode(architecture))
+    assert isinstance(decoded, StagedArchitecture)
     ours = [(s.block, s.filters, s.kernel, s.layers, s.expansion, s.activation) for s in decoded.stages]
     theirs = [(s.block, s.filters, s.kernel, s.layers, s.expansion, s.activation) for s in architecture.stages]
     assert ours == theirs
@@ -217,11 +231,7 @@ def test_a_space_that_is_accepted_has_the_layers_of_its_networks(
     except UsageError:
         return  # told, not estimated wrongly
     for vector in space.sample(3, seed):
-        table = space.layer_table(vector[None])
-        rows: Counter[tuple[int, ...]] = Counter()
-        for row, count in zip(table.rows, table.count, strict=True):
-            rows[tuple(map(int, row))] += int(count)
-        assert rows == Counter(layer.to_row() for layer in space.decode(vector).layers)
+        assert grouped(space, vector[None]) == [Counter(space.decode(vector).layers)]
 
 
 def test_digests_tell_spaces_of_one_name_apart() -> None:
@@ -268,7 +278,7 @@ def test_vectors_of_different_lengths_are_refused() -> None:
 
 @pytest.mark.parametrize("thing", [None, {}, "gpunet_0", 3, [1, 2]])
 def test_only_an_architecture_is_encoded(thing: Any) -> None:
-    with pytest.raises(UsageError, match=f"encodes an Architecture, not {type(thing).__name__}"):
+    with pytest.raises(UsageError, match=f"encodes an architecture of stages, not {type(thing).__name__}"):
         get_space("gpunet").encode(thing)
 
 

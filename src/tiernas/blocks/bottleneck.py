@@ -1,0 +1,87 @@
+"""What IRB and fused IRB have in common: they widen a map, may weigh its channels, and narrow it again."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass, field
+
+from tiernas.blocks.activations import ACTIVATIONS, costly
+from tiernas.blocks.block import Block, choice, whole
+from tiernas.blocks.convolution import PADDINGS, WORK_KINDS, convolution_likeness, convolved_size
+from tiernas.blocks.rows import BlockRows, FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Bottleneck(Block, abc.ABC):
+    """A block that expands channels, convolves, and projects back.
+
+    Attributes:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel: Size of the spatial convolution.
+        stride: Stride of the spatial convolution.
+        mid_channels: Channels after the expansion.
+        se_channels: Channels of the squeeze-and-excitation bottleneck, 0 without one.
+        activation: One of `ACTIVATIONS`.
+        padding: One of `PADDINGS`, of the spatial convolution.
+        in_size: Height and width of the square input, in pixels.
+    """
+
+    work_kinds = WORK_KINDS
+
+    in_channels: int
+    out_channels: int
+    kernel: int = field(metadata=whole(odd=True))
+    stride: int
+    mid_channels: int
+    se_channels: int = field(metadata=whole(0))
+    activation: str = field(metadata=choice(*ACTIVATIONS))
+    padding: str = field(metadata=choice(*PADDINGS))
+    in_size: int
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        return self.in_channels, self.in_size, self.in_size
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        size = convolved_size(self.in_size, self.kernel, self.stride, self.padding)
+        return self.out_channels, size, size
+
+    @property
+    def reduction(self) -> int:
+        return self.stride
+
+    @property
+    def residual(self) -> bool:
+        """Whether the input is added to the output: where the output has the input's shape."""
+        return self.stride == 1 and self.in_channels == self.out_channels
+
+    @property
+    def settings(self) -> str:
+        stride = f" stride {self.stride}" if self.stride > 1 else ""
+        squeeze = f" SE {self.se_channels}" if self.se_channels else ""
+        return f"{self.kernel}x{self.kernel}{stride} mid {self.mid_channels}{squeeze} {self.activation}"
+
+    @property
+    def label(self) -> str:
+        stride = f"/{self.stride}" if self.stride > 1 else ""
+        channels = f"{self.in_channels}-{self.mid_channels}-{self.out_channels}"
+        squeeze = f" SE{self.se_channels}" if self.se_channels else ""
+        kernel = f"{self.kernel}x{self.kernel}{stride}"
+        return f"{self.block} {kernel} {channels}{squeeze} {self.activation} @{self.in_size}"
+
+    @classmethod
+    def likeness(cls, rows: BlockRows) -> FloatArray:
+        ins, outs, mid, squeezed = rows.numbers("in_channels", "out_channels", "mid_channels", "se_channels")
+        kernel, stride, size = rows.numbers("kernel", "stride", "in_size")
+        return convolution_likeness(
+            inputs=ins,
+            outputs=outs,
+            between=mid,
+            size=size,
+            kernel=kernel,
+            stride=stride,
+            costly=costly(rows),
+            squeezed=squeezed > 0,
+        )

@@ -1,0 +1,96 @@
+"""A convolution with batch normalisation and activation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tiernas.blocks.activations import ACTIVATIONS, costly
+from tiernas.blocks.block import Block, ModuleOptions, choice, whole
+from tiernas.blocks.convolution import PADDINGS, WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
+from tiernas.blocks.rows import BlockRows, FloatArray
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class ConvBlock(Block):
+    """A convolution.
+
+    Attributes:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel: Size of the kernel.
+        stride: Its stride.
+        activation: One of `ACTIVATIONS`.
+        padding: One of `PADDINGS`.
+        in_size: Height and width of the square input, in pixels.
+    """
+
+    block = "conv"
+    work_kinds = WORK_KINDS
+
+    in_channels: int
+    out_channels: int
+    kernel: int = field(metadata=whole(odd=True))
+    stride: int
+    activation: str = field(metadata=choice(*ACTIVATIONS))
+    padding: str = field(metadata=choice(*PADDINGS))
+    in_size: int
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        return self.in_channels, self.in_size, self.in_size
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        size = convolved_size(self.in_size, self.kernel, self.stride, self.padding)
+        return self.out_channels, size, size
+
+    @property
+    def reduction(self) -> int:
+        return self.stride
+
+    @property
+    def settings(self) -> str:
+        stride = f" stride {self.stride}" if self.stride > 1 else ""
+        return f"{self.kernel}x{self.kernel}{stride} {self.activation}"
+
+    @property
+    def label(self) -> str:
+        stride = f"/{self.stride}" if self.stride > 1 else ""
+        kernel, channels = f"{self.kernel}x{self.kernel}{stride}", f"{self.in_channels}-{self.out_channels}"
+        return f"{self.block} {kernel} {channels} {self.activation} @{self.in_size}"
+
+    @classmethod
+    def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
+        ins, outs, kernel, stride, size = rows.numbers("in_channels", "out_channels", "kernel", "stride", "in_size")
+        out_size = convolved_sizes(size, kernel, stride, rows.have("padding", "same"))
+        output = out_size**2 * outs
+        return {
+            "spatial_macs": output * kernel**2 * ins,
+            "weights": kernel**2 * ins * outs,
+            "input": size**2 * ins,
+            "inner": output,
+            "output": output,
+            "activated": output,
+            "swished": output * costly(rows),
+            "row_starts": out_size,
+        }
+
+    @classmethod
+    def likeness(cls, rows: BlockRows) -> FloatArray:
+        ins, outs, kernel, stride, size = rows.numbers("in_channels", "out_channels", "kernel", "stride", "in_size")
+        return convolution_likeness(
+            inputs=ins, outputs=outs, between=0, size=size, kernel=kernel, stride=stride, costly=costly(rows)
+        )
+
+    def module(self, options: ModuleOptions) -> nn.Module:
+        from torch import nn
+
+        from tiernas.blocks.modules import conv_bn_act, convolution
+
+        conv = convolution(self.in_channels, self.out_channels, self.kernel, self.stride, padding=self.padding)
+        return nn.Sequential(*conv_bn_act(conv, options.bn_eps, self.activation))

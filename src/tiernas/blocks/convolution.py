@@ -1,0 +1,95 @@
+"""What blocks of convolutions have in common: padding, kinds of work, likeness."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tiernas.blocks.rows import FloatArray
+
+PADDINGS = ("same", "valid")
+"""Padding of a spatial convolution: half the kernel, or none (the released stride-2 fused blocks)."""
+
+WORK_KINDS: tuple[str, ...] = (
+    "spatial_macs",
+    "expand_macs",
+    "depthwise_macs",
+    "project_macs",
+    "squeeze_macs",
+    "weights",
+    "input",
+    "expanded",
+    "inner",
+    "output",
+    "activated",
+    "swished",
+    "gated",
+    "added",
+    "row_starts",
+    "squeezes",
+)
+"""Multiply-accumulates of dense spatial convolutions, of 1x1 expansions, of depthwise convolutions, of 1x1 projections
+and of squeeze-and-excitation; weights; elements of the input, of the map before and after the spatial convolution, and
+of the output; elements that pass an activation, and those of a costly activation (not ReLU); elements that are gated,
+and that are added; rows of pixels over all convolutions; squeeze-and-excitations.
+
+All such blocks are fitted with all kinds, even those that one of them never has: so the sums of a fit are rounded as
+those of earlier versions were."""
+
+_ODD = 0.3
+"""Weight of how far channels are from a multiple of 32, against one doubling of channels."""
+
+
+def convolved_size(size: int, kernel: int, stride: int, padding: str) -> int:
+    """Height of a convolution's output for an input of height `size`, in pixels."""
+    pad = kernel // 2 if padding == "same" else 0
+    return (size + 2 * pad - kernel) // stride + 1
+
+
+def convolved_sizes(
+    size: FloatArray, kernel: FloatArray, stride: FloatArray, same: npt.NDArray[np.bool_] | bool
+) -> FloatArray:
+    """Heights (`m`) of the outputs of many convolutions; `same` tells which are padded."""
+    sizes: FloatArray = (size + 2 * np.where(same, kernel // 2, 0) - kernel) // stride + 1
+    return sizes
+
+
+def convolution_likeness(
+    *,
+    inputs: FloatArray,
+    outputs: FloatArray,
+    between: FloatArray | int,
+    size: FloatArray,
+    kernel: FloatArray | int,
+    stride: FloatArray | int,
+    costly: npt.NDArray[np.bool_],
+    squeezed: npt.NDArray[np.bool_] | bool = False,
+) -> FloatArray:
+    """What layers of one block of convolutions differ in, see `Block.likeness`.
+
+    Args:
+        inputs: Channels of the input (`m`, as all others).
+        outputs: Channels of the output.
+        between: Channels between.
+        size: Height of the input.
+        kernel: Of the spatial convolution.
+        stride: Of the spatial convolution.
+        costly: Whether the activation is a costly one.
+        squeezed: Whether there is squeeze-and-excitation.
+
+    Returns:
+        `m x 11` numbers: binary logarithms of the channels in, out and between and of the input's size; the kernel,
+        3 to 5 being one step; the stride; whether there is squeeze-and-excitation, a costly activation, a map that
+        keeps its shape; and how far the channels are from a multiple of 32, which vector instructions like, as shares.
+    """
+    logs = [np.log2(np.maximum(count, 1)) for count in (inputs, outputs, between, size)]
+    steps = [(kernel - 3) / 2, stride - 1]
+    flags = [squeezed, costly, (stride == 1) & (inputs == outputs)]
+    odd = [_ODD * (between % 32) / 32, _ODD * (outputs % 32) / 32]
+    columns: list[Any] = [*logs, *steps, *flags, *odd]
+    numbers = np.empty((len(inputs), len(columns)))
+    for number, column in enumerate(columns):
+        numbers[:, number] = column
+    return numbers

@@ -1,0 +1,51 @@
+"""The fused inverted residual block (EfficientNet-EdgeTPU): expand with the spatial convolution, project 1x1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tiernas.blocks.activations import costly
+from tiernas.blocks.block import ModuleOptions
+from tiernas.blocks.bottleneck import Bottleneck
+from tiernas.blocks.convolution import convolved_sizes
+from tiernas.blocks.rows import BlockRows, FloatArray
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class FusedIrbBlock(Bottleneck):
+    """A fused inverted residual block."""
+
+    block = "fused_irb"
+
+    @classmethod
+    def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
+        ins, outs, mid, squeezed = rows.numbers("in_channels", "out_channels", "mid_channels", "se_channels")
+        kernel, stride, size = rows.numbers("kernel", "stride", "in_size")
+        out_size = convolved_sizes(size, kernel, stride, rows.have("padding", "same"))
+        after = out_size**2
+        return {
+            "spatial_macs": after * kernel**2 * ins * mid,
+            "project_macs": after * mid * outs,
+            "squeeze_macs": 2 * mid * squeezed,
+            "weights": (kernel**2 * ins + outs + 2 * squeezed) * mid,
+            "input": size**2 * ins,
+            "inner": after * mid,
+            "output": after * outs,
+            "activated": after * mid,
+            "swished": after * mid * costly(rows),
+            "gated": after * mid * (squeezed > 0),
+            "added": after * outs * ((stride == 1) & (ins == outs)),
+            "row_starts": 2 * out_size,
+            "squeezes": (squeezed > 0).astype(float),
+        }
+
+    def module(self, options: ModuleOptions) -> nn.Module:
+        from tiernas.blocks.modules import bottleneck, conv_bn_act, convolution
+
+        expand = convolution(self.in_channels, self.mid_channels, self.kernel, self.stride, padding=self.padding)
+        return bottleneck(self, conv_bn_act(expand, options.bn_eps, self.activation), options)

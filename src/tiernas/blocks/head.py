@@ -1,0 +1,90 @@
+"""The classifier: 1x1 convolution, pooling, perhaps a second 1x1 convolution, linear."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tiernas.blocks.activations import ACTIVATIONS, activation, costly
+from tiernas.blocks.block import Block, ModuleOptions, choice, whole
+from tiernas.blocks.convolution import WORK_KINDS, convolution_likeness
+from tiernas.blocks.rows import BlockRows, FloatArray
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class HeadBlock(Block):
+    """A map to logits. How many classes there are is no field: all networks of a latency table have the same.
+
+    Attributes:
+        in_channels: Channels of the map.
+        filters: Channels of the 1x1 convolution.
+        hidden: Channels of the second 1x1 convolution, after pooling; 0 where there is none.
+        activation: One of `ACTIVATIONS`.
+        in_size: Height and width of the square map, in pixels.
+    """
+
+    block = "head"
+    work_kinds = WORK_KINDS
+
+    in_channels: int
+    filters: int
+    hidden: int = field(metadata=whole(0))
+    activation: str = field(metadata=choice(*ACTIVATIONS))
+    in_size: int
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        return self.in_channels, self.in_size, self.in_size
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        return self.filters, self.in_size, self.in_size
+
+    @property
+    def settings(self) -> str:
+        return f"1x1 {self.activation}"
+
+    @property
+    def label(self) -> str:
+        return f"{self.block} 1x1 {self.in_channels}-{self.filters} {self.activation} @{self.in_size}"
+
+    @classmethod
+    def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
+        ins, filters, size = rows.numbers("in_channels", "filters", "in_size")
+        output = size**2 * filters
+        return {
+            "expand_macs": output * ins,
+            "weights": ins * filters,
+            "input": size**2 * ins,
+            "inner": output,
+            "output": output,
+            "activated": output,
+            "swished": output * costly(rows),
+            "row_starts": size,
+        }
+
+    @classmethod
+    def likeness(cls, rows: BlockRows) -> FloatArray:
+        ins, filters, hidden, size = rows.numbers("in_channels", "filters", "hidden", "in_size")
+        return convolution_likeness(
+            inputs=ins, outputs=filters, between=hidden, size=size, kernel=1, stride=1, costly=costly(rows)
+        )
+
+    def module(self, options: ModuleOptions) -> nn.Module:
+        from torch import nn
+
+        from tiernas.blocks.modules import conv_bn_act, convolution
+
+        modules = conv_bn_act(convolution(self.in_channels, self.filters, 1), options.bn_eps, self.activation)
+        modules.append(nn.AdaptiveAvgPool2d(1))
+        channels = self.filters
+        if self.hidden:
+            modules += [convolution(channels, self.hidden, 1), activation(self.activation, self.hidden)]
+            channels = self.hidden
+        return nn.Sequential(
+            *modules, nn.Flatten(), nn.Dropout(options.dropout), nn.Linear(channels, options.num_classes)
+        )

@@ -1,0 +1,86 @@
+"""Parts that blocks are built of. Modules are registered in the order they run, as in the released networks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tiernas.blocks.activations import activation
+from tiernas.blocks.block import ModuleOptions
+from tiernas.blocks.bottleneck import Bottleneck
+
+
+def convolution(
+    in_channels: int, out_channels: int, kernel: int, stride: int = 1, *, padding: str = "same", depthwise: bool = False
+) -> nn.Conv2d:
+    """A convolution without bias, padded with half the kernel ("same") or not at all ("valid")."""
+    return nn.Conv2d(
+        in_channels,
+        out_channels,
+        kernel,
+        stride,
+        padding=kernel // 2 if padding == "same" else 0,
+        groups=in_channels if depthwise else 1,
+        bias=False,
+    )
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: in training, zeroes whole samples of a residual branch (arXiv 1603.09382).
+
+    Args:
+        rate: Probability that a sample is dropped; the others are scaled by `1 / (1 - rate)`.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.rate == 0.0 or not self.training:
+            return x
+        keep = torch.rand(x.shape[0], 1, 1, 1, dtype=x.dtype, device=x.device) >= self.rate
+        return x * keep / (1.0 - self.rate)
+
+
+class SqueezeExcite(nn.Module):
+    """Squeeze-and-excitation: scales each channel by a gate computed from all of them (arXiv 1709.01507)."""
+
+    def __init__(self, channels: int, squeezed: int, act: str) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, squeezed, 1)
+        self.act = activation(act, squeezed)
+        self.expand = nn.Conv2d(squeezed, channels, 1)
+        self.gate = nn.Sigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = x.mean((2, 3), keepdim=True)
+        gate: Tensor = self.gate(self.expand(self.act(self.reduce(pooled))))
+        return x * gate
+
+
+class Residual(nn.Module):
+    """Runs `body`, a sequence of modules, and adds its input if it is `residual`."""
+
+    def __init__(self, body: nn.Sequential, residual: bool, drop_path_rate: float) -> None:
+        super().__init__()
+        self.body = body
+        self.drop_path = DropPath(drop_path_rate)
+        self.residual = residual
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.body(x)
+        return x + self.drop_path(out) if self.residual else out
+
+
+def conv_bn_act(conv: nn.Conv2d, bn_eps: float, act: str) -> list[nn.Module]:
+    """A convolution with its batch normalisation and activation."""
+    return [conv, nn.BatchNorm2d(conv.out_channels, eps=bn_eps), activation(act, conv.out_channels)]
+
+
+def bottleneck(layer: Bottleneck, widened: list[nn.Module], options: ModuleOptions) -> Residual:
+    """The modules that widen a map, followed by squeeze-and-excitation, if any, and the projection."""
+    mid, out = layer.mid_channels, layer.out_channels
+    squeeze = [SqueezeExcite(mid, layer.se_channels, layer.activation)] if layer.se_channels else []
+    project = [convolution(mid, out, 1), nn.BatchNorm2d(out, eps=options.bn_eps)]
+    return Residual(nn.Sequential(*widened, *squeeze, *project), layer.residual, options.drop_path_rate)

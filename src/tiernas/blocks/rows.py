@@ -1,0 +1,146 @@
+"""Many layers as integers: those of one block, and those of several in an order of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tiernas.blocks.block import Block
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockRows:
+    """Layers of one block.
+
+    Attributes:
+        block: The kind of block.
+        values: `m x k` integers, a column per field of the block; texts by their position among those allowed.
+    """
+
+    block: type[Block]
+    values: IntArray
+
+    @classmethod
+    def of(cls, layers: Sequence[Block]) -> BlockRows:
+        """The rows of layers of one block, at least one."""
+        block = type(layers[0])
+        allowed = block.allowed()
+        rows = [
+            [
+                allowed[name].index(getattr(layer, name)) if name in allowed else getattr(layer, name)
+                for name in block.columns()
+            ]
+            for layer in layers
+        ]
+        return cls(block, np.array(rows, dtype=np.int64))
+
+    @classmethod
+    def of_columns(cls, block: type[Block], m: int, columns: Mapping[str, IntArray | int | str]) -> BlockRows:
+        """The rows of `m` layers, column by column.
+
+        Args:
+            block: The kind of block.
+            m: How many layers.
+            columns: For each field its values (`m`), or the one that all have; arrays of texts as positions.
+        """
+        values = np.empty((len(block.columns()), m), dtype=np.int64)  # what reads whole columns is fastest so
+        for row, name in zip(values, block.columns(), strict=True):
+            value = columns[name]
+            row[:] = block.allowed()[name].index(value) if isinstance(value, str) else value
+        return cls(block, values.T)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def layers(self) -> list[Block]:
+        """The layers that these rows are."""
+        allowed = [self.block.allowed().get(name) for name in self.block.columns()]
+        return [
+            self.block(*(texts[v] if texts else v for texts, v in zip(allowed, row, strict=True)))
+            for row in self.values.tolist()
+        ]
+
+    def subset(self, index: IntArray | BoolArray | slice) -> BlockRows:
+        """Some of the rows."""
+        return BlockRows(self.block, self.values[index])
+
+    def numbers(self, *names: str) -> tuple[FloatArray, ...]:
+        """The values (`m`) of fields that are whole numbers."""
+        columns = self.block.columns()
+        return tuple(self.values[:, columns.index(name)].astype(np.float64) for name in names)
+
+    def have(self, name: str, text: str) -> BoolArray:
+        """Which of the layers (`m`) have this text in a field."""
+        code = self.block.allowed()[name].index(text)
+        found: BoolArray = self.values[:, self.block.columns().index(name)] == code
+        return found
+
+    def work(self) -> FloatArray:
+        """Counts of work, kind by kind (`m x k`), columns as `Block.work_kinds`.
+
+        Raises:
+            ValueError: The block counts a kind that it does not name.
+        """
+        kinds, counted = self.block.work_kinds, self.block.work(self)
+        if not counted.keys() <= set(kinds):
+            unknown = ", ".join(sorted(counted.keys() - set(kinds)))
+            raise ValueError(f"block {self.block.block!r} counts {unknown}, which its work_kinds do not name")
+        counts = np.zeros((len(self), len(kinds)))
+        for column, kind in enumerate(kinds):
+            if kind in counted:
+                counts[:, column] = counted[kind]
+        return counts
+
+    def macs(self) -> FloatArray:
+        """Multiply-accumulates (`m`) of the layers."""
+        columns = [column for column, kind in enumerate(self.block.work_kinds) if kind.endswith("_macs")]
+        total: FloatArray = self.work()[:, columns].sum(axis=1)
+        return total
+
+    def likeness(self) -> FloatArray:
+        """What the layers differ in (`m x f`), see `Block.likeness`."""
+        return self.block.likeness(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerRows:
+    """Layers of several blocks in an order of their own.
+
+    Attributes:
+        parts: For each block its rows, and the places (`m_b`) that they have in the order, increasing.
+    """
+
+    parts: tuple[tuple[BlockRows, IntArray], ...]
+
+    @classmethod
+    def of(cls, layers: Sequence[Block]) -> LayerRows:
+        """The rows of layers; blocks in the order in which they first occur."""
+        places: dict[type[Block], list[int]] = {}
+        for place, layer in enumerate(layers):
+            places.setdefault(type(layer), []).append(place)
+        return cls(
+            tuple((BlockRows.of([layers[i] for i in found]), np.array(found, np.int64)) for found in places.values())
+        )
+
+    def __len__(self) -> int:
+        return sum(len(rows) for rows, _ in self.parts)
+
+    def each(self, function: Callable[[BlockRows], FloatArray]) -> FloatArray:
+        """What a function gives for the rows of each block, in the order of the layers (`m`)."""
+        values = np.empty(len(self))
+        for rows, places in self.parts:
+            values[places] = function(rows)
+        return values
+
+    def subset(self, kept: BoolArray) -> LayerRows:
+        """Those of the layers (`m`) that are kept, in the same order."""
+        renumbered = np.cumsum(kept) - 1
+        found = [(rows.subset(kept[places]), renumbered[places[kept[places]]]) for rows, places in self.parts]
+        return LayerRows(tuple(part for part in found if len(part[0])))

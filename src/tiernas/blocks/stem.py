@@ -1,0 +1,108 @@
+"""The first convolutions of a network, the first of them with stride 2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tiernas.blocks.activations import ACTIVATIONS, costly
+from tiernas.blocks.block import Block, ModuleOptions, choice, whole
+from tiernas.blocks.convolution import WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
+from tiernas.blocks.rows import BlockRows, FloatArray
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_STRIDE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class StemBlock(Block):
+    """Convolutions of an image.
+
+    Attributes:
+        in_channels: Channels of the image.
+        out_channels: Channels of every convolution.
+        kernel: Size of every kernel.
+        layers: How many convolutions; the first has stride 2, the others 1.
+        activation: One of `ACTIVATIONS`.
+        in_size: Height and width of the square image, in pixels.
+    """
+
+    block = "stem"
+    work_kinds = WORK_KINDS
+
+    in_channels: int
+    out_channels: int
+    kernel: int = field(metadata=whole(odd=True))
+    layers: int
+    activation: str = field(metadata=choice(*ACTIVATIONS))
+    in_size: int
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        return self.in_channels, self.in_size, self.in_size
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        size = convolved_size(self.in_size, self.kernel, _STRIDE, "same")
+        return self.out_channels, size, size
+
+    @property
+    def reduction(self) -> int:
+        return _STRIDE
+
+    @property
+    def settings(self) -> str:
+        return f"{self.kernel}x{self.kernel} stride {_STRIDE} {self.activation}"
+
+    @property
+    def label(self) -> str:
+        kernel, channels = f"{self.kernel}x{self.kernel}/{_STRIDE}", f"{self.in_channels}-{self.out_channels}"
+        return f"{self.block} {kernel} {channels} {self.activation} @{self.in_size}"
+
+    @classmethod
+    def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
+        ins, outs, kernel, layers, size = rows.numbers("in_channels", "out_channels", "kernel", "layers", "in_size")
+        out_size = convolved_sizes(size, kernel, np.full_like(size, _STRIDE), True)
+        output = out_size**2 * outs
+        weights = kernel**2 * outs * (ins + (layers - 1) * outs)
+        return {
+            "spatial_macs": out_size**2 * weights,
+            "weights": weights,
+            "input": size**2 * ins,
+            "inner": output,
+            "output": output,
+            "activated": output,
+            "swished": output * costly(rows),
+            "row_starts": out_size,
+        }
+
+    @classmethod
+    def likeness(cls, rows: BlockRows) -> FloatArray:
+        ins, outs, kernel, layers, size = rows.numbers("in_channels", "out_channels", "kernel", "layers", "in_size")
+        return convolution_likeness(
+            inputs=ins,
+            outputs=outs,
+            between=layers,  # in the place of channels, as tables have always been fitted
+            size=size,
+            kernel=kernel,
+            stride=_STRIDE,
+            costly=costly(rows),
+        )
+
+    def module(self, options: ModuleOptions) -> nn.Module:
+        from torch import nn
+
+        from tiernas.blocks.modules import conv_bn_act, convolution
+
+        modules: list[nn.Module] = []
+        channels, stride = self.in_channels, _STRIDE
+        for _ in range(self.layers):
+            conv = convolution(channels, self.out_channels, self.kernel, stride)
+            modules += conv_bn_act(conv, options.bn_eps, self.activation)
+            channels, stride = self.out_channels, 1
+        return nn.Sequential(*modules)

@@ -1,0 +1,87 @@
+"""`LayeredArchitecture`: a network written down layer by layer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tiernas.blocks import Block, layer_from_dict
+from tiernas.errors import UsageError
+from tiernas.spaces.architecture import Architecture
+
+_IMAGE_CHANNELS = 3
+_MOST_LAYERS = 1000
+_KEYS = ("resolution", "blocks", "bn_eps")
+
+
+@dataclass(frozen=True, slots=True)
+class LayeredArchitecture(Architecture):
+    """A network as its layers: what a space decodes to that has no shorter way to write one.
+
+    Attributes:
+        resolution: Height and width of the input image, in pixels.
+        blocks: The layers in the order they run, the classifier last.
+        bn_eps: Epsilon of every batch normalisation.
+
+    Raises:
+        UsageError: There is no layer, a field of one has another type or is out of range, or a layer does not take
+            what the one before it gives; names the layer.
+    """
+
+    resolution: int
+    blocks: tuple[Block, ...]
+    bn_eps: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.resolution, int) or isinstance(self.resolution, bool) or self.resolution < 1:
+            raise UsageError(f"resolution = {self.resolution!r}: must be a whole number, at least 1")
+        if not 1 <= len(self.blocks) <= _MOST_LAYERS:
+            raise UsageError(f"blocks: there must be from 1 to {_MOST_LAYERS}, not {len(self.blocks)}")
+        if not isinstance(self.bn_eps, float) or not 0 < self.bn_eps <= 1:
+            raise UsageError(f"bn_eps = {self.bn_eps!r}: must be a number above 0, at most 1")
+        blocks = tuple(layer.checked(f"blocks[{i}]") for i, layer in enumerate(self.blocks))
+        object.__setattr__(self, "blocks", blocks)
+        image = _IMAGE_CHANNELS, self.resolution, self.resolution
+        given = [image, *(layer.out_shape for layer in blocks[:-1])]
+        for i, (shape, layer) in enumerate(zip(given, blocks, strict=True)):
+            if layer.in_shape != shape:
+                source = f"blocks[{i - 1}] gives" if i else "an image has"
+                raise UsageError(
+                    f"blocks[{i}] ({layer.label}) takes {_shown(layer.in_shape)}, but {source} {_shown(shape)}"
+                )
+
+    @property
+    def layers(self) -> tuple[Block, ...]:
+        return self.blocks
+
+    def to_json(self) -> str:
+        data = {
+            "resolution": self.resolution,
+            "blocks": [layer.to_dict() for layer in self.blocks],
+            "bn_eps": self.bn_eps,
+        }
+        return json.dumps(data, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> LayeredArchitecture:
+        """The architecture of what JSON holds.
+
+        Raises:
+            UsageError: A key is missing, unknown, of another type or out of range, or there is no such block.
+        """
+        for key in data:
+            if key not in _KEYS:
+                raise UsageError(f"architecture: unknown key {key!r}; known: {', '.join(_KEYS)}")
+        for key in _KEYS:
+            if key not in data:
+                raise UsageError(f"architecture: key {key!r} is missing")
+        if not isinstance(data["blocks"], list):
+            raise UsageError(f"blocks: must be a list, not {type(data['blocks']).__name__}")
+        blocks = tuple(layer_from_dict(block, f"blocks[{i}]") for i, block in enumerate(data["blocks"]))
+        return cls(data["resolution"], blocks, data["bn_eps"])
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from tiernas.blocks import (
+    Block,
+    BlockRows,
+    ConvBlock,
+    FusedIrbBlock,
+    HeadBlock,
+    IrbBlock,
+    LayerRows,
+    ModuleOptions,
+    StemBlock,
+)
+from tiernas.blocks.rows import IntArray
+
+LAYERS: list[Block] = [
+    StemBlock(3, 8, kernel=3, layers=2, activation="relu", in_size=9),
+    ConvBlock(8, 16, kernel=5, stride=2, activation="swish", padding="same", in_size=9),
+    FusedIrbBlock(8, 16, 5, 2, mid_channels=32, se_channels=2, activation="relu", padding="valid", in_size=9),
+    FusedIrbBlock(8, 8, 3, 1, mid_channels=24, se_channels=0, activation="gelu", padding="same", in_size=6),
+    IrbBlock(8, 12, 5, 2, mid_channels=20, se_channels=0, activation="relu", padding="same", in_size=7),
+    IrbBlock(8, 8, 3, 1, mid_channels=16, se_channels=2, activation="hard_swish", padding="same", in_size=4),
+    HeadBlock(16, 32, hidden=0, activation="relu", in_size=3),
+]
+
+
+def labels(layer: Block) -> str:
+    return layer.label
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=labels)
+def test_multiply_accumulates_are_what_a_hook_counts(layer: Block) -> None:
+    module = layer.module(ModuleOptions(num_classes=1)).eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module(torch.zeros(1, *layer.in_shape))
+    classifier = 32 if isinstance(layer, HeadBlock) else 0  # how many classes there are is no field of a head
+    assert BlockRows.of([layer]).macs().tolist() == [counter.get_total_flops() // 2 - classifier]
+
+
+@pytest.mark.parametrize("layer", [layer for layer in LAYERS if not isinstance(layer, HeadBlock)], ids=labels)
+def test_weights_and_shapes_are_those_of_the_module(layer: Block) -> None:
+    module = layer.module(ModuleOptions()).eval()
+    assert module(torch.zeros(2, *layer.in_shape)).shape[1:] == layer.out_shape
+    work = BlockRows.of([layer]).work()[0]
+    weights = sum(p.numel() for p in module.parameters() if p.dim() == 4)
+    assert work[layer.work_kinds.index("weights")] == weights
+
+
+def test_work_by_hand() -> None:
+    layer = IrbBlock(8, 8, 3, 1, mid_channels=16, se_channels=2, activation="swish", padding="same", in_size=4)
+    counted = dict(zip(layer.work_kinds, BlockRows.of([layer]).work()[0].tolist(), strict=True))
+    assert counted == {
+        "spatial_macs": 0,
+        "expand_macs": 16 * 8 * 16,
+        "depthwise_macs": 16 * 9 * 16,
+        "project_macs": 16 * 16 * 8,
+        "squeeze_macs": 2 * 16 * 2,
+        "weights": 8 * 16 + 9 * 16 + 16 * 8 + 2 * 16 * 2,
+        "input": 16 * 8,
+        "expanded": 16 * 16,
+        "inner": 16 * 16,
+        "output": 16 * 8,
+        "activated": 2 * 16 * 16,
+        "swished": 2 * 16 * 16,
+        "gated": 16 * 16,
+        "added": 16 * 8,
+        "row_starts": 4 * 3,
+        "squeezes": 1,
+    }
+
+
+def test_a_row_is_the_name_of_a_block_and_its_own_fields() -> None:
+    head = HeadBlock(16, 32, hidden=0, activation="relu", in_size=3)
+    expected = {"block": "head", "in_channels": 16, "filters": 32, "hidden": 0, "activation": "relu", "in_size": 3}
+    assert json.loads(json.dumps(head.to_dict())) == expected
+
+
+def test_settings_in_words() -> None:
+    assert [layer.settings for layer in LAYERS] == [
+        "3x3 stride 2 relu",
+        "5x5 stride 2 swish",
+        "5x5 stride 2 mid 32 SE 2 relu",
+        "3x3 mid 24 gelu",
+        "5x5 stride 2 mid 20 relu",
+        "3x3 mid 16 SE 2 hard_swish",
+        "1x1 relu",
+    ]
+
+
+def test_rows_of_several_blocks_keep_the_order_of_the_layers() -> None:
+    layers = [LAYERS[4], LAYERS[1], LAYERS[5], LAYERS[4]]
+    rows = LayerRows.of(layers)
+    assert len(rows) == 4
+    sizes = rows.each(lambda part: part.numbers("in_size")[0])
+    assert sizes.tolist() == [7, 9, 4, 7]
+    kept = rows.subset(np.array([False, False, True, True]))
+    assert kept.each(lambda part: part.numbers("in_size")[0]).tolist() == [4, 7]
+    assert [part.layers() for part, _ in kept.parts] == [[LAYERS[5], LAYERS[4]]]
+
+
+def test_rows_from_columns() -> None:
+    columns: dict[str, IntArray | int | str] = {
+        "in_channels": np.array([8, 16]),
+        "out_channels": 8,
+        "kernel": 3,
+        "stride": 1,
+        "in_size": 6,
+    }
+    rows = BlockRows.of_columns(ConvBlock, 2, {**columns, "activation": "swish", "padding": "same"})
+    expected = [ConvBlock(ins, 8, 3, 1, activation="swish", padding="same", in_size=6) for ins in (8, 16)]
+    assert rows.layers() == expected
+    np.testing.assert_array_equal(BlockRows.of(expected).values, rows.values)
+    assert rows.have("activation", "swish").tolist() == [True, True]
+
+
+def test_work_of_a_kind_that_the_block_does_not_name_is_refused() -> None:
+    class Odd(ConvBlock):
+        __slots__ = ()
+        work_kinds = ("spatial_macs",)
+
+    with pytest.raises(ValueError, match=r"'conv' counts activated, .*weights, which its work_kinds do not name"):
+        BlockRows(Odd, BlockRows.of([LAYERS[1]]).values).work()
+
+
+def test_blocks_are_known_without_torch() -> None:
+    code = "import sys, tiernas.blocks; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
