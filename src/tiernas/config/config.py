@@ -43,8 +43,9 @@ class SearchConfig(Section):
     def _kept_as_large_as_networks_take_them(cls, data: DataConfig, info: ValidationInfo) -> DataConfig:
         if data.image_size is not None or "study" not in info.data:
             return data
-        (resolutions,) = (d.values for d in get_space(info.data["study"].space).dimensions if d.name == "resolution")
-        return data.model_copy(update={"image_size": max(resolutions)})
+        space = get_space(info.data["study"].space)
+        ends = (space.decode([d.values[end] for d in space.dimensions]) for end in (0, -1))
+        return data.model_copy(update={"image_size": max(architecture.resolution for architecture in ends)})
 
     def tier_list(self) -> Sequence[Tier]:
         """The tiers, in order."""

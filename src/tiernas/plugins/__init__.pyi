@@ -1,0 +1,19 @@
+from .fitness import require_class_of, require_function, require_object_of
+from .kind import Kind, Listing
+from .offers import Offer
+from .options import call, checked_options
+from .reference import UnusableError, failure, is_reference
+
+__all__ = [
+    "Kind",
+    "Listing",
+    "Offer",
+    "UnusableError",
+    "call",
+    "checked_options",
+    "failure",
+    "is_reference",
+    "require_class_of",
+    "require_function",
+    "require_object_of",
+]
