@@ -33,9 +33,7 @@ def require_object_of(thing: object, base: type, noun: str, members: Sequence[st
         UnusableError: Names what is missing.
     """
     if isinstance(thing, type) and issubclass(thing, base):
-        raise UnusableError(
-            f"is a class; name an object of it, such as one written below it: NAME = {thing.__name__}()"
-        )
+        raise UnusableError(f"is a class; name an object of it, which its module makes: NAME = {thing.__name__}(...)")
     _require_members(thing, noun, members)
     if not isinstance(thing, base):
         raise UnusableError(f"is not {noun}: it must be an object of a subclass of {_shown(base)}")

@@ -165,9 +165,7 @@ class Kind(Generic[T]):
         if not isinstance(own, str) or not own:
             raise UnusableError(f"its attribute name is {own!r}; files record it by its name: give it one")
         if own in self.built_in:
-            raise UnusableError(
-                f"calls itself {own!r}, as one of tiernas does; files record it so: give it another name"
-            )
+            raise UnusableError(f"calls itself {own!r}, as one of tiernas does, and files record it so: rename it")
         if not is_reference(offer.name) and own != offer.name:
             raise UnusableError(
                 f"calls itself {own!r}; files record it so: its entry point must have the same name, or it another one"

@@ -9,7 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from tiernas.engines import engine_names
 from tiernas.errors import UsageError
+from tiernas.plugins import is_reference
 from tiernas.spaces import Architecture, released
 from tiernas.spaces.architecture import round_channels
 from tiernas.spaces.layer import ACTIVATIONS
@@ -190,14 +192,17 @@ def engine_pairs(engines: Sequence[str], precisions: Sequence[str]) -> tuple[tup
     """Engines with the precisions that each is to run.
 
     Args:
-        engines: Names of engines, or `NAME:PRECISION`.
+        engines: Names of engines, or `package.module:Class`, or either with `:PRECISION`.
         precisions: What engines run that come without a precision of their own.
 
     Returns:
         Pairs of name and precision, in the order given, each once.
     """
-    pairs = []
+    pairs, known = [], engine_names()
     for engine in engines:
-        name, colon, own = engine.partition(":")
-        pairs += [(name, precision) for precision in ([own] if colon else precisions)]
+        name, _, own = engine.rpartition(":")
+        if name in known or is_reference(name):
+            pairs.append((name, own))
+        else:
+            pairs += [(engine, precision) for precision in precisions]
     return tuple(dict.fromkeys(pairs))
