@@ -66,8 +66,8 @@ def test_a_built_in_name(animals: Kind[type[Animal]]) -> None:
     assert "acme_never" not in sys.modules
 
 
-def test_an_entry_point(animals: Kind[type[Animal]], path: Path) -> None:
-    offer(path, DOG, dog="acme.zoo:Dog")
+def test_an_entry_point(animals: Kind[type[Animal]], site: Path) -> None:
+    offer(site, DOG, dog="acme.zoo:Dog")
     assert animals.names() == ("cat", "unicorn", "dog")
     assert "acme.zoo" not in sys.modules, "names are known before anything is imported"
     assert animals.require_known("dog") == "dog"
@@ -78,27 +78,27 @@ def test_an_entry_point(animals: Kind[type[Animal]], path: Path) -> None:
     assert (found.name, found.reference, found.package, found.origin) == ("dog", "acme.zoo:Dog", "acme 1.0", "acme 1.0")
 
 
-def test_a_reference(animals: Kind[type[Animal]], path: Path) -> None:
-    offer(path, DOG)
+def test_a_reference(animals: Kind[type[Animal]], site: Path) -> None:
+    offer(site, DOG)
     dog = animals.load("acme.zoo:Dog")
     found = animals.offer_of(dog)
     assert found is not None
     assert (found.name, found.package) == ("acme.zoo:Dog", "acme 1.0")
     assert animals.offer_of(type("Other", (), {})) is None
-    (path / "loose.py").write_text(ANIMAL + DOG)
+    (site / "loose.py").write_text(ANIMAL + DOG)
     loose = animals.offer_of(animals.load("loose:Dog"))
     assert loose is not None
     assert (loose.package, loose.origin) == (None, "a module")
 
 
-def test_the_version_of_an_offer_changes_with_the_code(animals: Kind[type[Animal]], path: Path) -> None:
-    offer(path, DOG, dog="acme.zoo:Dog")
+def test_the_version_of_an_offer_changes_with_the_code(animals: Kind[type[Animal]], site: Path) -> None:
+    offer(site, DOG, dog="acme.zoo:Dog")
     found = animals.offer_of(animals.load("dog"))
     assert found is not None
     before = found.version
     assert before.startswith("acme 1.0 ")
     assert found.version == before
-    offer(path, DOG + "# changed\n", dog="acme.zoo:Dog")
+    offer(site, DOG + "# changed\n", dog="acme.zoo:Dog")
     assert found.version != before
 
 
@@ -127,9 +127,9 @@ def test_a_class_is_given_back(animals: Kind[type[Animal]]) -> None:
     ],
 )
 def test_what_does_not_fit_is_told_when_it_is_asked_for_and_listed(
-    animals: Kind[type[Animal]], path: Path, code: str, said: str
+    animals: Kind[type[Animal]], site: Path, code: str, said: str
 ) -> None:
-    offer(path, code, fish="acme.zoo:Fish")
+    offer(site, code, fish="acme.zoo:Fish")
     assert refused(animals, "fish").startswith("animal 'fish': ")
     assert said in refused(animals, "fish")
     assert animals.load("cat") is Cat, "a broken package disturbs nobody else"
@@ -139,9 +139,9 @@ def test_what_does_not_fit_is_told_when_it_is_asked_for_and_listed(
     assert said in str(line.problem)
 
 
-def test_a_name_of_two_packages_is_refused(animals: Kind[type[Animal]], path: Path) -> None:
-    offer(path, DOG, dog="acme.zoo:Dog")
-    offer(path, DOG, package="other", version="2", dog="other.zoo:Dog")
+def test_a_name_of_two_packages_is_refused(animals: Kind[type[Animal]], site: Path) -> None:
+    offer(site, DOG, dog="acme.zoo:Dog")
+    offer(site, DOG, package="other", version="2", dog="other.zoo:Dog")
     said = "several have this name: acme.zoo:Dog (acme 1.0) and other.zoo:Dog (other 2); write the one that is meant"
     assert said in refused(animals, "dog")
     with pytest.raises(ValueError, match="several have this name"):
@@ -150,21 +150,21 @@ def test_a_name_of_two_packages_is_refused(animals: Kind[type[Animal]], path: Pa
     assert all("several" in str(line.problem) for line in animals.listed() if line.name == "dog")
 
 
-def test_a_name_of_tiernas_cannot_be_taken(animals: Kind[type[Animal]], path: Path) -> None:
-    offer(path, DOG, cat="acme.zoo:Dog")
+def test_a_name_of_tiernas_cannot_be_taken(animals: Kind[type[Animal]], site: Path) -> None:
+    offer(site, DOG, cat="acme.zoo:Dog")
     assert f"several have this name: {OWN['cat']} (built-in) and acme.zoo:Dog (acme 1.0)" in refused(animals, "cat")
     assert animals.load(OWN["cat"]) is Cat
     assert animals.load("acme.zoo:Dog").name == "dog"
 
 
-def test_one_thing_may_be_offered_twice(animals: Kind[type[Animal]], path: Path) -> None:
-    offer(path, DOG, dog="acme.zoo:Dog")
-    offer(path, "", package="again", dog="acme.zoo:Dog")
+def test_one_thing_may_be_offered_twice(animals: Kind[type[Animal]], site: Path) -> None:
+    offer(site, DOG, dog="acme.zoo:Dog")
+    offer(site, "", package="again", dog="acme.zoo:Dog")
     assert animals.load("dog").name == "dog"
 
 
-def test_a_mistyped_name(animals: Kind[type[Animal]], path: Path) -> None:
-    offer(path, DOG, dog="acme.zoo:Dog")
+def test_a_mistyped_name(animals: Kind[type[Animal]], site: Path) -> None:
+    offer(site, DOG, dog="acme.zoo:Dog")
     assert refused(animals, "dgo") == (
         "animal 'dgo': no such animal; there are: cat, unicorn, dog; did you mean 'dog'?"
     )
@@ -173,18 +173,18 @@ def test_a_mistyped_name(animals: Kind[type[Animal]], path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["[acme.animals]\nnonsense\n", "[acme.animals\ndog = x", "\0", "[acme.animals]\n= a:b\n"]
 )
-def test_damaged_metadata_of_one_package_disturb_nobody(animals: Kind[type[Animal]], path: Path, text: str) -> None:
-    offer(path, DOG, dog="acme.zoo:Dog")
-    write_package(path, "damaged", {})
-    (path / "damaged-1.0.dist-info" / "entry_points.txt").write_text(text)
+def test_damaged_metadata_of_one_package_disturb_nobody(animals: Kind[type[Animal]], site: Path, text: str) -> None:
+    offer(site, DOG, dog="acme.zoo:Dog")
+    write_package(site, "damaged", {})
+    (site / "damaged-1.0.dist-info" / "entry_points.txt").write_text(text)
     assert animals.load("cat") is Cat
     assert animals.load("dog").name == "dog"
     assert [line.name for line in animals.listed() if line.problem is None][-1] == "dog"
 
 
-def test_a_package_without_a_name_is_told_as_none(animals: Kind[type[Animal]], path: Path) -> None:
-    offer(path, DOG, dog="acme.zoo:Dog")
-    (path / "acme-1.0.dist-info" / "METADATA").unlink()
+def test_a_package_without_a_name_is_told_as_none(animals: Kind[type[Animal]], site: Path) -> None:
+    offer(site, DOG, dog="acme.zoo:Dog")
+    (site / "acme-1.0.dist-info" / "METADATA").unlink()
     assert animals.load("dog").name == "dog"
 
 

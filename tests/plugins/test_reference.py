@@ -11,8 +11,8 @@ from tiernas.errors import NotInstalledError, UsageError
 from tiernas.plugins.reference import UnusableError, imported
 
 
-def test_objects_of_modules_and_of_classes(path: Path) -> None:
-    (path / "acme_ok.py").write_text("class Outer:\n    inner = 7\n")
+def test_objects_of_modules_and_of_classes(site: Path) -> None:
+    (site / "acme_ok.py").write_text("class Outer:\n    inner = 7\n")
     assert imported("acme_ok:Outer.inner") == 7
     assert imported("os.path:join") is __import__("os").path.join
 
@@ -50,42 +50,42 @@ def test_what_is_no_reference_is_told(reference: str) -> None:
         ),
     ],
 )
-def test_every_failure_is_one_line(path: Path, code: str, reference: str, said: str) -> None:
-    (path / "acme_bad.py").write_text(code)
+def test_every_failure_is_one_line(site: Path, code: str, reference: str, said: str) -> None:
+    (site / "acme_bad.py").write_text(code)
     with pytest.raises(UnusableError) as caught:
         imported(reference)
-    assert said.replace("FILE", str(path / "acme_bad.py")) in str(caught.value)
+    assert said.replace("FILE", str(site / "acme_bad.py")) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_module_of_a_package_may_be_mistyped(path: Path) -> None:
-    (path / "acme_pack").mkdir()
-    (path / "acme_pack" / "__init__.py").touch()
-    (path / "acme_pack" / "spaces.py").touch()
+def test_a_module_of_a_package_may_be_mistyped(site: Path) -> None:
+    (site / "acme_pack").mkdir()
+    (site / "acme_pack" / "__init__.py").touch()
+    (site / "acme_pack" / "spaces.py").touch()
     with pytest.raises(UnusableError, match=r"no module 'acme_pack\.space'; did you mean 'spaces'\?"):
         imported("acme_pack.space:X")
 
 
-def test_what_the_module_says_on_purpose_stays(path: Path) -> None:
-    (path / "acme_extra.py").write_text(
+def test_what_the_module_says_on_purpose_stays(site: Path) -> None:
+    (site / "acme_extra.py").write_text(
         "from tiernas.errors import NotInstalledError\nraise NotInstalledError('Acme', 'acme')"
     )
     with pytest.raises(NotInstalledError, match=r"pip install 'tiernas\[acme\]'"):
         imported("acme_extra:X")
 
 
-def test_what_a_module_prints_is_no_result(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (path / "acme_loud.py").write_text("print('hello')\nX = 1")
+def test_what_a_module_prints_is_no_result(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "acme_loud.py").write_text("print('hello')\nX = 1")
     assert imported("acme_loud:X") == 1
     assert capsys.readouterr() == ("", "hello\n")
 
 
-def test_the_working_directory_comes_last(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_working_directory_comes_last(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = tmp_path / "here"
     here.mkdir()
     (here / "acme_here.py").write_text("X = 'here'")
     (here / "acme_both.py").write_text("X = 'here'")
-    (path / "acme_both.py").write_text("X = 'installed'")
+    (site / "acme_both.py").write_text("X = 'installed'")
     monkeypatch.chdir(here)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     assert imported("acme_both:X") == "installed"
@@ -94,7 +94,7 @@ def test_the_working_directory_comes_last(path: Path, tmp_path: Path, monkeypatc
     assert sys.path[-1] == str(here)
 
 
-def test_a_usage_error_is_not_wrapped(path: Path) -> None:
-    (path / "acme_usage.py").write_text("from tiernas.errors import UsageError\nraise UsageError('mend this')")
+def test_a_usage_error_is_not_wrapped(site: Path) -> None:
+    (site / "acme_usage.py").write_text("from tiernas.errors import UsageError\nraise UsageError('mend this')")
     with pytest.raises(UsageError, match=r"^mend this$"):
         imported("acme_usage:X")

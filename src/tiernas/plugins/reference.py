@@ -72,6 +72,8 @@ def imported(reference: str) -> object:
 def failure(error: BaseException) -> str:
     """What somebody's code raised, and where, in one line."""
     said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, TiernasError):
+        return said
     text = said if said.startswith(type(error).__name__) else f"{type(error).__name__}: {said}"
     if isinstance(error, SyntaxError):  # says the place itself
         return text
