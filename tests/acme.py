@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -74,9 +77,18 @@ OFFERED = {
 }
 
 
-def install_acme(folder: Path, **changed: str) -> None:
-    """Writes the package, with other code in some of its modules."""
-    write_package(folder, "acme", MODULES | changed, entry_points=OFFERED)
+def install_acme(folder: Path, version: str = "1.0", **changed: str) -> None:
+    """Writes the package, with other code in some of its modules; what is installed of it goes."""
+    for metadata in folder.glob("acme-*.dist-info"):
+        shutil.rmtree(metadata)
+    write_package(folder, "acme", MODULES | changed, entry_points=OFFERED, version=version)
+
+
+def forget(name: str) -> None:
+    """Makes Python import a package anew."""
+    for module in [module for module in sys.modules if f"{module}.".startswith(f"{name}.")]:
+        del sys.modules[module]
+    importlib.invalidate_caches()
 
 
 def install(folder: Path, name: str, code: str, offered: Mapping[str, Mapping[str, str]] | None = None) -> None:
