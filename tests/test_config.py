@@ -173,6 +173,13 @@ def test_a_password_is_never_shown(file: Path) -> None:
     assert chain[0] is None
 
 
+def test_modules_that_trainings_import(file: Path) -> None:
+    assert load_config(file).worker_modules == ()
+    teachers = ['recipe.teacher={kind="school.one:f"}', 'finalists.teacher={kind="module", name="other:f"}']
+    assert load_config(file, ["data.kind=acme.data:f", *teachers]).worker_modules == ("acme", "other", "school")
+    assert load_config(file, ["study.space=tiernas.spaces.convnet:GPUNET", "engine.name=x:E"]).worker_modules == ()
+
+
 def test_one_key_may_need_another(file: Path) -> None:
     ray = "workers.executor=ray"
     config = load_config(file, [ray, "workers.address=auto", "workers.gpus=0.5", "workers.count=9"])

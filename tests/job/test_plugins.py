@@ -84,7 +84,7 @@ def test_what_does_not_fit_is_one_message(site: Path, tmp_path: Path, override: 
         (["data.kind=acme-digits", "data.options={classes=1}"], "there is only one class"),
         (["data.options={classes=3}"], "options is only for kind = package.module:function"),
         (["recipe.teacher={kind='mean'}"], "recipe.teacher.options.strength is missing"),
-        (["recipe.teacher={kind='mean', name='x'}"], 'recipe.teacher: kind = "mean" takes no name'),
+        (["recipe.teacher={kind='mean', name='x'}"], 'recipe.teacher: kind = "acme.teachers:make" takes no name'),
         (["recipe.teacher={kind='maen'}"], "did you mean 'mean'?"),
         (["recipe.teacher={kind='acme.teachers:mak'}"], "acme.teachers has no 'mak'; did you mean 'make'?"),
     ],

@@ -163,6 +163,16 @@ def test_one_thing_may_be_offered_twice(animals: Kind[type[Animal]], site: Path)
     assert animals.load("dog").name == "dog"
 
 
+def test_what_goes_to_other_machines_is_a_reference(animals: Kind[type[Animal]], site: Path) -> None:
+    offer(site, DOG, dog="acme.zoo:Dog")
+    assert [animals.require_portable(name) for name in ("cat", "dog", "acme.zoo:Dog")] == [
+        "cat",
+        "acme.zoo:Dog",
+        "acme.zoo:Dog",
+    ]
+    assert "acme.zoo" not in sys.modules
+
+
 def test_a_mistyped_name(animals: Kind[type[Animal]], site: Path) -> None:
     offer(site, DOG, dog="acme.zoo:Dog")
     assert refused(animals, "dgo") == (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.plugins.reference import UnusableError, imported
+from tiernas.plugins.reference import UnusableError, imported, module_path, top_module
 
 
 def test_objects_of_modules_and_of_classes(site: Path) -> None:
@@ -98,3 +98,14 @@ def test_a_usage_error_is_not_wrapped(site: Path) -> None:
     (site / "acme_usage.py").write_text("from tiernas.errors import UsageError\nraise UsageError('mend this')")
     with pytest.raises(UsageError, match=r"^mend this$"):
         imported("acme_usage:X")
+
+
+def test_the_files_of_a_module(site: Path) -> None:
+    (site / "acme_files").mkdir()
+    (site / "acme_files" / "__init__.py").write_text("1 / 0")
+    (site / "acme_file.py").write_text("1 / 0")
+    assert module_path(top_module("acme_files.inner:X")) == str(site / "acme_files")
+    assert module_path("acme_file") == str(site / "acme_file.py")
+    assert module_path("acme_nothing") is None
+    assert module_path("numpy") is None, "what is installed is installed everywhere"
+    assert module_path("json") is None

@@ -9,7 +9,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from importlib.util import find_spec
 
@@ -147,7 +147,8 @@ def _executor(config: SearchConfig) -> Executor:
         names=(*config.workers.environment, *(("RAY_",) if config.workers.executor == "ray" else ())),
     )
     if config.workers.executor == "ray":
-        return RayExecutor(config.workers.ray_settings, logs, environment=environment)
+        settings = replace(config.workers.ray_settings, modules=config.worker_modules)
+        return RayExecutor(settings, logs, environment=environment)
     return LocalExecutor(config.workers.local_processes, logs, environment)
 
 

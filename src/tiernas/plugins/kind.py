@@ -99,6 +99,15 @@ class Kind(Generic[T]):
         self.find(name)
         return name
 
+    def require_portable(self, name: str) -> str:
+        """What another machine understands that has the modules alone: a built-in name stays, others become references.
+
+        Raises:
+            ValueError: It stands for nothing.
+        """
+        offer = self.find(name)
+        return name if offer.built_in else offer.reference
+
     def require_usable(self, name: str) -> str:
         """The name, if what it stands for can be used; for configurations that need it at once.
 

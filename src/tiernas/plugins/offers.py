@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distributions, entry_points, version
 from pathlib import Path
 
-from tiernas.plugins.reference import is_reference
+from tiernas.plugins.reference import is_reference, top_module
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def installed_offers(group: str) -> list[Offer]:
 
 def referred(reference: str) -> Offer:
     """What a reference stands for; its package is known where it is called as the module."""
-    top = reference.partition(":")[0].partition(".")[0]
+    top = top_module(reference)
     try:
         return Offer(reference, reference, f"{top} {version(top)}")
     except (PackageNotFoundError, ValueError):

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
+import sysconfig
 import traceback
 
 from tiernas.closest import did_you_mean
@@ -33,6 +34,30 @@ def split_reference(reference: str) -> tuple[str, str]:
     if not (_is_dotted(module) and _is_dotted(name)):
         raise UnusableError("must be written as package.module:object")
     return module, name
+
+
+def top_module(reference: str) -> str:
+    """The package of a reference, or its module where that is in none."""
+    return reference.partition(":")[0].partition(".")[0]
+
+
+def module_path(top: str) -> str | None:
+    """The folder of a package, or the file of a module, of somebody's own; nothing is imported.
+
+    Args:
+        top: Its name, without a dot.
+
+    Returns:
+        None for what is installed among Python's packages, and for what is not there.
+    """
+    _look_in_working_directory(top)
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    path = spec and next(iter(spec.submodule_search_locations or ()), spec.origin)
+    installed = {sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib", "platstdlib")}
+    return None if path is None or any(path.startswith(f"{folder}{os.sep}") for folder in installed) else path
 
 
 def imported(reference: str) -> object:
@@ -91,7 +116,7 @@ def _look_in_working_directory(module_name: str) -> None:
     if sys.flags.safe_path or {"", here} & set(sys.path):
         return
     try:
-        missing = importlib.util.find_spec(module_name.partition(".")[0]) is None
+        missing = importlib.util.find_spec(top_module(module_name)) is None
     except (ImportError, ValueError):  # None in sys.modules, or a module without a spec: it is no matter of the path
         return
     if missing:

@@ -75,7 +75,7 @@ class DataConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Annotated[str, AfterValidator(SOURCES.require_known)] = "digits"
+    kind: Annotated[str, AfterValidator(SOURCES.require_portable)] = "digits"
     path: Path | None = None
     name: str | None = Field(default=None, min_length=1)
     subset: str | None = Field(default=None, min_length=1)

@@ -53,7 +53,7 @@ class TeacherConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    kind: Annotated[str, AfterValidator(TEACHERS.require_known)]
+    kind: Annotated[str, AfterValidator(TEACHERS.require_portable)]
     name: str | None = None
     path: Path | None = None
     options: dict[str, Any] = Field(default_factory=dict)
