@@ -174,4 +174,4 @@ def test_a_search_with_plugins_to_its_end(site: Site) -> None:
 
     install_acme(site.installed, spaces=SPACE.replace("(16, 32)", "(16, 48)"))
     said = site.run("search", "mine.toml", "--set", "data.image_size=32", exit_code=2)
-    assert "study.space.digest was" in said or "another space that was called 'acme' too" in said
+    assert "study.space.digest was" in said

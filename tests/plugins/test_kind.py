@@ -153,6 +153,7 @@ def test_a_name_of_two_packages_is_refused(animals: Kind[type[Animal]], site: Pa
 def test_a_name_of_tiernas_cannot_be_taken(animals: Kind[type[Animal]], site: Path) -> None:
     offer(site, DOG, cat="acme.zoo:Dog")
     assert f"several have this name: {OWN['cat']} (built-in) and acme.zoo:Dog (acme 1.0)" in refused(animals, "cat")
+    assert [line.name for line in animals.listed() if line.problem] == ["cat", "cat"]
     assert animals.load(OWN["cat"]) is Cat
     assert animals.load("acme.zoo:Dog").name == "dog"
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from tiernas.config.section import Section
 from tiernas.ledger import is_meant_as_url
@@ -63,7 +63,7 @@ class SearchSection(Section):
         screen: Which trainings end early.
     """
 
-    optimizer: Annotated[str, AfterValidator(OPTIMIZERS.require_known)] = "lamcts"
+    optimizer: Annotated[str, BeforeValidator(OPTIMIZERS.as_text), AfterValidator(OPTIMIZERS.require_known)] = "lamcts"
     options: dict[str, Any] = Field(default_factory=dict)
     trainings: Annotated[int, Field(ge=1)] = 40
     order: Literal["reproducible", "asynchronous"] = "reproducible"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tiernas.closest import require_known
 from tiernas.config.ledger_url import expand_ledger
@@ -46,7 +46,7 @@ class StudySection(Section):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
-    space: Annotated[str, AfterValidator(SPACES.require_usable)] = "gpunet-small"
+    space: Annotated[str, BeforeValidator(SPACES.as_text), AfterValidator(SPACES.require_usable)] = "gpunet-small"
     output: Path
     seed: Annotated[int, Field(ge=0)] = 0
     ledger: Annotated[str | None, AfterValidator(lambda url: url and expand_ledger(url)), Field(repr=False)] = None
@@ -67,7 +67,7 @@ class EngineSection(Section):
         threads: Threads of one inference.
     """
 
-    name: Annotated[str, AfterValidator(ENGINES.require_known)] = "openvino"
+    name: Annotated[str, BeforeValidator(ENGINES.as_text), AfterValidator(ENGINES.require_known)] = "openvino"
     precision: str = "fp32"
     batch: Annotated[int, Field(ge=1)] = 1
     threads: Annotated[int, Field(ge=1)] = 1

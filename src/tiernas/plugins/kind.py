@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 from tiernas.closest import did_you_mean
 from tiernas.errors import TiernasError, UsageError
 from tiernas.plugins.offers import Offer, built_in_offers, installed_offers, one_of
-from tiernas.plugins.reference import UnusableError, imported, is_reference, split_reference
+from tiernas.plugins.reference import UnusableError, imported, is_reference, reference_to, split_reference
 
 T = TypeVar("T")
 
@@ -90,6 +90,17 @@ class Kind(Generic[T]):
             raise UnusableError(f"no such {self.noun}; there are: {', '.join(names)}{did_you_mean(name, names)}")
         return offer
 
+    def as_text(self, thing: object) -> object:
+        """What a file would say for an object: for configurations that are made in Python. All else stays.
+
+        Raises:
+            ValueError: It fits, and is to be found in no module.
+        """
+        if thing is None or isinstance(thing, str | int | float | list | tuple | dict):
+            return thing
+        self._check(thing)
+        return (self.offer_of(thing) or self.find(reference_to(thing))).name
+
     def require_known(self, name: str) -> str:
         """The name, if it stands for something; for configurations, which import nothing.
 
@@ -139,13 +150,15 @@ class Kind(Generic[T]):
     def listed(self) -> Iterator[Listing]:
         """All that can be named without a reference; plug-ins are imported to see whether they can be used."""
         for offer in self._offers():
-            problem = None if offer.built_in else self._problem(offer)
             use = f'{self.key} = "{offer.name}"'
-            yield Listing(self.noun, offer.name, offer.origin, offer.reference, use, problem)
+            yield Listing(self.noun, offer.name, offer.origin, offer.reference, use, self._problem(offer))
 
     def _problem(self, offer: Offer) -> str | None:
         try:
-            self._load(offer.name)
+            if offer.built_in:
+                self.find(offer.name)
+            else:
+                self._load(offer.name)
         except (UnusableError, TiernasError) as error:
             return str(error)
         return None

@@ -94,6 +94,22 @@ def imported(reference: str) -> object:
     return found
 
 
+def reference_to(thing: object) -> str:
+    """The reference of an object: where it was defined, or else a module that has it.
+
+    Raises:
+        UnusableError: No module that is loaded has it.
+    """
+    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "")
+    if module in sys.modules and getattr(sys.modules[module], name, None) is thing:
+        return f"{module}:{name}"
+    for module, loaded in list(sys.modules.items()):
+        for name, there in list(getattr(loaded, "__dict__", {}).items()):
+            if there is thing and _is_dotted(module) and name.isidentifier():
+                return f"{module}:{name}"
+    raise UnusableError(f"a {type(thing).__name__} that no module has; make it one's attribute, so that it has a name")
+
+
 def failure(error: BaseException) -> str:
     """What somebody's code raised, and where, in one line."""
     said = (str(error).strip() or type(error).__name__).splitlines()[0]

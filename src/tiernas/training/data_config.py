@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -75,7 +76,7 @@ class DataConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Annotated[str, AfterValidator(SOURCES.require_portable)] = "digits"
+    kind: Annotated[str, BeforeValidator(SOURCES.as_text), AfterValidator(SOURCES.require_portable)] = "digits"
     path: Path | None = None
     name: str | None = Field(default=None, min_length=1)
     subset: str | None = Field(default=None, min_length=1)

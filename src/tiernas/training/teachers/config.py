@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -53,7 +54,7 @@ class TeacherConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    kind: Annotated[str, AfterValidator(TEACHERS.require_portable)]
+    kind: Annotated[str, BeforeValidator(TEACHERS.as_text), AfterValidator(TEACHERS.require_portable)]
     name: str | None = None
     path: Path | None = None
     options: dict[str, Any] = Field(default_factory=dict)
