@@ -39,6 +39,7 @@ def test_by_name_and_by_reference(counts: Path) -> None:
         splits = load_data(config)
         assert splits.classes == ("level 0", "level 1", "level 2")
         assert splits.counts == {"train": 22, "validation": 4, "test": 4, "skipped": 0}
+        assert config.kind == "grey:open_grey", "what a worker on another machine can find"
         assert config.shown == "counts.txt"
         assert DataConfig.model_validate_json(config.model_dump_json()) == config
 
@@ -101,8 +102,16 @@ def test_what_is_no_source_is_told(site: Path, body: str, said: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_labels_may_be_any_integers(site: Path) -> None:
-    install_acme(site)
-    source = open_source(DataConfig(kind="acme-digits", options={"classes": "4"}))
-    assert source.classes == ("0", "1", "2", "3")
+@pytest.mark.parametrize("labels", ["[0, 1] * 10", "np.array([0, 1] * 10, dtype=np.uint8)"])
+def test_labels_may_be_any_integers(site: Path, labels: str) -> None:
+    code = GREY.replace("np.repeat(np.arange(levels), counts[0])", labels)
+    install(site, "grey", code)
+    (site / "counts.txt").write_text("10")
+    source = open_source(DataConfig(kind="grey:open_grey", path=site / "counts.txt"))
     assert source.train.labels.dtype == "int64"
+    assert source.train.labels.tolist() == [0, 1] * 10
+
+
+def test_options_of_the_package(site: Path) -> None:
+    install_acme(site)
+    assert open_source(DataConfig(kind="acme-digits", options={"classes": "4"})).classes == ("0", "1", "2", "3")
