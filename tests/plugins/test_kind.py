@@ -121,6 +121,11 @@ def test_a_class_is_given_back(animals: Kind[type[Animal]]) -> None:
             "calls itself 'shark'; files record it so: its entry point must have the same",
         ),
         ("class Fish(Cat): name = ''", "its attribute name is ''"),
+        (
+            "class Odd(type(Cat)):\n    @property\n    def name(cls): return 1 / 0\n"
+            "class Fish(Animal, metaclass=Odd):\n    eat = sleep = None\n",
+            "cannot be looked at: ZeroDivisionError",
+        ),
         ("Fish = 1 / 0", "acme.zoo cannot be imported: ZeroDivisionError: division by zero"),
         ("Fisch = 1", "acme.zoo has no 'Fish'; did you mean 'Fisch'?"),
         ("import acme_absent", "acme.zoo needs acme_absent, which is not installed"),
@@ -171,6 +176,7 @@ def test_what_goes_to_other_machines_is_a_reference(animals: Kind[type[Animal]],
         "acme.zoo:Dog",
         "acme.zoo:Dog",
     ]
+    assert animals.require_portable(OWN["cat"]) == "cat"
     assert "acme.zoo" not in sys.modules
 
 

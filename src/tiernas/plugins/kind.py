@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 from tiernas.closest import did_you_mean
 from tiernas.errors import TiernasError, UsageError
 from tiernas.plugins.offers import Offer, built_in_offers, installed_offers, one_of
-from tiernas.plugins.reference import UnusableError, imported, is_reference, reference_to, split_reference
+from tiernas.plugins.reference import UnusableError, failure, imported, is_reference, reference_to, split_reference
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ class Kind(Generic[T]):
         """
         if thing is None or isinstance(thing, str | int | float | list | tuple | dict):
             return thing
-        self._check(thing)
+        self._require_kind(thing)
         return (self.offer_of(thing) or self.find(reference_to(thing))).name
 
     def require_known(self, name: str) -> str:
@@ -117,7 +117,7 @@ class Kind(Generic[T]):
             ValueError: It stands for nothing.
         """
         offer = self.find(name)
-        return name if offer.built_in else offer.reference
+        return offer.name if offer.built_in else offer.reference
 
     def require_usable(self, name: str) -> str:
         """The name, if what it stands for can be used; for configurations that need it at once.
@@ -137,7 +137,7 @@ class Kind(Generic[T]):
         try:
             if isinstance(name, str):
                 return self._load(name)
-            self._check(name)
+            self._require_kind(name)
             return name
         except UnusableError as error:
             shown = repr(name) if isinstance(name, str) else type(name).__name__
@@ -179,8 +179,16 @@ class Kind(Generic[T]):
             self._loaded[name] = (offer, thing)
         return cast(T, thing)
 
+    def _require_kind(self, thing: object) -> None:
+        try:
+            self._check(thing)
+        except UnusableError:
+            raise
+        except Exception as error:  # a property of somebody's class
+            raise UnusableError(f"cannot be looked at: {failure(error)}") from error
+
     def _require_fit(self, offer: Offer, thing: object) -> None:
-        self._check(thing)
+        self._require_kind(thing)
         if not self._named:
             return
         own = getattr(thing, "name", None)

@@ -69,7 +69,7 @@ def one_of(name: str, offers: list[Offer]) -> Offer | None:
         LookupError: There are several; the message names them.
     """
     if is_reference(name):
-        return next((offer for offer in offers if offer.built_in and offer.reference == name), referred(name))
+        return next((offer for offer in offers if offer.built_in and offer.reference == name), None) or referred(name)
     found = {offer.reference: offer for offer in offers if offer.name == name}
     if len(found) > 1:
         raise LookupError(" and ".join(f"{offer.reference} ({offer.origin})" for offer in found.values()))
