@@ -84,6 +84,11 @@ def test_a_class_has_the_options_of_its_constructor() -> None:
         checked_options(Model, {"classes": 2}, table="t", positional=1)
 
 
+def test_what_a_function_prints_is_no_result(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(lambda: print("hello") or 3, what="x") == 3
+    assert capsys.readouterr() == ("", "hello\n")
+
+
 def test_what_a_function_raises_is_one_line_with_the_place() -> None:
     def fails(number: int) -> None:
         raise KeyError("no slide\nand more")

@@ -6,7 +6,7 @@ import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distributions, entry_points, version
+from importlib.metadata import Distribution, EntryPoint, distributions, entry_points, version
 from pathlib import Path
 
 from tiernas.plugins.reference import is_reference, top_module
@@ -58,7 +58,7 @@ def referred(reference: str) -> Offer:
     top = top_module(reference)
     try:
         return Offer(reference, reference, f"{top} {version(top)}")
-    except (PackageNotFoundError, ValueError):
+    except Exception:  # it is no package that is installed, or one without metadata
         return Offer(reference, reference, None)
 
 

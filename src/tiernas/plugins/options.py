@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import reprlib
+import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -64,7 +66,7 @@ def checked_options(
 
 
 def call(function: Callable[..., object], *arguments: object, what: str, **named: object) -> object:
-    """Calls a function of a plug-in.
+    """Calls a function of a plug-in; what it prints goes to stderr, since results are on stdout.
 
     Args:
         function: The function, or a class.
@@ -77,7 +79,8 @@ def call(function: Callable[..., object], *arguments: object, what: str, **named
         TiernasError: The function raised it.
     """
     try:
-        return function(*arguments, **named)
+        with contextlib.redirect_stdout(sys.stderr):
+            return function(*arguments, **named)
     except TiernasError:
         raise
     except (Exception, SystemExit) as error:  # whatever somebody's code does, its message is what helps
