@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from tiernas.plugins import failure
 from tiernas.spaces.layer import IntArray
@@ -105,7 +106,7 @@ def _layers(space: SearchSpace, networks: int, seed: int) -> Iterator[str]:
             )
 
 
-def _first(right: IntArray, vectors: IntArray, what: str) -> Iterator[str]:
+def _first(right: npt.NDArray[np.bool_], vectors: IntArray, what: str) -> Iterator[str]:
     wrong = np.flatnonzero(~right.all(axis=1))
     if wrong.size:
         yield f"vector {_shown(vectors[wrong[0]])}: {what}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -40,11 +41,15 @@ def _checked(source: object, what: str) -> Source:
     """
     if not isinstance(source, Source):
         raise UsageError(f"{what}: returned a {type(source).__name__}; must return a tiernas.training.sources.Source")
-    if not source.classes or not all(isinstance(name, str) for name in source.classes):
+    listed = isinstance(source.classes, Sequence) and not isinstance(source.classes, str)
+    if not listed or not source.classes or not all(isinstance(name, str) for name in source.classes):
         raise UsageError(f"{what}: classes = {source.classes!r:.80}: must be names, one for each label")
-    parts = {"train": source.train, "validation": source.validation, "test": source.test}
-    checked = {name: _checked_part(part, name, source, what) for name, part in parts.items() if part is not None}
-    return replace(source, classes=tuple(source.classes), **checked)
+    validation, test = (
+        None if part is None else _checked_part(part, name, source, what)
+        for name, part in (("validation", source.validation), ("test", source.test))
+    )
+    train = _checked_part(source.train, "train", source, what)
+    return Source(tuple(source.classes), train, validation, test, source.flip_safe, source.passed_over)
 
 
 def _checked_part(part: object, name: str, source: Source, what: str) -> Part:
@@ -55,8 +60,10 @@ def _checked_part(part: object, name: str, source: Source, what: str) -> Part:
         raise UsageError(
             f"{what}: labels of its {name} part are {labels.dtype} of shape {labels.shape}; must be n integers"
         )
-    if len(part.names) != len(labels):
-        raise UsageError(f"{what}: its {name} part has {len(labels)} labels and {len(part.names)} names of images")
+    if not isinstance(part.names, Sequence) or len(part.names) != len(labels):
+        raise UsageError(
+            f"{what}: its {name} part has {len(labels)} labels and names = {part.names!r:.80}; must be a name for each"
+        )
     if not callable(part.read):
         raise UsageError(
             f"{what}: read of its {name} part is a {type(part.read).__name__}; must open the image at a position"
