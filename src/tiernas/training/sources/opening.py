@@ -60,7 +60,7 @@ def _checked_part(part: object, name: str, source: Source, what: str) -> Part:
         raise UsageError(
             f"{what}: labels of its {name} part are {labels.dtype} of shape {labels.shape}; must be n integers"
         )
-    if not isinstance(part.names, Sequence) or len(part.names) != len(labels):
+    if not isinstance(part.names, Sequence | np.ndarray) or len(part.names) != len(labels):
         raise UsageError(
             f"{what}: its {name} part has {len(labels)} labels and names = {part.names!r:.80}; must be a name for each"
         )
