@@ -148,6 +148,20 @@ count = 1
 def test_a_search_with_plugins_to_its_end(site: Site) -> None:
     install_acme(site.installed)
     (site.folder / "mine.toml").write_text(SEARCH)
+    build = [
+        "--space",
+        "acme.spaces:SPACE",
+        "--engine",
+        "acme",
+        "--classes",
+        "3",
+        "--networks",
+        "8",
+        "--seconds",
+        "0.3",
+    ]
+    built = site.json("latency", "build", *build, "--table", "run/latency-table.jsonl")
+    assert (built["space"], built["engine"], built["plugin"]) == ("acme", "acme", "acme.engines:Engine")
     (entry,) = site.json("search", "mine.toml")["entries"]
     assert (entry["space"], entry["engine"], entry["classes"]) == ("acme", "acme", ["0", "1", "2"])
     with Ledger(site.folder / "run" / "ledger.sqlite") as ledger:

@@ -55,7 +55,7 @@ def module_path(top: str) -> str | None:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
         return None
-    path = spec and next(iter(spec.submodule_search_locations or ()), spec.origin)
+    path = next(iter(spec.submodule_search_locations or ()), spec.origin) if spec else None
     installed = {sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib", "platstdlib")}
     return None if path is None or any(path.startswith(f"{folder}{os.sep}") for folder in installed) else path
 
