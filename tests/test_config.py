@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import copy
+import tomllib
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from tests.minimal import MINIMAL
+from torch import nn
 
-from tiernas.config import load_config
+from tiernas.config import SearchConfig, load_config
+from tiernas.engines import get_engine
 from tiernas.errors import UsageError
 from tiernas.executors import RaySettings
 from tiernas.latency.measured import LIMIT_S
-from tiernas.search import Optimizer
+from tiernas.search import Optimizer, RandomSearch
+from tiernas.spaces import ConvNetSpace, StageRange, get_space
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))
 
@@ -113,7 +119,7 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ("engine.precision=FP32", r"did you mean 'fp32'\?$"),
         ("search.optimizer=tepe", r"did you mean 'tpe'\?$"),
         ("study.space=gpu-net", r"did you mean 'gpunet'\?$"),
-        ("data.kind=folders", r"data\.kind = 'folders': input should be .*; did you mean 'folder'\?\.$"),
+        ("data.kind=folders", r"data\.kind = 'folders': no such kind of data; .*; did you mean 'folder'\?$"),
         ("recipe.presett=paper", r"unknown key recipe\.presett; did you mean 'preset'\?"),
         (
             'recipe.teacher={kind="timm", name="x", wieght=1}',
@@ -151,7 +157,7 @@ def test_every_mistake_names_the_key_the_value_and_what_is_allowed(file: Path, o
 
 @pytest.mark.parametrize("name", ["lamcts", "thompson", "trust_region", "tpe", "evolution", "sobol", "random"])
 def test_every_optimizer_can_be_named(file: Path, name: str) -> None:
-    assert issubclass(load_config(file, [f"search.optimizer={name}"]).search.optimizer_class, Optimizer)
+    assert isinstance(load_config(file, [f"search.optimizer={name}"]).search.optimizer_factory()([2, 3]), Optimizer)
 
 
 def test_a_password_comes_from_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +177,13 @@ def test_a_password_is_never_shown(file: Path) -> None:
     assert "cr@et" not in str(error.value)
     assert error.value.__suppress_context__
     assert chain[0] is None
+
+
+def test_modules_that_trainings_import(file: Path) -> None:
+    assert load_config(file).worker_modules == ()
+    teachers = ['recipe.teacher={kind="school.one:f"}', 'finalists.teacher={kind="module", name="other:f"}']
+    assert load_config(file, ["data.kind=acme.data:f", *teachers]).worker_modules == ("acme", "other", "school")
+    assert load_config(file, ["study.space=tiernas.spaces.gpunet:GPUNET", "engine.name=x:E"]).worker_modules == ()
 
 
 def test_one_key_may_need_another(file: Path) -> None:
@@ -244,3 +257,50 @@ TABLES = [
 def test_a_typo_in_any_table_is_named(file: Path, table: str, typo: str) -> None:
     with pytest.raises(UsageError, match=rf"unknown key {table}\.{typo}; did you mean '\w+'\? Known here: "):
         load_config(file, [f"{table}.{typo}=1"])
+
+
+class Patient(RandomSearch):
+    pass
+
+
+def teacher(num_classes: int) -> nn.Module:
+    return nn.Linear(1, num_classes)
+
+
+SPACE = ConvNetSpace(
+    "of-tests",
+    resolution=(32, 64),
+    stem_filters=(8, 16),
+    stem_layers=(1, 2),
+    stages=(StageRange(filters=(8, 16, 8), layers=(1, 2)),) * 6,
+    head_filters=8,
+    num_classes=4,
+)
+
+
+def test_objects_stand_where_names_do() -> None:
+    sections = tomllib.loads(MINIMAL)
+    sections["study"]["space"] = SPACE
+    sections["engine"] = {"name": type(get_engine("openvino"))}
+    sections["search"] = {"optimizer": Patient}
+    sections["recipe"]["teacher"] = {"kind": teacher}
+    config = SearchConfig.model_validate(sections)
+    assert config.study.space == f"{__name__}:SPACE"
+    assert get_space(config.study.space) is SPACE
+    assert config.data.image_size == 64
+    assert config.engine.name == "openvino"
+    assert config.search.optimizer == f"{__name__}:Patient"
+    assert isinstance(config.search.optimizer_factory()([2, 3]), Patient)
+    assert config.recipe.teacher is not None
+    assert config.recipe.teacher.kind == f"{__name__}:teacher"
+    assert SearchConfig.model_validate(config.model_dump()) == config
+
+
+def test_an_object_that_does_not_fit_is_no_name() -> None:
+    sections = tomllib.loads(MINIMAL)
+    sections["study"]["space"] = Patient
+    with pytest.raises(ValidationError, match="is not a search space: Patient has no name"):
+        SearchConfig.model_validate(sections)
+    sections["study"]["space"] = copy.copy(SPACE)
+    with pytest.raises(ValidationError, match="a ConvNetSpace that no module has"):
+        SearchConfig.model_validate(sections)

@@ -278,7 +278,7 @@ def test_an_environment_that_stops_trainings_stops_the_search_and_loses_nothing(
         (("status", "nothing.toml"), "no configuration file"),
         (("table", "export", "nothing", "--output", "x"), "there is no such folder"),
         (("table", "query", "--max-latency-ms", "fast"), "--max-latency-ms"),
-        (("latency", "check", "--engine", "tpu"), "no engine 'tpu'"),
+        (("latency", "check", "--engine", "tpu"), "engine 'tpu': no such engine"),
         (("latency", "check", "--precision", "int3"), "int3"),
         (("latency", "show", "--table", "missing.jsonl"), "missing.jsonl"),
         (("tiers", "--edges", "0.4,0.2"), "increasing"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.acme import DATA, TEACHER, install
 
 from tiernas.executors import Blocked, EpochDone, Executor, Finished, LocalExecutor, Lost
 from tiernas.testing.executors import ExecutorConformance, assert_gone, ended, events_until, light_job, process_of
@@ -23,6 +24,28 @@ class TestLocalExecutor(ExecutorConformance):
         *_, finished = events_until(executor, ended(1))
         assert isinstance(finished, Finished)
         assert 0 <= finished.result["test_accuracy"] <= 1
+
+    def test_plugins_of_the_working_directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        install(tmp_path, "here", DATA + TEACHER)
+        monkeypatch.chdir(tmp_path)
+        data = {"kind": "here:open_digits", "options": {"classes": 3}, "train_limit": 100}
+        teacher = {"kind": "here:make", "options": {"strength": 1}}
+        job = light_job(tmp_path, epochs=1)
+        with LocalExecutor(1, tmp_path / "logs") as executor:
+            executor.submit(replace(job, data=data))
+            *_, finished = events_until(executor, ended(1))
+            assert isinstance(finished, Finished)
+            executor.submit(replace(job, id=2, data=data, recipe={**job.recipe, "teacher": teacher}))
+            *_, blocked = events_until(executor, ended(1))
+            assert isinstance(blocked, Blocked)
+            assert "the most frequent class" in blocked.reason
+            executor.submit(replace(job, id=3, data={"kind": "here:open_digit"}))
+            *_, blocked = events_until(executor, ended(1))
+            assert isinstance(blocked, Blocked)
+            assert (
+                blocked.reason
+                == "kind of data 'here:open_digit': here has no 'open_digit'; did you mean 'open_digits'?"
+            )
 
     def test_workers_live_from_job_to_job(self, executor: Executor, tmp_path: Path) -> None:
         workers = set()

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 from typing import ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.acme import DATA, install
 
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.executors import Blocked, Event, Executor, Finished, Lost, RayExecutor, RaySettings, ray_executor
@@ -138,6 +142,23 @@ def test_a_data_set_reaches_nodes_that_do_not_see_it(ray_cluster: RayCluster, tm
         *_, finished = events_until(executor, ended(1))
     assert isinstance(finished, Finished)
     assert finished.result["data_digest"] == expected.digest
+
+
+def test_a_source_of_ones_own_is_sent_along(
+    ray_cluster: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path / "own", "acme_of_ray", DATA)
+    (tmp_path / "own" / "acme_file.py").write_text(dedent(DATA))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "own"), os.environ.get("PYTHONPATH", "")]))
+    settings = RaySettings(ray_cluster.address, count=1, modules=("acme_of_ray", "acme_file"), look_s=0.5)
+    with connected(settings, tmp_path) as executor:
+        wait_until(executor, lambda: executor.free == 1)
+        shutil.rmtree(tmp_path / "own")  # other machines have none
+        for number, kind in enumerate(("acme_of_ray:open_digits", "acme_file:open_digits")):
+            data = {"kind": kind, "options": {"classes": 3}, "train_limit": 100}
+            executor.submit(replace(light_job(tmp_path, number, epochs=1), data=data))
+            *_, finished = events_until(executor, ended(1))
+            assert isinstance(finished, Finished)
 
 
 def test_a_cluster_that_is_not_there_or_wants_another_token(

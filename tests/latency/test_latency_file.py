@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.acme import SPACE as SPACE_CODE
+from tests.acme import forget, install_acme
 
 from tiernas.errors import UsageError
-from tiernas.latency import LatencyTable, file
+from tiernas.latency import LatencyTable, file, judge_table
 from tiernas.latency.table import best_records
-from tiernas.spaces import ConvNetSpace, StageRange, get_space
+from tiernas.spaces import ConvNetSpace, StageRange, get_space, referred_space
 from tiernas.testing.latency import FINGERPRINT, HEADER, SPACE, in_turn, measurement, records, records_in_turn
 
 COMMITTED = Path(__file__).parents[2] / "benchmarks/latency/results"
@@ -314,6 +316,49 @@ def own_space(name: str = "mine", head_filters: int = 64) -> ConvNetSpace:
     )
 
 
+def test_a_space_of_a_package(site: Path, tmp_path: Path) -> None:
+    install_acme(site)
+    path, space = tmp_path / "acme.jsonl", get_space("acme.spaces:SPACE")
+    file.create(path, file.new_header(space, 10, 0, FINGERPRINT))
+    for record in records(8, space=space):
+        file.append(path, record)
+    header = json.loads(path.read_text().splitlines()[0])
+    assert (header["space"], header["space_reference"]) == ("acme", "acme.spaces:SPACE")
+    assert header["space_package"] == "acme 1.0"
+    table = LatencyTable.load(path)
+    assert table.space is space, "its package offers it by the name that the file records"
+    assert "--space acme.spaces:SPACE" in judge_table(table, path).command
+    assert file.read(path)[0] == table.header
+
+    (site / "acme-1.0.dist-info" / "entry_points.txt").unlink()
+    with pytest.raises(UsageError, match=r"your own, 'acme': give it with --space acme\.spaces:SPACE, or LatencyTable"):
+        LatencyTable.load(path)
+    assert LatencyTable.load(path, referred_space("acme.spaces:SPACE")).space is space
+    assert referred_space("acme") is None
+
+    forget("acme")
+    install_acme(site, version="1.1", spaces=SPACE_CODE.replace("(16, 32)", "(16, 48)"))
+    changed = get_space("acme.spaces:SPACE")
+    with pytest.raises(UsageError, match=r"with other values or networks \(of acme 1\.0; this one is of acme 1\.1\)"):
+        LatencyTable.load(path, changed)
+
+
+def test_headers_of_tiernas_spaces_are_written_as_ever(tmp_path: Path) -> None:
+    path = tmp_path / "table.jsonl"
+    file.create(path, file.new_header(get_space("gpunet-small"), 10, 0, FINGERPRINT))
+    assert not {"space_reference", "space_package"} & set(json.loads(path.read_text()))
+    assert "plugin" not in json.loads(path.read_text())["fingerprint"]
+
+
+@pytest.mark.parametrize("key", ["space_reference", "space_package"])
+def test_a_damaged_reference_is_told(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "table.jsonl"
+    file.create(path, HEADER)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: 7}) + "\n")
+    with pytest.raises(UsageError, match=f"line 1 is damaged .{key} = 7: must be a text"):
+        file.read(path)
+
+
 def test_a_space_of_ones_own_is_given_along(tmp_path: Path) -> None:
     path, space = tmp_path / "mine.jsonl", own_space()
     file.create(path, file.new_header(space, 5, 0, FINGERPRINT))
@@ -323,7 +368,8 @@ def test_a_space_of_ones_own_is_given_along(tmp_path: Path) -> None:
     assert (table.estimate(space.sample(20, seed=5)) > 0).all()
     table.require_space(own_space())
     with pytest.raises(
-        UsageError, match=r"mine\.jsonl: was built for a space of your own, 'mine'.*load\(path, space\)"
+        UsageError,
+        match=r"mine\.jsonl: was built for a space of your own, 'mine': give it with LatencyTable\.load\(path, space\)",
     ):
         LatencyTable.load(path)
     with pytest.raises(UsageError, match=r"mine\.jsonl: .*another space that was called 'mine' too"):

@@ -136,6 +136,7 @@ def _vectors() -> list[list[int]]:
         ({"data": "xyz"}, "data is 'xyz' there and 'abc' here"),
         ({"recipe.epochs": 3}, "recipe.epochs is 3 there and 9 here"),
         ({"study.space": "gpunet"}, "study.space is 'gpunet' there and 'gpunet-small' here"),
+        ({"study.space.digest": "0123"}, "study.space.digest is '0123' there and None here"),
     ],
 )
 def test_another_space_data_set_or_recipe_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:

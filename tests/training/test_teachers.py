@@ -14,6 +14,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
+from tests.acme import install
 from torch import nn
 
 from tiernas.errors import NotInstalledError, UsageError
@@ -247,10 +248,30 @@ def test_a_function_that_is_not_there_is_refused(importable: Path, small: Splits
     assert "none" in refused(TeacherConfig(kind="module", name="my_teacher:none"), small, tmp_path)
 
 
+def test_a_function_of_a_package(site: Path, small: Splits, taught: Path, tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path\nfrom tiernas.training import load_trained\n"
+        "def teacher(num_classes: int, path: Path, *, times: float = 1):\n"
+        "    assert (num_classes, times) == (10, 2)\n    return load_trained(path)\n"
+    )
+    install(site, "school", code, {"tiernas.teachers": {"mine": "school:teacher"}})
+    for kind in ("mine", "school:teacher"):
+        config = TeacherConfig(kind=kind, path=taught, options={"times": "2"})
+        assert prepare(config, small, tmp_path).accuracy > 0.5
+        assert TeacherConfig.model_validate_json(config.model_dump_json()) == config
+    without_path = TeacherConfig(kind="mine", options={"times": 2})
+    assert "recipe.teacher.path is missing" in refused(without_path, small, tmp_path)
+    mistyped = TeacherConfig(kind="mine", path=taught, options={"time": 2})
+    assert "unknown key recipe.teacher.options.time; did you mean 'times'?" in refused(mistyped, small, tmp_path)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"kind": "timm"},
+        {"kind": "timm", "name": "resnet18", "options": {"a": 1}},
+        {"kind": "a:b:c"},
+        {"kind": "a:b", "name": "c"},
         {"kind": "keras", "name": "resnet50"},
         {"kind": "entry", "name": "x", "path": "y"},
         {"kind": "entry"},
@@ -270,7 +291,7 @@ def test_recipes_without_a_teacher_keep_the_digest_of_the_first_version() -> Non
     assert "teacher" not in RecipeConfig().model_dump()
     assert RecipeConfig().digest == "7591b68664017951"
     recipe = RecipeConfig(teacher=TeacherConfig(kind="timm", name="resnet18"))
-    assert recipe.digest != RecipeConfig().digest
+    assert recipe.digest == "ec6277134e85a43e"
     assert RecipeConfig.model_validate(recipe.model_dump(mode="json")) == recipe
 
 

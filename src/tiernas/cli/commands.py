@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tiernas.cli import control, doctor, export, latency, search, status, table, tiers
+from tiernas.cli import control, doctor, export, latency, plugins, search, status, table, tiers
 
 app = typer.Typer(
     name="tiernas",
@@ -19,6 +19,7 @@ app.command("status")(status.status)
 app.command("report")(search.report)
 app.command("tiers")(tiers.tiers)
 app.command("doctor")(doctor.doctor)
+app.command("plugins")(plugins.plugins)
 app.add_typer(control.app, name="control")
 app.add_typer(export.app, name="export")
 app.add_typer(latency.app, name="latency")

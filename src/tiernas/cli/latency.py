@@ -25,8 +25,8 @@ app = typer.Typer(help="The latency table of this device.", no_args_is_help=True
 app.command("measure")(measure)
 app.command("factors")(factors)
 
-SpaceOption = Annotated[str, typer.Option("--space", help="Search space.")]
-EngineOption = Annotated[str, typer.Option("--engine", help="Deployment engine.")]
+SpaceOption = Annotated[str, typer.Option("--space", help="Search space: a name, or package.module:object.")]
+EngineOption = Annotated[str, typer.Option("--engine", help="Deployment engine: a name, or package.module:Class.")]
 PrecisionOption = Annotated[str, typer.Option("--precision", help="Precision that the engine runs.")]
 BatchOption = Annotated[int, typer.Option("--batch", help="Images per inference.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", help="Threads of one inference.")]
@@ -112,13 +112,13 @@ def check(
     from tiernas.engines import get_engine
     from tiernas.latency import LatencyTable, check_table, default_path, plot_check
     from tiernas.latency.check import RULE
-    from tiernas.spaces import get_space
+    from tiernas.spaces import get_space, referred_space
     from tiernas.tiers import parse_tier
 
     log_to_stderr()
     wanted = parse_tier(tier) if tier else None
     runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
-    loaded = LatencyTable.load(table or default_path(space, engine, precision))
+    loaded = LatencyTable.load(table or default_path(space, engine, precision), referred_space(space))
     loaded.require_space(get_space(space))
     loaded.require_device(runtime.fingerprint(), allow_other=other_device)
     tier_ms = (wanted.low_ms, wanted.high_ms) if wanted else None
@@ -156,10 +156,11 @@ def show(
 ) -> None:
     """What a table was measured on, how well it fits, and its dearest layers."""
     from tiernas.latency import LatencyTable, default_path, judge_table
+    from tiernas.spaces import referred_space
 
     log_to_stderr()
     path = table or default_path(space, engine, precision)
-    loaded = LatencyTable.load(path)
+    loaded = LatencyTable.load(path, referred_space(space))
     verdict = judge_table(loaded, path)
     summary, dearest = loaded.summary(), [cost.to_dict() for cost in loaded.dearest_layers(layers)]
     if as_json:

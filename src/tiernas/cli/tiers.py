@@ -27,13 +27,13 @@ def tiers(
 ) -> None:
     """Samples a space and sorts its networks into latency tiers."""
     from tiernas.latency import LatencyTable, default_path, judge_table
-    from tiernas.spaces import get_space
+    from tiernas.spaces import get_space, referred_space
     from tiernas.tiers import parse_edges, sample_pools, told_of_narrow
 
     log_to_stderr()
     wanted = parse_edges(edges)
     path = table or default_path(space, engine, precision)
-    loaded = LatencyTable.load(path)
+    loaded = LatencyTable.load(path, referred_space(space))
     pools = sample_pools(get_space(space), loaded, wanted, networks, seed)
     verdict = judge_table(loaded, path)
     if not verdict.usable:

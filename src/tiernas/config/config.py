@@ -19,6 +19,7 @@ from tiernas.config.sections import (
 )
 from tiernas.config.workers_section import WorkersSection
 from tiernas.errors import UsageError
+from tiernas.plugins import is_reference, top_module
 from tiernas.spaces import get_space
 from tiernas.tiers import Tier, tiers_between
 from tiernas.training import DataConfig, RecipeConfig
@@ -84,6 +85,13 @@ class SearchConfig(Section):
         """Whether trainings may fetch data or a teacher from the Hugging Face Hub."""
         teachers = (self.recipe.teacher, self.finalists.teacher)
         return self.data.kind == "huggingface" or any(teacher and teacher.kind == "timm" for teacher in teachers)
+
+    @property
+    def worker_modules(self) -> tuple[str, ...]:
+        """Top-level modules of the plug-ins that trainings import."""
+        teachers = (teacher.reference for teacher in (self.recipe.teacher, self.finalists.teacher) if teacher)
+        references = (kind for kind in (self.data.kind, *teachers) if is_reference(kind))
+        return tuple(sorted({top_module(reference) for reference in references}))
 
     @property
     def latency_table_path(self) -> Path:

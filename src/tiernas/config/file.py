@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from tiernas.config.closest import did_you_mean
+from tiernas.closest import did_you_mean
 from tiernas.config.config import SearchConfig
 from tiernas.config.paths import make_absolute
 from tiernas.config.sections import DEFAULT_TABLE

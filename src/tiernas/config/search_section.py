@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-import tiernas.search
-from tiernas.config.closest import require_known
 from tiernas.config.section import Section
 from tiernas.ledger import is_meant_as_url
 from tiernas.search import Optimizer
+from tiernas.search.catalogue import OPTIMIZERS, optimizer_factory
 from tiernas.study import Screen
-
-_OPTIMIZERS = {
-    "lamcts": "LaMctsOptimizer",
-    "thompson": "ThompsonOptimizer",
-    "trust_region": "TrustRegionOptimizer",
-    "tpe": "TpeOptimizer",
-    "evolution": "RegularizedEvolution",
-    "sobol": "SobolSearch",
-    "random": "RandomSearch",
-}
-"""Classes of `tiernas.search`, by name, because some of them take seconds to import."""
 
 
 def _no_url(path: Path) -> Path:
@@ -59,7 +48,9 @@ class SearchSection(Section):
     """The search of each tier.
 
     Attributes:
-        optimizer: Who proposes networks; "tpe" needs the extra `optuna`.
+        optimizer: Who proposes networks; "tpe" needs the extra `optuna`. Or `package.module:Class`, or a name that an
+            installed package offers.
+        options: Arguments of its constructor, such as `n_initial` of "lamcts".
         trainings: Networks that are trained per tier: those that the screen ends early count, those whose accuracy is
             reused do not. `tiernas control trainings` changes it while a search runs.
         order: "reproducible": what is proposed depends on results alone, not on timing, so the same file finds the
@@ -72,22 +63,22 @@ class SearchSection(Section):
         screen: Which trainings end early.
     """
 
-    optimizer: Annotated[str, AfterValidator(lambda name: require_known(name, _OPTIMIZERS, "optimizer"))] = "lamcts"
+    optimizer: Annotated[str, BeforeValidator(OPTIMIZERS.as_text), AfterValidator(OPTIMIZERS.require_known)] = "lamcts"
+    options: dict[str, Any] = Field(default_factory=dict)
     trainings: Annotated[int, Field(ge=1)] = 40
     order: Literal["reproducible", "asynchronous"] = "reproducible"
     pending: Annotated[int, Field(ge=0)] = 3
     reuse: list[Annotated[Path, AfterValidator(_no_url)]] = Field(default_factory=list)
     screen: ScreenSection = ScreenSection()
 
-    @property
-    def optimizer_class(self) -> type[Optimizer]:
-        """Who proposes networks; imported now.
+    def optimizer_factory(self) -> Callable[..., Optimizer]:
+        """What makes the optimizer, see `tiernas.search.catalogue.optimizer_factory`; it is imported now.
 
         Raises:
+            UsageError: It cannot be used, or an option is wrong.
             NotInstalledError: It needs a package that is missing.
         """
-        found: type[Optimizer] = getattr(tiernas.search, _OPTIMIZERS[self.optimizer])
-        return found
+        return optimizer_factory(self.optimizer, self.options)
 
     @property
     def distance(self) -> int | None:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from tiernas.config.closest import require_known
+from tiernas.closest import require_known
 from tiernas.config.ledger_url import expand_ledger
 from tiernas.config.section import Section
-from tiernas.engines import engine_names
+from tiernas.engines.catalogue import ENGINES
 from tiernas.latency.advice import ACCURACY_BUDGET_POINTS
 from tiernas.ledger import is_meant_as_url
-from tiernas.spaces import space_names
+from tiernas.spaces.catalogue import SPACES
 from tiernas.tiers import DEFAULT_POOL_NETWORKS
 from tiernas.training import TeacherConfig
 
 DEFAULT_TABLE = Path("model-table")
 
 _PRECISIONS = ("fp32", "bf16", "fp16", "int8")
-"""Of all engines together. Which ones an engine runs depends on the device, and is found when the search begins."""
+"""Of all engines of tiernas. Which ones an engine runs depends on the device, and is found when the search begins."""
 
 
 def _folder_or_url(place: str) -> str:
@@ -34,7 +34,8 @@ class StudySection(Section):
 
     Attributes:
         name: Name of the study; entries of the model table begin with it.
-        space: Name of the search space.
+        space: Name of the search space: one of tiernas, or one that an installed package offers; or
+            `package.module:object`.
         output: Folder for the ledger, checkpoints, latency table, logs and report.
         seed: Seed of everything that is random.
         ledger: URL of the database that the ledger is in, `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; by
@@ -45,9 +46,7 @@ class StudySection(Section):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
-    space: Annotated[str, AfterValidator(lambda name: require_known(name, space_names(), "search space"))] = (
-        "gpunet-small"
-    )
+    space: Annotated[str, BeforeValidator(SPACES.as_text), AfterValidator(SPACES.require_usable)] = "gpunet-small"
     output: Path
     seed: Annotated[int, Field(ge=0)] = 0
     ledger: Annotated[str | None, AfterValidator(lambda url: url and expand_ledger(url)), Field(repr=False)] = None
@@ -61,16 +60,24 @@ class EngineSection(Section):
     """What the networks will be deployed on.
 
     Attributes:
-        name: Deployment engine.
-        precision: Precision of the engine: fp32, bf16, fp16 or int8, as far as engine and device have it.
+        name: Deployment engine: one of tiernas, or one that an installed package offers; or `package.module:Class`.
+        precision: Precision of the engine: fp32, bf16, fp16 or int8, as far as engine and device have it; of an engine
+            that does not come with tiernas, whatever that has.
         batch: Images per inference.
         threads: Threads of one inference.
     """
 
-    name: Annotated[str, AfterValidator(lambda name: require_known(name, engine_names(), "engine"))] = "openvino"
-    precision: Annotated[str, AfterValidator(lambda name: require_known(name, _PRECISIONS, "precision"))] = "fp32"
+    name: Annotated[str, BeforeValidator(ENGINES.as_text), AfterValidator(ENGINES.require_known)] = "openvino"
+    precision: str = "fp32"
     batch: Annotated[int, Field(ge=1)] = 1
     threads: Annotated[int, Field(ge=1)] = 1
+
+    @field_validator("precision")
+    @classmethod
+    def _known_precision(cls, precision: str, info: ValidationInfo) -> str:
+        if info.data.get("name") not in ENGINES.built_in:
+            return precision
+        return require_known(precision, _PRECISIONS, "precision")
 
 
 class LatencySection(Section):

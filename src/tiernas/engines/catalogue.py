@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import cast
+
 from tiernas.engines.engine import Engine
-from tiernas.errors import UsageError
+from tiernas.plugins import Kind, call, require_class_of
+
+_MEMBERS = ("name", "precisions", "fingerprint", "compile", "more_exact")
+
+ENGINES: Kind[type[Engine]] = Kind(
+    "engine",
+    "engine.name",
+    "tiernas.engines",
+    {
+        "openvino": "tiernas.engines.openvino:OpenVinoEngine",
+        "onnxruntime": "tiernas.engines.onnxruntime:OnnxRuntimeEngine",
+        "torch": "tiernas.engines.torch:TorchEngine",
+        "torch-compile": "tiernas.engines.torch:TorchCompileEngine",
+        "tensorrt": "tiernas.engines.tensorrt:TensorRtEngine",
+        "tensorrt-rtx": "tiernas.engines.tensorrt:TensorRtRtxEngine",
+    },
+    partial(require_class_of, base=Engine, noun="an engine", members=_MEMBERS),
+    named=True,
+)
 
 
 def engine_names() -> tuple[str, ...]:
-    """Names that `get_engine` knows, whether the runtime is installed or not."""
-    return ("openvino", "onnxruntime", "torch", "torch-compile", "tensorrt", "tensorrt-rtx")
+    """Names that `get_engine` knows, whether the runtime is installed or not; those of installed packages last."""
+    return ENGINES.names()
 
 
-def get_engine(name: str, *, precision: str = "fp32", batch: int = 1, threads: int = 1) -> Engine:
+def get_engine(name: str | type[Engine], *, precision: str = "fp32", batch: int = 1, threads: int = 1) -> Engine:
     """The engine of a name.
 
     Args:
-        name: One of `engine_names()`.
+        name: One of `engine_names()`, or `package.module:Class`, or such a class.
         precision: One of the engine's `precisions()`.
         batch: Images per inference.
         threads: Threads of one inference.
@@ -24,30 +45,7 @@ def get_engine(name: str, *, precision: str = "fp32", batch: int = 1, threads: i
         UsageError: There is no such engine, it cannot run the precision here, or batch or threads are out of range.
         NotInstalledError: The runtime is not installed.
     """
-    match name:
-        case "openvino":
-            from tiernas.engines.openvino import OpenVinoEngine
-
-            return OpenVinoEngine(precision, batch, threads)
-        case "onnxruntime":
-            from tiernas.engines.onnxruntime import OnnxRuntimeEngine
-
-            return OnnxRuntimeEngine(precision, batch, threads)
-        case "torch":
-            from tiernas.engines.torch import TorchEngine
-
-            return TorchEngine(precision, batch, threads)
-        case "torch-compile":
-            from tiernas.engines.torch import TorchCompileEngine
-
-            return TorchCompileEngine(precision, batch, threads)
-        case "tensorrt":
-            from tiernas.engines.tensorrt import TensorRtEngine
-
-            return TensorRtEngine(precision, batch, threads)
-        case "tensorrt-rtx":
-            from tiernas.engines.tensorrt import TensorRtRtxEngine
-
-            return TensorRtRtxEngine(precision, batch, threads)
-        case _:
-            raise UsageError(f"no engine {name!r}; there are: {', '.join(engine_names())}")
+    engine = ENGINES.load(name)
+    if engine.__module__.startswith("tiernas."):
+        return engine(precision, batch, threads)
+    return cast(Engine, call(engine, precision, batch, threads, what=f"engine {engine.name!r}"))

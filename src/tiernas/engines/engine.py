@@ -167,9 +167,15 @@ class Engine(abc.ABC):
         place = precisions.index(self.precision)
         return type(self)(precisions[place - 1], self.batch, self.threads) if place else None
 
+    @property
+    def plugin(self) -> str | None:
+        """`package.module:Class` of an engine that does not come with tiernas, for its fingerprint; else None."""
+        kind = type(self)
+        return None if kind.__module__.startswith("tiernas.") else f"{kind.__module__}:{kind.__qualname__}"
+
     @abc.abstractmethod
     def fingerprint(self) -> Fingerprint:
-        """What a measured latency depends on, besides the network."""
+        """What a measured latency depends on, besides the network; `name` and `plugin` are in it."""
 
     def cpu_fingerprint(
         self, engine_version: str, *, options: Mapping[str, object] | None = None, quantizer: str | None = None
@@ -193,6 +199,7 @@ class Engine(abc.ABC):
             options=" ".join(f"{name}={value}" for name, value in sorted(options.items())) if options else None,
             quantizer=quantizer if self.precision == "int8" else None,
             governor=cpu_governor(),
+            plugin=self.plugin,
         )
 
     @abc.abstractmethod

@@ -39,6 +39,7 @@ class Fingerprint:
         options: Options that the runtime is given, as one line.
         quantizer: What makes int8 networks, with its version.
         governor: How the system sets the clock of the CPU's cores, such as "performance".
+        plugin: `package.module:Class` of an engine that does not come with tiernas: others may have its name.
         newer: What a later version of tiernas wrote that this one does not know; it is kept and not compared.
     """
 
@@ -53,6 +54,7 @@ class Fingerprint:
     options: str | None = None
     quantizer: str | None = None
     governor: str | None = None
+    plugin: str | None = None
     newer: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
@@ -91,11 +93,11 @@ class Fingerprint:
 
 
 _TEXTS, _COUNTS = ("device", "engine", "engine_version", "precision"), ("batch", "threads")
-_OPTIONAL = ("recipe", "options", "quantizer", "governor")
+_OPTIONAL = ("recipe", "options", "quantizer", "governor", "plugin")
 """Fields that earlier versions did not write."""
 _KNOWN = (*_TEXTS, *_COUNTS, "flags", *_OPTIONAL)
 
-OF_DEVICE = ("device", "flags", "engine_version", *_OPTIONAL)
+OF_DEVICE = ("device", "flags", "engine_version", "recipe", "options", "quantizer", "governor")
 """Fields that may differ from device to device; the others are settings that the user chose."""
 
 

@@ -24,6 +24,7 @@ from tiernas.executors.code_version import code_version
 from tiernas.executors.executor import Job
 from tiernas.executors.ray_pool import Pool
 from tiernas.executors.ray_settings import RaySettings
+from tiernas.plugins import module_path
 
 
 def main() -> None:
@@ -42,14 +43,14 @@ def main() -> None:
 
 
 def _connect(settings: RaySettings) -> None:
-    package = str(Path(tiernas.__file__).parent)
+    packages = [str(Path(tiernas.__file__).parent), *filter(None, map(module_path, settings.modules))]
     code_version()  # that of the files which are sent along now
     ray.init(
         address=settings.address or "local",
         include_dashboard=None if settings.address else False,
         log_to_driver=False,
         logging_level=logging.ERROR,
-        runtime_env={"py_modules": [package], "excludes": ["**/__pycache__/**"]},
+        runtime_env={"py_modules": packages, "excludes": ["**/__pycache__/**"]},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tiernas.errors import UsageError
@@ -24,6 +25,7 @@ class RaySettings:
             there are any; None: one for each GPU.
         client: `module:class` of what a client is: a subclass of `ray_client.Client`.
         jobs_per_process: Clients that live in one process, as threads; more than 1 only where jobs are no trainings.
+        modules: Top-level modules that jobs import beside tiernas; those that are not installed are sent along with it.
         look_s: Time between two looks at which nodes there are.
 
     Raises:
@@ -37,6 +39,7 @@ class RaySettings:
     processes: int | None = None
     client: str = TRAINING
     jobs_per_process: int = 1
+    modules: Sequence[str] = ()
     look_s: float = 5
 
     def __post_init__(self) -> None:

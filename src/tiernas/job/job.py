@@ -9,7 +9,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from importlib.util import find_spec
 
@@ -33,7 +33,9 @@ from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
 from tiernas.spaces import SearchSpace, get_space
+from tiernas.spaces.catalogue import SPACES
 from tiernas.study import (
+    SPACE_DIGEST,
     Curves,
     Heartbeat,
     Trainings,
@@ -45,6 +47,7 @@ from tiernas.study import (
 from tiernas.tier_clock import TierClock
 from tiernas.tiers import Tier
 from tiernas.training import RecipeConfig, Splits
+from tiernas.training.teachers.plugin import teacher_function
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +72,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
     engine = get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
     with ExitStack() as stack:
         _check_cluster(config)
+        _check_optimizer(config, space)
+        _check_teachers(config)
         given = given_table(config, space, engine)
         splits = checked_data(config)
         ledger = stack.enter_context(Ledger(config.ledger))
@@ -120,6 +125,19 @@ def _check_cluster(config: SearchConfig) -> None:
         CheckpointMirror(config.checkpoints)
 
 
+def _check_optimizer(config: SearchConfig, space: SearchSpace) -> None:
+    """Refuses an optimizer that cannot be made, before anything is measured; the default one can."""
+    if config.search.model_fields_set & {"optimizer", "options"}:
+        config.search.optimizer_factory()(space.levels, seed=config.study.seed)
+
+
+def _check_teachers(config: SearchConfig) -> None:
+    """Refuses functions of users that do not fit, before anything is measured."""
+    for teacher in (config.recipe.teacher, config.finalists.teacher):
+        if teacher is not None and teacher.is_plugin:
+            teacher_function(teacher)
+
+
 def _executor(config: SearchConfig) -> Executor:
     logs = config.study.output / "logs"
     environment = training_environment(
@@ -129,7 +147,8 @@ def _executor(config: SearchConfig) -> Executor:
         names=(*config.workers.environment, *(("RAY_",) if config.workers.executor == "ray" else ())),
     )
     if config.workers.executor == "ray":
-        return RayExecutor(config.workers.ray_settings, logs, environment=environment)
+        settings = replace(config.workers.ray_settings, modules=config.worker_modules)
+        return RayExecutor(settings, logs, environment=environment)
     return LocalExecutor(config.workers.local_processes, logs, environment)
 
 
@@ -160,7 +179,9 @@ def _table(
 def _training_settings(config: SearchConfig, splits: Splits) -> dict[str, object]:
     """What the accuracy of a network depends on, but for the seed."""
     recipe = {f"recipe.{key}": value for key, value in config.recipe.model_dump(mode="json").items()}
-    return {"study.space": config.study.space, "data": splits.digest, **recipe}
+    name = config.study.space
+    own = {} if name in SPACES.built_in else {SPACE_DIGEST: get_space(name).digest}
+    return {"study.space": name, **own, "data": splits.digest, **recipe}
 
 
 def _settings(config: SearchConfig, splits: Splits, engine: Engine) -> dict[str, object]:
@@ -175,6 +196,7 @@ def _settings(config: SearchConfig, splits: Splits, engine: Engine) -> dict[str,
         "latency table": hashlib.sha256(config.latency_table_path.read_bytes()).hexdigest()[:16],
         "tiers.pool": config.tiers.pool,
         "search.optimizer": config.search.optimizer,
+        **{f"search.options.{key}": value for key, value in config.search.options.items()},
         **_order(config),
         **({f"search.screen.{key}": value for key, value in screen.items()} if screen["epochs"] else {}),
         "finalists.epochs": config.finalists.epochs,

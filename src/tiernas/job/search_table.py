@@ -32,8 +32,7 @@ def given_table(config: SearchConfig, space: SearchSpace, engine: Engine) -> Lat
     """
     if config.latency.table is None:
         return None
-    table = LatencyTable.load(config.latency.table)
-    table.require_space(space)
+    table = LatencyTable.load(config.latency.table, space)
     other = config.latency.other_device
     table.require_device(engine.fingerprint(), allow_other=other, option="latency.other_device = true")
     return table

@@ -85,7 +85,7 @@ def _optimizer(config: SearchConfig, space: SearchSpace, table: LatencyTable, po
     def canonical(rows: IntArray) -> IntArray:
         return space.to_levels(space.canonical(space.from_levels(rows)))
 
-    return config.search.optimizer_class(
+    return config.search.optimizer_factory()(
         space.levels,
         categorical=[d.categorical for d in space.dimensions],
         feasible=feasible,

@@ -22,6 +22,7 @@ from tiernas.engines.measurement import MOST_MS, is_time_ms
 from tiernas.errors import UsageError
 from tiernas.latency.observation import Observation
 from tiernas.spaces import SearchSpace, get_space, space_names
+from tiernas.spaces.catalogue import SPACES
 
 FORMAT_VERSION = 1
 
@@ -30,6 +31,8 @@ _DIGITS = 6
 """Decimals of a time in ms: nanoseconds; digits of a ratio."""
 _MOST = 2**63
 """Whole numbers are less."""
+_OF_PLUGINS = ("space_reference", "space_package")
+"""Keys of a header that are written for spaces of packages only."""
 _KINDS: dict[type, str] = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
 
 
@@ -44,6 +47,8 @@ class Header:
         fingerprint: What they were measured on.
         tiernas: Version that began the file.
         space_digest: `SearchSpace.digest` of the space; None in files of earlier versions.
+        space_reference: `package.module:object` of a space that does not come with tiernas; None where it is not known.
+        space_package: The package that it came from then, with its version; None where it is not known.
     """
 
     space: str
@@ -52,6 +57,8 @@ class Header:
     fingerprint: Fingerprint
     tiernas: str
     space_digest: str | None = None
+    space_reference: str | None = None
+    space_package: str | None = None
 
     def require_space(self, space: SearchSpace) -> None:
         """Refuses another space than the file's.
@@ -60,16 +67,22 @@ class Header:
             UsageError: It has another name, or is another one of that name.
         """
         if space.name != self.space:
-            command = f"tiernas latency build --space {space.name}"
-            way = command if space.name in space_names() else "tiernas.latency.build_table"
+            offer = SPACES.offer_of(space)
+            way = f"tiernas latency build --space {offer.name}" if offer else "tiernas.latency.build_table"
             raise UsageError(
                 f"the latency table was built for space {self.space!r}, not {space.name!r}; build one with: {way}"
             )
         if self.space_digest not in (None, space.digest):
             raise UsageError(
-                f"the latency table was built for another space that was called {self.space!r} too, with other "
-                "values or networks; give the two different names, and build a table for each"
+                f"the latency table was built for another space that was called {self.space!r} too, with other values "
+                f"or networks{self._then_and_now(space)}; give the two different names, and build a table for each"
             )
+
+    def _then_and_now(self, space: SearchSpace) -> str:
+        offer = SPACES.offer_of(space)
+        now = (offer.package or offer.reference) if offer else None
+        then = self.space_package or self.space_reference
+        return f" (of {then}; this one is of {now or 'no package'})" if then else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,7 @@ class Record:
 
 def default_path(space: str, engine: str, precision: str) -> Path:
     """Where commands look for a table unless told: a file in the folder `latency` of the working directory."""
+    space, engine = (name.replace(":", ".") for name in (space, engine))
     return Path("latency") / f"{space}-{engine}-{precision}.jsonl"
 
 
@@ -104,7 +118,9 @@ def new_header(space: SearchSpace, num_classes: int, seed: int, fingerprint: Fin
         tiernas = version("tiernas")
     except PackageNotFoundError:  # run from a source tree that is not installed
         tiernas = "unknown"
-    return Header(space.name, num_classes, seed, fingerprint, tiernas, space.digest)
+    offer = SPACES.offer_of(space)
+    reference, package = (None, None) if offer is None or offer.built_in else (offer.reference, offer.package)
+    return Header(space.name, num_classes, seed, fingerprint, tiernas, space.digest, reference, package)
 
 
 def create(path: Path, header: Header) -> None:
@@ -121,6 +137,7 @@ def create(path: Path, header: Header) -> None:
         "fingerprint": header.fingerprint.to_dict(),
         "tiernas": header.tiernas,
         "space_digest": header.space_digest,
+        **{key: value for key in _OF_PLUGINS if (value := getattr(header, key)) is not None},
     }
     part = path.with_name(path.name + ".part")
     try:
@@ -188,8 +205,9 @@ def read(path: Path, space: SearchSpace | None = None) -> tuple[Header, list[Rec
 def _space(path: Path, header: Header, space: SearchSpace | None) -> SearchSpace:
     try:
         if space is None and header.space not in space_names():
+            way = f"--space {header.space_reference}, or " if header.space_reference else ""
             raise UsageError(
-                f"was built for a space of your own, {header.space!r}: load it with LatencyTable.load(path, space)"
+                f"was built for a space of your own, {header.space!r}: give it with {way}LatencyTable.load(path, space)"
             )
         space = space or get_space(header.space)
         header.require_space(space)
@@ -216,6 +234,7 @@ def _header(path: Path, data: Mapping[str, Any]) -> Header:
             Fingerprint.from_dict(_value(data, "fingerprint", dict)),
             _value(data, "tiernas", str),
             digest if digest is None else _value(data, "space_digest", str),
+            *(data.get(key) and _value(data, key, str) for key in _OF_PLUGINS),
         )
     except UsageError as error:
         raise _damaged(path, 1, str(error)) from error

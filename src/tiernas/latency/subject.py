@@ -13,7 +13,7 @@ from pathlib import Path
 from tiernas.errors import UsageError
 from tiernas.networks import Cost, cost, export_untrained
 from tiernas.networks.timm_models import TimmNetwork, build_timm, export_timm, near_timm_names
-from tiernas.spaces import Architecture, get_space, read_architecture, released, released_names
+from tiernas.spaces import Architecture, SearchSpace, get_space, read_architecture, released, released_names
 
 TIMM_PREFIX = "timm:"
 
@@ -128,7 +128,7 @@ class OnnxSubject(Subject):
 
 
 def find_subject(
-    name: str, *, space: str = "gpunet", resolution: int | None = None, num_classes: int | None = None
+    name: str, *, space: str | SearchSpace = "gpunet", resolution: int | None = None, num_classes: int | None = None
 ) -> Subject:
     """The network that a user names.
 
@@ -157,7 +157,7 @@ def find_subject(
         kind, architecture = "architecture file", read_architecture(Path(name))
     elif _VECTOR.fullmatch(name):
         of = get_space(space)
-        kind, architecture = f"vector of {space}", of.decode([int(value) for value in name.split(",")])
+        kind, architecture = f"vector of {of.name}", of.decode([int(value) for value in name.split(",")])
         classes = num_classes or of.num_classes
     else:
         kind, architecture = "released network", _released(name)

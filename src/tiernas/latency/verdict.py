@@ -14,6 +14,7 @@ from scipy.stats import t as student_t
 
 from tiernas.latency.agreement import LEAST_INSIDE, TIER_WIDTH, FloatArray, chances_inside, near_pairs
 from tiernas.latency.table import LatencyTable
+from tiernas.spaces.catalogue import SPACES
 
 LEAST_IN_ORDER = 0.7
 """Of the pairs of networks that could share such a tier, at least so many must be estimated in the right order.
@@ -154,7 +155,9 @@ def judge_table(table: LatencyTable, path: Path) -> Verdict:
 def _build_command(table: LatencyTable, path: Path) -> str:
     """What measures as many networks again."""
     header, wanted = table.header, table.header.fingerprint
-    words = ["tiernas", "latency", "build", "--space", header.space, "--engine", wanted.engine]
+    offer = SPACES.offer_of(table.space)
+    space, engine = offer.name if offer else header.space, wanted.plugin or wanted.engine
+    words = ["tiernas", "latency", "build", "--space", space, "--engine", engine]
     words += ["--precision", wanted.precision, "--table", str(path), "--networks", str(2 * len(table.records))]
     for option, value, default in (
         ("--batch", wanted.batch, 1),

@@ -1,8 +1,8 @@
 """Search spaces: integer vectors and the architectures they stand for."""
 
-from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
-from tiernas.spaces.gpunet import GPUNET, GPUNET_SMALL, GPUNET_WIDE, ConvNetSpace, StageRange
+from tiernas.spaces.catalogue import get_space, referred_space, space_names
+from tiernas.spaces.gpunet import ConvNetSpace, StageRange
 from tiernas.spaces.layered import LayeredArchitecture
 from tiernas.spaces.reading import architecture_from_json, read_architecture
 from tiernas.spaces.released import released, released_names
@@ -24,25 +24,8 @@ __all__ = [
     "architecture_from_json",
     "get_space",
     "read_architecture",
+    "referred_space",
     "released",
     "released_names",
     "space_names",
 ]
-
-_SPACES: dict[str, SearchSpace] = {s.name: s for s in (GPUNET, GPUNET_WIDE, GPUNET_SMALL)}
-
-
-def space_names() -> tuple[str, ...]:
-    """Names that `get_space` knows."""
-    return tuple(_SPACES)
-
-
-def get_space(name: str) -> SearchSpace:
-    """The search space of a name.
-
-    Raises:
-        UsageError: There is no space of that name.
-    """
-    if name not in _SPACES:
-        raise UsageError(f"no search space {name!r}; there are: {', '.join(_SPACES)}")
-    return _SPACES[name]

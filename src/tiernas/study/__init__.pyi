@@ -3,13 +3,14 @@ from .events import recording
 from .heartbeat import Heartbeat, serving
 from .proposals import Proposals
 from .repeats import repeat_best
-from .reuse import has_begun, require_reusable, reuse_accuracies
+from .reuse import SPACE_DIGEST, has_begun, require_reusable, reuse_accuracies
 from .screen import Screen
 from .screen_report import LOW_TAU, ScreenReport, report_screen
 from .trainings import Trainings, checkpoint_place
 
 __all__ = [
     "LOW_TAU",
+    "SPACE_DIGEST",
     "Curves",
     "Heartbeat",
     "Proposals",

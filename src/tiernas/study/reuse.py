@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+SPACE_DIGEST = "study.space.digest"
+"""Setting of a study whose space does not come with tiernas: another object may have its name tomorrow."""
+
 _OWN = "other tiers"
 
 
@@ -150,7 +153,7 @@ def _difference(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> str |
 
 
 def _decisive(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in settings.items() if k in ("study.space", "data") or k.startswith("recipe.")}
+    return {k: v for k, v in settings.items() if k in ("study.space", SPACE_DIGEST, "data") or k.startswith("recipe.")}
 
 
 def _estimated(

@@ -175,6 +175,7 @@ class EngineConformance(abc.ABC):
         fingerprint = engine.fingerprint()
         assert (fingerprint.engine, fingerprint.precision) == (engine.name, engine.precision)
         assert (fingerprint.batch, fingerprint.threads) == (engine.batch, engine.threads)
+        assert fingerprint.plugin == engine.plugin
         assert fingerprint.device
         assert fingerprint.engine_version
         assert Fingerprint.from_dict(json.loads(json.dumps(fingerprint.to_dict()))) == fingerprint

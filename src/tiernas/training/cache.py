@@ -20,6 +20,7 @@ from tiernas.training.data_config import DataConfig
 from tiernas.training.images import ImageSet, Splits
 from tiernas.training.memory import machine_memory_bytes
 from tiernas.training.once import made_once
+from tiernas.training.sources.catalogue import SOURCES
 from tiernas.training.stored_pixels import PixelFile, ReadAhead
 
 _FORMAT = 3
@@ -148,12 +149,17 @@ def _key(config: DataConfig) -> str:
     sha = hashlib.sha256(f"{_FORMAT} {config.model_copy(update={'path': path}).model_dump_json()}".encode())
     for fact in _facts(None if config.name else config.path):  # a published set does not change
         sha.update(repr(fact).encode())
+    if config.kind not in SOURCES.built_in and (offer := SOURCES.offer_of(SOURCES.load(config.kind))):
+        sha.update(offer.version.encode())
     return sha.hexdigest()[:16]
 
 
 def _facts(root: Path | None) -> Iterator[tuple[object, ...]]:
     """All that decoding depends on: name, size and time of change of every file below a folder, and what has none."""
-    if root is None or not root.is_dir():
+    if root is None or not root.exists():
+        return
+    if not root.is_dir():  # a file that a plug-in reads
+        yield root.stat().st_size, root.stat().st_mtime_ns
         return
     listing = files_below(root, root)
     for path in listing.files:

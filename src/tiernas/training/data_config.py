@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from tiernas.training.sources.catalogue import SOURCES
 
 DEFAULT_SIZE = 128
 """Largest height and width at which images are kept: the largest resolution of the preset `gpunet-small`."""
@@ -28,6 +39,9 @@ _ALLOWS = _NEEDS | {
 }
 """Keys of a kind that may be given, beside those that every kind has."""
 
+_OF_PACKAGES = frozenset({"path", "options"})
+"""The same for kinds that do not come with tiernas."""
+
 
 class DataConfig(BaseModel):
     """The `[data]` table of a study.
@@ -36,14 +50,17 @@ class DataConfig(BaseModel):
         kind: "digits" (scikit-learn's, nothing to download), "folder" (`DIR/<class>/*.jpg` or
             `DIR/<split>/<class>/*.jpg`), "parquet" (`DIR/<split>-00000-of-00001.parquet`), "huggingface" (a data set
             of the library `datasets`), "torchvision" (one of `torchvision.datasets`) or "webdataset" (tar files,
-            `DIR/<split>-000000.tar` or `DIR/<split>/000000.tar`).
-        path: The folder; for "torchvision" the one that its sets are kept in.
+            `DIR/<split>-000000.tar` or `DIR/<split>/000000.tar`). Or `package.module:function`, or a name that an
+            installed package offers: a function that returns a `tiernas.training.sources.Source`.
+        path: The folder; for "torchvision" the one that its sets are kept in. A function of a package gets it
+            as `path`.
         name: "huggingface": the data set on the Hub, such as "ethz/food101", instead of `path`. "torchvision": the
             class, such as "CIFAR10".
         subset: "huggingface": the configuration of the data set, where it has several.
         image_column: "huggingface": the column of images. If not given, the only one of that type.
         label_column: "huggingface": the column of labels. If not given, the only one of type ClassLabel, else "label".
         download: Whether "huggingface" and "torchvision" may fetch a named set that is not on this machine.
+        options: Arguments of the function of a package.
         image_size: Largest height and width at which images are kept in memory, in pixels: the shorter side is scaled
             down to it and the longer one cut around its centre. Images that are all smaller are kept as they are.
             Networks get them scaled to their own resolution. If not given, a search takes the largest resolution of
@@ -59,13 +76,14 @@ class DataConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["digits", "folder", "parquet", "huggingface", "torchvision", "webdataset"] = "digits"
+    kind: Annotated[str, BeforeValidator(SOURCES.as_text), AfterValidator(SOURCES.require_portable)] = "digits"
     path: Path | None = None
     name: str | None = Field(default=None, min_length=1)
     subset: str | None = Field(default=None, min_length=1)
     image_column: str | None = Field(default=None, min_length=1)
     label_column: str | None = Field(default=None, min_length=1)
     download: bool = False
+    options: dict[str, Any] = Field(default_factory=dict)
     image_size: int | None = Field(default=None, ge=8, le=1024)
     seed: int = Field(default=0, ge=0, lt=2**32)
     validation_fraction: float = Field(default=0.15, gt=0, lt=0.5)
@@ -75,17 +93,23 @@ class DataConfig(BaseModel):
 
     @model_validator(mode="after")
     def _keys_of_the_kind(self) -> Self:
-        given = {key for key in _ALLOWS["huggingface"] if getattr(self, key) not in (None, False)}
-        for key in sorted(_NEEDS[self.kind] - given):
+        given = {key for key in {*_ALLOWS["huggingface"], *_OF_PACKAGES} if getattr(self, key) not in (None, False, {})}
+        for key in sorted(_NEEDS.get(self.kind, frozenset()) - given):
             raise ValueError(f'kind = "{self.kind}" needs {key}, {_MEANT[key]}')
-        for key in sorted(given - _ALLOWS[self.kind]):
-            kinds = " or ".join(f'"{kind}"' for kind, keys in _ALLOWS.items() if key in keys)
-            raise ValueError(f"{key} is only for kind = {kinds}; remove it, or change kind")
+        for key in sorted(given - _ALLOWS.get(self.kind, _OF_PACKAGES)):
+            kinds = [f'"{kind}"' for kind, keys in _ALLOWS.items() if key in keys]
+            kinds += ["package.module:function"] if key in _OF_PACKAGES else []
+            raise ValueError(f"{key} is only for kind = {' or '.join(kinds)}; remove it, or change kind")
         if self.kind == "huggingface" and len(given & {"name", "path"}) != 1:
             raise ValueError('kind = "huggingface" needs either name, a data set of the Hub, or path, a folder')
         if self.download and self.name is None:
             raise ValueError("download = true needs name; what lies in path is not fetched")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_options_where_none_are(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Decoded data are kept by what is written here, and the first version had no options."""
+        return {name: value for name, value in serialize(self).items() if name != "options" or value}
 
     @property
     def shown(self) -> str:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tiernas.blocks import ACTIVATIONS
+from tiernas.engines import engine_names
 from tiernas.errors import UsageError
+from tiernas.plugins import is_reference
 from tiernas.spaces import Architecture, StagedArchitecture, read_architecture, released
 from tiernas.spaces.staged import round_channels
 
@@ -193,14 +195,17 @@ def engine_pairs(engines: Sequence[str], precisions: Sequence[str]) -> tuple[tup
     """Engines with the precisions that each is to run.
 
     Args:
-        engines: Names of engines, or `NAME:PRECISION`.
+        engines: Names of engines, or `package.module:Class`, or either with `:PRECISION`.
         precisions: What engines run that come without a precision of their own.
 
     Returns:
         Pairs of name and precision, in the order given, each once.
     """
-    pairs = []
+    pairs, known = [], engine_names()
     for engine in engines:
-        name, colon, own = engine.partition(":")
-        pairs += [(name, precision) for precision in ([own] if colon else precisions)]
+        name, _, own = engine.rpartition(":")
+        if name in known or is_reference(name):
+            pairs.append((name, own))
+        else:
+            pairs += [(engine, precision) for precision in precisions]
     return tuple(dict.fromkeys(pairs))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from tiernas.training.data_config import DataConfig
 from tiernas.training.sources.source import Part, Source
 
 _WHITE = 16
 """The images hold 0 (background) to 16 (ink)."""
 
 
-def open_source() -> Source:
+def open_source(config: DataConfig) -> Source:
     """The digits, ink white on black; they have no splits of their own and must not be mirrored."""
     from sklearn.datasets import load_digits  # slow, and a worker reads decoded digits from the cache
 

@@ -19,20 +19,21 @@ from tiernas.image_files import (
     shown,
     without_format,
 )
-from tiernas.training.sources.source import Part, Source
+from tiernas.training.data_config import DataConfig
+from tiernas.training.sources.source import Part, Source, existing_folder
 from tiernas.training.sources.split_names import SPLIT_NAMES, split_of, split_within
 
 _SPLITS = f"folders called {', '.join(SPLIT_NAMES)} in any case are splits"
 
 
-def open_source(root: Path) -> Source:
+def open_source(config: DataConfig) -> Source:
     """Lists the images of a folder.
 
     Raises:
         UsageError: No class folders, no images, no training part, two folders for one split, a mixture of splits and
             classes, a class that training does not have, or a folder that cannot be read.
     """
-    return _Folder(root).source()
+    return _Folder(existing_folder(config.path)).source()
 
 
 @dataclass(slots=True)

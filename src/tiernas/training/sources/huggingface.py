@@ -13,7 +13,7 @@ from tiernas.errors import NotInstalledError, UsageError
 from tiernas.image_files import PassedOver
 from tiernas.training.data_config import DataConfig
 from tiernas.training.sources.labels import Labelled, lack, numbered, read_labels
-from tiernas.training.sources.source import Part, Source, open_stored, require_classes
+from tiernas.training.sources.source import Part, Source, existing_folder, open_stored, require_classes
 from tiernas.training.sources.split_names import split_of
 
 
@@ -25,6 +25,8 @@ def open_source(config: DataConfig) -> Source:
             outside the classes.
         NotInstalledError: `datasets` is not installed.
     """
+    if config.path is not None:
+        existing_folder(config.path)
     try:
         import datasets  # type: ignore[import-untyped]
     except ImportError as error:

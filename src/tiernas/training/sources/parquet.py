@@ -12,8 +12,9 @@ from PIL import Image
 
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.image_files import PassedOver, files_below, shown
+from tiernas.training.data_config import DataConfig
 from tiernas.training.sources.labels import lack, numbered, read_labels
-from tiernas.training.sources.source import Part, Source, open_stored, require_classes
+from tiernas.training.sources.source import Part, Source, existing_folder, open_stored, require_classes
 from tiernas.training.sources.split_names import SPLIT_NAMES
 
 _FILE = re.compile(rf"({'|'.join(SPLIT_NAMES)})-(\d+)-of-(\d+)(?:-[0-9a-f]+)?\.parquet", re.IGNORECASE)
@@ -25,7 +26,7 @@ _LAYOUT = (
 _log = logging.getLogger(__name__)
 
 
-def open_source(root: Path) -> Source:
+def open_source(config: DataConfig) -> Source:
     """Reads the encoded images and labels of a folder of parquet files.
 
     Raises:
@@ -33,6 +34,7 @@ def open_source(root: Path) -> Source:
             without a label, or labels outside the classes.
         NotInstalledError: pyarrow is not installed.
     """
+    root = existing_folder(config.path)
     files, passed_over = _split_files(root)
     if "train" not in files:
         raise UsageError(f"data.path: no training images in {shown(root)}; it should hold {_LAYOUT}")

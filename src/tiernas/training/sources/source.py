@@ -58,6 +58,18 @@ class Source:
     passed_over: tuple[PassedOver, ...] = ()
 
 
+def existing_folder(path: Path | None) -> Path:
+    """The folder of a configuration.
+
+    Raises:
+        UsageError: It is no folder.
+    """
+    if path is None or not path.is_dir():
+        what = "is a file, not a folder" if path is not None and path.exists() else "does not exist"
+        raise UsageError(f"data.path = {str(path)!r}: {what}; give the folder that holds the images")
+    return path
+
+
 def open_stored(stored: Mapping[str, Any] | None, folder: Path | None = None) -> Image.Image:
     """An image as the `datasets` library stores it: `bytes`, or the `path` of a file on this machine.
 

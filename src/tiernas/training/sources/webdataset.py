@@ -24,8 +24,9 @@ from PIL import Image
 
 from tiernas.errors import UsageError
 from tiernas.image_files import PassedOver, files_below, image_suffixes, is_hidden, shown
+from tiernas.training.data_config import DataConfig
 from tiernas.training.sources.labels import Labelled, Written, numbered, written_label
-from tiernas.training.sources.source import Part, Source
+from tiernas.training.sources.source import Part, Source, existing_folder
 from tiernas.training.sources.split_names import split_of, split_within
 
 _CLASS_NAMES = "classnames.txt"
@@ -62,13 +63,14 @@ class _Sample:
     from_cls: bool
 
 
-def open_source(root: Path) -> Source:
+def open_source(config: DataConfig) -> Source:
     """Lists the images of all shards of a folder; reads them through once.
 
     Raises:
         UsageError: No shards, one that is damaged, an image without a label or with several, a sample that is there
             twice, or labels outside the classes.
     """
+    root = existing_folder(config.path)
     passed_over: list[PassedOver] = []
     shards = _shards(root, passed_over)
     if "train" not in shards:

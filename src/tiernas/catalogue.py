@@ -1,0 +1,14 @@
+"""All kinds of things that a user may name, each of which its room keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tiernas.engines.catalogue import ENGINES
+from tiernas.plugins import Kind
+from tiernas.search.catalogue import OPTIMIZERS
+from tiernas.spaces.catalogue import SPACES
+from tiernas.training.sources.catalogue import SOURCES
+from tiernas.training.teachers.catalogue import TEACHERS
+
+KINDS: tuple[Kind[Any], ...] = (SPACES, ENGINES, OPTIMIZERS, SOURCES, TEACHERS)

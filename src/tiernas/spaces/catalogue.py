@@ -1,0 +1,59 @@
+"""Search spaces by name."""
+
+from __future__ import annotations
+
+from tiernas.plugins import Kind, UnusableError, is_reference, require_object_of
+from tiernas.spaces.consistency import inconsistency
+from tiernas.spaces.space import SearchSpace
+
+_MEMBERS = ("name", "dimensions", "num_classes", "decode", "encode", "canonical", "layer_groups")
+
+_CHECKED = 16
+"""Random networks by which a plug-in's space is checked whenever it is loaded, in some milliseconds."""
+
+
+def _require_space(thing: object) -> None:
+    require_object_of(thing, SearchSpace, "a search space", _MEMBERS)
+    assert isinstance(thing, SearchSpace)
+    if wrong := inconsistency(thing, _CHECKED):
+        raise UnusableError(f"does not hold together: {wrong}")
+
+
+SPACES: Kind[SearchSpace] = Kind(
+    "search space",
+    "study.space",
+    "tiernas.spaces",
+    {
+        "gpunet": "tiernas.spaces.gpunet:GPUNET",
+        "gpunet-wide": "tiernas.spaces.gpunet:GPUNET_WIDE",
+        "gpunet-small": "tiernas.spaces.gpunet:GPUNET_SMALL",
+    },
+    _require_space,
+    named=True,
+)
+
+
+def space_names() -> tuple[str, ...]:
+    """Names that `get_space` knows: those of tiernas, and those that installed packages offer."""
+    return SPACES.names()
+
+
+def get_space(name: str | SearchSpace) -> SearchSpace:
+    """The search space of a name.
+
+    Args:
+        name: One of `space_names()`, or `package.module:object`; a space is given back.
+
+    Raises:
+        UsageError: There is no space of that name, or it cannot be used.
+    """
+    return SPACES.load(name)
+
+
+def referred_space(name: str) -> SearchSpace | None:
+    """The space of `package.module:object`; None for a name, which files record and find by themselves.
+
+    Raises:
+        UsageError: It cannot be used.
+    """
+    return get_space(name) if is_reference(name) else None

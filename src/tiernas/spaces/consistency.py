@@ -1,0 +1,131 @@
+"""Whether the parts of a search space say the same of its networks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from tiernas.blocks import Block
+from tiernas.blocks.rows import IntArray
+from tiernas.plugins import failure
+from tiernas.spaces.reading import architecture_from_json
+from tiernas.spaces.space import Dimension, SearchSpace
+
+
+def inconsistency(space: SearchSpace, networks: int = 256, seed: int = 0) -> str | None:
+    """What of a search space contradicts itself; None where nothing was found.
+
+    Looked at are random vectors, canonical or not, and those with the first and with the last value of every dimension.
+
+    Args:
+        space: The space.
+        networks: How many random vectors.
+        seed: Which ones.
+    """
+    for check in (_dimensions, _samples, _canonical_vectors, _architectures, _layers):
+        try:
+            if wrong := next(check(space, networks, seed), None):
+                return wrong
+        except Exception as error:  # whatever somebody's code does, its message is what helps
+            return f"{check.__name__.strip('_').replace('_', ' ')}: {failure(error)}"
+    return None
+
+
+def random_vectors(space: SearchSpace, n: int, seed: int) -> IntArray:
+    """The first vector, the last one, and `n` drawn uniformly from all (`n + 2 x d`); most are not canonical."""
+    levels = np.array(space.levels)
+    rows = np.random.default_rng(seed).integers(0, levels, size=(n, len(levels)), dtype=np.int64)
+    return space.from_levels(np.concatenate([np.zeros_like(rows[:1]), levels[None] - 1, rows]))
+
+
+def grouped_layers(space: SearchSpace, vectors: IntArray) -> list[Counter[Block]]:
+    """How often each network has which layer, by `layer_groups`.
+
+    Args:
+        space: The space.
+        vectors: The networks (`n x d`).
+    """
+    bags: list[Counter[Block]] = [Counter() for _ in vectors]
+    for group in space.layer_groups(vectors):
+        for layer, network, count in zip(
+            group.rows.layers(), group.network.tolist(), group.count.tolist(), strict=True
+        ):
+            bags[network][layer] += count
+    return [+bag for bag in bags]
+
+
+def _dimensions(space: SearchSpace, networks: int, seed: int) -> Iterator[str]:
+    dimensions = space.dimensions
+    if not isinstance(dimensions, tuple) or not dimensions or not all(isinstance(d, Dimension) for d in dimensions):
+        yield f"dimensions must be a tuple of Dimension, not {dimensions!r:.80}"
+    twice = [name for name, count in Counter(d.name for d in dimensions).items() if count > 1]
+    if twice:
+        yield f"dimensions: {', '.join(twice)} is there more than once"
+
+
+def _samples(space: SearchSpace, networks: int, seed: int) -> Iterator[str]:
+    sample, wanted = space.sample(networks, seed), (networks, len(space.dimensions))
+    if sample.shape != wanted or sample.dtype != np.int64:
+        yield f"sample({networks}) gives {sample.dtype} of shape {sample.shape}; must be int64 of {wanted}"
+    space.validate(sample)
+    if not np.array_equal(space.from_levels(space.to_levels(sample)), sample):
+        yield "from_levels(to_levels(v)) is not v"
+
+
+def _canonical_vectors(space: SearchSpace, networks: int, seed: int) -> Iterator[str]:
+    vectors = random_vectors(space, networks, seed)
+    kept, canonical = vectors.copy(), space.canonical(vectors)
+    if not np.array_equal(vectors, kept):
+        yield "canonical changes the array that it is given"
+    if canonical.shape != vectors.shape:
+        yield f"canonical gives shape {canonical.shape} for vectors of shape {vectors.shape}"
+    space.validate(canonical)
+    yield from _first(space.canonical(canonical) == canonical, vectors, "canonical(canonical(v)) is not canonical(v)")
+    for vector, one in zip(vectors, canonical, strict=True):
+        if space.decode(vector) != space.decode(one):
+            yield f"vector {_shown(vector)}: its canonical vector {_shown(one)} stands for another network"
+
+
+def _architectures(space: SearchSpace, networks: int, seed: int) -> Iterator[str]:
+    vectors = random_vectors(space, networks, seed)
+    digests: dict[str, tuple[int, ...]] = {}
+    for vector, canonical in zip(vectors, space.canonical(vectors), strict=True):
+        architecture = space.decode(vector)
+        again = architecture_from_json(architecture.to_json())
+        if again != architecture or again.digest != architecture.digest:
+            yield f"vector {_shown(vector)}: its network is another one once it was written as JSON and read"
+        if architecture.shrunk_layer is not None:
+            yield f"vector {_shown(vector)}: layer {architecture.shrunk_layer} has no pixel left"
+        if not np.array_equal(encoded := np.asarray(space.encode(architecture)), canonical):
+            yield f"vector {_shown(vector)}: encode(decode(v)) is {_shown(encoded)}, canonical(v) {_shown(canonical)}"
+        if digests.setdefault(architecture.digest, key := tuple(canonical.tolist())) != key:
+            other = _shown(np.array(digests[architecture.digest]))
+            yield f"vector {_shown(vector)}: another canonical vector, {other}, stands for the same network"
+
+
+def _layers(space: SearchSpace, networks: int, seed: int) -> Iterator[str]:
+    vectors = random_vectors(space, networks, seed)
+    for group in space.layer_groups(vectors):
+        if not len(group.rows) == len(group.network) == len(group.count):
+            yield f"layer_groups: {len(group.rows)} rows, {len(group.network)} networks, {len(group.count)} counts"
+    for vector, bag in zip(vectors, grouped_layers(space, vectors), strict=True):
+        layers = Counter(space.decode(vector).layers)
+        if bag != layers:
+            (odd, _), *_ = (bag - layers or layers - bag).items()
+            yield (
+                f"vector {_shown(vector)}: layer_groups has layer {odd.label} {bag[odd]} times, "
+                f"decode(v).layers {layers[odd]} times"
+            )
+
+
+def _first(right: npt.NDArray[np.bool_], vectors: IntArray, what: str) -> Iterator[str]:
+    wrong = np.flatnonzero(~right.all(axis=1))
+    if wrong.size:
+        yield f"vector {_shown(vectors[wrong[0]])}: {what}"
+
+
+def _shown(vector: IntArray) -> str:
+    return ",".join(map(str, np.ravel(vector).tolist()))

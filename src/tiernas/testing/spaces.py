@@ -1,0 +1,123 @@
+"""Conformance suite for search spaces: subclass it in a test module and say how the space is made.
+
+class TestMySpace(SpaceConformance):
+def make(self) -> SearchSpace:
+return MySpace("mine")
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tiernas.errors import UsageError
+from tiernas.networks import ConvNet, build, check_onnx, export_onnx, repeatable_weights
+from tiernas.spaces import SearchSpace
+from tiernas.spaces.consistency import grouped_layers, inconsistency, random_vectors
+
+NUM_CLASSES = 4
+
+
+class SpaceConformance(abc.ABC):
+    """What every search space must hold. Networks are really built, run and exported."""
+
+    networks = 256
+    """Random vectors that are looked at."""
+
+    built = 3
+    """Random networks that are built, beside the first and the last of the space."""
+
+    @abc.abstractmethod
+    def make(self) -> SearchSpace:
+        """The space under test, made anew."""
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_its_parts_say_the_same_of_its_networks(self, seed: int) -> None:
+        assert inconsistency(self.make(), self.networks, seed) is None
+
+    def test_made_anew_it_is_the_same_space(self) -> None:
+        first, second = self.make(), self.make()
+        assert first.digest == second.digest
+        assert (first.name, first.dimensions, first.num_classes) == (second.name, second.dimensions, second.num_classes)
+        np.testing.assert_array_equal(first.sample(32, seed=1), second.sample(32, seed=1))
+
+    def test_a_larger_sample_begins_with_the_smaller(self) -> None:
+        space = self.make()
+        np.testing.assert_array_equal(space.sample(64, seed=1)[:20], space.sample(20, seed=1))
+        assert not np.array_equal(space.sample(64, seed=1), space.sample(64, seed=2))
+
+    def test_vectors_outside_are_refused_by_name(self) -> None:
+        space = self.make()
+        vector = space.sample(1)[0]
+        for position, dimension in enumerate(space.dimensions):
+            outside = vector.copy()
+            outside[position] = dimension.values[-1] + 1
+            with pytest.raises(UsageError, match=dimension.name.replace(".", r"\.")):
+                space.decode(outside)
+        with pytest.raises(UsageError):
+            space.decode(vector[:-1])
+
+    def test_what_is_no_network_of_it_is_not_encoded(self) -> None:
+        with pytest.raises(UsageError):
+            self.make().encode("a network")  # type: ignore[arg-type]
+
+    def test_a_group_of_layers_has_at_most_one_row_of_a_network(self) -> None:
+        space = self.make()
+        vectors = random_vectors(space, 32, 1)
+        for group in space.layer_groups(vectors):
+            assert len(set(group.network.tolist())) == len(group.network)
+            assert (group.count > 0).all()
+
+    def test_many_networks_have_the_layers_of_each_alone(self) -> None:
+        space = self.make()
+        vectors = random_vectors(space, 8, 2)
+        for vector, together in zip(vectors, grouped_layers(space, vectors), strict=True):
+            assert grouped_layers(space, vector[None]) == [together]
+
+    def test_networks_have_the_shapes_that_their_layers_tell(self) -> None:
+        for network, images in self._built():
+            layers = network.architecture.layers
+            seen: list[tuple[int, ...]] = []
+            hooks = [block.register_forward_hook(_remember(seen)) for block in network.blocks]
+            with torch.no_grad():
+                logits = network.eval()(images)
+            for hook in hooks:
+                hook.remove()
+            assert logits.shape == (len(images), NUM_CLASSES)
+            assert torch.isfinite(logits).all()
+            told = [(len(images), *layer.out_shape) for layer in layers[:-1]]
+            assert seen[:-1] == told
+
+    def test_networks_learn(self) -> None:
+        for network, images in self._built():
+            network.train()(images).square().mean().backward()
+            assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
+
+    def test_networks_are_exported_as_they_are(self, tmp_path: Path) -> None:
+        for network, _ in self._built():
+            path = tmp_path / "network.onnx"
+            export_onnx(network, path)
+            check_onnx(path, network)
+
+    def _built(self) -> list[tuple[ConvNet, Tensor]]:
+        space = self.make()
+        found = []
+        for vector in random_vectors(space, self.built, 3):
+            architecture = space.decode(vector)
+            with repeatable_weights():
+                network = build(architecture, NUM_CLASSES)
+            found.append((network, torch.rand(2, 3, architecture.resolution, architecture.resolution)))
+        return found
+
+
+def _remember(seen: list[tuple[int, ...]]) -> Callable[[nn.Module, object, Tensor], None]:
+    def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
+        seen.append(tuple(output.shape))
+
+    return hook

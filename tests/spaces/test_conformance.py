@@ -1,0 +1,25 @@
+"""The spaces of tiernas, and one of one's own, hold what a space must."""
+
+from __future__ import annotations
+
+from tiernas.spaces import ConvNetSpace, SearchSpace, StageRange, get_space
+from tiernas.testing.spaces import SpaceConformance
+
+
+class TestGpunetSmall(SpaceConformance):
+    def make(self) -> SearchSpace:
+        return get_space("gpunet-small")
+
+
+class TestOwnRanges(SpaceConformance):
+    def make(self) -> SearchSpace:
+        stage = StageRange(filters=(8, 24, 8), layers=(1, 2), kernel=(3, 7))
+        return ConvNetSpace(
+            "mine",
+            resolution=(32, 40),
+            stem_filters=(8, 16),
+            stem_layers=(1, 2),
+            stages=(stage,) * 6,
+            head_filters=64,
+            num_classes=5,
+        )
