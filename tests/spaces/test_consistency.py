@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 
 from tiernas.blocks.rows import IntArray
-from tiernas.spaces import Architecture, ConvNetSpace, LayerGroup, StageRange, get_space, space_names
+from tiernas.spaces import (
+    Architecture,
+    ConvNetSpace,
+    LayerGroup,
+    StagedArchitecture,
+    StageRange,
+    get_space,
+    space_names,
+)
 from tiernas.spaces.consistency import inconsistency, random_vectors
 
 PARTS: dict[str, Any] = {
@@ -60,7 +68,7 @@ def in_place(right: Callable[[IntArray], IntArray], vectors: IntArray) -> IntArr
     return right(vectors)
 
 
-def unpadded(right: Callable[[IntArray], Architecture], vector: IntArray) -> Architecture:
+def unpadded(right: Callable[[IntArray], StagedArchitecture], vector: IntArray) -> Architecture:
     architecture = right(vector)
     return replace(architecture, stages=tuple(replace(stage, padding="valid") for stage in architecture.stages))
 
