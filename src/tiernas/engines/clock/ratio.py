@@ -173,7 +173,7 @@ def _weights(slower: FloatArray, block: IntArray) -> FloatArray:
     """The weights of `n` pairs by which the blocks are worth enough for an interval."""
     calm = _CALM
     while True:
-        weights = np.exp((slower.min() - slower) / calm)
+        weights: FloatArray = np.exp((slower.min() - slower) / calm)
         if _effective(_means(weights, block)) >= _FEWEST_EFFECTIVE:
             return weights
         calm *= _SOFTER
