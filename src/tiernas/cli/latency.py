@@ -48,8 +48,7 @@ def build(
     networks: Annotated[int | None, typer.Option("--networks", help="Networks to measure [default: 48].")] = None,
     minutes: Annotated[float | None, typer.Option("--minutes", help="Stop after so long.")] = None,
     seconds: Annotated[
-        float | None,
-        typer.Option("--seconds", help="Measure each network at most so long [default: 6]."),
+        float | None, typer.Option("--seconds", help="Measure each network at most so long [default: 6].")
     ] = None,
     num_classes: Annotated[int | None, typer.Option("--classes", help="Classes [default: the space's].")] = None,
     as_json: JsonOption = False,
@@ -99,8 +98,7 @@ def check(
         str | None, typer.Option("--tier", help="Only networks estimated to lie between two latencies in ms: 100-120.")
     ] = None,
     seconds: Annotated[
-        float | None,
-        typer.Option("--seconds", help="Measure each network at most so long [default: 8]."),
+        float | None, typer.Option("--seconds", help="Measure each network at most so long [default: 8].")
     ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Write a scatter plot (.png, .svg or .pdf).")] = None,
     other_device: Annotated[

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 import math
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from tiernas.doctor.noise import Noise, noise_of
-from tiernas.engines import Anchor, Engine, TurnRule, device_lock, graph_digest
+from tiernas.engines import Anchor, Engine, TurnRule, device_lock
 from tiernas.engines.clock.in_turn import take_turns
 from tiernas.engines.clock.turns import Player
 from tiernas.errors import UsageError
 from tiernas.latency.build import DEFAULT_NETWORKS, RULE
 from tiernas.latency.ladder import rungs_of
-from tiernas.networks import export_untrained
+from tiernas.latency.untrained import compiled
 from tiernas.spaces import SearchSpace
 
 _LEAST_S = 1.0
@@ -50,16 +48,16 @@ class NoiseTrial:
         """Measures an anchor in turn with a second copy of itself, the two alone on their device."""
         rungs = rungs_of(self.space)
         rung = rungs[len(rungs) // 2]
-        with tempfile.TemporaryDirectory(prefix="tiernas-doctor-") as folder:
-            path = Path(folder) / "anchor.onnx"
-            begin = time.perf_counter()
-            export_untrained(rung.architecture, rung.num_classes, path, batch=self.engine.batch)
-            with self.engine.compile(path) as network, device_lock(network.fingerprint.device_slug):
-                network.profile()
-                prepare_s = time.perf_counter() - begin
-                _log.info("noise: two copies of a network take turns for %g s", self.seconds)
-                with self.engine.compile(path) as copy:
-                    anchor = Anchor(network, graph_digest(path))
-                    whole = TurnRule(relative_width=0.0, min_s=self.seconds, limit_s=self.seconds)
-                    turns = take_turns(Player(copy), anchor, whole)
+        begin = time.perf_counter()
+        with (
+            compiled(rung.architecture, rung.num_classes, self.engine) as (network, graph),
+            device_lock(network.fingerprint.device_slug),
+        ):
+            network.profile()
+            prepare_s = time.perf_counter() - begin
+            _log.info("noise: two copies of a network take turns for %g s", self.seconds)
+            with compiled(rung.architecture, rung.num_classes, self.engine) as (copy, _):
+                anchor = Anchor(network, graph)
+                whole = TurnRule(relative_width=0.0, min_s=self.seconds, limit_s=self.seconds)
+                turns = take_turns(Player(copy), anchor, whole)
         return noise_of(turns.pairs, anchor.level(), RULE, prepare_s=prepare_s, networks=DEFAULT_NETWORKS)
