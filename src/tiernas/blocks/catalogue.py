@@ -7,11 +7,12 @@ from tiernas.blocks.conv import ConvBlock
 from tiernas.blocks.fused_irb import FusedIrbBlock
 from tiernas.blocks.head import HeadBlock
 from tiernas.blocks.irb import IrbBlock
+from tiernas.blocks.separable import SeparableBlock
 from tiernas.blocks.stem import StemBlock
 from tiernas.errors import UsageError
 
 _BLOCKS: dict[str, type[Block]] = {
-    kind.block: kind for kind in (StemBlock, ConvBlock, FusedIrbBlock, IrbBlock, HeadBlock)
+    kind.block: kind for kind in (StemBlock, ConvBlock, SeparableBlock, FusedIrbBlock, IrbBlock, HeadBlock)
 }
 
 

@@ -39,13 +39,13 @@ class FusedIrbBlock(Bottleneck):
             "activated": after * mid,
             "swished": after * mid * costly(rows),
             "gated": after * mid * (squeezed > 0),
-            "added": after * outs * ((stride == 1) & (ins == outs)),
+            "added": after * outs * ((stride == 1) & (ins == outs) & (out_size == size)),
             "row_starts": 2 * out_size,
             "squeezes": (squeezed > 0).astype(float),
         }
 
     def module(self, options: ModuleOptions) -> nn.Module:
-        from tiernas.blocks.modules import bottleneck, conv_bn_act, convolution
+        from tiernas.blocks.modules import conv_bn_act, convolution, projected
 
         expand = convolution(self.in_channels, self.mid_channels, self.kernel, self.stride, padding=self.padding)
-        return bottleneck(self, conv_bn_act(expand, options.bn_eps, self.activation), options)
+        return projected(self, self.mid_channels, conv_bn_act(expand, options.bn_eps, self.activation), options)

@@ -224,7 +224,13 @@ class ConvNetSpace(SearchSpace):
         for (block, stride), part in zip(_STAGES.values(), _SLICES, strict=True):
             filters, kernel, expansion, se, act, layers = vectors[:, part].T
             act, present = _ACTIVATION_CODES[act], layers > 0
-            shared = {"out_channels": filters, "kernel": kernel, "activation": act, "padding": "same"}
+            shared = {
+                "out_channels": filters,
+                "kernel": kernel,
+                "activation": act,
+                "padding": "same",
+                "gate": "sigmoid",
+            }
             first, others = present.astype(np.int64), np.maximum(layers - 1, 0)
             yield _group(block, first, stride=stride, **_widened(channels, expansion, se), in_size=size, **shared)
             channels = np.where(present, filters, channels)
