@@ -53,6 +53,15 @@ def test_images_of_another_size_need_another_network() -> None:
     assert released("gpunet_0").resized(224).resolution == 224
 
 
+def test_a_field_with_a_default_is_written_where_it_has_another_value() -> None:
+    hard = replace(IRB, gate="hard_sigmoid")
+    written = json.loads(replace(SMALL, blocks=(STEM, CONV, hard, HEAD)).to_json())
+    assert [block.get("gate") for block in written["blocks"]] == [None, None, "hard_sigmoid", None]
+    assert architecture_from_json(json.dumps(written)).layers[2] == hard
+    with pytest.raises(UsageError, match=r"^blocks\[2\]\.gate = 'step': must be one of sigmoid, hard_sigmoid$"):
+        replace(SMALL, blocks=(STEM, CONV, replace(IRB, gate="step"), HEAD))
+
+
 @pytest.mark.parametrize(
     ("blocks", "message"),
     [

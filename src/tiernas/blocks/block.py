@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import reprlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cache
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -145,14 +145,22 @@ class Block(abc.ABC):
         return type(self)(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Name of the block and its fields, as what JSON can hold."""
-        return {"block": self.block, **asdict(self)}  # type: ignore[call-overload]
+        """Name of the block and its fields, as what JSON can hold; without those that have their default value."""
+        defaults = self.defaults()
+        given = {name: value for name, value in asdict(self).items() if value != defaults.get(name)}  # type: ignore[call-overload]
+        return {"block": self.block, **given}
 
     @classmethod
     @cache
     def columns(cls) -> tuple[str, ...]:
         """Names of the fields: the columns of `BlockRows`."""
         return tuple(each.name for each in fields(cls))  # type: ignore[arg-type]
+
+    @classmethod
+    @cache
+    def defaults(cls) -> Mapping[str, Any]:
+        """Values of fields that need not be given, such as those that a block got after files had been written."""
+        return {each.name: each.default for each in fields(cls) if each.default is not MISSING}  # type: ignore[arg-type]
 
     @classmethod
     @cache
