@@ -6,13 +6,14 @@ import abc
 from dataclasses import dataclass, field
 
 from tiernas.blocks.activations import ACTIVATIONS, GATES, costly, squeeze_name
-from tiernas.blocks.block import Block, choice, whole
+from tiernas.blocks.block import choice, whole
 from tiernas.blocks.convolution import PADDINGS, WORK_KINDS, convolution_likeness, convolved_size
+from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
-class Bottleneck(Block, abc.ABC):
+class Bottleneck(MapBlock, abc.ABC):
     """A block that expands channels, convolves, and projects back.
 
     Attributes:
@@ -40,10 +41,6 @@ class Bottleneck(Block, abc.ABC):
     padding: str = field(metadata=choice(*PADDINGS))
     in_size: int
     gate: str = field(default=GATES[0], metadata=choice(*GATES))
-
-    @property
-    def in_shape(self) -> tuple[int, ...]:
-        return self.in_channels, self.in_size, self.in_size
 
     @property
     def out_shape(self) -> tuple[int, ...]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tiernas.blocks.activations import ACTIVATIONS, costly
-from tiernas.blocks.block import Block, ModuleOptions, choice, whole
+from tiernas.blocks.block import ModuleOptions, choice, whole
 from tiernas.blocks.convolution import PADDINGS, WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
+from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ConvBlock(Block):
+class ConvBlock(MapBlock):
     """A convolution.
 
     Attributes:
@@ -39,10 +40,6 @@ class ConvBlock(Block):
     activation: str = field(metadata=choice(*ACTIVATIONS))
     padding: str = field(metadata=choice(*PADDINGS))
     in_size: int
-
-    @property
-    def in_shape(self) -> tuple[int, ...]:
-        return self.in_channels, self.in_size, self.in_size
 
     @property
     def out_shape(self) -> tuple[int, ...]:

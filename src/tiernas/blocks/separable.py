@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tiernas.blocks.activations import ACTIVATIONS, GATES, costly, squeeze_name
-from tiernas.blocks.block import Block, ModuleOptions, choice, whole
+from tiernas.blocks.block import ModuleOptions, choice, whole
 from tiernas.blocks.convolution import PADDINGS, WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
+from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class SeparableBlock(Block):
+class SeparableBlock(MapBlock):
     """A depthwise separable convolution.
 
     Attributes:
@@ -46,10 +47,6 @@ class SeparableBlock(Block):
     padding: str = field(metadata=choice(*PADDINGS))
     in_size: int
     gate: str = field(default=GATES[0], metadata=choice(*GATES))
-
-    @property
-    def in_shape(self) -> tuple[int, ...]:
-        return self.in_channels, self.in_size, self.in_size
 
     @property
     def out_shape(self) -> tuple[int, ...]:
