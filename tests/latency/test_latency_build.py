@@ -329,12 +329,10 @@ def test_networks_of_the_blocks_that_the_rungs_lack_are_measured_first() -> None
     space = get_space("mobile-small")
     separable = tuple(0 if d.name.endswith(".block") else d.values[0] for d in space.dimensions)
     lacking = (replace(rungs_of(space)[0], vector=separable),)
-    first = networks_of_missing_blocks(space, [rung.vector for rung in lacking], 0)
-    assert first
-    plan = [vector for vector, _ in build_module._wanted(space, lacking, 0, [], 12)]
-    assert plan[: 1 + len(first)] == [lacking[0].vector, *first]
-    assert len(plan) == 12
-    assert set(plan[1 + len(first) :]) <= {tuple(row) for row in space.sample(12, 0).tolist()}
+    sample = [tuple(row) for row in space.sample(12, 7).tolist()]
+    assert networks_of_missing_blocks(space, [separable], 7) == [sample[0], sample[3]]
+    plan = [vector for vector, _ in build_module._wanted(space, lacking, 7, [], 12)]
+    assert plan == [separable, sample[0], sample[3], sample[1], sample[2], *sample[4:11]]
 
 
 @pytest.mark.slow
