@@ -83,6 +83,7 @@ def test_work_by_hand() -> None:
         "added": 16 * 8,
         "row_starts": 4 * 3,
         "squeezes": 1,
+        "hard_swished": 0,
     }
 
 
@@ -92,6 +93,14 @@ def test_a_separable_block_is_an_inverted_residual_that_does_not_expand() -> Non
     irb = BlockRows.of([IrbBlock(8, 8, 3, 1, mid_channels=8, **rest)]).work()[0]
     differing = {kind for kind, a, b in zip(IrbBlock.work_kinds, separable, irb, strict=True) if a != b}
     assert differing == {"expand_macs", "weights", "expanded", "activated", "swished", "row_starts"}
+
+
+@pytest.mark.parametrize("activation", ["swish", "hard_swish", "gelu"])
+def test_hard_swish_is_counted_apart(activation: str) -> None:
+    layer = SeparableBlock(8, 8, 3, 1, se_channels=0, activation=activation, padding="same", in_size=4)
+    counted = dict(zip(layer.work_kinds, BlockRows.of([layer]).work()[0].tolist(), strict=True))
+    hard = activation == "hard_swish"
+    assert (counted["activated"], counted["swished"], counted["hard_swished"]) == (128, 128 * (not hard), 128 * hard)
 
 
 def test_relu6_costs_no_more_than_a_comparison() -> None:

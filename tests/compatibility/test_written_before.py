@@ -78,7 +78,7 @@ def test_layers(expected: dict[str, Any]) -> None:
     layer = kind(**{name: columns[renamed.get(name, name)] for name in kind.columns() if name not in kind.defaults()})
     assert layer.label == expected["label"]
     counted = BlockRows.of([layer]).work()[0].tolist()
-    assert dict(zip(kind.work_kinds, counted, strict=True)) == expected["work"]
+    assert dict(zip(kind.work_kinds, counted, strict=True)) == expected["work"] | {"hard_swished": 0}  # a later kind
 
 
 @pytest.mark.parametrize("name", released_names())

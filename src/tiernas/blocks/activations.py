@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.rows import BlockRows, BoolArray
+from tiernas.blocks.rows import BlockRows, BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,6 +24,24 @@ def squeeze_name(gate: str) -> str:
 def costly(rows: BlockRows) -> BoolArray:
     """Which of the layers (`m`) have an activation that takes more than a comparison per element."""
     return ~(rows.have("activation", "relu") | rows.have("activation", "relu6"))
+
+
+def activation_work(rows: BlockRows, elements: FloatArray) -> dict[str, FloatArray]:
+    """The work of activations, by kind.
+
+    Hard-swish is told from the others: on some engines it costs next to nothing where Swish takes longer than all the
+    rest of a network, on others it is the dearer of the two (docs/latency.md).
+
+    Args:
+        rows: `m` layers.
+        elements: How many elements each passes through its activation (`m`).
+    """
+    hard = rows.have("activation", "hard_swish")
+    return {
+        "activated": elements,
+        "swished": elements * (costly(rows) & ~hard),
+        "hard_swished": elements * hard,
+    }
 
 
 def activation(name: str, channels: int) -> nn.Module:

@@ -58,12 +58,14 @@ class Block(abc.ABC):
     Attributes:
         block: Name of the kind of block.
         work_kinds: What `work` counts, in order. A kind whose name ends in `_macs` counts multiply-accumulates.
+        stand_ins: Kinds that count as another one for a latency table none of whose networks has them; none by default.
     """
 
     __slots__ = ()
 
     block: ClassVar[str]
     work_kinds: ClassVar[tuple[str, ...]]
+    stand_ins: ClassVar[Mapping[str, str]] = {}
 
     @property
     @abc.abstractmethod

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tiernas.blocks.activations import ACTIVATIONS, GATES, costly, squeeze_name
 from tiernas.blocks.block import choice, whole
-from tiernas.blocks.convolution import PADDINGS, WORK_KINDS, convolution_likeness, convolved_size
+from tiernas.blocks.convolution import PADDINGS, STAND_INS, WORK_KINDS, convolution_likeness, convolved_size
 from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
@@ -30,6 +30,7 @@ class Bottleneck(MapBlock, abc.ABC):
     """
 
     work_kinds = WORK_KINDS
+    stand_ins = STAND_INS
 
     in_channels: int
     out_channels: int

@@ -6,9 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.activations import ACTIVATIONS, costly
+from tiernas.blocks.activations import ACTIVATIONS, activation_work, costly
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import PADDINGS, WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
+from tiernas.blocks.convolution import (
+    PADDINGS,
+    STAND_INS,
+    WORK_KINDS,
+    convolution_likeness,
+    convolved_size,
+    convolved_sizes,
+)
 from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
@@ -32,6 +39,7 @@ class ConvBlock(MapBlock):
 
     block = "conv"
     work_kinds = WORK_KINDS
+    stand_ins = STAND_INS
 
     in_channels: int
     out_channels: int
@@ -72,9 +80,8 @@ class ConvBlock(MapBlock):
             "input": size**2 * ins,
             "inner": output,
             "output": output,
-            "activated": output,
-            "swished": output * costly(rows),
             "row_starts": out_size,
+            **activation_work(rows, output),
         }
 
     @classmethod

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.activations import ACTIVATIONS, activation, costly
+from tiernas.blocks.activations import ACTIVATIONS, activation, activation_work, costly
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import WORK_KINDS, convolution_likeness
+from tiernas.blocks.convolution import STAND_INS, WORK_KINDS, convolution_likeness
 from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
@@ -30,6 +30,7 @@ class HeadBlock(MapBlock):
 
     block = "head"
     work_kinds = WORK_KINDS
+    stand_ins = STAND_INS
 
     in_channels: int
     filters: int
@@ -59,9 +60,8 @@ class HeadBlock(MapBlock):
             "input": size**2 * ins,
             "inner": output,
             "output": output,
-            "activated": output,
-            "swished": output * costly(rows),
             "row_starts": size,
+            **activation_work(rows, output),
         }
 
     @classmethod

@@ -9,9 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.activations import ACTIVATIONS, GATES, costly, squeeze_name
+from tiernas.blocks.activations import ACTIVATIONS, GATES, activation_work, costly, squeeze_name
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import PADDINGS, WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
+from tiernas.blocks.convolution import (
+    PADDINGS,
+    STAND_INS,
+    WORK_KINDS,
+    convolution_likeness,
+    convolved_size,
+    convolved_sizes,
+)
 from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
@@ -37,6 +44,7 @@ class SeparableBlock(MapBlock):
 
     block = "separable"
     work_kinds = WORK_KINDS
+    stand_ins = STAND_INS
 
     in_channels: int
     out_channels: int
@@ -89,12 +97,11 @@ class SeparableBlock(MapBlock):
             "input": size**2 * ins,
             "inner": after * ins,
             "output": after * outs,
-            "activated": after * ins,
-            "swished": after * ins * costly(rows),
             "gated": after * ins * (squeezed > 0),
             "added": after * outs * ((stride == 1) & (ins == outs) & (out_size == size)),
             "row_starts": 2 * out_size,
             "squeezes": (squeezed > 0).astype(float),
+            **activation_work(rows, after * ins),
         }
 
     @classmethod

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tiernas.blocks.activations import ACTIVATIONS, costly
+from tiernas.blocks.activations import ACTIVATIONS, activation_work, costly
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
+from tiernas.blocks.convolution import STAND_INS, WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
 from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
@@ -35,6 +35,7 @@ class StemBlock(MapBlock):
 
     block = "stem"
     work_kinds = WORK_KINDS
+    stand_ins = STAND_INS
 
     in_channels: int
     out_channels: int
@@ -73,9 +74,8 @@ class StemBlock(MapBlock):
             "input": size**2 * ins,
             "inner": output,
             "output": output,
-            "activated": output,
-            "swished": output * costly(rows),
             "row_starts": out_size,
+            **activation_work(rows, output),
         }
 
     @classmethod
