@@ -132,18 +132,10 @@ class Block(abc.ABC):
         values: dict[str, Any] = {}
         for each in fields(self):  # type: ignore[arg-type]
             value, allowed = getattr(self, each.name), each.metadata.get("allowed")
-            shown = f"{where}.{each.name} = {reprlib.repr(value)}"
-            if allowed is not None:
-                if value not in allowed:
-                    raise UsageError(f"{shown}: must be one of {', '.join(allowed)}")
-            else:
-                least, odd = each.metadata.get("least", 1), each.metadata.get("odd", False)
-                if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= _MOST:
-                    raise UsageError(f"{shown}: must be a whole number from {least} to {_MOST:,}")
-                if odd and int(value) % 2 == 0:
-                    raise UsageError(f"{shown}: must be odd, so that padding keeps the size")
-                value = int(value)
-            values[each.name] = value
+            wrong = _wrong_choice(value, allowed) if allowed else _wrong_number(value, **each.metadata)
+            if wrong:
+                raise UsageError(f"{where}.{each.name} = {reprlib.repr(value)}: {wrong}")
+            values[each.name] = value if allowed else int(value)
         return type(self)(**values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -170,3 +162,13 @@ class Block(abc.ABC):
         """The texts that fields may hold, by name; a row holds their positions."""
         found = {each.name: each.metadata.get("allowed") for each in fields(cls)}  # type: ignore[arg-type]
         return {name: texts for name, texts in found.items() if texts is not None}
+
+
+def _wrong_choice(value: object, allowed: tuple[str, ...]) -> str | None:
+    return None if value in allowed else f"must be one of {', '.join(allowed)}"
+
+
+def _wrong_number(value: object, least: int = 1, odd: bool = False) -> str | None:
+    if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= _MOST:
+        return f"must be a whole number from {least} to {_MOST:,}"
+    return "must be odd, so that padding keeps the size" if odd and int(value) % 2 == 0 else None
