@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import replace
 from typing import Self
 
 from tiernas.blocks.block import Block
@@ -28,4 +27,5 @@ class MapBlock(Block, abc.ABC):
 
     def resized(self, in_size: int) -> Self:
         """The same layer for maps of another height, in pixels."""
-        return replace(self, in_size=in_size)
+        values = {name: getattr(self, name) for name in self.columns()}
+        return type(self)(**(values | {"in_size": in_size}))
