@@ -29,14 +29,14 @@ def test_search_to_its_end(name: str, engine: str, tmp_path: Path) -> None:
         ("trainings = 4", "trainings = 2"),
     ]
     write_tiny(tmp_path, tmp_path / "table.jsonl", changes=changes)
-    (entry,) = command_line.json("search", "tiny.toml")["entries"]
+    (found,) = command_line.json("search", "tiny.toml")["entries"]
+    entry = found["name"]
     with Ledger(tmp_path / "run" / "ledger.sqlite") as ledger:
         (study,) = ledger.studies()
         candidates = ledger.candidates(study, Purpose.SEARCH)
     assert [candidate.state for candidate in candidates] == [State.DONE] * 2
     assert [space.decode(candidate.vector).digest for candidate in candidates] == [c.digest for c in candidates]
-    (found,) = command_line.json("table", "list", "--table", "models")
-    assert (found["name"], found["space"]) == (entry, name)
+    assert (found["engine"], found["space"]) == (engine, name)
     command_line.run("table", "export", entry, "--table", "models", "--output", "out")
     architecture = architecture_from_json((tmp_path / "out" / f"{entry}.json").read_text())
     assert isinstance(architecture, LayeredArchitecture)
