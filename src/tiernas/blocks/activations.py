@@ -29,8 +29,8 @@ def costly(rows: BlockRows) -> BoolArray:
 def activation_work(rows: BlockRows, elements: FloatArray) -> dict[str, FloatArray]:
     """The work of activations, by kind.
 
-    Hard-swish is told from the others: on some engines it costs next to nothing where Swish takes longer than all the
-    rest of a network, on others it is the dearer of the two (docs/latency.md).
+    Hard-swish is told from the others: on some engines it costs next to nothing where Swish doubles the latency of a
+    network, on others it is the dearer of the two (docs/latency.md).
 
     Args:
         rows: `m` layers.
