@@ -3,13 +3,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tiernas.blocks import (
+    GATES,
     Block,
     BlockRows,
     ConvBlock,
@@ -18,6 +21,7 @@ from tiernas.blocks import (
     IrbBlock,
     LayerRows,
     ModuleOptions,
+    SeparableBlock,
     StemBlock,
 )
 from tiernas.blocks.rows import IntArray
@@ -29,6 +33,10 @@ LAYERS: list[Block] = [
     FusedIrbBlock(8, 8, 3, 1, mid_channels=24, se_channels=0, activation="gelu", padding="same", in_size=6),
     IrbBlock(8, 12, 5, 2, mid_channels=20, se_channels=0, activation="relu", padding="same", in_size=7),
     IrbBlock(8, 8, 3, 1, mid_channels=16, se_channels=2, activation="hard_swish", padding="same", in_size=4),
+    SeparableBlock(8, 16, 5, 2, se_channels=2, activation="relu6", padding="same", in_size=7, gate="hard_sigmoid"),
+    SeparableBlock(8, 8, 3, 1, se_channels=0, activation="hard_swish", padding="valid", in_size=4),
+    IrbBlock(8, 8, 3, 1, mid_channels=16, se_channels=0, activation="relu", padding="valid", in_size=4),
+    FusedIrbBlock(8, 8, 3, 1, mid_channels=16, se_channels=0, activation="relu", padding="valid", in_size=4),
     HeadBlock(16, 32, hidden=0, activation="relu", in_size=3),
 ]
 
@@ -75,7 +83,39 @@ def test_work_by_hand() -> None:
         "added": 16 * 8,
         "row_starts": 4 * 3,
         "squeezes": 1,
+        "hard_swished": 0,
     }
+
+
+def test_a_separable_block_is_an_inverted_residual_that_does_not_expand() -> None:
+    rest: dict[str, Any] = {"se_channels": 2, "activation": "swish", "padding": "same", "in_size": 6}
+    separable = BlockRows.of([SeparableBlock(8, 8, 3, 1, **rest)]).work()[0]
+    irb = BlockRows.of([IrbBlock(8, 8, 3, 1, mid_channels=8, **rest)]).work()[0]
+    differing = {kind for kind, a, b in zip(IrbBlock.work_kinds, separable, irb, strict=True) if a != b}
+    assert differing == {"expand_macs", "weights", "expanded", "activated", "swished", "row_starts"}
+
+
+@pytest.mark.parametrize("activation", ["swish", "hard_swish", "gelu"])
+def test_hard_swish_is_counted_apart(activation: str) -> None:
+    layer = SeparableBlock(8, 8, 3, 1, se_channels=0, activation=activation, padding="same", in_size=4)
+    counted = dict(zip(layer.work_kinds, BlockRows.of([layer]).work()[0].tolist(), strict=True))
+    hard = activation == "hard_swish"
+    assert (counted["activated"], counted["swished"], counted["hard_swished"]) == (128, 128 * (not hard), 128 * hard)
+
+
+def test_relu6_costs_no_more_than_a_comparison() -> None:
+    for name in ("relu", "relu6"):
+        layer = SeparableBlock(8, 8, 3, 1, se_channels=0, activation=name, padding="same", in_size=4)
+        assert BlockRows.of([layer]).work()[0, layer.work_kinds.index("swished")] == 0
+
+
+@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("block", [SeparableBlock, IrbBlock, FusedIrbBlock])
+def test_squeeze_and_excitation_weighs_channels_with_its_gate(block: Any, gate: str) -> None:
+    mid = {} if block is SeparableBlock else {"mid_channels": 8}
+    layer = block(8, 8, 3, 1, se_channels=2, activation="relu", padding="same", in_size=4, gate=gate, **mid)
+    gates = [m for m in layer.module(ModuleOptions()).modules() if isinstance(m, nn.Sigmoid | nn.Hardsigmoid)]
+    assert [type(m) for m in gates] == [{"sigmoid": nn.Sigmoid, "hard_sigmoid": nn.Hardsigmoid}[gate]]
 
 
 def test_a_row_is_the_name_of_a_block_and_its_own_fields() -> None:
@@ -92,6 +132,10 @@ def test_settings_in_words() -> None:
         "3x3 mid 24 gelu",
         "5x5 stride 2 mid 20 relu",
         "3x3 mid 16 SE 2 hard_swish",
+        "5x5 stride 2 hard SE 2 relu6",
+        "3x3 hard_swish",
+        "3x3 mid 16 relu",
+        "3x3 mid 16 relu",
         "1x1 relu",
     ]
 

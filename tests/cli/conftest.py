@@ -16,7 +16,6 @@ import pytest
 from filelock import FileLock
 
 from tiernas.latency import LatencyTable
-from tiernas.spaces import get_space
 
 TINY = """
 [study]
@@ -109,7 +108,8 @@ def tier_edges(latency_table: Path) -> list[float]:
 
     They are wide: beside other work networks measure twice as long as estimated, and some must measure inside.
     """
-    latency_ms = LatencyTable.load(latency_table).estimate(get_space("gpunet-small").sample(1024, 0))
+    table = LatencyTable.load(latency_table)
+    latency_ms = table.estimate(table.space.sample(1024, 0))
     first, second = np.quantile(latency_ms, [0.05, 0.2])
     return [round(float(edge), 3) for edge in (latency_ms.min() / 2, first, second)]
 

@@ -16,7 +16,9 @@ from tiernas.engines.calibration import FloatArray
 from tiernas.engines.onnx_file import read_network
 from tiernas.engines.torch import TorchCompiledNetwork, TorchCompileEngine, TorchEngine, to_module
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.testing.engines import EngineConformance
+from tiernas.networks import export_untrained
+from tiernas.spaces import Architecture
+from tiernas.testing.engines import ARCHITECTURE, EngineConformance
 
 
 class TestTorch(EngineConformance):
@@ -74,8 +76,17 @@ class TestTorchCompile(EngineConformance):
     def make(self) -> Engine:
         return _CompileOnceEngine()
 
-    def test_profile_names_every_layer(self, onnx_path: Path) -> None:
-        with self.make().compile(onnx_path) as compiled, pytest.raises(UsageError, match="no profile by layer"):
+    @pytest.mark.parametrize("architecture", [ARCHITECTURE])  # another one takes as long again to compile
+    def test_logits_are_those_of_torch(self, architecture: Architecture, tmp_path: Path) -> None:
+        super().test_logits_are_those_of_torch(architecture, tmp_path)
+
+    @pytest.mark.parametrize("architecture", [ARCHITECTURE])
+    def test_profile_names_every_layer(self, architecture: Architecture, tmp_path: Path) -> None:
+        export_untrained(architecture, 4, tmp_path / "tiny.onnx")
+        with (
+            self.make().compile(tmp_path / "tiny.onnx") as compiled,
+            pytest.raises(UsageError, match="no profile by layer"),
+        ):
             compiled.profile()
 
 

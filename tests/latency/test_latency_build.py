@@ -30,9 +30,10 @@ from tiernas.latency import build as build_module
 from tiernas.latency import check as check_module
 from tiernas.latency.build import Progress
 from tiernas.latency.check import CheckedLayer
+from tiernas.latency.coverage import networks_of_missing_blocks
 from tiernas.latency.ladder import Ladder, rungs_of
 from tiernas.latency.observing import by_layer, observe
-from tiernas.spaces import Architecture, ConvNetSpace, StageRange
+from tiernas.spaces import Architecture, ConvNetSpace, StageRange, get_space
 from tiernas.testing.latency import HEADER, SPACE, in_turn, records, records_in_turn, synthetic_table
 
 STAGE = StageRange(filters=(8, 16, 8), layers=(1, 1), kernel=(3,), expansion=(2, 2))
@@ -322,3 +323,23 @@ def test_figures_of_a_check_by_hand() -> None:
     assert check.mape == pytest.approx(33 / 4)
     assert (check.within(0.05), check.within(0.10), check.kendall_tau) == (0.75, 0.75, 1.0)
     assert {"mape", "within_5pct", "within_10pct", "kendall_tau", "n"} <= check.to_dict().keys()
+
+
+def test_networks_of_the_blocks_that_the_rungs_lack_are_measured_first() -> None:
+    space = get_space("mobile-small")
+    separable = tuple(0 if d.name.endswith(".block") else d.values[0] for d in space.dimensions)
+    lacking = (replace(rungs_of(space)[0], vector=separable),)
+    sample = [tuple(row) for row in space.sample(12, 7).tolist()]
+    assert networks_of_missing_blocks(space, [separable], 7) == [sample[0], sample[3]]
+    plan = [vector for vector, _ in build_module._wanted(space, lacking, 7, [], 12)]
+    assert plan == [separable, sample[0], sample[3], sample[1], sample[2], *sample[4:11]]
+
+
+@pytest.mark.slow
+def test_table_of_a_space_that_searches_kinds_of_blocks(tmp_path: Path) -> None:
+    space = get_space("mobile-small")
+    table = build_table(space, get_engine("openvino"), tmp_path / "table.jsonl", networks=8, rule=QUICK)
+    assert (table.estimate(space.sample(500)) > 0).all()
+    assert {cost.layer.block for cost in table.dearest_layers(1000)} == {
+        "stem", "separable", "irb", "fused_irb", "conv", "head"
+    }  # fmt: skip

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import kendalltau
 
-from tiernas.blocks import IrbBlock, LayerRows
-from tiernas.latency import LatencyTable, Record
+from tiernas.blocks import BlockRows, IrbBlock, LayerRows
+from tiernas.blocks.rows import FloatArray
+from tiernas.latency import LatencyTable, Observation, Record
 from tiernas.latency.observations import observations
 from tiernas.latency.rows import unique_rows
-from tiernas.spaces import released
-from tiernas.testing.latency import HEADER, SPACE, records, true_layer_ms
+from tiernas.spaces import Architecture, SearchSpace, get_space, released
+from tiernas.testing.latency import HEADER, SPACE, measurement, records, true_layer_ms
 
 FRESH = SPACE.sample(60, seed=77)
 TRUE_MS = np.array([true_layer_ms(SPACE.decode(row)).sum() for row in FRESH])
@@ -91,6 +92,40 @@ def test_disturbed_and_unstable_networks_weigh_less() -> None:
     # ln 3 over three times the usual 1.5 %: 1 / (1 + 24.4^2); an unstable one has 0.3
     weights[3], weights[5] = 0.00168, 0.3
     np.testing.assert_allclose(found.weight, weights, rtol=0.01)
+
+
+def activated_ms(architecture: Architecture, dear: str) -> FloatArray:
+    """Layers that cost their multiply-accumulates, and one activation."""
+
+    def each(rows: BlockRows) -> FloatArray:
+        activated = rows.work()[:, rows.block.work_kinds.index("activated")]
+        return 1e-8 * rows.macs() + 1e-6 * activated * rows.have("activation", dear) + 5e-3
+
+    return LayerRows.of(architecture.layers).each(each)
+
+
+def activated_table(space: SearchSpace, dear: str) -> LatencyTable:
+    measured = []
+    for vector in space.sample(40, seed=2):
+        layer_ms = activated_ms(space.decode(vector), dear)
+        observation = Observation("0" * 16, measurement(float(layer_ms.sum())), tuple(layer_ms.tolist()))
+        measured.append(Record(tuple(vector.tolist()), observation))
+    return LatencyTable(replace(HEADER, space=space.name, space_digest=space.digest), measured)
+
+
+@pytest.mark.parametrize("dear", ["swish", "hard_swish"])
+def test_engines_on_which_one_of_swish_and_hard_swish_costs_nothing(dear: str) -> None:
+    space = get_space("mobile-small")
+    fresh = space.sample(30, seed=3)
+    expected = [activated_ms(space.decode(vector), dear).sum() for vector in fresh]
+    np.testing.assert_allclose(activated_table(space, dear).estimate(fresh), expected, rtol=0.02)
+
+
+def test_hard_swish_costs_what_swish_does_where_none_was_measured() -> None:
+    layers = [IrbBlock(32, 32, 3, 1, 128, 0, act, "same", 14) for act in ("relu", "swish", "hard_swish")]
+    relu, swish, hard = (cost.latency_ms for cost in activated_table(SPACE, "swish").layer_costs(layers))
+    assert relu < 0.8 * swish
+    assert hard == swish
 
 
 def test_fit_is_repeatable_to_the_bit() -> None:

@@ -11,6 +11,18 @@ class TestGpunetSmall(SpaceConformance):
         return get_space("gpunet-small")
 
 
+class TestMobile(SpaceConformance):
+    built = 1
+
+    def make(self) -> SearchSpace:
+        return get_space("mobile")
+
+
+class TestMobileSmall(SpaceConformance):
+    def make(self) -> SearchSpace:
+        return get_space("mobile-small")
+
+
 class TestOwnRanges(SpaceConformance):
     def make(self) -> SearchSpace:
         stage = StageRange(filters=(8, 24, 8), layers=(1, 2), kernel=(3, 7))

@@ -11,7 +11,7 @@ import torch
 from tiernas.blocks import Block, ConvBlock, HeadBlock, IrbBlock, StemBlock
 from tiernas.errors import UsageError
 from tiernas.networks import build, cost, repeatable_weights
-from tiernas.spaces import LayeredArchitecture, architecture_from_json, get_space, released
+from tiernas.spaces import LayeredArchitecture, architecture_from_json, get_space
 from tiernas.testing.latency import synthetic_table
 
 STEM = StemBlock(3, 8, kernel=3, layers=1, activation="swish", in_size=16)
@@ -47,10 +47,23 @@ def test_numbers_of_numpy_become_those_of_python() -> None:
     assert json.loads(replace(SMALL, blocks=(STEM, conv, IRB, HEAD)).to_json()) == json.loads(SMALL.to_json())
 
 
-def test_images_of_another_size_need_another_network() -> None:
-    with pytest.raises(UsageError, match="resolution = 32: the layers of this network are written for 16 pixels"):
-        SMALL.resized(32)
-    assert released("gpunet_0").resized(224).resolution == 224
+def test_layers_of_maps_take_images_of_another_size() -> None:
+    assert [layer.in_shape for layer in SMALL.resized(33).layers] == [(3, 33, 33), (8, 17, 17), (8, 17, 17), (16, 9, 9)]
+    assert SMALL.resized(33).resized(16) == SMALL
+    with pytest.raises(UsageError, match=r"^resolution = 0"):
+        SMALL.resized(0)
+    staged = get_space("gpunet-small").decode(get_space("gpunet-small").sample(1)[0])
+    layered = LayeredArchitecture(staged.resolution, staged.layers, staged.bn_eps)
+    assert layered.resized(72).layers == staged.resized(72).layers
+
+
+def test_a_field_with_a_default_is_written_where_it_has_another_value() -> None:
+    hard = replace(IRB, gate="hard_sigmoid")
+    written = json.loads(replace(SMALL, blocks=(STEM, CONV, hard, HEAD)).to_json())
+    assert [block.get("gate") for block in written["blocks"]] == [None, None, "hard_sigmoid", None]
+    assert architecture_from_json(json.dumps(written)).layers[2] == hard
+    with pytest.raises(UsageError, match=r"^blocks\[2\]\.gate = 'step': must be one of sigmoid, hard_sigmoid$"):
+        replace(SMALL, blocks=(STEM, CONV, replace(IRB, gate="step"), HEAD))
 
 
 @pytest.mark.parametrize(

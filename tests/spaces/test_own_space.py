@@ -270,6 +270,12 @@ def test_it_is_exported_with_the_numbers_of_its_layers(tmp_path: Path) -> None:
         assert any(name.startswith(f"/blocks/blocks.{number}/") for name in names)
 
 
+def test_tokens_of_another_number_need_another_network() -> None:
+    message = "resolution = 64: the layers of this network are written for 24 pixels; choose a network of its space"
+    with pytest.raises(UsageError, match=message):
+        SPACE.decode([24, 16, 2, 2]).resized(64)
+
+
 def test_a_backbone_needs_maps() -> None:
     with pytest.raises(UsageError, match="a backbone gives feature maps, but patches gives none"):
         build(SPACE.decode(VECTORS[0]), features_only=True)

@@ -4,18 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.rows import BlockRows, BoolArray
+from tiernas.blocks.rows import BlockRows, BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from torch import nn
 
-ACTIVATIONS = ("relu", "swish", "hard_swish", "prelu", "gelu", "sigmoid")
-"""Those that can be built. The GPUNet spaces search the first two."""
+ACTIVATIONS = ("relu", "swish", "hard_swish", "prelu", "gelu", "sigmoid", "relu6")
+"""Those that can be built. The GPUNet spaces search the first two, the mobile spaces the first three."""
+
+GATES = ("sigmoid", "hard_sigmoid")
+"""What squeeze-and-excitation weighs channels with; MobileNetV3 (arXiv 1905.02244) has the second one."""
+
+
+def squeeze_name(gate: str) -> str:
+    """Squeeze-and-excitation with this gate, in words."""
+    return "SE" if gate == "sigmoid" else "hard SE"
 
 
 def costly(rows: BlockRows) -> BoolArray:
     """Which of the layers (`m`) have an activation that takes more than a comparison per element."""
-    return ~rows.have("activation", "relu")
+    return ~(rows.have("activation", "relu") | rows.have("activation", "relu6"))
+
+
+def activation_work(rows: BlockRows, elements: FloatArray) -> dict[str, FloatArray]:
+    """The work of activations, by kind.
+
+    Hard-swish is told from the others: on some engines it costs next to nothing where Swish doubles the latency of a
+    network, on others it is the dearer of the two (docs/latency.md).
+
+    Args:
+        rows: `m` layers.
+        elements: How many elements each passes through its activation (`m`).
+    """
+    hard = rows.have("activation", "hard_swish")
+    return {
+        "activated": elements,
+        "swished": elements * (costly(rows) & ~hard),
+        "hard_swished": elements * hard,
+    }
 
 
 def activation(name: str, channels: int) -> nn.Module:
@@ -35,5 +61,20 @@ def activation(name: str, channels: int) -> nn.Module:
             return nn.GELU()
         case "sigmoid":
             return nn.Sigmoid()
+        case "relu6":
+            return nn.ReLU6(inplace=True)
         case _:
             raise ValueError(f"no activation {name!r}; there are: {', '.join(ACTIVATIONS)}")
+
+
+def gate(name: str) -> nn.Module:
+    """The module of one of `GATES`."""
+    from torch import nn
+
+    match name:
+        case "sigmoid":
+            return nn.Sigmoid()
+        case "hard_sigmoid":
+            return nn.Hardsigmoid()
+        case _:
+            raise ValueError(f"no gate {name!r}; there are: {', '.join(GATES)}")

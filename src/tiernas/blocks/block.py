@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import reprlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cache
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -58,12 +58,14 @@ class Block(abc.ABC):
     Attributes:
         block: Name of the kind of block.
         work_kinds: What `work` counts, in order. A kind whose name ends in `_macs` counts multiply-accumulates.
+        stand_ins: Kinds that count as another one for a latency table none of whose networks has them; none by default.
     """
 
     __slots__ = ()
 
     block: ClassVar[str]
     work_kinds: ClassVar[tuple[str, ...]]
+    stand_ins: ClassVar[Mapping[str, str]] = {}
 
     @property
     @abc.abstractmethod
@@ -130,23 +132,17 @@ class Block(abc.ABC):
         values: dict[str, Any] = {}
         for each in fields(self):  # type: ignore[arg-type]
             value, allowed = getattr(self, each.name), each.metadata.get("allowed")
-            shown = f"{where}.{each.name} = {reprlib.repr(value)}"
-            if allowed is not None:
-                if value not in allowed:
-                    raise UsageError(f"{shown}: must be one of {', '.join(allowed)}")
-            else:
-                least, odd = each.metadata.get("least", 1), each.metadata.get("odd", False)
-                if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= _MOST:
-                    raise UsageError(f"{shown}: must be a whole number from {least} to {_MOST:,}")
-                if odd and int(value) % 2 == 0:
-                    raise UsageError(f"{shown}: must be odd, so that padding keeps the size")
-                value = int(value)
-            values[each.name] = value
+            wrong = _wrong_choice(value, allowed) if allowed else _wrong_number(value, **each.metadata)
+            if wrong:
+                raise UsageError(f"{where}.{each.name} = {reprlib.repr(value)}: {wrong}")
+            values[each.name] = value if allowed else int(value)
         return type(self)(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Name of the block and its fields, as what JSON can hold."""
-        return {"block": self.block, **asdict(self)}  # type: ignore[call-overload]
+        """Name of the block and its fields, as what JSON can hold; without those that have their default value."""
+        defaults = self.defaults()
+        given = {name: value for name, value in asdict(self).items() if value != defaults.get(name)}  # type: ignore[call-overload]
+        return {"block": self.block, **given}
 
     @classmethod
     @cache
@@ -156,7 +152,23 @@ class Block(abc.ABC):
 
     @classmethod
     @cache
+    def defaults(cls) -> Mapping[str, Any]:
+        """Values of fields that need not be given, such as those that a block got after files had been written."""
+        return {each.name: each.default for each in fields(cls) if each.default is not MISSING}  # type: ignore[arg-type]
+
+    @classmethod
+    @cache
     def allowed(cls) -> Mapping[str, tuple[str, ...]]:
         """The texts that fields may hold, by name; a row holds their positions."""
         found = {each.name: each.metadata.get("allowed") for each in fields(cls)}  # type: ignore[arg-type]
         return {name: texts for name, texts in found.items() if texts is not None}
+
+
+def _wrong_choice(value: object, allowed: tuple[str, ...]) -> str | None:
+    return None if value in allowed else f"must be one of {', '.join(allowed)}"
+
+
+def _wrong_number(value: object, least: int = 1, odd: bool = False) -> str | None:
+    if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= _MOST:
+        return f"must be a whole number from {least} to {_MOST:,}"
+    return "must be odd, so that padding keeps the size" if odd and int(value) % 2 == 0 else None

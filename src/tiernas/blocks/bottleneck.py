@@ -5,14 +5,15 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass, field
 
-from tiernas.blocks.activations import ACTIVATIONS, costly
-from tiernas.blocks.block import Block, choice, whole
-from tiernas.blocks.convolution import PADDINGS, WORK_KINDS, convolution_likeness, convolved_size
+from tiernas.blocks.activations import ACTIVATIONS, GATES, costly, squeeze_name
+from tiernas.blocks.block import choice, whole
+from tiernas.blocks.convolution import PADDINGS, STAND_INS, WORK_KINDS, convolution_likeness, convolved_size
+from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
-class Bottleneck(Block, abc.ABC):
+class Bottleneck(MapBlock, abc.ABC):
     """A block that expands channels, convolves, and projects back.
 
     Attributes:
@@ -25,9 +26,11 @@ class Bottleneck(Block, abc.ABC):
         activation: One of `ACTIVATIONS`.
         padding: One of `PADDINGS`, of the spatial convolution.
         in_size: Height and width of the square input, in pixels.
+        gate: One of `GATES`, of the squeeze-and-excitation.
     """
 
     work_kinds = WORK_KINDS
+    stand_ins = STAND_INS
 
     in_channels: int
     out_channels: int
@@ -38,10 +41,7 @@ class Bottleneck(Block, abc.ABC):
     activation: str = field(metadata=choice(*ACTIVATIONS))
     padding: str = field(metadata=choice(*PADDINGS))
     in_size: int
-
-    @property
-    def in_shape(self) -> tuple[int, ...]:
-        return self.in_channels, self.in_size, self.in_size
+    gate: str = field(default=GATES[0], metadata=choice(*GATES))
 
     @property
     def out_shape(self) -> tuple[int, ...]:
@@ -54,20 +54,20 @@ class Bottleneck(Block, abc.ABC):
 
     @property
     def residual(self) -> bool:
-        """Whether the input is added to the output: where the output has the input's shape."""
-        return self.stride == 1 and self.in_channels == self.out_channels
+        """Whether the input is added to the output: with stride 1, where the output has the input's shape."""
+        return self.stride == 1 and self.in_shape == self.out_shape
 
     @property
     def settings(self) -> str:
         stride = f" stride {self.stride}" if self.stride > 1 else ""
-        squeeze = f" SE {self.se_channels}" if self.se_channels else ""
+        squeeze = f" {squeeze_name(self.gate)} {self.se_channels}" if self.se_channels else ""
         return f"{self.kernel}x{self.kernel}{stride} mid {self.mid_channels}{squeeze} {self.activation}"
 
     @property
     def label(self) -> str:
         stride = f"/{self.stride}" if self.stride > 1 else ""
         channels = f"{self.in_channels}-{self.mid_channels}-{self.out_channels}"
-        squeeze = f" SE{self.se_channels}" if self.se_channels else ""
+        squeeze = f" {squeeze_name(self.gate)}{self.se_channels}" if self.se_channels else ""
         kernel = f"{self.kernel}x{self.kernel}{stride}"
         return f"{self.block} {kernel} {channels}{squeeze} {self.activation} @{self.in_size}"
 

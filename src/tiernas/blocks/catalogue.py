@@ -7,11 +7,12 @@ from tiernas.blocks.conv import ConvBlock
 from tiernas.blocks.fused_irb import FusedIrbBlock
 from tiernas.blocks.head import HeadBlock
 from tiernas.blocks.irb import IrbBlock
+from tiernas.blocks.separable import SeparableBlock
 from tiernas.blocks.stem import StemBlock
 from tiernas.errors import UsageError
 
 _BLOCKS: dict[str, type[Block]] = {
-    kind.block: kind for kind in (StemBlock, ConvBlock, FusedIrbBlock, IrbBlock, HeadBlock)
+    kind.block: kind for kind in (StemBlock, ConvBlock, FusedIrbBlock, IrbBlock, SeparableBlock, HeadBlock)
 }
 
 
@@ -51,6 +52,6 @@ def layer_from_dict(data: object, where: str) -> Block:
         if key not in block.columns():
             raise UsageError(f"{where}: {name} has no field {key!r}; it has: {', '.join(block.columns())}")
     for column in block.columns():
-        if column not in given:
+        if column not in given and column not in block.defaults():
             raise UsageError(f"{where}: key {column!r} is missing")
     return block(**given).checked(where)

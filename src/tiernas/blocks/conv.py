@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.activations import ACTIVATIONS, costly
-from tiernas.blocks.block import Block, ModuleOptions, choice, whole
-from tiernas.blocks.convolution import PADDINGS, WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
+from tiernas.blocks.activations import ACTIVATIONS, activation_work, costly
+from tiernas.blocks.block import ModuleOptions, choice, whole
+from tiernas.blocks.convolution import (
+    PADDINGS,
+    STAND_INS,
+    WORK_KINDS,
+    convolution_likeness,
+    convolved_size,
+    convolved_sizes,
+)
+from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
 if TYPE_CHECKING:
@@ -16,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ConvBlock(Block):
+class ConvBlock(MapBlock):
     """A convolution.
 
     Attributes:
@@ -31,6 +39,7 @@ class ConvBlock(Block):
 
     block = "conv"
     work_kinds = WORK_KINDS
+    stand_ins = STAND_INS
 
     in_channels: int
     out_channels: int
@@ -39,10 +48,6 @@ class ConvBlock(Block):
     activation: str = field(metadata=choice(*ACTIVATIONS))
     padding: str = field(metadata=choice(*PADDINGS))
     in_size: int
-
-    @property
-    def in_shape(self) -> tuple[int, ...]:
-        return self.in_channels, self.in_size, self.in_size
 
     @property
     def out_shape(self) -> tuple[int, ...]:
@@ -75,9 +80,8 @@ class ConvBlock(Block):
             "input": size**2 * ins,
             "inner": output,
             "output": output,
-            "activated": output,
-            "swished": output * costly(rows),
             "row_starts": out_size,
+            **activation_work(rows, output),
         }
 
     @classmethod

@@ -29,14 +29,19 @@ WORK_KINDS: tuple[str, ...] = (
     "added",
     "row_starts",
     "squeezes",
+    "hard_swished",
 )
 """Multiply-accumulates of dense spatial convolutions, of 1x1 expansions, of depthwise convolutions, of 1x1 projections
 and of squeeze-and-excitation; weights; elements of the input, of the map before and after the spatial convolution, and
-of the output; elements that pass an activation, and those of a costly activation (not ReLU); elements that are gated,
-and that are added; rows of pixels over all convolutions; squeeze-and-excitations.
+of the output; elements that pass an activation, and those of a costly one (not ReLU); elements that are gated,
+and that are added; rows of pixels over all convolutions; squeeze-and-excitations;
+elements of hard-swish.
 
 All such blocks are fitted with all kinds, even those that one of them never has: so the sums of a fit are rounded as
 those of earlier versions were."""
+
+STAND_INS = {"hard_swished": "swished"}
+"""See `tiernas.blocks.Block.stand_ins`."""
 
 _ODD = 0.3
 """Weight of how far channels are from a multiple of 32, against one doubling of channels."""

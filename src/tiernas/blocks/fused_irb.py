@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.activations import costly
+from tiernas.blocks.activations import activation_work
 from tiernas.blocks.block import ModuleOptions
 from tiernas.blocks.bottleneck import Bottleneck
 from tiernas.blocks.convolution import convolved_sizes
@@ -36,16 +36,15 @@ class FusedIrbBlock(Bottleneck):
             "input": size**2 * ins,
             "inner": after * mid,
             "output": after * outs,
-            "activated": after * mid,
-            "swished": after * mid * costly(rows),
             "gated": after * mid * (squeezed > 0),
-            "added": after * outs * ((stride == 1) & (ins == outs)),
+            "added": after * outs * ((stride == 1) & (ins == outs) & (out_size == size)),
             "row_starts": 2 * out_size,
             "squeezes": (squeezed > 0).astype(float),
+            **activation_work(rows, after * mid),
         }
 
     def module(self, options: ModuleOptions) -> nn.Module:
-        from tiernas.blocks.modules import bottleneck, conv_bn_act, convolution
+        from tiernas.blocks.modules import conv_bn_act, convolution, projected
 
         expand = convolution(self.in_channels, self.mid_channels, self.kernel, self.stride, padding=self.padding)
-        return bottleneck(self, conv_bn_act(expand, options.bn_eps, self.activation), options)
+        return projected(self, self.mid_channels, conv_bn_act(expand, options.bn_eps, self.activation), options)

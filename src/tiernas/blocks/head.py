@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.activations import ACTIVATIONS, activation, costly
-from tiernas.blocks.block import Block, ModuleOptions, choice, whole
-from tiernas.blocks.convolution import WORK_KINDS, convolution_likeness
+from tiernas.blocks.activations import ACTIVATIONS, activation, activation_work, costly
+from tiernas.blocks.block import ModuleOptions, choice, whole
+from tiernas.blocks.convolution import STAND_INS, WORK_KINDS, convolution_likeness
+from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class HeadBlock(Block):
+class HeadBlock(MapBlock):
     """A map to logits. How many classes there are is no field: all networks of a latency table have the same.
 
     Attributes:
@@ -29,16 +30,13 @@ class HeadBlock(Block):
 
     block = "head"
     work_kinds = WORK_KINDS
+    stand_ins = STAND_INS
 
     in_channels: int
     filters: int
     hidden: int = field(metadata=whole(0))
     activation: str = field(metadata=choice(*ACTIVATIONS))
     in_size: int
-
-    @property
-    def in_shape(self) -> tuple[int, ...]:
-        return self.in_channels, self.in_size, self.in_size
 
     @property
     def out_shape(self) -> tuple[int, ...]:
@@ -62,9 +60,8 @@ class HeadBlock(Block):
             "input": size**2 * ins,
             "inner": output,
             "output": output,
-            "activated": output,
-            "swished": output * costly(rows),
             "row_starts": size,
+            **activation_work(rows, output),
         }
 
     @classmethod

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.activations import costly
+from tiernas.blocks.activations import activation_work
 from tiernas.blocks.block import ModuleOptions
 from tiernas.blocks.bottleneck import Bottleneck
 from tiernas.blocks.convolution import convolved_sizes
@@ -39,19 +39,18 @@ class IrbBlock(Bottleneck):
             "expanded": before * mid,
             "inner": after * mid,
             "output": after * outs,
-            "activated": activated,
-            "swished": activated * costly(rows),
             "gated": after * mid * (squeezed > 0),
-            "added": after * outs * ((stride == 1) & (ins == outs)),
+            "added": after * outs * ((stride == 1) & (ins == outs) & (out_size == size)),
             "row_starts": 3 * out_size,
             "squeezes": (squeezed > 0).astype(float),
+            **activation_work(rows, activated),
         }
 
     def module(self, options: ModuleOptions) -> nn.Module:
-        from tiernas.blocks.modules import bottleneck, conv_bn_act, convolution
+        from tiernas.blocks.modules import conv_bn_act, convolution, projected
 
         mid, act, eps = self.mid_channels, self.activation, options.bn_eps
         expand = convolution(self.in_channels, mid, 1)
         depthwise = convolution(mid, mid, self.kernel, self.stride, padding=self.padding, depthwise=True)
         widened = [*conv_bn_act(expand, eps, act), *conv_bn_act(depthwise, eps, act)]
-        return bottleneck(self, widened, options)
+        return projected(self, mid, widened, options)

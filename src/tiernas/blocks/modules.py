@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tiernas.blocks.activations import activation
+from tiernas.blocks.activations import activation, gate
 from tiernas.blocks.block import ModuleOptions
 from tiernas.blocks.bottleneck import Bottleneck
+from tiernas.blocks.separable import SeparableBlock
 
 
 def convolution(
@@ -46,12 +47,12 @@ class DropPath(nn.Module):
 class SqueezeExcite(nn.Module):
     """Squeeze-and-excitation: scales each channel by a gate computed from all of them (arXiv 1709.01507)."""
 
-    def __init__(self, channels: int, squeezed: int, act: str) -> None:
+    def __init__(self, channels: int, squeezed: int, act: str, gated_by: str) -> None:
         super().__init__()
         self.reduce = nn.Conv2d(channels, squeezed, 1)
         self.act = activation(act, squeezed)
         self.expand = nn.Conv2d(squeezed, channels, 1)
-        self.gate = nn.Sigmoid()
+        self.gate = gate(gated_by)
 
     def forward(self, x: Tensor) -> Tensor:
         pooled = x.mean((2, 3), keepdim=True)
@@ -78,9 +79,11 @@ def conv_bn_act(conv: nn.Conv2d, bn_eps: float, act: str) -> list[nn.Module]:
     return [conv, nn.BatchNorm2d(conv.out_channels, eps=bn_eps), activation(act, conv.out_channels)]
 
 
-def bottleneck(layer: Bottleneck, widened: list[nn.Module], options: ModuleOptions) -> Residual:
-    """The modules that widen a map, followed by squeeze-and-excitation, if any, and the projection."""
-    mid, out = layer.mid_channels, layer.out_channels
-    squeeze = [SqueezeExcite(mid, layer.se_channels, layer.activation)] if layer.se_channels else []
-    project = [convolution(mid, out, 1), nn.BatchNorm2d(out, eps=options.bn_eps)]
-    return Residual(nn.Sequential(*widened, *squeeze, *project), layer.residual, options.drop_path_rate)
+def projected(
+    layer: Bottleneck | SeparableBlock, channels: int, inner: list[nn.Module], options: ModuleOptions
+) -> Residual:
+    """The modules that make a map of so many channels, then squeeze-and-excitation, if any, and the projection."""
+    out, act = layer.out_channels, layer.activation
+    squeeze = [SqueezeExcite(channels, layer.se_channels, act, layer.gate)] if layer.se_channels else []
+    project = [convolution(channels, out, 1), nn.BatchNorm2d(out, eps=options.bn_eps)]
+    return Residual(nn.Sequential(*inner, *squeeze, *project), layer.residual, options.drop_path_rate)

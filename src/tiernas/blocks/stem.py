@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tiernas.blocks.activations import ACTIVATIONS, costly
-from tiernas.blocks.block import Block, ModuleOptions, choice, whole
-from tiernas.blocks.convolution import WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
+from tiernas.blocks.activations import ACTIVATIONS, activation_work, costly
+from tiernas.blocks.block import ModuleOptions, choice, whole
+from tiernas.blocks.convolution import STAND_INS, WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
+from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _STRIDE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class StemBlock(Block):
+class StemBlock(MapBlock):
     """Convolutions of an image.
 
     Attributes:
@@ -34,6 +35,7 @@ class StemBlock(Block):
 
     block = "stem"
     work_kinds = WORK_KINDS
+    stand_ins = STAND_INS
 
     in_channels: int
     out_channels: int
@@ -41,10 +43,6 @@ class StemBlock(Block):
     layers: int
     activation: str = field(metadata=choice(*ACTIVATIONS))
     in_size: int
-
-    @property
-    def in_shape(self) -> tuple[int, ...]:
-        return self.in_channels, self.in_size, self.in_size
 
     @property
     def out_shape(self) -> tuple[int, ...]:
@@ -76,9 +74,8 @@ class StemBlock(Block):
             "input": size**2 * ins,
             "inner": output,
             "output": output,
-            "activated": output,
-            "swished": output * costly(rows),
             "row_starts": out_size,
+            **activation_work(rows, output),
         }
 
     @classmethod

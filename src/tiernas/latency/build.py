@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from tiernas.engines import Engine, TurnRule
 from tiernas.errors import UsageError
 from tiernas.latency import file
+from tiernas.latency.coverage import Vector, networks_of_missing_blocks
 from tiernas.latency.ladder import Ladder, Rung, rungs_of
 from tiernas.latency.observing import observe
 from tiernas.latency.scale import find_scale
@@ -35,8 +36,6 @@ _MOST_NETWORKS = 8192
 """Networks of a table that is limited by time only."""
 
 _log = logging.getLogger(__name__)
-
-Vector = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +78,10 @@ def build_table(
     """Measures networks into a file until there are enough, and fits the table.
 
     Each network is measured in turn with the nearest rung of the space's ladder. First come the rungs themselves, each
-    in turn with its neighbour, so that the table has their latencies relative to each other; then the networks of a
-    Sobol sequence: choosing them by what the model is unsure of is no better (docs/latency.md). Networks whose ratio
-    has a wide interval are measured once more at the end; both measurements are kept. A file that is there already is
-    continued: what it holds counts.
+    in turn with its neighbour, so that the table has their latencies relative to each other; then networks of the
+    blocks that the rungs lack; then the networks of a Sobol sequence: choosing them by what the model is unsure of is
+    no better (docs/latency.md). Networks whose ratio has a wide interval are measured once more at the end; both
+    measurements are kept. A file that is there already is continued: what it holds counts.
 
     Args:
         space: The space whose layers the table covers.
@@ -175,8 +174,8 @@ def _wanted(
 ) -> Iterator[tuple[Vector, int | None]]:
     """Vectors of networks, and which rung each is measured with; None: the nearest.
 
-    The rungs come first, then other networks not yet measured, then those that were measured only once and not well, a
-    quarter at most.
+    The rungs come first, then networks of the blocks that the rungs lack, then others not yet measured, then those that
+    were measured only once and not well, a quarter at most.
 
     Args:
         space: The space.
@@ -192,7 +191,8 @@ def _wanted(
     missing = networks - len(measured)
     neighbours = {rung.vector: min(abs(number - 1), len(rungs) - 1) for number, rung in enumerate(rungs)}
     sobol = [tuple(int(v) for v in row) for row in space.sample(networks, seed)]
-    plan = dict.fromkeys([*neighbours, *sobol])
+    covering = networks_of_missing_blocks(space, [*neighbours, *measured], seed)
+    plan = dict.fromkeys([*neighbours, *covering, *sobol])
     different = len(plan.keys() | measured)
     if different < LatencyTable.FEWEST:
         raise UsageError(

@@ -26,22 +26,27 @@ class Trend:
 
     Attributes:
         coefficients: Of each block, for each of its kinds of work (ms per multiply-accumulate, per element moved, ...)
-            and, last, for a layer as such.
+            and, last, for a layer as such; without kinds that others stand in for.
+        replaced: Of each block the kinds that no measured layer has, for which others stand in (`Block.stand_ins`).
     """
 
     coefficients: Mapping[type[Block], FloatArray]
+    replaced: Mapping[type[Block], frozenset[str]]
 
     def predict(self, rows: BlockRows) -> FloatArray:
         """Latencies in ms (`m`) of layers of one block; the least of one that is in no network of a fold."""
         if rows.block not in self.coefficients:
             return np.full(len(rows), LEAST_MS)
-        latency_ms: FloatArray = np.einsum("mk,k->m", _counted(rows), self.coefficients[rows.block])
+        latency_ms: FloatArray = np.einsum(
+            "mk,k->m", _counted(rows, self.replaced[rows.block]), self.coefficients[rows.block]
+        )
         return np.maximum(latency_ms, LEAST_MS)
 
 
 def fit_trend(observed: Observations) -> Trend:
     """Non-negative least squares of relative errors, of layers and of whole networks together, robust to outliers."""
-    design, columns = _design(observed.layers)
+    replaced = {rows.block: _missing(rows) for rows, _ in observed.layers.parts}
+    design, columns = _design(observed.layers, replaced)
     whole = np.zeros((len(observed.whole_ms), design.shape[1]))
     np.add.at(whole, observed.network, design)
     scale = np.where(design.max(axis=0) > 0, design.max(axis=0), 1.0)
@@ -58,7 +63,7 @@ def fit_trend(observed: Observations) -> Trend:
             residual = np.abs(equations @ solution - 1)
             weight = first * np.concatenate([_huber(residual[:num_layers]), _huber(residual[num_layers:])])
     coefficients = solution / scale
-    return Trend({block: coefficients[part] for block, part in columns.items()})
+    return Trend({block: coefficients[part] for block, part in columns.items()}, replaced)
 
 
 def _huber(residual: FloatArray) -> FloatArray:
@@ -67,9 +72,11 @@ def _huber(residual: FloatArray) -> FloatArray:
     return np.sqrt(np.minimum(1.0, limit / np.maximum(residual, limit)))
 
 
-def _design(layers: LayerRows) -> tuple[FloatArray, dict[type[Block], slice]]:
+def _design(
+    layers: LayerRows, replaced: Mapping[type[Block], frozenset[str]]
+) -> tuple[FloatArray, dict[type[Block], slice]]:
     """The work of each layer in columns of its block (`m x k`), and which columns belong to which block."""
-    counted = [_counted(rows) for rows, _ in layers.parts]
+    counted = [_counted(rows, replaced[rows.block]) for rows, _ in layers.parts]
     design = np.zeros((len(layers), sum(each.shape[1] for each in counted)))
     columns, begin = {}, 0
     for (rows, places), each in zip(layers.parts, counted, strict=True):
@@ -79,6 +86,23 @@ def _design(layers: LayerRows) -> tuple[FloatArray, dict[type[Block], slice]]:
     return design, columns
 
 
-def _counted(rows: BlockRows) -> FloatArray:
-    """The work of layers of one block, and 1 for the layer as such (`m x (k + 1)`)."""
-    return np.concatenate([rows.work(), np.ones((len(rows), 1))], axis=1)
+def _missing(rows: BlockRows) -> frozenset[str]:
+    """Kinds of work that none of the layers has, and that another one can stand in for."""
+    kinds, work = rows.block.work_kinds, rows.work()
+    return frozenset(kind for kind in rows.block.stand_ins if not work[:, kinds.index(kind)].any())
+
+
+def _counted(rows: BlockRows, replaced: frozenset[str]) -> FloatArray:
+    """The work of layers of one block, and 1 for the layer as such (`m x (k + 1)`).
+
+    Args:
+        rows: The layers.
+        replaced: Kinds that are counted as those that stand in for them.
+    """
+    kinds, work = rows.block.work_kinds, rows.work()
+    for kind in replaced:
+        work[:, kinds.index(rows.block.stand_ins[kind])] += work[:, kinds.index(kind)]
+    kept = [column for column, kind in enumerate(kinds) if kind not in replaced]
+    counted = np.ones((len(rows), len(kept) + 1))  # row by row in memory, which decides how sums are rounded
+    counted[:, :-1] = work[:, kept]
+    return counted

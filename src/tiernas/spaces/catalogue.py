@@ -27,6 +27,8 @@ SPACES: Kind[SearchSpace] = Kind(
         "gpunet": "tiernas.spaces.gpunet:GPUNET",
         "gpunet-wide": "tiernas.spaces.gpunet:GPUNET_WIDE",
         "gpunet-small": "tiernas.spaces.gpunet:GPUNET_SMALL",
+        "mobile": "tiernas.spaces.mobile:MOBILE",
+        "mobile-small": "tiernas.spaces.mobile:MOBILE_SMALL",
     },
     _require_space,
     named=True,

@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.blocks import ACTIVATIONS, Block, BlockRows, ConvBlock, FusedIrbBlock, HeadBlock, IrbBlock, StemBlock
+from tiernas.blocks import ACTIVATIONS, Block, ConvBlock, FusedIrbBlock, HeadBlock, IrbBlock, StemBlock
 from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
@@ -199,7 +199,7 @@ class ConvNetSpace(SearchSpace):
     def layer_groups(self, vectors: IntArray) -> Iterator[LayerGroup]:
         size, channels, kernel, act, layers = vectors[:, :_FIRST_COLUMN].T
         stem, head, one = Stem(0), self.head, np.ones(len(vectors), np.int64)
-        yield _group(
+        yield LayerGroup.of(
             StemBlock,
             one,
             in_channels=3,
@@ -210,7 +210,7 @@ class ConvNetSpace(SearchSpace):
             in_size=size,
         )
         size = (size + 1) // 2
-        yield _group(
+        yield LayerGroup.of(
             ConvBlock,
             layers,
             in_channels=channels,
@@ -224,13 +224,21 @@ class ConvNetSpace(SearchSpace):
         for (block, stride), part in zip(_STAGES.values(), _SLICES, strict=True):
             filters, kernel, expansion, se, act, layers = vectors[:, part].T
             act, present = _ACTIVATION_CODES[act], layers > 0
-            shared = {"out_channels": filters, "kernel": kernel, "activation": act, "padding": "same"}
+            shared = {
+                "out_channels": filters,
+                "kernel": kernel,
+                "activation": act,
+                "padding": "same",
+                "gate": "sigmoid",
+            }
             first, others = present.astype(np.int64), np.maximum(layers - 1, 0)
-            yield _group(block, first, stride=stride, **_widened(channels, expansion, se), in_size=size, **shared)
+            yield LayerGroup.of(
+                block, first, stride=stride, **_widened(channels, expansion, se), in_size=size, **shared
+            )
             channels = np.where(present, filters, channels)
             size = np.where(present, (size + stride - 1) // stride, size)
-            yield _group(block, others, stride=1, **_widened(channels, expansion, se), in_size=size, **shared)
-        yield _group(
+            yield LayerGroup.of(block, others, stride=1, **_widened(channels, expansion, se), in_size=size, **shared)
+        yield LayerGroup.of(
             HeadBlock,
             one,
             in_channels=channels,
@@ -244,14 +252,6 @@ class ConvNetSpace(SearchSpace):
 def _widened(channels: IntArray, expansion: IntArray, se: IntArray) -> dict[str, IntArray]:
     squeezed = se * channels // _SE_DIVISOR
     return {"in_channels": channels, "mid_channels": channels * expansion, "se_channels": squeezed}
-
-
-def _group(block: type[Block], count: IntArray, **columns: IntArray | int | str) -> LayerGroup:
-    """Layers of many networks (`n`), of which each has `count`; networks without any are left out."""
-    present = np.flatnonzero(count)
-    if len(present) < len(count):
-        columns = {name: c[present] if isinstance(c, np.ndarray) else c for name, c in columns.items()}
-    return LayerGroup(BlockRows.of_columns(block, len(present), columns), present, count[present])
 
 
 def _require_buildable(space: str, dimension: Dimension) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tiernas.blocks import Block, layer_from_dict
+from tiernas.blocks.map_block import MapBlock
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
 
@@ -55,6 +56,21 @@ class LayeredArchitecture(Architecture):
     @property
     def layers(self) -> tuple[Block, ...]:
         return self.blocks
+
+    def resized(self, resolution: int) -> Architecture:
+        """The same network for images of another height, in pixels.
+
+        Raises:
+            UsageError: A layer takes no map, and so input of one shape only; or the height is out of range.
+        """
+        layers: list[Block] = []
+        size = resolution
+        for layer in self.blocks:
+            if not isinstance(layer, MapBlock):
+                return Architecture.resized(self, resolution)
+            layers.append(layer.resized(size))
+            *_, size = layers[-1].out_shape
+        return replace(self, resolution=resolution, blocks=tuple(layers))
 
     def to_json(self) -> str:
         data = {

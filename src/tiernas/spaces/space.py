@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.blocks import BlockRows
+from tiernas.blocks import Block, BlockRows
 from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
@@ -59,6 +59,20 @@ class LayerGroup:
     rows: BlockRows
     network: IntArray
     count: IntArray
+
+    @classmethod
+    def of(cls, block: type[Block], count: IntArray, **columns: IntArray | int | str) -> LayerGroup:
+        """The layers of one block that `n` networks have.
+
+        Args:
+            block: The kind of block.
+            count: How often each network (`n`) has the layer; those that have none are left out.
+            columns: Fields of the layers, see `BlockRows.of_columns`; of each network (`n`), or one for all.
+        """
+        present = np.flatnonzero(count)
+        if len(present) < len(count):
+            columns = {name: c[present] if isinstance(c, np.ndarray) else c for name, c in columns.items()}
+        return cls(BlockRows.of_columns(block, len(present), columns), present, count[present])
 
 
 class SearchSpace(abc.ABC):

@@ -21,6 +21,7 @@ import onnx
 import pytest
 import torch
 
+from tiernas.blocks import ConvBlock, FusedIrbBlock, HeadBlock, IrbBlock, SeparableBlock, StemBlock
 from tiernas.engines import (
     Anchor,
     Engine,
@@ -34,7 +35,7 @@ from tiernas.engines import (
 )
 from tiernas.errors import UsageError
 from tiernas.networks import ConvNet, build, export_onnx, repeatable_weights
-from tiernas.spaces import Head, Stage, StagedArchitecture, Stem
+from tiernas.spaces import Architecture, Head, LayeredArchitecture, Stage, StagedArchitecture, Stem
 
 NUM_CLASSES = 4
 
@@ -48,7 +49,21 @@ ARCHITECTURE = StagedArchitecture(
     ),
     Head(16),
 )
-"""A tiny network with every kind of block."""
+"""A tiny network with the blocks of GPUNet."""
+
+MOBILE = LayeredArchitecture(
+    16,
+    (
+        StemBlock(3, 8, 3, 1, "relu6", 16),
+        SeparableBlock(8, 8, 3, 1, 2, "relu6", "same", 8, "hard_sigmoid"),
+        IrbBlock(8, 16, 5, 2, 24, 2, "hard_swish", "same", 8, "hard_sigmoid"),
+        SeparableBlock(16, 16, 5, 1, 0, "hard_swish", "same", 4),
+        FusedIrbBlock(16, 16, 3, 1, 32, 4, "swish", "same", 4),
+        ConvBlock(16, 24, 3, 2, "hard_swish", "same", 4),
+        HeadBlock(24, 32, 0, "hard_swish", 2),
+    ),
+)
+"""A tiny network with the blocks, activations and gates of the mobile spaces."""
 
 
 class Saved(NamedTuple):
@@ -73,8 +88,7 @@ class EngineConformance(abc.ABC):
     @pytest.fixture
     def network(self) -> ConvNet:
         """The tiny network, with fixed weights."""
-        with repeatable_weights():
-            return build(ARCHITECTURE, NUM_CLASSES).eval()
+        return _built(ARCHITECTURE)
 
     @pytest.fixture
     def onnx_path(self, network: ConvNet, tmp_path: Path) -> Path:
@@ -83,7 +97,10 @@ class EngineConformance(abc.ABC):
         export_onnx(network, path)
         return path
 
-    def test_logits_are_those_of_torch(self, network: ConvNet, onnx_path: Path) -> None:
+    @pytest.mark.parametrize("architecture", [ARCHITECTURE, MOBILE], ids=["gpunet", "mobile"])
+    def test_logits_are_those_of_torch(self, architecture: Architecture, tmp_path: Path) -> None:
+        network, onnx_path = _built(architecture), tmp_path / "tiny.onnx"
+        export_onnx(network, onnx_path)
         images = np.random.default_rng(1).standard_normal((1, 3, 16, 16), dtype=np.float32)
         with torch.no_grad():
             expected = network(torch.from_numpy(images)).numpy()
@@ -163,11 +180,14 @@ class EngineConformance(abc.ABC):
         assert not [name for name in imported if name.startswith((".", "tiernas"))]
         assert saved.network.requirements
 
-    def test_profile_names_every_layer(self, onnx_path: Path) -> None:
+    @pytest.mark.parametrize("architecture", [ARCHITECTURE, MOBILE], ids=["gpunet", "mobile"])
+    def test_profile_names_every_layer(self, architecture: Architecture, tmp_path: Path) -> None:
+        onnx_path = tmp_path / "tiny.onnx"
+        export_onnx(_built(architecture), onnx_path)
         with self.make().compile(onnx_path) as compiled:
             nodes = compiled.profile()
         assert all(node.time_ms >= 0 for node in nodes)
-        for layer in range(len(ARCHITECTURE.layers)):
+        for layer in range(len(architecture.layers)):
             assert any(f"/blocks/blocks.{layer}/" in node.name for node in nodes), f"no node of layer {layer}"
 
     def test_fingerprint_tells_the_settings(self, onnx_path: Path) -> None:
@@ -262,3 +282,9 @@ class EngineConformance(abc.ABC):
         with pytest.raises(RuntimeError, match="boom"), compiled:
             raise RuntimeError("boom")
         assert closed == [True]
+
+
+def _built(architecture: Architecture) -> ConvNet:
+    """The network with fixed weights."""
+    with repeatable_weights():
+        return build(architecture, NUM_CLASSES).eval()

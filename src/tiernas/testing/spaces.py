@@ -15,11 +15,16 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from tiernas.blocks import BlockRows, LayerRows
+from tiernas.blocks.rows import FloatArray
 from tiernas.errors import UsageError
+from tiernas.latency import Header, LatencyTable, Observation, Record
 from tiernas.networks import ConvNet, build, check_onnx, export_onnx, repeatable_weights
-from tiernas.spaces import SearchSpace
+from tiernas.spaces import Architecture, SearchSpace
 from tiernas.spaces.consistency import grouped_layers, inconsistency, random_vectors
+from tiernas.testing.latency import FINGERPRINT, measurement
 
 NUM_CLASSES = 4
 
@@ -32,6 +37,12 @@ class SpaceConformance(abc.ABC):
 
     built = 3
     """Random networks that are built, beside the first and the last of the space."""
+
+    measured = 40
+    """Networks of a latency table."""
+
+    table_error = 0.02
+    """Mean relative error of a latency table whose layers cost what their work does."""
 
     @abc.abstractmethod
     def make(self) -> SearchSpace:
@@ -105,6 +116,28 @@ class SpaceConformance(abc.ABC):
             export_onnx(network, path)
             check_onnx(path, network)
 
+    def test_layers_count_the_multiply_accumulates_that_a_hook_counts(self) -> None:
+        for network, images in self._built():
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                network.eval()(images[:1])
+            for number, layer in enumerate(network.architecture.layers[:-1]):  # the last one has classes besides
+                counted = sum(counter.get_flop_counts()[f"ConvNet.blocks.{number}"].values()) // 2
+                assert BlockRows.of([layer]).macs().tolist() == [counted], layer.label
+
+    def test_a_latency_table_finds_a_truth_that_work_explains(self) -> None:
+        space = self.make()
+        vectors = np.unique(space.sample(self.measured + 20, seed=4), axis=0)
+        vectors = np.random.default_rng(4).permutation(vectors)
+        measured = []
+        for vector in vectors[:-20]:
+            layer_ms = _true_ms(space.decode(vector))
+            whole = measurement(float(layer_ms.sum()))
+            measured.append(Record(tuple(vector.tolist()), Observation("0" * 16, whole, tuple(layer_ms.tolist()))))
+        header = Header(space.name, space.num_classes, 0, FINGERPRINT, "0.1.0", space.digest)
+        estimated = LatencyTable(header, measured, space).estimate(vectors[-20:])
+        expected = np.array([_true_ms(space.decode(vector)).sum() for vector in vectors[-20:]])
+        assert np.abs(estimated / expected - 1).mean() <= self.table_error
+
     def _built(self) -> list[tuple[ConvNet, Tensor]]:
         space = self.make()
         found = []
@@ -114,6 +147,11 @@ class SpaceConformance(abc.ABC):
                 network = build(architecture, NUM_CLASSES)
             found.append((network, torch.rand(2, 3, architecture.resolution, architecture.resolution)))
         return found
+
+
+def _true_ms(architecture: Architecture) -> FloatArray:
+    """Latencies of layers: 1e-8 ms for each unit of work of any kind, and 2 us for the layer as such."""
+    return 1e-8 * LayerRows.of(architecture.layers).each(lambda rows: rows.work().sum(axis=1)) + 2e-3
 
 
 def _remember(seen: list[tuple[int, ...]]) -> Callable[[nn.Module, object, Tensor], None]:

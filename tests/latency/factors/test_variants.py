@@ -19,7 +19,7 @@ def values(base: StagedArchitecture, factor: Factor) -> list[str | float]:
 
 
 def test_values_around_gpunet_0() -> None:
-    assert values(GPUNET_0, Factor.ACTIVATION) == ["relu", "swish", "hard_swish", "prelu", "gelu", "sigmoid"]
+    assert values(GPUNET_0, Factor.ACTIVATION) == ["relu", "swish", "hard_swish", "prelu", "gelu", "sigmoid", "relu6"]
     assert values(GPUNET_0, Factor.KERNEL) == [3, 5, 7]
     assert values(GPUNET_0, Factor.EXPANSION) == [1, 2, 3, 4, 5, 6]
     assert values(GPUNET_0, Factor.SQUEEZE_EXCITE) == ["none", "all"]
