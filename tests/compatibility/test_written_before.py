@@ -28,7 +28,7 @@ from tiernas.latency.ladder import standard_rungs
 from tiernas.ledger import Ledger
 from tiernas.networks import build, export_untrained, repeatable_weights
 from tiernas.search import LaMctsOptimizer
-from tiernas.spaces import architecture_from_json, get_space, released, released_names, space_names
+from tiernas.spaces import architecture_from_json, get_space, released, released_names
 from tiernas.table import ModelTable
 from tiernas.tiers import parse_tier, sample_pools
 
@@ -54,7 +54,7 @@ def assert_as_found(found: Sequence[float] | FloatArray, expected: Sequence[floa
     np.testing.assert_allclose(np.asarray(found), expected, rtol=tolerance, atol=0)
 
 
-@pytest.mark.parametrize("name", space_names())
+@pytest.mark.parametrize("name", FOUND["spaces"])
 def test_vectors_and_their_networks(name: str) -> None:
     space, expected = get_space(name), FOUND["spaces"][name]
     assert space.digest == expected["digest"]

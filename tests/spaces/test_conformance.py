@@ -28,6 +28,8 @@ class TestOwnRanges(SpaceConformance):
 
 
 class TestSmallViT(SpaceConformance):
+    networks = 64
+
     def make(self) -> SearchSpace:
         return SmallViTSpace()
 
@@ -41,6 +43,8 @@ class TestViT(SpaceConformance):
 
 
 class TestSmallMlp(SpaceConformance):
+    networks = 64
+
     def make(self) -> SearchSpace:
         return get_space("mlp-small")
 

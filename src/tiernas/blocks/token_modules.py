@@ -87,7 +87,7 @@ class SelfAttention(nn.Module):
         self.project = nn.Linear(heads * value_dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        query, key, value = self.qkv(x).view(-1, *self.split).transpose(1, 2).split(self.parts, dim=-1)
+        query, key, value = self.qkv(x).reshape(-1, *self.split).transpose(1, 2).split(self.parts, dim=-1)
         scores = (query * self.scale) @ key.transpose(-2, -1)
         mixed = scores.softmax(dim=-1) @ value
         out: Tensor = self.project(mixed.transpose(1, 2).reshape(-1, *self.joined))
