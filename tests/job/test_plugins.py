@@ -12,6 +12,7 @@ from tiernas.config import load_config
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
 from tiernas.job import run_search
+from tiernas.spaces.catalogue import SPACES
 
 
 def refused(folder: Path, *overrides: str) -> str:
@@ -38,7 +39,7 @@ def refused(folder: Path, *overrides: str) -> str:
         ),
         (
             "study.space=amce",
-            "no such search space; there are: gpunet, gpunet-wide, gpunet-small, acme; did you mean 'acme'?",
+            f"no such search space; there are: {', '.join(SPACES.built_in)}, acme; did you mean 'acme'?",
         ),
         (
             "engine.name=acme.spaces:SPACE",
