@@ -2,8 +2,8 @@
 
 24 networks are drawn at random from the first tier of a search, and each is trained with its recipe and two seeds. The
 report tells the standard deviation of the networks' accuracies (means over seeds), that of chance (between seeds of one
-network), and their ratio. A space passes where the ratio is at least 4: else all its networks are alike, as those of the
-columnar AutoFormer are, and a search finds nothing but lucky seeds.
+network), and their ratio. A space passes where the ratio is at least 4: else its networks are all alike, as those of
+AutoFormer are, and a search finds nothing but lucky seeds.
 
 From the root of the repository, with the file of a search whose latency table is there:
 

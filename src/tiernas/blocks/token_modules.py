@@ -115,8 +115,8 @@ class SpatialGating(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         kept, gate = x.split(self.halves, dim=-1)
-        gate = self.mix(self.norm(gate).transpose(1, 2)).transpose(1, 2)
-        return kept * gate
+        mixed: Tensor = self.mix(self.norm(gate).transpose(1, 2))
+        return kept * mixed.transpose(1, 2)
 
 
 class Mean(nn.Module):

@@ -26,7 +26,7 @@ from tiernas.blocks.rows import IntArray
 from tiernas.blocks.tokens import NORMS
 from tiernas.errors import UsageError
 from tiernas.spaces.attention_stage import STAGE_ACTIVATIONS, STAGE_NORMS
-from tiernas.spaces.planned import Layers, PlannedSpace, codes, first, position, span, split_at
+from tiernas.spaces.planned import Columns, Layers, PlannedSpace, codes, first, position, span, split_at
 from tiernas.spaces.space import Dimension
 
 _OF_STAGE = ("dim", "mixer", "token_ratio", "channel_ratio", "layers")
@@ -101,7 +101,7 @@ class MlpSpace(PlannedSpace):
         size, one = values["resolution"], np.ones_like(values["resolution"])
         act, norm = codes(STAGE_ACTIVATIONS, values["act"]), codes(STAGE_NORMS, values["norm"], NORMS)
         grid, dim = -(-size // self.stem_stride), values["stage1.dim"]
-        tokenizer = {
+        tokenizer: Columns = {
             "in_channels": 3,
             "filters": values.get("stem.filters", self.stem_filters[0] * one),
             "layers": self.stem_stride.bit_length() - 1,
@@ -122,7 +122,7 @@ class MlpSpace(PlannedSpace):
             tokens = grid**2
             shared = {"tokens": tokens, "dim": dim, "activation": act, "norm": norm}
             mixing = {**shared, "hidden": _hidden(tokens, token_ratio)}
-            mlp = {**shared, "hidden": dim * channel_ratio, "kernel": 0}
+            mlp: Columns = {**shared, "hidden": dim * channel_ratio, "kernel": 0}
             yield Layers(np.where(mixer == _TOKEN_MLP, layers, 0), ((TokenMlpBlock, mixing), (MlpBlock, mlp)))
             gate = {**shared, "gated": dim * channel_ratio // 2}
             yield Layers(np.where(mixer == _GATE, layers, 0), ((SpatialGateBlock, gate),))

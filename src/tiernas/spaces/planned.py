@@ -108,7 +108,8 @@ class PlannedSpace(SearchSpace):
 
 def codes(names: Sequence[str], values: IntArray, allowed: Sequence[str] = ACTIVATIONS) -> IntArray:
     """What columns of layers hold for a dimension whose values are positions in `names` (`n`)."""
-    return np.array([allowed.index(name) for name in names])[values]
+    found: IntArray = np.array([allowed.index(name) for name in names], dtype=np.int64)[values]
+    return found
 
 
 def first(layers: Sequence[Block], block: type[_B]) -> _B:

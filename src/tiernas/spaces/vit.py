@@ -20,7 +20,7 @@ from tiernas.spaces.attention_stage import (
     attention_stage,
     read_attention_stage,
 )
-from tiernas.spaces.planned import Layers, PlannedSpace, codes, first, span, split_at
+from tiernas.spaces.planned import Columns, Layers, PlannedSpace, codes, first, span, split_at
 from tiernas.spaces.space import Dimension
 
 _STEM_KERNEL = 3
@@ -68,13 +68,13 @@ class ViTSpace(PlannedSpace):
         size, one = values["resolution"], np.ones_like(values["resolution"])
         activation = codes(STAGE_ACTIVATIONS, values["act"])
         channels = values["stem.filters"]
-        stem = {"in_channels": 3, "out_channels": channels, "kernel": _STEM_KERNEL, "layers": 1}
+        stem: Columns = {"in_channels": 3, "out_channels": channels, "kernel": _STEM_KERNEL, "layers": 1}
         yield Layers(one, ((StemBlock, {**stem, "activation": activation, "in_size": size}),))
         size = size // 2
         for name in _CONVOLUTIONS:
             filters, layers = values[f"{name}.filters"], values[f"{name}.layers"]
             for stride, count in ((2, one), (1, layers - 1)):
-                irb = {
+                irb: Columns = {
                     "in_channels": channels,
                     "out_channels": filters,
                     "kernel": values[f"{name}.kernel"],
@@ -88,7 +88,7 @@ class ViTSpace(PlannedSpace):
                 yield Layers(count, ((IrbBlock, irb),))
                 channels, size = filters, size // stride
         grid, dim = size // 2, values["stage3.dim"]
-        tokenizer = {
+        tokenizer: Columns = {
             "in_channels": channels,
             "filters": channels,
             "layers": 1,

@@ -21,7 +21,7 @@ from tiernas.spaces.attention_stage import (
     attention_stage,
     read_attention_stage,
 )
-from tiernas.spaces.planned import Layers, PlannedSpace, codes, first, span, split_at
+from tiernas.spaces.planned import Columns, Layers, PlannedSpace, codes, first, span, split_at
 from tiernas.spaces.space import Dimension
 
 _STRIDE = 4
@@ -61,7 +61,7 @@ class SmallViTSpace(PlannedSpace):
     def plan(self, values: Mapping[str, IntArray]) -> Iterator[Layers]:
         size, one = values["resolution"], np.ones_like(values["resolution"])
         grid, dim = size // _STRIDE, values["stage1.dim"]
-        tokenizer = {
+        tokenizer: Columns = {
             "in_channels": 3,
             "filters": values["tokenizer.filters"],
             "layers": values["tokenizer.layers"],
