@@ -64,16 +64,16 @@ def test_the_same_generator_gives_the_same_batch_and_the_images_stay_as_they_wer
 
 
 def test_labels_are_mixed_like_the_images(digits: Splits, tiny: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch that is mixed with share 0 has the loss of the labels of the others alone."""
+    """With share 1 the loss is that of an image's own label, with share 0 that of the other's, and in between both."""
 
-    def losses(share: float) -> float:
+    def loss(share: float, *, turned_images: bool = False, alpha: float = 1.0) -> float:
         def turned(self: Mixing, batch: Tensor, generator: torch.Generator) -> Mixed:
             others = torch.arange(len(batch) - 1, -1, -1)
-            return Mixed(batch[others] if share == 0 else batch, others, share)
+            return Mixed(batch[others] if turned_images else batch, others, share)
 
         monkeypatch.setattr(Mixing, "__call__", turned)
         size = len(digits.train)
-        recipe = RecipeConfig(epochs=1, batch_size=size, flip=False, crop_padding=0, mixup_alpha=1.0)
+        recipe = RecipeConfig(epochs=1, batch_size=size, flip=False, crop_padding=0, mixup_alpha=alpha)
         torch.manual_seed(0)
         state = TrainingState(tiny, 10, recipe, torch.device("cpu"))
         with torch.no_grad():
@@ -81,7 +81,11 @@ def test_labels_are_mixed_like_the_images(digits: Splits, tiny: Architecture, mo
                 parameter.add_(0.1 * torch.randn_like(parameter))
         return train_epoch(state, digits, recipe, tiny.resolution, seed=0, epoch=0).loss
 
-    assert losses(1.0) == pytest.approx(losses(0.0), rel=1e-4)
+    own, other = loss(1.0), loss(0.0)
+    assert own == loss(1.0, alpha=0)  # without any mixing
+    assert abs(own - other) > 0.01
+    assert loss(0.0, turned_images=True) == pytest.approx(own, rel=1e-4)
+    assert loss(0.25) == pytest.approx(0.25 * own + 0.75 * other, rel=1e-4)
 
 
 def test_recipes_without_it_keep_their_digest() -> None:
