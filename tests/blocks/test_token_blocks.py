@@ -25,7 +25,7 @@ from tiernas.blocks import (
     layer_from_dict,
 )
 from tiernas.blocks.modules import Residual
-from tiernas.blocks.token_modules import SpatialGating, TokenBatchNorm
+from tiernas.blocks.token_modules import SelfAttention, SpatialGating, TokenBatchNorm
 from tiernas.errors import UsageError
 from tiernas.networks.onnx import check_onnx, write_onnx
 from tiernas.training.initialization import calm
@@ -107,7 +107,7 @@ def test_layers_are_exported_as_they_are(layer: Block, tmp_path: Path) -> None:
 def test_attention_is_that_of_torch() -> None:
     layer = AttentionBlock(9, 24, norm="layer", heads=3, head_dim=8, value_dim=8)
     module, x = layer.module(ModuleOptions()).eval(), tokens(layer)
-    attention = module.body[1]  # type: ignore[index, union-attr]
+    attention = next(part for part in module.modules() if isinstance(part, SelfAttention))
     judge = nn.MultiheadAttention(24, 3, batch_first=True).eval()
     per_head = attention.qkv.weight.view(3, 3, 8, 24), attention.qkv.bias.view(3, 3, 8)  # head, what, channel
     with torch.no_grad():

@@ -87,7 +87,8 @@ class SelfAttention(nn.Module):
         self.project = nn.Linear(heads * value_dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        query, key, value = self.qkv(x).reshape(-1, *self.split).transpose(1, 2).split(self.parts, dim=-1)
+        per_head: Tensor = self.qkv(x).reshape(-1, *self.split).transpose(1, 2)
+        query, key, value = torch.split(per_head, self.parts, dim=-1)
         scores = (query * self.scale) @ key.transpose(-2, -1)
         mixed = scores.softmax(dim=-1) @ value
         out: Tensor = self.project(mixed.transpose(1, 2).reshape(-1, *self.joined))
@@ -114,7 +115,7 @@ class SpatialGating(nn.Module):
         nn.init.ones_(self.mix.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        kept, gate = x.split(self.halves, dim=-1)
+        kept, gate = torch.split(x, self.halves, dim=-1)
         mixed: Tensor = self.mix(self.norm(gate).transpose(1, 2))
         return kept * mixed.transpose(1, 2)
 
