@@ -14,11 +14,12 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from tiernas.engines.calibration import calibration_images
+from tiernas.engines.gelu import fuse_gelu
 from tiernas.engines.onnx_file import OnnxNetwork, read_network
 from tiernas.engines.onnxruntime import _saturates
 from tiernas.engines.quantization import quantize_for_onnxruntime, quantize_for_tensorrt
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.networks import build, export_onnx
+from tiernas.networks import build, export_onnx, write_onnx
 from tiernas.testing.engines import ARCHITECTURE
 
 _Array = npt.NDArray[Any]
@@ -212,3 +213,46 @@ def test_missing_runtime_tells_the_command(tiny: OnnxNetwork, monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(NotInstalledError, match=r"pip install 'tiernas\[onnxruntime\]'"):
         quantize_for_tensorrt(tiny, _noise(tiny))
+
+
+def test_gelu_is_one_float_node_between_int8_kernels(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    convolutions = [torch.nn.Conv2d(4, 4, 1) for _ in range(3)]
+    first, second, third = convolutions
+    made = torch.nn.Sequential(first, torch.nn.GELU(), second, torch.nn.GELU(), third, torch.nn.AdaptiveAvgPool2d(1))
+    write_onnx(made, tmp_path / "gelu.onnx", (1, 4, 6, 6))
+    network = read_network(tmp_path / "gelu.onnx", 1)
+    model = quantize_for_onnxruntime(network, _noise(network))
+    kinds = Counter(node.op_type for node in model.graph.node)
+    assert (kinds["Gelu"], kinds["Erf"], kinds["Div"], kinds["Mul"]) == (2, 0, 0, 0)
+    images = _noise(network)[:1]
+    with torch.no_grad():
+        expected = made(torch.from_numpy(images)).numpy()
+    assert np.abs(_run(model, images) - expected).max() < 0.05 * np.abs(expected).max()
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    options.log_severity_level = 4
+    onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    kernels = Counter(node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node)
+    assert kernels["QLinearConv"] == 3
+
+
+def test_what_only_looks_like_gelu_stays(tmp_path: Path) -> None:
+    """`x * (1 + erf(x / 2)) * 0.5` is another function."""
+    nodes = [
+        helper.make_node("Div", ["images", "two"], ["divided"], "div"),
+        helper.make_node("Erf", ["divided"], ["erf"], "erf"),
+        helper.make_node("Add", ["erf", "one"], ["added"], "add"),
+        helper.make_node("Mul", ["images", "added"], ["product"], "mul"),
+        helper.make_node("Mul", ["product", "half"], ["logits"], "half"),
+    ]
+    constants = {"two": 2.0, "one": 1.0, "half": 0.5}
+    network = _network(tmp_path / "odd.onnx", nodes, {k: np.array(v, np.float32) for k, v in constants.items()})
+    model = onnx.ModelProto()
+    model.CopyFrom(network.model)
+    fuse_gelu(model)
+    assert [node.op_type for node in model.graph.node] == ["Div", "Erf", "Add", "Mul", "Mul"]
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.array(2**0.5, np.float32), "two"))
+    fuse_gelu(model)
+    assert [node.op_type for node in model.graph.node] == ["Gelu"]
+    assert model.graph.node[0].output == ["logits"]

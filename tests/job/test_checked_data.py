@@ -61,3 +61,10 @@ def test_an_output_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
     with pytest.raises(UsageError, match=r"output folder .*run: cannot be written"):
         checked_data(load_config(write_minimal(tmp_path)))
+
+
+def test_growing_images_for_networks_of_one_size_leave_nothing(tmp_path: Path) -> None:
+    sets = ["study.space=vit-small", "recipe.start_scale=0.5"]
+    with pytest.raises(UsageError, match=r"recipe\.start_scale = 0\.5: .* takes images of one size only"):
+        checked_data(load_config(write_minimal(tmp_path), sets))
+    assert not (tmp_path / "run").exists()

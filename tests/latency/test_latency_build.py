@@ -161,6 +161,17 @@ def test_layout_changes_belong_to_the_layer_that_needs_them() -> None:
     assert by_layer(nodes, 3) == (1.0, 6.0, 8.0)
 
 
+def test_fused_nodes_without_a_layer_belong_to_that_of_the_node_that_runs_next() -> None:
+    nodes = [
+        NodeTime("/blocks/blocks.0/blocks.0.6/Conv", 1.0),
+        NodeTime("MVN_64", 2.0),
+        NodeTime("gemm_input_reshape", 4.0),
+        NodeTime("/blocks/blocks.1/body/body.1/qkv/Add", 8.0),
+        NodeTime("logits", 16.0),
+    ]
+    assert by_layer(nodes, 3) == (1.0, 14.0, 16.0)
+
+
 def test_tiers_of_a_check_by_hand() -> None:
     whole = records(1)[0].observation.measurement
     measured = [1.0, 1.02, 1.05, 1.1, 1.15, 1.3, 5.0]

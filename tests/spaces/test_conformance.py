@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tiernas.spaces import ConvNetSpace, SearchSpace, StageRange, get_space
+from tiernas.spaces.vit import ViTSpace
+from tiernas.spaces.vit_small import SmallViTSpace
 from tiernas.testing.spaces import SpaceConformance
 
 
@@ -35,3 +37,33 @@ class TestOwnRanges(SpaceConformance):
             head_filters=64,
             num_classes=5,
         )
+
+
+class TestSmallViT(SpaceConformance):
+    networks = 64
+
+    def make(self) -> SearchSpace:
+        return SmallViTSpace()
+
+
+class TestViT(SpaceConformance):
+    networks = 64
+    built = 1
+
+    def make(self) -> SearchSpace:
+        return ViTSpace()
+
+
+class TestSmallMlp(SpaceConformance):
+    networks = 64
+
+    def make(self) -> SearchSpace:
+        return get_space("mlp-small")
+
+
+class TestMlp(SpaceConformance):
+    networks = 64
+    built = 1
+
+    def make(self) -> SearchSpace:
+        return get_space("mlp")

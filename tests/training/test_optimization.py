@@ -88,6 +88,7 @@ def test_the_average_has_averaged_statistics_of_batch_normalisation() -> None:
         {"crop_scale": (1.0, 0.1), "crop_padding": 0},
         {"preset": "slow"},
         {"precision": "int8"},
+        {"mixup_alpha": -0.1},
     ],
 )
 def test_recipes_are_validated(wrong: dict[str, Any]) -> None:
@@ -103,6 +104,14 @@ def test_the_preset_paper_has_the_values_of_the_paper() -> None:
     assert (recipe.dropout, recipe.drop_path_rate, recipe.label_smoothing) == (0.2, 0.2, 0.1)
     assert RecipeConfig.model_validate_json(recipe.model_dump_json()) == recipe
     assert RecipeConfig.model_validate({"preset": "fast"}) == RecipeConfig()
+
+
+def test_the_preset_transformer() -> None:
+    recipe = RecipeConfig.model_validate({"preset": "transformer", "epochs": 10})
+    assert (recipe.epochs, recipe.optimizer, recipe.weight_decay, recipe.schedule) == (10, "adamw", 0.05, "cosine")
+    assert (recipe.mixup_alpha, recipe.cutmix_alpha, recipe.drop_path_rate) == (0.8, 1.0, 0.1)
+    assert (recipe.label_smoothing, recipe.warmup_fraction) == (0.1, 0.1)
+    assert RecipeConfig.model_validate_json(recipe.model_dump_json()) == recipe
 
 
 def test_the_digest_tells_recipes_apart() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tiernas.errors import UsageError
+from tiernas.spaces import get_space
 from tiernas.training import RecipeConfig
-from tiernas.training.progression import resolution_at
+from tiernas.training.progression import require_growing, resolution_at
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,11 @@ def test_sizes_grow_evenly_to_that_of_the_network(recipe: RecipeConfig, resoluti
 def test_recipes_without_it_keep_their_digest() -> None:
     assert "start_scale" not in RecipeConfig().model_dump_json()
     assert RecipeConfig(start_scale=0.5).digest != RecipeConfig().digest
+
+
+def test_images_of_networks_of_one_size_cannot_grow() -> None:
+    tokens, maps = (get_space(name).decode(get_space(name).sample(1)[0]) for name in ("vit-small", "gpunet-small"))
+    with pytest.raises(UsageError, match=r"recipe\.start_scale = 0\.5: .*'attention' takes images of one size only"):
+        require_growing(tokens, RecipeConfig(start_scale=0.5))
+    require_growing(tokens, RecipeConfig())
+    require_growing(maps, RecipeConfig(start_scale=0.5))

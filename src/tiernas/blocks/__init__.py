@@ -1,19 +1,27 @@
 """Blocks, one file each: fields, shape of the output, work, likeness, and how torch builds one."""
 
 from tiernas.blocks.activations import ACTIVATIONS, GATES
+from tiernas.blocks.attention import AttentionBlock
 from tiernas.blocks.block import Block, ModuleOptions
 from tiernas.blocks.catalogue import get_block, layer_from_dict
 from tiernas.blocks.conv import ConvBlock
 from tiernas.blocks.fused_irb import FusedIrbBlock
 from tiernas.blocks.head import HeadBlock
 from tiernas.blocks.irb import IrbBlock
+from tiernas.blocks.mlp import MlpBlock
 from tiernas.blocks.rows import BlockRows, LayerRows
 from tiernas.blocks.separable import SeparableBlock
+from tiernas.blocks.spatial_gate import SpatialGateBlock
 from tiernas.blocks.stem import StemBlock
+from tiernas.blocks.token_head import TokenHeadBlock
+from tiernas.blocks.token_mlp import TokenMlpBlock
+from tiernas.blocks.token_pool import TokenPoolBlock
+from tiernas.blocks.tokenizer import TokenizerBlock
 
 __all__ = [
     "ACTIVATIONS",
     "GATES",
+    "AttentionBlock",
     "Block",
     "BlockRows",
     "ConvBlock",
@@ -21,9 +29,15 @@ __all__ = [
     "HeadBlock",
     "IrbBlock",
     "LayerRows",
+    "MlpBlock",
     "ModuleOptions",
     "SeparableBlock",
+    "SpatialGateBlock",
     "StemBlock",
+    "TokenHeadBlock",
+    "TokenMlpBlock",
+    "TokenPoolBlock",
+    "TokenizerBlock",
     "get_block",
     "layer_from_dict",
 ]

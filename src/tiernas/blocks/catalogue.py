@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from tiernas.blocks.attention import AttentionBlock
 from tiernas.blocks.block import Block
 from tiernas.blocks.conv import ConvBlock
 from tiernas.blocks.fused_irb import FusedIrbBlock
 from tiernas.blocks.head import HeadBlock
 from tiernas.blocks.irb import IrbBlock
 from tiernas.blocks.separable import SeparableBlock
+from tiernas.blocks.mlp import MlpBlock
+from tiernas.blocks.spatial_gate import SpatialGateBlock
 from tiernas.blocks.stem import StemBlock
+from tiernas.blocks.token_head import TokenHeadBlock
+from tiernas.blocks.token_mlp import TokenMlpBlock
+from tiernas.blocks.token_pool import TokenPoolBlock
+from tiernas.blocks.tokenizer import TokenizerBlock
 from tiernas.errors import UsageError
 
 _BLOCKS: dict[str, type[Block]] = {
-    kind.block: kind for kind in (StemBlock, ConvBlock, FusedIrbBlock, IrbBlock, SeparableBlock, HeadBlock)
+    kind.block: kind
+    for kind in (
+        StemBlock,
+        ConvBlock,
+        FusedIrbBlock,
+        IrbBlock,
+        SeparableBlock,
+        HeadBlock,
+        TokenizerBlock,
+        AttentionBlock,
+        MlpBlock,
+        TokenMlpBlock,
+        SpatialGateBlock,
+        TokenPoolBlock,
+        TokenHeadBlock,
+    )
 }
 
 

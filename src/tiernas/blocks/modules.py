@@ -40,7 +40,7 @@ class DropPath(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.rate == 0.0 or not self.training:
             return x
-        keep = torch.rand(x.shape[0], 1, 1, 1, dtype=x.dtype, device=x.device) >= self.rate
+        keep = torch.rand(len(x), *(1,) * (x.ndim - 1), dtype=x.dtype, device=x.device) >= self.rate
         return x * keep / (1.0 - self.rate)
 
 

@@ -16,11 +16,12 @@ import onnx
 from onnx import helper, numpy_helper
 
 from tiernas.engines.calibration import FloatArray
+from tiernas.engines.gelu import fuse_gelu
 from tiernas.engines.onnx_file import OnnxNetwork
 from tiernas.engines.qdq import QdqGraph
 from tiernas.errors import UsageError
 
-QUANTIZER = "tiernas-qdq 1"
+QUANTIZER = "tiernas-qdq 2"
 """Name and version of this quantiser; the version is raised whenever it makes other int8 networks than before."""
 
 _LEAST_OPSET = 13
@@ -36,7 +37,8 @@ def quantize_for_onnxruntime(
 
     Its kernels take and give int8, so everything between two of them is quantised: inputs and outputs of
     convolutions, both inputs of sums, swish, and squeeze-excitation with its gate. Activations are uint8 with a zero
-    point, weights int8 per output channel, biases int32; the logits stay fp32.
+    point, weights int8 per output channel, biases int32; the logits stay fp32, and so do GELU, softmax and layer
+    normalisation, which have no int8 kernel.
 
     Args:
         network: The network in fp32.
@@ -48,7 +50,9 @@ def quantize_for_onnxruntime(
         NotInstalledError: ONNX Runtime, which computes the ranges, is not installed.
         UsageError: ONNX Runtime cannot run the network, or its operator set is too old.
     """
-    graph = QdqGraph(_folded(network))
+    model = _folded(network)
+    fuse_gelu(model)
+    graph = QdqGraph(model)
     origins = graph.between_int8_kernels()
     ranges = _ranges(graph.model, set(origins.values()), network, calibration)
     graph.insert_pairs(origins, ranges, symmetric=False, greatest_weight=63 if reduce_range else 127)

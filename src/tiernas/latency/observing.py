@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from tiernas.engines import Measurement, NodeTime, TurnRule, device_lock
 from tiernas.latency.ladder import Ladder
@@ -62,14 +62,21 @@ def measure_architecture(
         return ladder.measure(network, rule, rung)
 
 
-def by_layer(nodes: Iterable[NodeTime], num_layers: int) -> tuple[float, ...]:
+def by_layer(nodes: Sequence[NodeTime], num_layers: int) -> tuple[float, ...]:
     """Sums the times of nodes by the layer that they belong to, in ms.
 
-    A layout change belongs to the layer that needs it. What belongs to no layer (the network's last reorder) is
-    the head's.
+    A layout change belongs to the layer that needs it. What a runtime has fused under a name of its own, such as a
+    normalisation, belongs to the layer of the node that runs next; with none left (the network's last reorder), to the
+    head.
+
+    Args:
+        nodes: In the order they run.
+        num_layers: How many layers the network has.
     """
     layer_ms = [0.0] * num_layers
-    for node in nodes:
-        indices = _LAYER.findall(node.name)
-        layer_ms[int(indices[-1]) if indices else num_layers - 1] += node.time_ms
+    layer = num_layers - 1
+    for node in reversed(nodes):
+        if indices := _LAYER.findall(node.name):
+            layer = int(indices[-1])
+        layer_ms[layer] += node.time_ms
     return tuple(layer_ms)

@@ -4,6 +4,7 @@ from tiernas.spaces.architecture import Architecture
 from tiernas.spaces.catalogue import get_space, referred_space, space_names
 from tiernas.spaces.gpunet import ConvNetSpace, StageRange
 from tiernas.spaces.layered import LayeredArchitecture
+from tiernas.spaces.planned import Layers, PlannedSpace
 from tiernas.spaces.reading import architecture_from_json, read_architecture
 from tiernas.spaces.released import released, released_names
 from tiernas.spaces.space import Dimension, LayerGroup, SearchSpace
@@ -16,6 +17,8 @@ __all__ = [
     "Head",
     "LayerGroup",
     "LayeredArchitecture",
+    "Layers",
+    "PlannedSpace",
     "SearchSpace",
     "Stage",
     "StageRange",

@@ -28,7 +28,7 @@ HEADER = Header("gpunet-small", 10, 0, FINGERPRINT, "0.1.0", SPACE.digest)
 
 
 def true_layer_ms(architecture: Architecture, *, bend: float = 0.0) -> npt.NDArray[np.float64]:
-    """1e-8 ms per multiply-accumulate, 1e-7 ms per element of input and output, and 5 us per layer.
+    """1e-8 ms per multiply-accumulate, 1e-7 ms per element of input and output or moved, and 5 us per layer.
 
     Args:
         architecture: The network.
@@ -44,8 +44,8 @@ def true_layer_ms(architecture: Architecture, *, bend: float = 0.0) -> npt.NDArr
 
 
 def _moved(rows: BlockRows) -> FloatArray:
-    kinds = rows.block.work_kinds
-    moved: FloatArray = rows.work()[:, [kinds.index("input"), kinds.index("output")]].sum(axis=1)
+    columns = [column for column, kind in enumerate(rows.block.work_kinds) if kind in ("input", "output", "moved")]
+    moved: FloatArray = rows.work()[:, columns].sum(axis=1)
     return moved
 
 

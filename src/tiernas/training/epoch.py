@@ -13,6 +13,7 @@ from tiernas.errors import UsageError
 from tiernas.training.errors import TrainingDiverged
 from tiernas.training.group import ALONE, Group
 from tiernas.training.images import Splits
+from tiernas.training.mixing import Mixing
 from tiernas.training.optimization import learning_rate_at
 from tiernas.training.precision import autocast
 from tiernas.training.preparation import make_preparation
@@ -31,7 +32,7 @@ class EpochStatistics:
 
     Attributes:
         loss: Mean over the images.
-        accuracy: Top-1 on the images as the network saw them, in 0 ... 1.
+        accuracy: Top-1 on the images as the network saw them, in 0 ... 1; of mixed ones, by their own label.
         learning_rate: Of the last step.
         duration_s: Time it took.
     """
@@ -73,6 +74,7 @@ def train_epoch(
     generator = torch.Generator().manual_seed(derived_seed(seed, Purpose.IMAGES, epoch))
     torch.manual_seed(derived_seed(seed, Purpose.LAYERS, epoch, group.rank))
     prepare = make_preparation(recipe, splits, resolution)
+    mixing = Mixing(recipe.mixup_alpha, recipe.cutmix_alpha)
     train, device = splits.train, state.device
     batches = torch.randperm(len(train), generator=generator).tensor_split(steps_per_epoch(len(train), recipe))
     first_step, total_steps = epoch * len(batches), recipe.epochs * len(batches)
@@ -86,11 +88,16 @@ def train_epoch(
         labels = train.labels[rows].to(device)
         learning_rate = learning_rate_at(step, total_steps, recipe)
         images = prepare(stored, generator, device)
+        mixed = mixing(images, generator) if mixing.changes_images else None
+        images = images if mixed is None else mixed.images
         with autocast(recipe.precision, device):
             logits = state.parallel(images)
             taught = None if teacher is None else teacher.logits(images, rows).float()
         logits = logits.float()
         loss = cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+        if mixed is not None:
+            theirs = cross_entropy(logits, labels[mixed.others], label_smoothing=recipe.label_smoothing)
+            loss = torch.lerp(theirs, loss, mixed.share)
         if teacher is not None and taught is not None:
             loss = loss + teacher.weight * distillation_loss(logits, taught, teacher.temperature)
         weight = len(rows) / len(batch)

@@ -7,10 +7,30 @@ Touvron et al. (arXiv 1906.06423) found necessary.
 
 from __future__ import annotations
 
+from tiernas.errors import UsageError
+from tiernas.spaces import Architecture
 from tiernas.training.recipe import RecipeConfig
 
 _MULTIPLE = 8
 """Sizes in between are multiples of it, in pixels: a network has a handful of sizes however long it trains."""
+_MAP = 3
+"""A map has channels, height and width; what has another shape is no map of any size."""
+
+
+def require_growing(architecture: Architecture, recipe: RecipeConfig) -> None:
+    """Refuses growing images for a network that takes one size only.
+
+    Raises:
+        UsageError: The recipe has them, and a layer takes tokens, of which there is a fixed number.
+    """
+    if recipe.start_scale == 1:
+        return
+    for layer in architecture.layers:
+        if len(layer.in_shape) != _MAP:
+            raise UsageError(
+                f"recipe.start_scale = {recipe.start_scale:g}: a network with the block {layer.block!r} takes images "
+                "of one size only, so they cannot grow; leave the key out"
+            )
 
 
 def resolution_at(epoch: int, recipe: RecipeConfig, resolution: int) -> int:

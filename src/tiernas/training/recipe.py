@@ -23,6 +23,8 @@ _ADDED_LATER = frozenset(
         "start_scale",
         "growing_fraction",
         "compile",
+        "mixup_alpha",
+        "cutmix_alpha",
     }
 )
 """Fields that the first version did not have. At their defaults they are left out of what is written, so that recipes
@@ -38,8 +40,9 @@ class RecipeConfig(BaseModel):
     CIFAR-10 (two to four networks, one seed: differences below a point of accuracy were not told apart). Long
     trainings want larger shifts (an eighth is usual) and erasing.
 
-    `preset = "paper"` stands for the values with which GPUNet was trained, see `PRESETS`; other keys replace single
-    ones of them. `preset = "fast"` is the defaults. What is written is the values, not the name.
+    `preset = "paper"` stands for the values with which GPUNet was trained, `preset = "transformer"` for those of
+    networks of tokens, see `PRESETS`; other keys replace single ones of them. `preset = "fast"` is the defaults. What
+    is written is the values, not the name.
 
     Attributes:
         epochs: Passes over the training images.
@@ -67,11 +70,16 @@ class RecipeConfig(BaseModel):
         flip: Whether half of the images are mirrored left to right. If not given, unless the data forbid it
             (digits do).
         erase_probability: Probability that a random rectangle of an image is blanked.
+        mixup_alpha: Each image of a batch is blended with another one, and so are their labels: the share of each is
+            drawn from Beta(alpha, alpha) for the batch. 0: never.
+        cutmix_alpha: Likewise, but a rectangle of one image is pasted into the other. With both, half of the batches
+            are blended and half are pasted.
         precision: Of convolutions and matrix products while training: "fp32", "bf16" or "fp16" (with a scaled loss);
             weights, sums and what is kept are fp32.
         teacher: A trained network whose answers are learnt beside the labels.
         start_scale: Part of the network's resolution at which it gets the images in the first epoch; less than 1 is
-            faster. From there the size grows evenly; validation is always at the network's own.
+            faster. From there the size grows evenly; validation is always at the network's own. Networks of tokens take
+            one size only.
         growing_fraction: Part of the epochs after which the size is the network's own; at least the last one is.
         compile: Whether `torch.compile` compiles the network for training, which takes minutes on a CPU.
     """
@@ -97,6 +105,8 @@ class RecipeConfig(BaseModel):
     auto_augment: str | None = None
     flip: bool | None = None
     erase_probability: float = Field(default=0.0, ge=0, le=1)
+    mixup_alpha: float = Field(default=0.0, ge=0, le=10)
+    cutmix_alpha: float = Field(default=0.0, ge=0, le=10)
     precision: Precision = "fp32"
     teacher: TeacherConfig | None = None
     start_scale: float = Field(default=1.0, ge=0.25, le=1)

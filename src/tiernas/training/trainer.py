@@ -13,8 +13,9 @@ from tiernas.training.epoch import EpochStatistics, require_batch, steps_per_epo
 from tiernas.training.group import ALONE, Group
 from tiernas.training.images import Splits
 from tiernas.training.memory import peak_memory_mb
+from tiernas.training.mixing import Mixing
 from tiernas.training.preparation import make_preparation
-from tiernas.training.progression import resolution_at
+from tiernas.training.progression import require_growing, resolution_at
 from tiernas.training.recipe import RecipeConfig
 from tiernas.training.result import EpochReport, TrainingResult
 from tiernas.training.seeding import Purpose, derived_seed
@@ -67,7 +68,7 @@ def train(
     Raises:
         TrainingDiverged: The loss is infinite, no number, or hopelessly large.
         UsageError: `checkpoint_dir` cannot be written to, the disk is full, a batch is larger than the training part,
-            or the recipe has a teacher that cannot teach this.
+            the recipe has a teacher that cannot teach this, or growing images for a network of one size.
         NotInstalledError: The package of the teacher is not installed.
         ValueError: `stop_epoch` is not an epoch of the training.
     """
@@ -77,6 +78,7 @@ def train(
     if not 1 <= stop_epoch <= recipe.epochs:
         raise ValueError(f"stop_epoch = {stop_epoch}: must be 1 to {recipe.epochs}")
     require_batch(len(splits.train), recipe)
+    require_growing(architecture, recipe)
     group.require_images(len(splits.train) // steps_per_epoch(len(splits.train), recipe), recipe.batch_size)
     identity = Identity(architecture.to_json(), splits.classes, recipe.digest, splits.digest, seed)
     folder = CheckpointFolder(checkpoint_dir, identity)
@@ -157,7 +159,9 @@ def _teacher(
 ) -> Teacher | None:
     if recipe.teacher is None:
         return None
-    images_change = make_preparation(recipe, splits, resolution).changes_images or recipe.start_scale < 1
+    prepared = make_preparation(recipe, splits, resolution).changes_images
+    mixed = Mixing(recipe.mixup_alpha, recipe.cutmix_alpha).changes_images
+    images_change = prepared or mixed or recipe.start_scale < 1
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         return prepare_teacher(recipe.teacher, splits, resolution, cache_dir, device, images_change=images_change)
 

@@ -1,0 +1,57 @@
+"""The classifier of tokens: normalisation, mean, linear."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tiernas.blocks.block import ModuleOptions
+from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.tokens import TokenBlock, layer_normed
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class TokenHeadBlock(TokenBlock):
+    """Tokens to logits. How many classes there are is no field: all networks of a latency table have the same."""
+
+    block = "token_head"
+    work_kinds = ("input", "normed", "output")
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        return (self.dim,)
+
+    @property
+    def settings(self) -> str:
+        return f"mean {self.norm} norm"
+
+    @property
+    def label(self) -> str:
+        return f"{self.block} {self.dim} {self.norm} norm @{self.tokens}"
+
+    @classmethod
+    def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
+        tokens, dim = rows.numbers("tokens", "dim")
+        return {"input": tokens * dim, "normed": tokens * dim * layer_normed(rows), "output": dim}
+
+    @classmethod
+    def likeness(cls, rows: BlockRows) -> FloatArray:
+        return np.stack([*(np.log2(n) for n in rows.numbers("tokens", "dim")), layer_normed(rows)], axis=1)
+
+    def module(self, options: ModuleOptions) -> nn.Module:
+        from torch import nn
+
+        from tiernas.blocks.token_modules import Mean, token_norm
+
+        return nn.Sequential(
+            token_norm(self.norm, self.dim, options),
+            Mean(),
+            nn.Dropout(options.dropout),
+            nn.Linear(self.dim, options.num_classes),
+        )

@@ -1,0 +1,74 @@
+"""The MLP over tokens: channel by channel, every token sees every other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tiernas.blocks.activations import ACTIVATIONS, activation, costly
+from tiernas.blocks.block import ModuleOptions, choice
+from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.tokens import TokenBlock, layer_normed
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class TokenMlpBlock(TokenBlock):
+    """Normalisation and two linear layers over the tokens, added to the input (MLP-Mixer, arXiv 2105.01601).
+
+    Attributes:
+        hidden: Values per channel between the linear layers.
+        activation: One of `ACTIVATIONS`.
+    """
+
+    block = "token_mlp"
+    work_kinds = ("token_macs", "weights", "input", "inner", "costly", "normed", "transposed")
+
+    hidden: int
+    activation: str = field(metadata=choice(*ACTIVATIONS))
+
+    @property
+    def settings(self) -> str:
+        return f"hidden {self.hidden} {self.activation} {self.norm} norm"
+
+    @property
+    def label(self) -> str:
+        return f"{self.block} {self.tokens}-{self.hidden} {self.activation} {self.norm} norm @{self.dim}"
+
+    @classmethod
+    def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
+        tokens, dim, hidden = rows.numbers("tokens", "dim", "hidden")
+        return {
+            "token_macs": 2 * dim * tokens * hidden,
+            "weights": 2 * tokens * hidden,
+            "input": tokens * dim,
+            "inner": dim * hidden,
+            "costly": dim * hidden * costly(rows),
+            "normed": tokens * dim * layer_normed(rows),
+            "transposed": 2 * tokens * dim,
+        }
+
+    @classmethod
+    def likeness(cls, rows: BlockRows) -> FloatArray:
+        numbers = rows.numbers("tokens", "dim", "hidden")
+        return np.stack([*(np.log2(n) for n in numbers), costly(rows), layer_normed(rows)], axis=1)
+
+    def module(self, options: ModuleOptions) -> nn.Module:
+        from torch import nn
+
+        from tiernas.blocks.token_modules import Transposed, residual, token_norm
+
+        return residual(
+            options,
+            token_norm(self.norm, self.dim, options),
+            Transposed(),
+            nn.Linear(self.tokens, self.hidden),
+            activation(self.activation, self.dim),
+            nn.Linear(self.hidden, self.tokens),
+            Transposed(),
+        )

@@ -1,0 +1,159 @@
+"""Convolutions that turn a map, or an image, into tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tiernas.blocks.activations import ACTIVATIONS, costly
+from tiernas.blocks.block import Block, ModuleOptions, choice
+from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+POSITIONS = ("none", "learnt")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerBlock(Block):
+    """Convolutions with batch normalisation and activation, then a linear layer per pixel: each is a token.
+
+    Early convolutions train better than patches (Xiao et al., arXiv 2106.14881). As many of them as can halve the map
+    do; where there are fewer, the first one reduces the rest. A kernel is two strides wide less one, at least 3.
+
+    Attributes:
+        in_channels: Channels of the map.
+        filters: Channels of every convolution.
+        layers: How many convolutions.
+        stride: Pixels of the map per token along each side, a power of two.
+        dim: Channels of a token.
+        position: One of `POSITIONS`: whether a learnt vector is added to each token.
+        activation: One of `ACTIVATIONS`.
+        in_size: Height and width of the square map, in pixels.
+    """
+
+    block = "tokenizer"
+    work_kinds = (
+        "spatial_macs",
+        "project_macs",
+        "weights",
+        "input",
+        "inner",
+        "activated",
+        "costly",
+        "transposed",
+        "added",
+        "row_starts",
+    )
+
+    in_channels: int
+    filters: int
+    layers: int
+    stride: int
+    dim: int
+    position: str = field(metadata=choice(*POSITIONS))
+    activation: str = field(metadata=choice(*ACTIVATIONS))
+    in_size: int
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        return self.in_channels, self.in_size, self.in_size
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        return self.grid**2, self.dim
+
+    @property
+    def grid(self) -> int:
+        """Tokens along each side."""
+        return -(-self.in_size // self.stride)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The stride of each convolution, those above 1 first."""
+        halvings = self.stride.bit_length() - 1
+        first = 2 ** max(halvings - self.layers + 1, min(halvings, 1))
+        return tuple(first if i == 0 else 2 if i < halvings else 1 for i in range(self.layers))
+
+    @property
+    def reduction(self) -> int:
+        return self.stride
+
+    @property
+    def settings(self) -> str:
+        position = " position" if self.position != "none" else ""
+        convolutions = f"{self.layers} x {self.filters} stride {self.stride}"
+        return f"{convolutions} dim {self.dim}{position} {self.activation}"
+
+    @property
+    def label(self) -> str:
+        channels = f"{self.in_channels}-{self.filters}x{self.layers}-{self.dim}"
+        position = " position" if self.position != "none" else ""
+        return f"{self.block} /{self.stride} {channels}{position} {self.activation} @{self.in_size}"
+
+    @classmethod
+    def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
+        ins, filters, layers = rows.numbers("in_channels", "filters", "layers")
+        total, dim, in_size = rows.numbers("stride", "dim", "in_size")
+        spatial, weights, inner, starts = (np.zeros(len(rows)) for _ in range(4))
+        halvings = np.log2(total)
+        channels, size = ins, in_size
+        for i in range(int(layers.max(initial=0))):
+            first = 2 ** np.maximum(halvings - layers + 1, np.minimum(halvings, 1))
+            stride = first if i == 0 else np.where(i < halvings, 2.0, 1.0)
+            there = i < layers
+            size = np.where(there, (size - 1) // stride + 1, size)
+            kernels = np.maximum(2 * stride - 1, 3) ** 2 * channels * filters * there
+            spatial += size**2 * kernels
+            weights += kernels
+            inner += size**2 * filters * there
+            starts += size * there
+            channels = filters
+        tokens = size**2
+        return {
+            "spatial_macs": spatial,
+            "project_macs": tokens * filters * dim,
+            "weights": weights + filters * dim,
+            "input": in_size**2 * ins,
+            "inner": inner,
+            "activated": inner,
+            "costly": inner * costly(rows),
+            "transposed": tokens * dim,
+            "added": tokens * dim * rows.have("position", "learnt"),
+            "row_starts": starts,
+        }
+
+    @classmethod
+    def likeness(cls, rows: BlockRows) -> FloatArray:
+        numbers = rows.numbers("in_channels", "filters", "stride", "dim", "in_size")
+        (layers,) = rows.numbers("layers")
+        position = rows.have("position", "learnt")
+        return np.stack([*(np.log2(n) for n in numbers), layers, position, costly(rows)], axis=1)
+
+    def checked(self, where: str) -> TokenizerBlock:
+        layer = Block.checked(self, where)
+        if layer.stride & (layer.stride - 1):
+            raise UsageError(f"{where}.stride = {layer.stride}: must be a power of two")
+        return layer
+
+    def module(self, options: ModuleOptions) -> nn.Module:
+        from torch import nn
+
+        from tiernas.blocks.modules import conv_bn_act, convolution
+        from tiernas.blocks.token_modules import Position, Tokens
+
+        modules: list[nn.Module] = []
+        channels = self.in_channels
+        for stride in self.strides:
+            conv = convolution(channels, self.filters, max(2 * stride - 1, 3), stride)
+            modules += conv_bn_act(conv, options.bn_eps, self.activation)
+            channels = self.filters
+        modules += [convolution(channels, self.dim, 1), Tokens(self.dim, self.grid)]
+        if self.position == "learnt":
+            modules.append(Position(self.grid**2, self.dim))
+        return nn.Sequential(*modules)

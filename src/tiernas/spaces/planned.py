@@ -1,0 +1,150 @@
+"""`PlannedSpace`: a space that says once which layers its vectors stand for, for one network and for millions."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tiernas.blocks import ACTIVATIONS, Block, BlockRows
+from tiernas.blocks.rows import BoolArray, IntArray
+from tiernas.errors import UsageError
+from tiernas.spaces.architecture import Architecture
+from tiernas.spaces.layered import LayeredArchitecture
+from tiernas.spaces.space import LayerGroup, SearchSpace
+
+Columns = Mapping[str, IntArray | int | str]
+"""For each field of a block its values in `n` networks, or the one that all have; arrays of texts as positions."""
+
+_B = TypeVar("_B", bound=Block)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layers:
+    """One layer, or several that follow each other, as often as each of `n` networks has them.
+
+    Attributes:
+        count: How often (`n`); 0 where a network has none.
+        blocks: The kinds of block in the order they run, with their fields.
+    """
+
+    count: IntArray
+    blocks: tuple[tuple[type[Block], Columns], ...]
+
+
+class PlannedSpace(SearchSpace):
+    """A space whose networks are written layer by layer; `decode` and `layer_groups` follow the same plan."""
+
+    @abc.abstractmethod
+    def plan(self, values: Mapping[str, IntArray]) -> Iterator[Layers]:
+        """The layers of `n` networks, in the order they run.
+
+        Args:
+            values: For each dimension, by name, its values (`n`).
+        """
+
+    @abc.abstractmethod
+    def read(self, layers: Sequence[Block]) -> Mapping[str, int]:
+        """The values of the dimensions that layers tell of; the others are the first of their dimension.
+
+        Raises:
+            LookupError: A layer is missing that every network has.
+        """
+
+    def decode(self, vector: npt.ArrayLike) -> LayeredArchitecture:
+        row = self.validate(np.atleast_2d(vector))[:1]
+        layers: list[Block] = []
+        for part in self.plan(self._by_name(row)):
+            if count := int(part.count[0]):
+                once = [BlockRows.of_columns(block, 1, columns).layers()[0] for block, columns in part.blocks]
+                layers += once * count
+        return LayeredArchitecture(int(row[0, self._position("resolution")]), tuple(layers))
+
+    def encode(self, architecture: Architecture) -> IntArray:
+        if not isinstance(architecture, LayeredArchitecture):
+            raise UsageError(
+                f"space {self.name!r} encodes an architecture of layers, not {type(architecture).__name__}"
+            )
+        try:
+            values = {"resolution": architecture.resolution, **self.read(architecture.blocks)}
+        except LookupError as error:
+            raise UsageError(f"the architecture is not in space {self.name!r}: {error.args[0]}") from error
+        vector = [values.get(dimension.name, dimension.values[0]) for dimension in self.dimensions]
+        encoded: IntArray = self.canonical(self.validate([vector]))[0]
+        if (nearest := self.decode(encoded)) != architecture:
+            pairs = zip(architecture.layers, nearest.layers, strict=False)
+            odd = next((f"it has {has.label}, not {would.label}" for has, would in pairs if has != would), None)
+            odd = odd or f"it has {len(architecture.layers)} layers, not {len(nearest.layers)}, or another epsilon"
+            raise UsageError(
+                f"the architecture is not in space {self.name!r}: where the nearest network differs, {odd}"
+            )
+        return encoded
+
+    def layer_groups(self, vectors: IntArray) -> Iterator[LayerGroup]:
+        for part in self.plan(self._by_name(vectors)):
+            present = np.flatnonzero(part.count)
+            for block, columns in part.blocks:
+                if len(present) < len(vectors):
+                    columns = {k: c[present] if isinstance(c, np.ndarray) else c for k, c in columns.items()}
+                rows = BlockRows.of_columns(block, len(present), columns)
+                yield LayerGroup(rows, present, part.count[present])
+
+    def reset(self, vectors: IntArray, where: BoolArray, names: Sequence[str]) -> None:
+        """Sets dimensions to their first value, in place, in the vectors (`n x d`) in which they do not matter."""
+        for name in names:
+            position = self._position(name)
+            vectors[where, position] = self.dimensions[position].values[0]
+
+    def _by_name(self, vectors: IntArray) -> dict[str, IntArray]:
+        return {d.name: column for d, column in zip(self.dimensions, vectors.T, strict=True)}
+
+    def _position(self, name: str) -> int:
+        return [dimension.name for dimension in self.dimensions].index(name)
+
+
+def codes(names: Sequence[str], values: IntArray, allowed: Sequence[str] = ACTIVATIONS) -> IntArray:
+    """What columns of layers hold for a dimension whose values are positions in `names` (`n`)."""
+    found: IntArray = np.array([allowed.index(name) for name in names], dtype=np.int64)[values]
+    return found
+
+
+def first(layers: Sequence[Block], block: type[_B]) -> _B:
+    """The first layer of a kind.
+
+    Raises:
+        LookupError: There is none.
+    """
+    for layer in layers:
+        if isinstance(layer, block):
+            return layer
+    raise LookupError(f"it has no {block.block}")
+
+
+def position(what: str, names: Sequence[str], name: str) -> int:
+    """The value of a dimension whose values are positions in `names`.
+
+    Raises:
+        LookupError: The name is not among them.
+    """
+    if name not in names:
+        raise LookupError(f"its {what} is {name}; allowed: {', '.join(names)}")
+    return names.index(name)
+
+
+def split_at(layers: Sequence[Block], block: type[Block]) -> list[list[Block]]:
+    """The layers before, between and after those of a kind, which begin a part each."""
+    parts: list[list[Block]] = [[]]
+    for layer in layers:
+        if isinstance(layer, block):
+            parts.append([])
+        parts[-1].append(layer)
+    return parts
+
+
+def span(low: int, high: int, step: int = 1) -> tuple[int, ...]:
+    """All values from `low` to `high`, both included."""
+    return tuple(range(low, high + 1, step))
