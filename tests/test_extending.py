@@ -7,9 +7,11 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import torch
 from tests.minimal import MINIMAL
 from tests.packages import write_package
 
+from tiernas.blocks import BlockRows, ModuleOptions, get_block, layer_from_dict
 from tiernas.catalogue import KINDS
 from tiernas.config import load_config
 from tiernas.engines import get_engine
@@ -50,6 +52,15 @@ def test_the_names_that_it_offers_can_be_used(site: Path) -> None:
         (line,) = [line for line in kind.listed() if line.origin == "mine 1.0"]
         assert line.problem is None
         assert offered[kind.group] == {line.name: line.reference}
+
+
+def test_its_block_is_a_layer(site: Path) -> None:
+    write_package(site, "mine", {"": CODE}, entry_points=tomllib.loads(TOMLS[1])["project"]["entry-points"])
+    get_block.cache_clear()
+    layer = layer_from_dict({"block": "pool", "channels": 8, "in_size": 6}, "layer")
+    assert layer.module(ModuleOptions())(torch.zeros(2, *layer.in_shape)).shape[1:] == layer.out_shape
+    assert BlockRows.of([layer]).work().tolist() == [[8 * 36]]
+    assert BlockRows.of([layer, layer]).likeness().shape == (2, 2)
 
 
 def test_the_suite_is_one_of_tests() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tiernas.blocks.catalogue import BLOCKS
 from tiernas.engines.catalogue import ENGINES
 from tiernas.plugins import Kind
 from tiernas.search.catalogue import OPTIMIZERS
@@ -11,4 +12,4 @@ from tiernas.spaces.catalogue import SPACES
 from tiernas.training.sources.catalogue import SOURCES
 from tiernas.training.teachers.catalogue import TEACHERS
 
-KINDS: tuple[Kind[Any], ...] = (SPACES, ENGINES, OPTIMIZERS, SOURCES, TEACHERS)
+KINDS: tuple[Kind[Any], ...] = (SPACES, BLOCKS, ENGINES, OPTIMIZERS, SOURCES, TEACHERS)

@@ -103,7 +103,10 @@ def changed(**changes: Any) -> str:
         (changed(blocks="conv"), "^blocks: must be a list, not str$"),
         (changed(blocks=[3]), r"^blocks\[0\]: must be an object, not int$"),
         (changed(blocks=[{}]), r"^blocks\[0\]: key 'block' must be the name of a block$"),
-        (changed(blocks=[{"block": "pool"}]), r"^blocks\[0\]: no block 'pool'; there are: stem, conv, fused_irb, irb"),
+        (
+            changed(blocks=[{"block": "unheard"}]),
+            r"^blocks\[0\]: block .unheard.: no such block; there are: stem, conv, fused_irb, irb",
+        ),
         (
             changed(blocks=[{"block": "head", "width": 1}]),
             r"^blocks\[0\]: head has no field 'width'; it has: in_channels",

@@ -2,51 +2,59 @@
 
 from __future__ import annotations
 
-from tiernas.blocks.attention import AttentionBlock
+from dataclasses import is_dataclass
+from functools import cache
+
 from tiernas.blocks.block import Block
-from tiernas.blocks.conv import ConvBlock
-from tiernas.blocks.fused_irb import FusedIrbBlock
-from tiernas.blocks.head import HeadBlock
-from tiernas.blocks.irb import IrbBlock
-from tiernas.blocks.separable import SeparableBlock
-from tiernas.blocks.mlp import MlpBlock
-from tiernas.blocks.spatial_gate import SpatialGateBlock
-from tiernas.blocks.stem import StemBlock
-from tiernas.blocks.token_head import TokenHeadBlock
-from tiernas.blocks.token_mlp import TokenMlpBlock
-from tiernas.blocks.token_pool import TokenPoolBlock
-from tiernas.blocks.tokenizer import TokenizerBlock
 from tiernas.errors import UsageError
+from tiernas.plugins import Kind, UnusableError, require_class_of
 
-_BLOCKS: dict[str, type[Block]] = {
-    kind.block: kind
-    for kind in (
-        StemBlock,
-        ConvBlock,
-        FusedIrbBlock,
-        IrbBlock,
-        SeparableBlock,
-        HeadBlock,
-        TokenizerBlock,
-        AttentionBlock,
-        MlpBlock,
-        TokenMlpBlock,
-        SpatialGateBlock,
-        TokenPoolBlock,
-        TokenHeadBlock,
-    )
-}
+_MEMBERS = ("block", "work_kinds", "in_shape", "out_shape", "settings", "label", "work", "likeness", "module")
 
 
+def _require_block(thing: object) -> None:
+    require_class_of(thing, Block, "a block", _MEMBERS)
+    if not is_dataclass(thing):
+        raise UnusableError("has no fields: it must be a dataclass, frozen and with slots")
+
+
+BLOCKS: Kind[type[Block]] = Kind(
+    "block",
+    "block",
+    "tiernas.blocks",
+    {
+        "stem": "tiernas.blocks.stem:StemBlock",
+        "conv": "tiernas.blocks.conv:ConvBlock",
+        "fused_irb": "tiernas.blocks.fused_irb:FusedIrbBlock",
+        "irb": "tiernas.blocks.irb:IrbBlock",
+        "separable": "tiernas.blocks.separable:SeparableBlock",
+        "head": "tiernas.blocks.head:HeadBlock",
+        "tokenizer": "tiernas.blocks.tokenizer:TokenizerBlock",
+        "attention": "tiernas.blocks.attention:AttentionBlock",
+        "mlp": "tiernas.blocks.mlp:MlpBlock",
+        "token_mlp": "tiernas.blocks.token_mlp:TokenMlpBlock",
+        "spatial_gate": "tiernas.blocks.spatial_gate:SpatialGateBlock",
+        "token_pool": "tiernas.blocks.token_pool:TokenPoolBlock",
+        "token_head": "tiernas.blocks.token_head:TokenHeadBlock",
+    },
+    _require_block,
+)
+
+
+@cache
 def get_block(name: str) -> type[Block]:
-    """The block of a name.
+    """The block of a name; looked for once, since a network has dozens of layers.
+
+    Args:
+        name: One that comes with tiernas or that an installed package offers, or `package.module:Class`.
 
     Raises:
-        UsageError: There is no block of that name.
+        UsageError: There is no block of that name, it cannot be used, or it calls itself otherwise.
     """
-    if name not in _BLOCKS:
-        raise UsageError(f"no block {name!r}; there are: {', '.join(_BLOCKS)}")
-    return _BLOCKS[name]
+    found = BLOCKS.load(name)
+    if found.block != name:
+        raise UsageError(f"block {name!r}: calls itself {found.block!r}, which files record: make both the same")
+    return found
 
 
 def layer_from_dict(data: object, where: str) -> Block:

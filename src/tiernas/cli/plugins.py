@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def plugins(as_json: JsonOption = False) -> None:
-    """Lists spaces, engines, optimizers, kinds of data and teachers: where each comes from, and how a TOML names it."""
+    """Lists spaces, blocks, engines, optimizers, data and teachers: where each comes from, and how a TOML names it."""
     from tiernas.catalogue import KINDS
 
     found = [line for kind in KINDS for line in kind.listed()]

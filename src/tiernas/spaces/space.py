@@ -53,7 +53,7 @@ class LayerGroup:
     Attributes:
         rows: The layers (`m`), all of one block.
         network: `m` integers, the index of the network that the layer belongs to; none occurs twice.
-        count: `m` integers, how often the network has this layer.
+        count: `m` integers, how often the network has this layer; at least once.
     """
 
     rows: BlockRows
