@@ -20,6 +20,7 @@ from tiernas.spaces import (
     architecture_from_json,
     get_space,
     released,
+    space_names,
 )
 
 SPACES = [get_space(name) for name in space_names()]
