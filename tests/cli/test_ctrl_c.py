@@ -91,7 +91,7 @@ def test_a_command_says_what_it_keeps() -> None:
         ),
         (
             ["measure", "gpunet_0", "--resolution", "64", "--seconds", "60"],
-            "tiernas: stopped; nothing was measured to the end; fewer --seconds take less time",
+            "tiernas: stopped; no measurement was completed; use fewer --seconds to finish sooner",
         ),
     ],
 )
