@@ -17,10 +17,10 @@ from tiernas.engines import Engine, get_engine
 from tiernas.engines.gpu_state import Gpu, find_gpu
 from tiernas.engines.onnx_file import read_network
 from tiernas.engines.tensorrt import TensorRtRtxEngine
-from tiernas.engines.trt_build import TrtNetwork
-from tiernas.engines.trt_files import save_trt
-from tiernas.engines.trt_library import TensorRtRtx, load_library
-from tiernas.engines.trt_precision import in_precision
+from tiernas.engines.tensorrt.build import TrtNetwork
+from tiernas.engines.tensorrt.files import save_trt
+from tiernas.engines.tensorrt.library import TensorRtRtx, load_library
+from tiernas.engines.tensorrt.precision import in_precision
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.networks import build, export_onnx
 from tiernas.spaces import released
@@ -185,7 +185,7 @@ BUILD = """
 import sys
 from pathlib import Path
 from tiernas.engines.tensorrt import TensorRtRtxEngine
-from tiernas.engines.trt_build import TrtNetwork
+from tiernas.engines.tensorrt.build import TrtNetwork
 
 original = TrtNetwork.build
 def build(*args, **kwargs):

@@ -9,7 +9,7 @@ from onnx import version_converter
 
 from tiernas.engines.calibration import FloatArray, calibration_images
 from tiernas.engines.onnx_file import OnnxNetwork
-from tiernas.engines.quantization import quantize_for_tensorrt
+from tiernas.engines.tensorrt.int8 import quantize
 from tiernas.errors import NotInstalledError
 
 _FP16_SCALES_OPSET = 19
@@ -43,7 +43,7 @@ def in_precision(network: OnnxNetwork, precision: str, calibration: FloatArray |
             model = _half(_copy(network.model))
         case _:
             images = calibration_images(calibration, network.input_shape)
-            model = _half(_with_fp16_scales(quantize_for_tensorrt(network, images)))
+            model = _half(_with_fp16_scales(quantize(network, images)))
     return bytes(model.SerializeToString())
 
 

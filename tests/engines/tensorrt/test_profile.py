@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tiernas.engines import NodeTime
-from tiernas.engines.trt_library import TensorRtRtx, load_library
-from tiernas.engines.trt_profile import LayerTimes, first_onnx_nodes, profiler
+from tiernas.engines.tensorrt.library import TensorRtRtx, load_library
+from tiernas.engines.tensorrt.profile import LayerTimes, first_onnx_nodes, profiler
 
 CONV = "/blocks/blocks.0/blocks.0.0/Conv"
 RELU = "/blocks/blocks.0/blocks.0.2/Relu"

@@ -12,8 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tiernas.engines import trt_cache
-from tiernas.engines.trt_cache import CacheKey, TrtCache, default_folder
+from tiernas.engines.tensorrt.cache import CacheKey, TrtCache, default_folder
 
 KEY = CacheKey("engine", "tensorrt", "11.4.0.106", "NVIDIA L4 sm_89", "abc")
 
@@ -91,7 +90,7 @@ def test_a_folder_that_cannot_be_made_is_one_warning(tmp_path: Path, caplog: pyt
 
 
 def test_what_was_unused_longest_goes_first(cache: TrtCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trt_cache, "_GREATEST_BYTES", 3000)
+    monkeypatch.setattr("tiernas.engines.tensorrt.cache._GREATEST_BYTES", 3000)
     keys = [replace(KEY, network=str(i)) for i in range(3)]
     for age, key in enumerate(keys[:2]):
         cache.put(key, b"e" * 1000)

@@ -1,4 +1,7 @@
-"""An ONNX graph into which pairs of QuantizeLinear and DequantizeLinear are inserted."""
+"""An ONNX graph into which pairs of QuantizeLinear and DequantizeLinear are inserted, as each runtime fuses them.
+
+ONNX Runtime's own `quantize_static` knows no placement but the one for its kernels.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
+
+QUANTIZER = "tiernas-qdq 2"
+"""Name and version of this quantiser; the version is raised whenever it makes other int8 networks than before."""
 
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 """Operators with weights that are quantised per output channel."""

@@ -1,4 +1,4 @@
-"""TensorRT and TensorRT-RTX on an NVIDIA GPU."""
+"""The engines `tensorrt` and `tensorrt-rtx`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tiernas.engines.fingerprint import Fingerprint, device_slug
 from tiernas.engines.gpu_state import Gpu, find_gpu
 from tiernas.engines.lock import device_lock
 from tiernas.engines.onnx_file import OnnxNetwork, read_network
-from tiernas.engines.quantization import QUANTIZER
-from tiernas.engines.trt_build import TrtNetwork
-from tiernas.engines.trt_cache import CacheKey, TrtCache
-from tiernas.engines.trt_library import TensorRt, TensorRtRtx, TrtLibrary, load_library
-from tiernas.engines.trt_precision import in_precision
-from tiernas.engines.trt_run import TensorRtNetwork
+from tiernas.engines.onnxruntime.qdq import QUANTIZER
+from tiernas.engines.tensorrt.build import TrtNetwork
+from tiernas.engines.tensorrt.cache import CacheKey, TrtCache
+from tiernas.engines.tensorrt.library import TensorRt, TensorRtRtx, TrtLibrary, load_library
+from tiernas.engines.tensorrt.network import TensorRtNetwork
+from tiernas.engines.tensorrt.precision import in_precision
 from tiernas.errors import UsageError
 
 _log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU."""
+"""The engine `openvino`."""
 
 from __future__ import annotations
 
@@ -18,27 +18,14 @@ from tiernas.errors import NotInstalledError, UsageError
 
 try:
     import openvino
-
-    from tiernas.engines.openvino_int8 import quantize, quantizer
 except ImportError as error:
     raise NotInstalledError("OpenVINO", "openvino") from error
 
-_PROFILE_S = 0.05
-"""Length of one profile of a fast network; one is some ten to some hundred runs."""
-_PROFILES = 3
-"""A node's time in a fast network is the median of so many profiles, so that a burst of load in one does no harm."""
-_SLOW_MS = 10.0
-"""From here on single runs are long enough to be told apart by counters of whole microseconds."""
-_SLOW_RUNS = 5
-"""A node's time in a slow network is the median of so many runs."""
-_MIN_PROFILE_RUNS = 4
-_TRUNCATION_MS = 1e-3
-"""The counters lose half a microsecond per run and half a microsecond of the mean, on average: both are cut off to
-whole microseconds (PerfCount in src/plugins/intel_cpu/src/perf_count.h)."""
+from tiernas.engines.openvino.int8 import quantize, quantizer
+from tiernas.engines.openvino.profile import profile
+
 _NOISE = ("Exception from", "Check '", "FrontEnd API", "Model wasn't", "Summary:")
 """How the lines of OpenVINO's errors begin that tell a user nothing: its source files, and headings."""
-_NO_KERNEL = ("undef", "unknown")
-"""How the kinds of kernels begin for fused nodes and for inputs."""
 
 
 class OpenVinoEngine(Engine):
@@ -111,19 +98,8 @@ class OpenVinoNetwork(CompiledNetwork):
     def profile(self) -> Sequence[NodeTime]:
         begin = time.perf_counter()
         self.infer()
-        if 1e3 * (time.perf_counter() - begin) >= _SLOW_MS:
-            return _profile_slow(self._model, self._options)
-        profiles = [_profile_fast(self._model, self._options) for _ in range(_PROFILES)]
-        return [
-            NodeTime(nodes[0].name, float(np.median([node.time_ms for node in nodes])))
-            for nodes in zip(*profiles, strict=True)
-        ]
-
-    def kernels(self) -> dict[str, str]:
-        """Kind of kernel that runs each node, such as `brgconv_avx512_I8`; nodes fused into others have none."""
-        request = _request(self._model, {**self._options, "PERF_COUNT": True})
-        request.infer()
-        return {node.node_name: node.exec_type for node in _profiled(request)}
+        run_ms = 1e3 * (time.perf_counter() - begin)
+        return profile(run_ms, lambda: _request(self._model, {**self._options, "PERF_COUNT": True}))
 
     def save(self, folder: Path) -> SavedNetwork:
         """Writes the IR: `network.xml` and `network.bin`, in int8 with its FakeQuantize nodes."""
@@ -155,47 +131,6 @@ def _request(model: openvino.Model, options: dict[str, Any]) -> openvino.InferRe
     images = request.get_input_tensor()
     images.data[:] = np.random.default_rng(0).standard_normal(images.shape, dtype=np.float32)
     return request
-
-
-def _profile_slow(model: openvino.Model, options: dict[str, Any]) -> list[NodeTime]:
-    """Medians over single runs of one freshly compiled network, by differences of its counters."""
-    request = _request(model, {**options, "PERF_COUNT": True})
-    sums_ms: dict[str, list[float]] = {}
-    for run in range(1, _SLOW_RUNS + 2):  # the first is cold
-        request.infer(share_inputs=True, share_outputs=True)
-        for name, mean in _counters_ms(request).items():
-            sums_ms.setdefault(name, []).append(mean * run)
-    return [NodeTime(name, max(0.0, float(np.median(np.diff(sums))))) for name, sums in sums_ms.items()]
-
-
-def _profile_fast(model: openvino.Model, options: dict[str, Any]) -> list[NodeTime]:
-    """Mean times of one freshly compiled network: its counters cannot be reset and hold the cold first run."""
-    request = _request(model, {**options, "PERF_COUNT": True})
-    request.infer()
-    first_ms = _counters_ms(request)
-    runs = 1
-    end = time.perf_counter() + _PROFILE_S
-    while runs <= _MIN_PROFILE_RUNS or time.perf_counter() < end:
-        request.infer(share_inputs=True, share_outputs=True)
-        runs += 1
-    mean_ms = _counters_ms(request)
-    return [
-        NodeTime(name, max(0.0, (mean * runs - first_ms[name]) / (runs - 1)) + _TRUNCATION_MS)
-        for name, mean in mean_ms.items()
-    ]
-
-
-def _counters_ms(request: openvino.InferRequest) -> dict[str, float]:
-    """Mean time of every node that has a kernel, since the network was compiled, in ms."""
-    return {node.node_name: node.real_time.total_seconds() * 1e3 for node in _profiled(request)}
-
-
-def _profiled(request: openvino.InferRequest) -> list[openvino.ProfilingInfo]:
-    """The nodes that have a kernel; those that were fused into others have none.
-
-    The status cannot tell: it calls a node of less than 1 us not run.
-    """
-    return [node for node in request.get_profiling_info() if not node.exec_type.startswith(_NO_KERNEL)]
 
 
 def _reason(error: Exception) -> str:

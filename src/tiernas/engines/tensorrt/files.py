@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tiernas.engines.saved import STEM, SavedNetwork, runner_of
-from tiernas.engines.trt_library import TrtLibrary
+from tiernas.engines.tensorrt.library import TrtLibrary
 
 
 def save_trt(library: TrtLibrary, typed: bytes, serialized: bytes, folder: Path) -> SavedNetwork:

@@ -15,10 +15,10 @@ from tiernas.engines.engine import CompiledNetwork, NodeTime
 from tiernas.engines.fingerprint import Fingerprint
 from tiernas.engines.gpu_state import Gpu
 from tiernas.engines.saved import SavedNetwork
-from tiernas.engines.trt_cache import CacheKey, TrtCache
-from tiernas.engines.trt_files import save_trt
-from tiernas.engines.trt_library import TrtLibrary
-from tiernas.engines.trt_profile import LayerTimes, first_onnx_nodes, profiler
+from tiernas.engines.tensorrt.cache import CacheKey, TrtCache
+from tiernas.engines.tensorrt.files import save_trt
+from tiernas.engines.tensorrt.library import TrtLibrary
+from tiernas.engines.tensorrt.profile import LayerTimes, first_onnx_nodes, profiler
 from tiernas.errors import TiernasError, UsageError
 
 _WARMUP_RUNS = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tiernas.engines.gpu_state import Gpu
-from tiernas.engines.trt_library import TrtLibrary
+from tiernas.engines.tensorrt.library import TrtLibrary
 from tiernas.errors import UsageError
 
 _SHOWN = 3

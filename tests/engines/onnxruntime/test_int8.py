@@ -14,10 +14,11 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from tiernas.engines.calibration import calibration_images
-from tiernas.engines.gelu import fuse_gelu
 from tiernas.engines.onnx_file import OnnxNetwork, read_network
-from tiernas.engines.onnxruntime import _saturates
-from tiernas.engines.quantization import quantize_for_onnxruntime, quantize_for_tensorrt
+from tiernas.engines.onnxruntime.gelu import fuse_gelu
+from tiernas.engines.onnxruntime.int8 import quantize as quantize_for_onnxruntime
+from tiernas.engines.onnxruntime.int8 import saturates
+from tiernas.engines.tensorrt.int8 import quantize as quantize_for_tensorrt
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.networks import build, export_onnx, write_onnx
 from tiernas.testing.engines import ARCHITECTURE
@@ -165,7 +166,7 @@ def test_dead_channel_with_a_bias_keeps_it(tmp_path: Path) -> None:
     network = _one_convolution(tmp_path / "dead.onnx", weight, bias)
     images = _noise(network)
     expected = _run(network.model, images)
-    quantized = quantize_for_onnxruntime(network, images, reduce_range=_saturates())  # as the engine does on this CPU
+    quantized = quantize_for_onnxruntime(network, images, reduce_range=saturates())  # as the engine does on this CPU
     np.testing.assert_allclose(_run(quantized, images), expected, atol=0.05)
     np.testing.assert_allclose(_run(quantize_for_tensorrt(network, images), images), expected, atol=0.05)
 
@@ -209,7 +210,7 @@ def test_operator_set_without_scales_per_channel_is_refused(tmp_path: Path) -> N
 
 
 def test_missing_runtime_tells_the_command(tiny: OnnxNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "tiernas.engines.onnxruntime", raising=False)
+    monkeypatch.delitem(sys.modules, "tiernas.engines.onnxruntime.session", raising=False)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(NotInstalledError, match=r"pip install 'tiernas\[onnxruntime\]'"):
         quantize_for_tensorrt(tiny, _noise(tiny))
