@@ -1,9 +1,10 @@
-"""What `docs/architecture.md` says of the whole house: imports go one way."""
+"""What `docs/architecture.md` says of the whole house: imports go one way, and a word has one meaning."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -36,6 +37,15 @@ def test_a_room_imports_only_rooms_above_it() -> None:
         if order[room(module)] < order[room(other)]
     ]
     assert not below
+
+
+def test_no_two_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for module, (_, tree) in modules().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(module)
+    assert not {name: found for name, found in places.items() if len(found) > 1}
 
 
 @cache

@@ -24,7 +24,7 @@ from tiernas.engines import (
 from tiernas.errors import TiernasError, UsageError
 from tiernas.latency import advise
 from tiernas.latency.advice import Candidate
-from tiernas.networks import ConvNet, export_onnx
+from tiernas.networks import Network, export_onnx
 from tiernas.standalone.classify import Classifier, largest_difference
 from tiernas.standalone.preprocessing import FloatArray, Pixels, network_input
 from tiernas.temporary import owned_folder
@@ -68,7 +68,7 @@ class Deployment:
 
 
 def try_deployment(
-    network: ConvNet,
+    network: Network,
     splits: Splits,
     engine: Engine,
     exact_accuracy: float,

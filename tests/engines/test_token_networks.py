@@ -11,7 +11,7 @@ import torch
 
 from tiernas.engines import device_lock, get_engine
 from tiernas.latency.observing import by_layer
-from tiernas.networks import ConvNet, build, export_onnx
+from tiernas.networks import Network, build, export_onnx
 from tiernas.spaces import get_space
 
 NETWORKS = {
@@ -22,7 +22,7 @@ ENGINES = [("openvino", "fp32"), ("openvino", "int8"), ("onnxruntime", "fp32"), 
 
 
 @cache
-def network(name: str) -> ConvNet:
+def network(name: str) -> Network:
     space, vector = NETWORKS[name]
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 
 from tiernas.blocks.activations import activation, gate
 from tiernas.blocks.block import ModuleOptions
+from tiernas.blocks.bottleneck import Bottleneck
+from tiernas.blocks.separable import SeparableBlock
 
 
 def convolution(
@@ -79,26 +79,9 @@ def conv_bn_act(conv: nn.Conv2d, bn_eps: float, act: str) -> list[nn.Module]:
     return [conv, nn.BatchNorm2d(conv.out_channels, eps=bn_eps), activation(act, conv.out_channels)]
 
 
-class Projecting(Protocol):
-    """What `projected` asks of a layer; see `Bottleneck`."""
-
-    @property
-    def out_channels(self) -> int: ...
-
-    @property
-    def se_channels(self) -> int: ...
-
-    @property
-    def activation(self) -> str: ...
-
-    @property
-    def gate(self) -> str: ...
-
-    @property
-    def residual(self) -> bool: ...
-
-
-def projected(layer: Projecting, channels: int, inner: list[nn.Module], options: ModuleOptions) -> Residual:
+def projected(
+    layer: Bottleneck | SeparableBlock, channels: int, inner: list[nn.Module], options: ModuleOptions
+) -> Residual:
     """The modules that make a map of so many channels, then squeeze-and-excitation, if any, and the projection."""
     out, act = layer.out_channels, layer.activation
     squeeze = [SqueezeExcite(channels, layer.se_channels, act, layer.gate)] if layer.se_channels else []

@@ -10,16 +10,16 @@ from torch import nn
 
 from tiernas.blocks import ACTIVATIONS
 from tiernas.blocks.modules import DropPath, Residual
-from tiernas.networks import ConvNet, FeatureNet, build, cost
+from tiernas.networks import FeatureNet, Network, build, cost
 from tiernas.spaces import Head, Stage, StagedArchitecture, Stem, get_space, released
 
 FACTS: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("released_facts.json").read_text())["networks"]
 
 
-def build_meta(architecture: StagedArchitecture) -> ConvNet:
+def build_meta(architecture: StagedArchitecture) -> Network:
     with torch.device("meta"):
         network = build(architecture, drop_path_rate=0.2)
-    assert isinstance(network, ConvNet)
+    assert isinstance(network, Network)
     return network
 
 
@@ -69,7 +69,7 @@ def test_a_block_computes_what_the_papers_say() -> None:
     torch.manual_seed(0)
     network = build(architecture, 3).eval()
     x = torch.randn(2, 8, 8, 8)
-    assert isinstance(network, ConvNet)
+    assert isinstance(network, Network)
     block = network.blocks[1]
     assert isinstance(block, Residual)
     modules: list[Any] = list(block.body)

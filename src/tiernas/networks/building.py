@@ -18,7 +18,7 @@ _MAP = 3
 """A map has channels, height and width."""
 
 
-class ConvNet(nn.Module):
+class Network(nn.Module):
     """A classifier: `(n, 3, resolution, resolution)` images to `(n, num_classes)` logits.
 
     Attributes:
@@ -79,7 +79,7 @@ def build(
     features_only: Literal[False] = ...,
     dropout: float = ...,
     drop_path_rate: float = ...,
-) -> ConvNet: ...
+) -> Network: ...
 
 
 @overload
@@ -100,7 +100,7 @@ def build(
     features_only: bool = False,
     dropout: float = 0.0,
     drop_path_rate: float = 0.0,
-) -> ConvNet | FeatureNet:
+) -> Network | FeatureNet:
     """Builds the network of an architecture, with fresh weights.
 
     Args:
@@ -112,11 +112,11 @@ def build(
             GPUNet-D1 and -D2: 0).
 
     Returns:
-        A `ConvNet`, or a `FeatureNet` if `features_only`.
+        A `Network`, or a `FeatureNet` if `features_only`.
     """
     if features_only:
         return FeatureNet(architecture, drop_path_rate)
-    return ConvNet(architecture, num_classes, dropout, drop_path_rate)
+    return Network(architecture, num_classes, dropout, drop_path_rate)
 
 
 @contextmanager
