@@ -1,9 +1,10 @@
-"""What `docs/architecture.md` says of the whole house: imports go one way, and a word has one meaning."""
+"""What holds of the whole house: imports go one way, a word has one meaning, and all of it is in the wheel."""
 
 from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -46,6 +47,15 @@ def test_no_two_classes_have_one_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(module)
     assert not {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_the_wheel_has_every_file_that_is_no_module() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        patterns = tomllib.load(file)["tool"]["setuptools"]["package-data"]["tiernas"]
+    package = SOURCE / "tiernas"
+    packed = {path for pattern in patterns for path in package.glob(pattern)}
+    assert package / "training" / "presets.toml" in packed
+    assert {path for path in package.rglob("*.*") if path.suffix not in (".py", ".pyc")} == packed
 
 
 @cache
