@@ -13,7 +13,7 @@ from tiernas.config import SearchConfig, load_config
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
 from tiernas.executors import RaySettings
-from tiernas.latency.measured import LIMIT_S
+from tiernas.latency.measuring.measure import LIMIT_S
 from tiernas.search import Optimizer, RandomSearch
 from tiernas.spaces import ConvNetSpace, StageRange, get_space
 

@@ -16,7 +16,8 @@ from tiernas.config import SearchConfig, load_config
 from tiernas.engines import get_engine
 from tiernas.errors import StoppedError, UsageError
 from tiernas.job.search_table import built_table, given_table, require_usable
-from tiernas.latency import LatencyTable, Record, file
+from tiernas.latency import LatencyTable, Record
+from tiernas.latency.estimating import table_file
 from tiernas.ledger import Ledger
 from tiernas.testing.latency import SPACE, records, shaken
 
@@ -38,9 +39,9 @@ path = "models"
 
 def write_table(path: Path, measured: Sequence[Record]) -> Path:
     """A table of this device with these networks."""
-    file.create(path, file.new_header(SPACE, 10, 0, get_engine("openvino").fingerprint()))
+    table_file.create(path, table_file.new_header(SPACE, 10, 0, get_engine("openvino").fingerprint()))
     for record in measured:
-        file.append(path, record)
+        table_file.append(path, record)
     return path
 
 

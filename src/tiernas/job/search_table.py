@@ -10,7 +10,7 @@ from tiernas.config import SearchConfig
 from tiernas.engines import Engine
 from tiernas.errors import StoppedError, UsageError
 from tiernas.latency import LatencyTable, Verdict, build_table, judge_table
-from tiernas.latency.build import Progress
+from tiernas.latency.estimating.build import Progress
 from tiernas.spaces import SearchSpace
 
 MOST = 2.0

@@ -9,7 +9,7 @@ from tiernas.engines import Anchor, Engine, Measurement, TurnRule, measure_in_tu
 from tiernas.latency.factors import file
 from tiernas.latency.factors.study import FactorBlock, FactorStudy
 from tiernas.latency.factors.variants import Base, Factor, Variant, variants
-from tiernas.latency.untrained import compiled
+from tiernas.latency.measuring.untrained import compiled_untrained
 from tiernas.networks import cost
 
 RULE = TurnRule(relative_width=0.01, min_s=1.0, limit_s=8.0, patience=2.0, reload_s=1.0)
@@ -56,7 +56,7 @@ def measure_factors(
     for engine, missing in plan.items():
         if not missing:
             continue
-        with compiled(base.architecture, base.num_classes, engine) as (network, graph):
+        with compiled_untrained(base.architecture, base.num_classes, engine) as (network, graph):
             anchor = Anchor(network, graph)
             for networks in missing:
                 outdated = _of(blocks, engine, networks[0].factor)
@@ -96,7 +96,7 @@ def _measure(
     """Measures the variants of one factor."""
     measurements = []
     for variant in networks:
-        with compiled(variant.architecture, base.num_classes, engine) as (network, _):
+        with compiled_untrained(variant.architecture, base.num_classes, engine) as (network, _):
             measurements.append(measure_in_turn(network, anchor, RULE))
         measured(engine, variant, measurements[-1])
     return FactorBlock(
