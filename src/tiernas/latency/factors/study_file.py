@@ -1,4 +1,4 @@
-"""The factor study's file: one JSON document, replaced as a whole when a block is added."""
+"""The factor study's file: one JSON document, replaced as a whole when a sweep is added."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from tiernas.engines import Engine
 from tiernas.errors import UsageError
-from tiernas.latency.factors.study import FactorBlock
+from tiernas.latency.factors.study import FactorSweep
 from tiernas.latency.factors.variants import Base
 
 FORMAT_VERSION = 2
@@ -21,8 +21,8 @@ FORMAT_VERSION = 2
 _AWAY = "choose another output, or delete the file"
 
 
-def read(path: Path, base: Base, engines: Sequence[Engine]) -> list[FactorBlock]:
-    """The blocks of a file that these engines may continue; none where there is no file.
+def read(path: Path, base: Base, engines: Sequence[Engine]) -> list[FactorSweep]:
+    """The sweeps of a file that these engines may continue; none where there is no file.
 
     Raises:
         UsageError: The file is no factor study, is of another base, of a newer version, or was measured on something
@@ -33,7 +33,7 @@ def read(path: Path, base: Base, engines: Sequence[Engine]) -> list[FactorBlock]
     document = _document(path)
     try:
         old = (document["architecture"], document["num_classes"])
-        blocks = [FactorBlock.from_dict(block) for block in document["blocks"]]
+        sweeps = [FactorSweep.from_dict(sweep) for sweep in document["blocks"]]
     except UsageError as error:
         raise UsageError(f"{path}: is damaged ({error}); {_AWAY}") from error
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -41,12 +41,12 @@ def read(path: Path, base: Base, engines: Sequence[Engine]) -> list[FactorBlock]
     if old != _base(base):
         raise UsageError(f"{path}: is the study of another base, {document.get('base')}; {_AWAY}")
     for engine in engines:
-        for block in blocks:
-            _require_same_device(path, block, engine)
-    return blocks
+        for sweep in sweeps:
+            _require_same_device(path, sweep, engine)
+    return sweeps
 
 
-def write(path: Path, base: Base, blocks: Sequence[FactorBlock]) -> None:
+def write(path: Path, base: Base, sweeps: Sequence[FactorSweep]) -> None:
     """Writes a file, all of it or nothing.
 
     Raises:
@@ -58,7 +58,7 @@ def write(path: Path, base: Base, blocks: Sequence[FactorBlock]) -> None:
         "base": base.name,
         "architecture": architecture,
         "num_classes": num_classes,
-        "blocks": [block.to_dict() for block in blocks],
+        "blocks": [sweep.to_dict() for sweep in sweeps],
     }
     part = path.with_name(path.name + ".part")
     try:
@@ -99,13 +99,13 @@ def _base(base: Base) -> tuple[dict[str, Any], int]:
     return json.loads(json.dumps(asdict(base.architecture))), base.num_classes
 
 
-def _require_same_device(path: Path, block: FactorBlock, engine: Engine) -> None:
+def _require_same_device(path: Path, sweep: FactorSweep, engine: Engine) -> None:
     """One file has one fingerprint per engine and precision, and one batch and number of threads in all."""
     here = engine.fingerprint()
-    there = block.fingerprint
+    there = sweep.fingerprint
     changed = there.differences(here)
     if (there.engine, there.precision) != (here.engine, here.precision):
         changed = {name: pair for name, pair in changed.items() if name in ("batch", "threads")}
     if changed:
         shown = "; ".join(f"{name} was {old}, is {new}" for name, (old, new) in changed.items())
-        raise UsageError(f"{path}: {block.engine} was measured under other conditions ({shown}); {_AWAY}")
+        raise UsageError(f"{path}: {sweep.engine} was measured under other conditions ({shown}); {_AWAY}")
