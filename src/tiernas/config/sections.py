@@ -1,4 +1,4 @@
-"""The small tables of the file."""
+"""The small sections of the file."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tests.minimal import write_minimal
 from tiernas.config import SearchConfig, load_config
 from tiernas.engines import get_engine
 from tiernas.errors import StoppedError, UsageError
-from tiernas.job.search_table import built_table, given_table, require_usable
+from tiernas.job.latency_table import built_table, given_table, require_usable
 from tiernas.latency import LatencyTable, Record
 from tiernas.latency.estimating import table_file
 from tiernas.ledger import Ledger

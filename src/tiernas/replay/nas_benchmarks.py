@@ -1,4 +1,4 @@
-"""Tables of really trained networks as evaluators."""
+"""Published benchmarks of really trained networks as evaluators."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,27 +52,27 @@ class Anb28:
     layer_cost_us: FloatArray
 
     @classmethod
-    def load(cls, tables: Path, limit_us: float = float("inf"), device: Literal["a100", "rtx3090"] = "a100") -> Self:
+    def load(cls, folder: Path, limit_us: float = float("inf"), device: Literal["a100", "rtx3090"] = "a100") -> Self:
         """Reads `anb28_surrogate.npz`.
 
         Args:
-            tables: Folder of the tables.
+            folder: Folder of the file.
             limit_us: Feasible rows cost at most so many us per image.
             device: Whose cost.
 
         Raises:
-            UsageError: The file is missing, or is not this table.
+            UsageError: The file is missing, or does not hold this benchmark.
         """
-        table = _Table(tables / "anb28_surrogate.npz")
+        arrays = _Arrays(folder / "anb28_surrogate.npz")
         cost = _COSTS[device]
         return cls(
-            levels=tuple(table["ncat"].tolist()),
+            levels=tuple(arrays["ncat"].tolist()),
             limit_us=limit_us,
-            bias=float(table["acc_bias"]),
-            linear=table["acc_lin"],
-            pairs=table["acc_pair"].astype(np.float64),
-            cost_bias_us=float(table[f"{cost}_bias"]),
-            layer_cost_us=table[f"{cost}_coef"].reshape(7, 3, 2, 2, 2),
+            bias=float(arrays["acc_bias"]),
+            linear=arrays["acc_lin"],
+            pairs=arrays["acc_pair"].astype(np.float64),
+            cost_bias_us=float(arrays[f"{cost}_bias"]),
+            layer_cost_us=arrays[f"{cost}_coef"].reshape(7, 3, 2, 2, 2),
         )
 
     @property
@@ -132,25 +132,25 @@ class NasBench201:
     early_accuracy: FloatArray
 
     @classmethod
-    def load(cls, tables: Path, limit_ms: float = float("inf"), device: str = _TRAINING_DEVICE) -> Self:
+    def load(cls, folder: Path, limit_ms: float = float("inf"), device: str = _TRAINING_DEVICE) -> Self:
         """Reads `nasbench201.npz`.
 
         Args:
-            tables: Folder of the tables.
+            folder: Folder of the file.
             limit_ms: Feasible cells take at most so long.
-            device: Whose latency, as the table names it, with the batch where it has several: `eyeriss`, `raspi4`,
+            device: Whose latency, as the file names it, with the batch where it has several: `eyeriss`, `raspi4`,
                 `titan_rtx_256` ...
 
         Raises:
-            UsageError: The file is missing, or is not this table.
+            UsageError: The file is missing, or does not hold this benchmark.
         """
-        table = _Table(tables / "nasbench201.npz")
-        number = _cell_number(table["ops"].astype(np.int64))
+        arrays = _Arrays(folder / "nasbench201.npz")
+        number = _cell_number(arrays["ops"].astype(np.int64))
         accuracy, latency_ms, training_s, early_accuracy = np.empty((4, len(number)))
-        accuracy[number] = table["ep200_cifar100_test"]
-        latency_ms[number] = table[f"lat_ms_{device}"]
-        training_s[number] = _SECONDS_PER_MS * table[f"lat_ms_{_TRAINING_DEVICE}"]
-        early_accuracy[number] = table[f"ep{_EARLY_EPOCHS}_cifar100_val"]
+        accuracy[number] = arrays["ep200_cifar100_test"]
+        latency_ms[number] = arrays[f"lat_ms_{device}"]
+        training_s[number] = _SECONDS_PER_MS * arrays[f"lat_ms_{_TRAINING_DEVICE}"]
+        early_accuracy[number] = arrays[f"ep{_EARLY_EPOCHS}_cifar100_val"]
         return cls(limit_ms, accuracy, latency_ms, training_s, early_accuracy)
 
     @property
@@ -180,7 +180,7 @@ class NasBench201:
             ValueError: Another number of epochs is asked for.
         """
         if epochs != _EARLY_EPOCHS:
-            raise ValueError(f"the table has accuracies after {_EARLY_EPOCHS} and {_EPOCHS} epochs, not after {epochs}")
+            raise ValueError(f"there are accuracies after {_EARLY_EPOCHS} and {_EPOCHS} epochs, not after {epochs}")
         values: FloatArray = self.early_accuracy[_cell_number(rows)]
         return values
 
@@ -200,7 +200,7 @@ def _cell_number(rows: IntArray) -> IntArray:
     return numbers
 
 
-class _Table:
+class _Arrays:
     """The arrays of an `.npz` file.
 
     Args:
@@ -216,11 +216,11 @@ class _Table:
             with np.load(path, allow_pickle=False) as file:
                 self._arrays: dict[str, NDArray[Any]] = dict(file)
         except FileNotFoundError as error:
-            raise UsageError(f"no table {path}: give the folder that holds {path.name}") from error
+            raise UsageError(f"no file {path}: give the folder that holds {path.name}") from error
         except (OSError, ValueError, BadZipFile) as error:
-            raise UsageError(f"{path} cannot be read as a table: {error}") from error
+            raise UsageError(f"{path} cannot be read as arrays of NumPy: {error}") from error
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         if name not in self._arrays:
-            raise UsageError(f"{self._path} has no {name}: it is another table; it has {', '.join(self._arrays)}")
+            raise UsageError(f"{self._path} has no {name}: it has {', '.join(self._arrays)}")
         return self._arrays[name]
