@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from tiernas.blocks.rows import IntArray
+IntArray = npt.NDArray[np.int64]
 
 
 def unique_rows(rows: IntArray) -> tuple[IntArray, IntArray]:
