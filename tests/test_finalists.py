@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tiernas.engines import Engine, Fingerprint, InTurn, Measurement, get_engine
 from tiernas.finalists import Verdict, choose_finalists, judge, narrowest
 from tiernas.latency import LatencyTable, Record
-from tiernas.latency.ladder import Ladder, rungs_of
+from tiernas.latency.measuring.ladder import Ladder, rungs_of
 from tiernas.ledger import Candidate, Ledger, Purpose, Study
 from tiernas.spaces import get_space
 from tiernas.testing.latency import HEADER, measurement, records, synthetic_table

@@ -19,10 +19,10 @@ import numpy.typing as npt
 from tiernas.blocks import BlockRows
 from tiernas.blocks.rows import IntArray
 from tiernas.latency import LatencyTable
-from tiernas.latency.model import LayerModel, fit_layers
-from tiernas.latency.observations import observations
-from tiernas.latency.rows import unique_rows
+from tiernas.latency.estimating.equations import equations_of
+from tiernas.latency.estimating.layer_model import LayerModel, fit_layers
 from tiernas.spaces import SearchSpace
+from tiernas.unique_rows import unique_rows
 
 RESULTS = Path(__file__).parent / "results"
 TABLES = {"gpunet-openvino-fp32": 3.0, "gpunet-openvino-int8": 8.0}
@@ -38,7 +38,7 @@ def main() -> None:
     found = {}
     for name, fixed_s in TABLES.items():
         table = LatencyTable.load(RESULTS / f"{name}.jsonl")
-        observed = observations(table.space, table.records)
+        observed = equations_of(table.space, table.records)
         vectors = np.array([record.vector for record in table.records])
         cost_s = fixed_s + RUNS * observed.whole_ms / 1e3
         grid_s = np.linspace(cost_s.mean() * FIRST * 1.3, cost_s.sum() * 0.7, 6)

@@ -28,7 +28,7 @@ from tiernas.finalists import choose_finalists
 from tiernas.job.checked_data import checked_data
 from tiernas.job.entering import SearchResult, enter
 from tiernas.job.finalist_weights import finalist_network
-from tiernas.job.search_table import built_table, given_table, require_usable
+from tiernas.job.latency_table import built_table, given_table, require_usable
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study

@@ -1,4 +1,4 @@
-"""The loop of a real study, with its ledger, on a table of results."""
+"""The loop of a real study, with its ledger, on known results."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -7,7 +7,7 @@ from functools import partial
 
 from tiernas.deployment import try_deployment
 from tiernas.engines import Fingerprint, TurnRule, get_engine
-from tiernas.latency.ladder import Ladder, Rung
+from tiernas.latency.measuring.ladder import Ladder, Rung
 from tiernas.networks import ConvNet
 from tiernas.table import Entry, ModelTable
 from tiernas.testing.entries import entry

@@ -1,4 +1,4 @@
-"""Named recipes: values that `[recipe] preset` stands for and that other keys of the table replace."""
+"""Named recipes: values that `[recipe] preset` stands for and that other keys of the section replace."""
 
 from __future__ import annotations
 

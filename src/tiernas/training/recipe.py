@@ -34,7 +34,7 @@ _Part = Annotated[float, Field(gt=0, le=1)]
 
 
 class RecipeConfig(BaseModel):
-    """The `[recipe]` table of a study.
+    """The `[recipe]` section of a study.
 
     The defaults are for candidates, that is for small images and few epochs, chosen on digits and on 10,000 images of
     CIFAR-10 (two to four networks, one seed: differences below a point of accuracy were not told apart). Long

@@ -1,0 +1,79 @@
+"""The second part of the model of a layer: how far measured ones deviate from the trend, carried over to similar ones.
+
+A Gaussian process for each kind of block, on the logarithm of measured over expected latency (Rasmussen and Williams,
+Gaussian Processes for Machine Learning, 2006, chapter 2). Its scales are fixed; which of `DEVIATIONS` is used is
+decided by cross-validation on whole networks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+
+from tiernas.blocks import BlockRows
+from tiernas.blocks.rows import FloatArray
+from tiernas.latency.estimating.equations import Equations
+from tiernas.latency.estimating.trend import Trend
+from tiernas.unique_rows import unique_rows
+
+_LENGTH = 4.0
+"""Length scale in the units of `tiernas.blocks.Block.likeness`: four doublings of a number of channels."""
+_OFFSET = 0.3
+"""Variance of what a kind of block deviates as a whole, as a share of the variance of the rest."""
+_CHUNK = 4096
+"""Rows predicted at once, which bounds memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """How far layers deviate from the trend, and how noisy their measurements are, both relative."""
+
+    amplitude: float
+    noise: float
+
+
+DEVIATIONS: tuple[Scales | None, ...] = (
+    None,
+    Scales(0.1, 0.1),
+    Scales(0.3, 0.1),
+    Scales(0.3, 0.03),
+    Scales(0.3, 0.01),
+)
+"""What cross-validation chooses from; None: the trend alone, where layers are too noisy to learn more from."""
+
+
+class Deviation:
+    """Posterior of the deviation of layers, given measured networks.
+
+    Args:
+        equations: The measured networks.
+        trend: The trend.
+        scales: Scales of the Gaussian process.
+    """
+
+    def __init__(self, equations: Equations, trend: Trend, scales: Scales) -> None:
+        kernel = ConstantKernel(scales.amplitude**2) * (RBF(_LENGTH) + ConstantKernel(_OFFSET))
+        self._processes = {}
+        for rows, places in equations.layers.parts:
+            keys = np.concatenate([equations.network[places, None], rows.values], axis=1)
+            distinct, index = unique_rows(keys)
+            times = np.bincount(index)
+            logs = np.log(equations.layer_ms[places] / trend.predict(rows))
+            residual = np.bincount(index, logs) / times
+            variance = scales.noise**2 * (1 + 1 / times) / 2 / equations.weight[distinct[:, 0]]
+            process = GaussianProcessRegressor(kernel, alpha=variance, optimizer=None)
+            self._processes[rows.block] = process.fit(replace(rows, values=distinct[:, 1:]).likeness(), residual)
+
+    def mean(self, rows: BlockRows) -> FloatArray:
+        """Expected logarithm (`m`) of true over expected latency of layers of one block."""
+        mean = np.zeros(len(rows))
+        process = self._processes.get(rows.block)
+        if process is not None:
+            for begin in range(0, len(rows), _CHUNK):
+                chunk = slice(begin, begin + _CHUNK)
+                # as `process.predict`, without the checks that take ten times as long for a few rows
+                mean[chunk] = process.kernel_(rows.subset(chunk).likeness(), process.X_train_) @ process.alpha_
+        return mean
