@@ -203,7 +203,7 @@ class MobileSpace(SearchSpace):
         return UsageError(f"the architecture is not in space {self.name!r}: {why}")
 
     def canonical(self, vectors: IntArray) -> IntArray:
-        result: IntArray = vectors.copy()
+        result: IntArray = vectors.copy(order="K")
         for part in _SLICES:
             stage = result[:, part]
             block, _, _, expansion, _, _, layers = stage.T
