@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from tiernas.blocks import BlockRows, IrbBlock, LayerRows
-from tiernas.blocks.rows import FloatArray
+from tiernas.blocks import BlockRows, ConvBlock, IrbBlock, LayerRows
+from tiernas.blocks.rows import FloatArray, IntArray
 from tiernas.latency import LatencyTable, Observation, Record
+from tiernas.latency.estimating import latency_table, layer_model
 from tiernas.latency.estimating.equations import equations_of
+from tiernas.latency.estimating.layer_model import LayerModel, PredictedLayers
 from tiernas.spaces import Architecture, SearchSpace, get_space, released
 from tiernas.testing.latency import HEADER, SPACE, measurement, records, true_layer_ms
 
@@ -132,6 +134,36 @@ def test_fit_is_repeatable_to_the_bit() -> None:
 def estimate_layers(table: LatencyTable, architecture: Architecture) -> float:
     """The latency of a network, of its space or not: that of its layers together, in ms."""
     return sum(cost.latency_ms for cost in table.layer_costs(architecture.layers))
+
+
+@pytest.mark.parametrize("remembered", [2**18, 50, 0])
+def test_networks_cost_the_same_however_many_are_estimated_at_once(
+    remembered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, vectors = LatencyTable(HEADER, records(16, noise=0.1)), SPACE.sample(200, seed=5)
+    at_once = table.estimate(vectors)
+    monkeypatch.setattr(latency_table, "_AT_ONCE", 16)
+    monkeypatch.setattr(layer_model, "_REMEMBERED", remembered)
+    monkeypatch.setattr(layer_model, "_CHUNK", 12)
+    np.testing.assert_allclose(table.estimate(vectors), at_once, rtol=1e-12)
+
+
+def test_equal_layers_are_predicted_once() -> None:
+    asked: list[list[int]] = []
+
+    class Model(LayerModel):
+        def predict(self, rows: BlockRows) -> FloatArray:
+            asked.append(rows.numbers("in_channels")[0].astype(int).tolist())
+            return rows.numbers("in_channels")[0] / 8
+
+    def rows(*channels: int) -> IntArray:
+        return BlockRows.of([ConvBlock(ins, 8, 3, 1, "relu", "same", 14) for ins in channels]).values
+
+    table = LatencyTable(HEADER, records(8))
+    layers = PredictedLayers(Model(table.model.trend, None), ConvBlock)
+    assert layers.latency_ms([rows(16, 8, 16), rows(8, 24)]).tolist() == [2, 1, 2, 1, 3]
+    assert layers.latency_ms([rows(24, 32, 8)]).tolist() == [3, 4, 1]
+    assert asked == [[8, 16, 24], [32]]
 
 
 def test_a_network_costs_what_its_layers_cost() -> None:

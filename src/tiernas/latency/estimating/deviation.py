@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+from scipy.linalg import cho_solve, cholesky
+from scipy.spatial.distance import cdist
 
-from tiernas.blocks import BlockRows
+from tiernas.blocks import Block, BlockRows
 from tiernas.blocks.rows import FloatArray
 from tiernas.latency.estimating.equations import Equations
 from tiernas.latency.estimating.trend import Trend
@@ -23,8 +23,6 @@ _LENGTH = 4.0
 """Length scale in the units of `tiernas.blocks.Block.likeness`: four doublings of a number of channels."""
 _OFFSET = 0.3
 """Variance of what a kind of block deviates as a whole, as a share of the variance of the rest."""
-_CHUNK = 4096
-"""Rows predicted at once, which bounds memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +53,8 @@ class Deviation:
     """
 
     def __init__(self, equations: Equations, trend: Trend, scales: Scales) -> None:
-        kernel = ConstantKernel(scales.amplitude**2) * (RBF(_LENGTH) + ConstantKernel(_OFFSET))
-        self._processes = {}
+        self._scales = scales
+        self._known: dict[type[Block], tuple[FloatArray, FloatArray]] = {}
         for rows, places in equations.layers.parts:
             keys = np.concatenate([equations.network[places, None], rows.values], axis=1)
             distinct, index = unique_rows(keys)
@@ -64,16 +62,25 @@ class Deviation:
             logs = np.log(equations.layer_ms[places] / trend.predict(rows))
             residual = np.bincount(index, logs) / times
             variance = scales.noise**2 * (1 + 1 / times) / 2 / equations.weight[distinct[:, 0]]
-            process = GaussianProcessRegressor(kernel, alpha=variance, optimizer=None)
-            self._processes[rows.block] = process.fit(replace(rows, values=distinct[:, 1:]).likeness(), residual)
+            likeness = replace(rows, values=distinct[:, 1:]).likeness()
+            covariance = self._covariance(likeness, likeness)
+            covariance[np.diag_indices_from(covariance)] += variance
+            factor = cholesky(covariance, lower=True, check_finite=False)
+            self._known[rows.block] = likeness, cho_solve((factor, True), residual, check_finite=False)
 
     def mean(self, rows: BlockRows) -> FloatArray:
         """Expected logarithm (`m`) of true over expected latency of layers of one block."""
-        mean = np.zeros(len(rows))
-        process = self._processes.get(rows.block)
-        if process is not None:
-            for begin in range(0, len(rows), _CHUNK):
-                chunk = slice(begin, begin + _CHUNK)
-                # as `process.predict`, without the checks that take ten times as long for a few rows
-                mean[chunk] = process.kernel_(rows.subset(chunk).likeness(), process.X_train_) @ process.alpha_
+        if rows.block not in self._known:
+            return np.zeros(len(rows))
+        likeness, weights = self._known[rows.block]
+        mean: FloatArray = self._covariance(rows.likeness(), likeness) @ weights
         return mean
+
+    def _covariance(self, some: FloatArray, others: FloatArray) -> FloatArray:
+        """Prior covariances (`m x n`) of the deviations of layers with these rows of likeness."""
+        covariance: FloatArray = cdist(some / _LENGTH, others / _LENGTH, "sqeuclidean")
+        covariance *= -0.5
+        np.exp(covariance, out=covariance)
+        covariance += _OFFSET
+        covariance *= self._scales.amplitude**2
+        return covariance

@@ -12,18 +12,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import kendalltau
 
-from tiernas.blocks import Block, BlockRows, LayerRows
+from tiernas.blocks import Block, LayerRows
 from tiernas.blocks.rows import FloatArray
 from tiernas.engines import Engine, Fingerprint, Measurement
 from tiernas.engines.fingerprint import OF_DEVICE
 from tiernas.errors import UsageError
 from tiernas.latency.estimating import table_file
 from tiernas.latency.estimating.equations import equations_of
-from tiernas.latency.estimating.layer_model import fit_layers
+from tiernas.latency.estimating.layer_model import PredictedLayers, fit_layers
 from tiernas.latency.estimating.scale import find_scale, log_deviation, on_scale
 from tiernas.latency.measuring.ladder import Ladder, rungs_of
 from tiernas.spaces import LayerGroup, SearchSpace, get_space
-from tiernas.unique_rows import unique_rows
 
 _AT_ONCE = 2**15
 """Networks estimated at once: their layers need 40 MB."""
@@ -135,26 +134,29 @@ class LatencyTable:
         """
         checked = self.space.validate(vectors)
         latency_ms = np.zeros(len(checked))
+        predicted: dict[type[Block], PredictedLayers] = {}
         for begin in range(0, len(checked), _AT_ONCE):
-            groups = list(self.space.layer_groups(checked[begin : begin + _AT_ONCE]))
-            for group, layer_ms in zip(groups, self._predict(groups), strict=True):
-                latency_ms[begin + group.network] += layer_ms * group.count
+            some = slice(begin, begin + _AT_ONCE)
+            groups = list(self.space.layer_groups(np.asfortranarray(checked[some])))
+            some_ms = latency_ms[some]
+            for group, layer_ms in zip(groups, self._predict(groups, predicted), strict=True):
+                some_ms[group.network] += layer_ms * group.count
         return latency_ms
 
-    def _predict(self, groups: Sequence[LayerGroup]) -> list[FloatArray]:
-        """Latencies in ms of the layers of each group; each different layer is predicted once."""
+    def _predict(self, groups: Sequence[LayerGroup], predicted: dict[type[Block], PredictedLayers]) -> list[FloatArray]:
+        """Latencies in ms of the layers of each group; those that were not `predicted` yet are added there."""
         of_block: dict[type[Block], list[int]] = {}
         for number, group in enumerate(groups):
-            of_block.setdefault(group.rows.block, []).append(number)
-        found: dict[int, FloatArray] = {}
+            if len(group.rows):
+                of_block.setdefault(group.rows.block, []).append(number)
+        found = {number: np.zeros(0) for number in range(len(groups))}
         for block, numbers in of_block.items():
-            rows, index = unique_rows(np.concatenate([groups[number].rows.values for number in numbers]))
-            if len(rows):
-                self._require_measured(block)
-            layer_ms = self.model.predict(BlockRows(block, rows))[index]
+            self._require_measured(block)
+            layers = predicted.setdefault(block, PredictedLayers(self.model, block))
+            layer_ms = layers.latency_ms([groups[number].rows.values for number in numbers])
             ends = np.cumsum([len(groups[number].rows) for number in numbers])
             found |= zip(numbers, np.split(layer_ms, ends[:-1]), strict=True)
-        return [found[number] for number in range(len(groups))]
+        return list(found.values())
 
     def _require_measured(self, block: type[Block]) -> None:
         if block not in self.model.trend.coefficients:

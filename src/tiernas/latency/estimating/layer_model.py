@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tiernas.blocks import BlockRows
-from tiernas.blocks.rows import FloatArray
+from tiernas.blocks import Block, BlockRows
+from tiernas.blocks.rows import FloatArray, IntArray
 from tiernas.latency.estimating.deviation import DEVIATIONS, Deviation, Scales
 from tiernas.latency.estimating.equations import Equations
 from tiernas.latency.estimating.trend import Trend, fit_trend
+from tiernas.unique_rows import unique_rows
 
 _FOLDS = 5
+_CHUNK = 512
+"""Layers predicted at once, so that their work and what they share with measured ones stays in the cache."""
+_REMEMBERED = 2**18
+"""Different layers of a block that are remembered: all that a space of tiernas has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +37,52 @@ class LayerModel:
 
     def predict(self, rows: BlockRows) -> FloatArray:
         """Latencies in ms (`m`) of layers of one block."""
+        latency_ms = np.empty(len(rows))
+        for begin in range(0, len(rows), _CHUNK):
+            chunk = slice(begin, begin + _CHUNK)
+            latency_ms[chunk] = self._predict(rows.subset(chunk))
+        return latency_ms
+
+    def _predict(self, rows: BlockRows) -> FloatArray:
         trend_ms = self.factor * self.trend.predict(rows)
         return trend_ms if self.deviation is None else trend_ms * np.exp(self.deviation.mean(rows))
+
+
+class PredictedLayers:
+    """Layers of one block that a model has predicted, so that those of many networks are predicted once.
+
+    Args:
+        model: The model.
+        block: The block.
+    """
+
+    def __init__(self, model: LayerModel, block: type[Block]) -> None:
+        self._model = model
+        self._block = block
+        self._values: IntArray = np.empty((0, len(block.columns())), dtype=np.int64)
+        self._latency_ms = np.empty(0)
+
+    def latency_ms(self, values: Sequence[IntArray]) -> FloatArray:
+        """Latencies in ms (`m`) of layers.
+
+        Args:
+            values: Their rows as in `BlockRows`, matrix after matrix.
+        """
+        known = len(self._values)
+        rows, index = unique_rows(_stacked([self._values, *values]))
+        latency_ms, new = np.empty(len(rows)), np.ones(len(rows), dtype=bool)
+        latency_ms[index[:known]] = self._latency_ms
+        new[index[:known]] = False
+        latency_ms[new] = self._model.predict(BlockRows(self._block, rows[new]))
+        if len(rows) <= _REMEMBERED:
+            self._values, self._latency_ms = rows, latency_ms
+        return latency_ms[index[known:]]
+
+
+def _stacked(matrices: Sequence[IntArray]) -> IntArray:
+    """All rows, their columns contiguous in memory."""
+    columns = np.empty((matrices[0].shape[1], sum(map(len, matrices))), dtype=np.int64)
+    return np.concatenate([matrix.T for matrix in matrices], axis=1, out=columns).T
 
 
 def fit_layers(equations: Equations) -> tuple[LayerModel, FloatArray]:
