@@ -10,7 +10,7 @@ import typer
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 
 if TYPE_CHECKING:
-    from tiernas.doctor import Diagnosis, Noise, Trial
+    from tiernas.doctor import Diagnosis, EngineTrial, Noise
 
 _log = logging.getLogger("tiernas.doctor")
 
@@ -76,9 +76,9 @@ def _print_noise(noise: Noise | None, of: str) -> None:
         typer.echo(f"    {sentence}")
 
 
-def _show(trial: Trial) -> None:
+def _show(trial: EngineTrial) -> None:
     _log.info("%s: %s", _name(trial), trial.status)
 
 
-def _name(trial: Trial) -> str:
+def _name(trial: EngineTrial) -> str:
     return f"{trial.engine} {trial.precision}" if trial.precision else trial.engine

@@ -19,7 +19,7 @@ from tiernas.errors import UsageError
 if TYPE_CHECKING:
     from tiernas.engines import Measurement, TurnRule
     from tiernas.latency import CheckedNetwork, LatencyTable
-    from tiernas.latency.build import Progress
+    from tiernas.latency.estimating.build import Progress
 
 app = typer.Typer(
     help="Measure latencies and build the latency table of this device.", no_args_is_help=True, rich_markup_mode=None
@@ -58,7 +58,7 @@ def build(
     """Measure random networks and fit the latency table; an existing table is extended."""
     from tiernas.engines import get_engine
     from tiernas.latency import build_table, default_path, judge_table
-    from tiernas.latency.build import RULE
+    from tiernas.latency.estimating.build import RULE
     from tiernas.spaces import get_space
 
     log_to_stderr()
@@ -110,7 +110,7 @@ def check(
     """Measure fresh random networks and compare them with the table's estimates."""
     from tiernas.engines import get_engine
     from tiernas.latency import LatencyTable, check_table, default_path, plot_check
-    from tiernas.latency.check import RULE
+    from tiernas.latency.estimating.check import RULE
     from tiernas.spaces import get_space, referred_space
     from tiernas.tiers import parse_tier
 

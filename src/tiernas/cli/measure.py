@@ -16,7 +16,7 @@ from tiernas.errors import UsageError
 
 if TYPE_CHECKING:
     from tiernas.engines import Measurement
-    from tiernas.latency.measured import MeasuredNetwork
+    from tiernas.latency.measuring.measured_network import MeasuredNetwork
 
 _log = logging.getLogger("tiernas.latency")
 
@@ -65,9 +65,9 @@ def measure(
 ) -> None:
     """Measure one network: its latency, the confidence interval, and the time of each layer."""
     from tiernas.engines import get_engine
-    from tiernas.latency.calibration_files import read_calibration
-    from tiernas.latency.measured import measure_subject
-    from tiernas.latency.subject import find_subject
+    from tiernas.latency.measuring.calibration_files import read_calibration
+    from tiernas.latency.measuring.measure import measure_subject
+    from tiernas.latency.measuring.subject import find_subject
     from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD
 
     log_to_stderr()

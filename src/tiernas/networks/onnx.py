@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from tiernas.errors import TiernasError
-from tiernas.networks.convnet import ConvNet, build, repeatable_weights
+from tiernas.networks.building import Network, build, repeatable_weights
 from tiernas.spaces.architecture import Architecture
 
 OPSET = 17
@@ -23,7 +23,7 @@ _TOLERANCE = 1e-3
 """Largest difference of a logit, relative to the largest logit, that rounding explains in fp32."""
 
 
-def export_onnx(network: ConvNet, path: Path, *, batch: int = 1) -> None:
+def export_onnx(network: Network, path: Path, *, batch: int = 1) -> None:
     """Writes a network in evaluation mode as ONNX, input `images` and output `logits`, fixed shapes.
 
     A node's name begins with the path of its module, `/blocks/blocks.3/...` for layer 3, by which latency profiles
