@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -38,11 +39,10 @@ def with_last(layer: Pooled) -> LayeredArchitecture:
     return replace(NETWORK, blocks=(*NETWORK.blocks[:-1], layer))
 
 
-def test_a_classifier_must_give_a_logit_for_each_class() -> None:
-    network = with_last(OneClassMore(9, 16))
-    for make in (build, cost):
-        with pytest.raises(UsageError, match=r"its module gives 6, but there are 5 classes \(layer 3, pooled 16 @9"):
-            make(network, CLASSES)
+@pytest.mark.parametrize("make", [build, cost])
+def test_a_classifier_must_give_a_logit_for_each_class(make: Callable[[LayeredArchitecture, int], object]) -> None:
+    with pytest.raises(UsageError, match=r"its module gives 6, but there are 5 classes \(layer 3, pooled 16 @9"):
+        make(with_last(OneClassMore(9, 16)), CLASSES)
 
 
 def test_no_random_number_is_drawn() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -15,7 +16,7 @@ def write_digits(path: Path) -> None:
     """Writes the file, and its folder if it is missing."""
     digits = load_digits()
     order = np.random.default_rng(0).permutation(len(digits.target))
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, part in PARTS.items():
         arrays[f"{name}_images"] = (digits.images[order[part]] * (255 / 16)).astype(np.uint8)
         arrays[f"{name}_labels"] = digits.target[order[part]].astype(np.uint8)

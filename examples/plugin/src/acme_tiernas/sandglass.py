@@ -17,7 +17,7 @@ from tiernas.blocks.block import whole
 from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import FloatArray, IntArray
 from tiernas.spaces import Dimension, Layers, PlannedSpace
-from tiernas.spaces.planned import first
+from tiernas.spaces.planned import Columns, first
 
 if TYPE_CHECKING:
     from torch import nn  # imported where networks are built, and not before: it takes a second
@@ -119,19 +119,19 @@ class SandglassSpace(PlannedSpace):
         """The layers of many networks at once, in the order they run."""
         size, channels = values["resolution"], values["stem.filters"]
         one = np.ones_like(size)
-        stem = {"in_channels": 3, "out_channels": channels, "kernel": 3, "layers": 1, "in_size": size}
+        stem: Columns = {"in_channels": 3, "out_channels": channels, "kernel": 3, "layers": 1, "in_size": size}
         yield Layers(one, ((StemBlock, {**stem, "activation": "relu6"}),))
         size = (size + 1) // 2
         for stage in FILTERS:
             filters, reduction, kernel, layers = (values[f"{stage}.{what}"] for what in OF_STAGE)
             shared = {"mid_channels": filters // reduction, "out_channels": filters, "kernel": kernel}
-            halving = {**shared, "in_channels": channels, "stride": 2, "in_size": size}
+            halving: Columns = {**shared, "in_channels": channels, "stride": 2, "in_size": size}
             yield Layers(np.minimum(layers, 1), ((SandglassBlock, halving),))
             channels = np.where(layers > 0, filters, channels)
             size = np.where(layers > 0, (size + 1) // 2, size)
-            further = {**shared, "in_channels": filters, "stride": 1, "in_size": size}
+            further: Columns = {**shared, "in_channels": filters, "stride": 1, "in_size": size}
             yield Layers(np.maximum(layers - 1, 0), ((SandglassBlock, further),))
-        head = {"in_channels": channels, "filters": 160, "hidden": 0, "in_size": size}
+        head: Columns = {"in_channels": channels, "filters": 160, "hidden": 0, "in_size": size}
         yield Layers(one, ((HeadBlock, {**head, "activation": "relu6"}),))
 
     def read(self, layers: Sequence[Block]) -> dict[str, int]:
