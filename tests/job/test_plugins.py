@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
 from tests.acme import SPACE, install, install_acme
+from tests.example import install_example
 from tests.minimal import write_minimal
 
 from tiernas.config import load_config
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
 from tiernas.job import run_search
+from tiernas.job.search_table import given_table, require_usable
+from tiernas.latency import file
+from tiernas.spaces import get_space
 from tiernas.spaces.catalogue import SPACES
+from tiernas.testing.latency import records
 
 
 def refused(folder: Path, *overrides: str) -> str:
@@ -128,3 +134,99 @@ def test_two_packages_with_one_name(site: Path, tmp_path: Path) -> None:
     assert said in refused(tmp_path, "engine.name=acme")
     with pytest.raises(UsageError, match="several have this name"):
         get_engine("acme")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'block = "sandglass"',
+            'block = "glass"',
+            "does not hold together: blocks: block 'glass': no such block; there are",
+        ),
+        (
+            'block = "sandglass"',
+            'block = "irb"',
+            "SandglassBlock calls itself 'irb', by which files are read with tiernas.blocks.irb:IrbBlock; give it ",
+        ),
+        (
+            "return self.out_channels, size, size",
+            "return self.out_channels, size + 1, size + 1",
+            "blocks[2] (sandglass 3x3/2 24-16-32 @6) takes 24 x 6 x 6, but blocks[1] gives 24 x 7 x 7",
+        ),
+        (
+            "convolution(outs, outs, self.kernel, self.stride, depthwise=True)",
+            "convolution(outs, outs, self.kernel, depthwise=True)",
+            "block 'sandglass': its module gives 24 x 12 x 12, but its out_shape is 24 x 6 x 6 "
+            "(layer 1, sandglass 3x3/2 16-12-24 @12)",
+        ),
+        (
+            "convolution(ins, mid, 1)",
+            "convolution(ins + 1, mid, 1)",
+            "its module cannot take its in_shape, 16 x 12 x 12, on torch's device 'meta': RuntimeError: Given groups=1",
+        ),
+        ("body = nn.Sequential(", "body = nn.Sequential(1 / 0,", "its module cannot be built: ZeroDivisionError: "),
+        ("return Residual(body, ", "return [body] or (", "module() returns a list; must return a torch.nn.Module"),
+        ("return Residual(body, ", "return nn.GRU(3, 3) or (", "its module cannot take its in_shape, 16 x 12 x 12"),
+        (
+            '"pointwise_macs": before',
+            '"pointed_macs": before',
+            "work: ValueError: block 'sandglass' counts pointed_macs, which its work_kinds do not name",
+        ),
+        (
+            '"weights": (kernel**2 + mid) * (ins + outs)',
+            '"weights": np.ones(3)',
+            "block 'sandglass' counts weights in shape (3,) for 18 layers; must be one for each",
+        ),
+        ("before * (3 * ins", "-before * (3 * ins", "block 'sandglass' counts moved = -"),
+        (
+            "axis=1))",
+            "axis=0))",
+            "block 'sandglass' gives a likeness of shape (6, 18) for 18 layers; must be a row",
+        ),
+        ("axis=1))", "axis=1) - 2)", "block 'sandglass' gives a likeness that is not finite"),
+    ],
+)
+def test_a_block_that_contradicts_itself_is_one_message(
+    site: Path, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    install_example(site, changes={old: new})
+    assert said in refused(tmp_path, "study.space=acme-sandglass")
+
+
+@pytest.fixture
+def older_table(site: Path, tmp_path: Path) -> Path:
+    """A latency table of this device, of networks that another version of the example's space had."""
+    install_example(site)
+    path, space = tmp_path / "older.jsonl", get_space("acme-sandglass")
+    file.create(path, file.new_header(space, 10, 0, get_engine("openvino").fingerprint()))
+    for record in records(24, space=space):
+        file.append(path, record)
+    return path
+
+
+def test_a_latency_table_of_another_version_of_a_space_is_refused(
+    site: Path, tmp_path: Path, older_table: Path
+) -> None:
+    install_example(site, "1.1", {'"resolution": (24, 32, 48)': '"resolution": (24, 32, 64)'})
+    said = refused(tmp_path, "study.space=acme-sandglass", f"latency.table={older_table}")
+    assert said.startswith(f"{older_table}: ")
+    assert "was built for another space that was called 'acme-sandglass' too" in said
+    assert "(of acme_tiernas 1.0; this one is of acme_tiernas 1.1)" in said
+
+
+def test_a_latency_table_of_the_same_space_of_another_version_is_used_with_a_warning(
+    site: Path, tmp_path: Path, older_table: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for version, warnings in (("1.0", 0), ("1.1", 1)):
+        install_example(site, version)
+        caplog.clear()
+        keys = ["study.space=acme-sandglass", f"latency.table={older_table}"]
+        config = load_config(write_minimal(tmp_path), keys)
+        table = given_table(config, get_space(config.study.space), get_engine("openvino"))
+        assert table is not None
+        require_usable(config, table, begun=True)
+        told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+        told = [message for message in told if "its networks were measured with" in message]
+        assert len(told) == warnings
+    assert "were measured with acme_tiernas 1.0, and this is acme_tiernas 1.1; if the blocks of space" in told[0]

@@ -216,3 +216,10 @@ def test_objects_and_functions() -> None:
     require_function(len, "a function")
     with pytest.raises(ValueError, match="must be a function, not a str"):
         require_function("len", "a function")
+
+
+def test_a_package_is_called_as_it_calls_itself(animals: Kind[type[Animal]], site: Path) -> None:
+    offer(site, DOG, package="acme_pets", dog="acme_pets.zoo:Dog")
+    (site / "acme_pets-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-pets\nVersion: 1.0\n")
+    for name in ("dog", "acme_pets.zoo:Dog"):
+        assert animals.find(name).origin == "acme-pets 1.0", "by name and by reference"

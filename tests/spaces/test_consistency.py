@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.tokens import Mlp, Patches, TokenSpace
 
 from tiernas.blocks.rows import IntArray
 from tiernas.spaces import (
@@ -112,6 +113,13 @@ def test_a_contradiction_is_told(methods: dict[str, Callable[..., Any]], said: s
     assert found is not None
     assert re.search(said, found), found
     assert "\n" not in found
+
+
+def test_a_space_without_multiply_accumulates_has_no_ladder(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert inconsistency(TokenSpace(), 16) is None
+    for block in (Patches, Mlp):
+        monkeypatch.setattr(block, "work", classmethod(lambda cls, rows: {}))
+    assert inconsistency(TokenSpace(), 16) == "vector 16,16,1,0: its layers count no work of a kind that ends in _macs"
 
 
 def test_two_vectors_of_one_network_are_told() -> None:

@@ -32,8 +32,10 @@ from tiernas.job.latency_table import built_table, given_table, require_usable
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
+from tiernas.networks.plugin_layers import require_declared_shapes
 from tiernas.spaces import SearchSpace, get_space
 from tiernas.spaces.catalogue import SPACES
+from tiernas.spaces.consistency import random_vectors
 from tiernas.study import (
     SPACE_DIGEST,
     Curves,
@@ -51,6 +53,9 @@ from tiernas.training import RecipeConfig, Splits
 from tiernas.training.teachers.plugin import teacher_function
 
 _log = logging.getLogger(__name__)
+
+_CHECKED_NETWORKS = 16
+"""Random ones, by which the blocks of a plug-in are checked when a search begins."""
 
 Watch = Callable[[Study, Purpose, Sequence[Candidate], int], None]
 
@@ -73,6 +78,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
     engine = get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
     with ExitStack() as stack:
         _check_cluster(config)
+        _check_networks(space)
         _check_optimizer(config, space)
         _check_teachers(config)
         given = given_table(config, space, engine)
@@ -124,6 +130,12 @@ def _check_cluster(config: SearchConfig) -> None:
         raise NotInstalledError("Ray", "ray")
     if is_url(config.checkpoints):
         CheckpointMirror(config.checkpoints)
+
+
+def _check_networks(space: SearchSpace) -> None:
+    """Refuses a space of a plug-in whose layers contradict their modules, before anything is measured."""
+    for vector in random_vectors(space, _CHECKED_NETWORKS, seed=0):
+        require_declared_shapes(space.decode(vector), space.num_classes)
 
 
 def _check_optimizer(config: SearchConfig, space: SearchSpace) -> None:

@@ -12,6 +12,7 @@ from tiernas.errors import StoppedError, UsageError
 from tiernas.latency import LatencyTable, Verdict, build_table, judge_table
 from tiernas.latency.estimating.build import Progress
 from tiernas.spaces import SearchSpace
+from tiernas.spaces.catalogue import SPACES
 
 MOST = 2.0
 """A table that the search builds grows to at most so many times `latency.networks` where fewer are not good enough.
@@ -85,6 +86,7 @@ def require_usable(config: SearchConfig, table: LatencyTable, *, begun: bool) ->
         UsageError: The table is not good enough; says how to mend it or to go on.
     """
     path = config.latency_table_path
+    _tell_another_version(config, table)
     verdict = judge_table(table, path)
     if verdict.usable:
         _log.info("%s: %s", path, verdict.words)
@@ -97,3 +99,18 @@ def require_usable(config: SearchConfig, table: LatencyTable, *, begun: bool) ->
             f"quieter machine if possible, with: {verdict.command}"
         )
     return verdict
+
+
+def _tell_another_version(config: SearchConfig, table: LatencyTable) -> None:
+    """The space of a plug-in may be the same in another version, and its blocks may not."""
+    offer = SPACES.offer_of(table.space)
+    then, now = table.header.space_package, offer.package if offer else None
+    if then and now and then != now:
+        _log.warning(
+            "%s: its networks were measured with %s, and this is %s; if the blocks of space %r have changed since, "
+            "remove the file, and another one is built",
+            config.latency_table_path,
+            then,
+            now,
+            table.space.name,
+        )

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tiernas.errors import UsageError
+from tiernas.networks.plugin_layers import require_declared_shapes
 from tiernas.spaces.architecture import Architecture
 
 _MAP = 3
@@ -113,7 +114,11 @@ def build(
 
     Returns:
         A `Network`, or a `FeatureNet` if `features_only`.
+
+    Raises:
+        UsageError: A layer of a plug-in contradicts its module; or the network gives no maps, if `features_only`.
     """
+    require_declared_shapes(architecture, num_classes)
     if features_only:
         return FeatureNet(architecture, drop_path_rate)
     return Network(architecture, num_classes, dropout, drop_path_rate)

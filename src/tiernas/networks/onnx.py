@@ -12,8 +12,10 @@ import onnx
 import torch
 from torch import nn
 
-from tiernas.errors import TiernasError
+from tiernas.errors import TiernasError, UsageError
 from tiernas.networks.building import Network, build, repeatable_weights
+from tiernas.networks.plugin_layers import plugin_blocks
+from tiernas.plugins import failure
 from tiernas.spaces.architecture import Architecture
 
 OPSET = 17
@@ -33,9 +35,19 @@ def export_onnx(network: Network, path: Path, *, batch: int = 1) -> None:
         network: The network; its mode is restored.
         path: The file to write.
         batch: Images per inference.
+
+    Raises:
+        UsageError: torch cannot write a network that has blocks of plug-ins.
     """
     resolution = network.architecture.resolution
-    write_onnx(network, path, (batch, 3, resolution, resolution))
+    try:
+        write_onnx(network, path, (batch, 3, resolution, resolution))
+    except Exception as error:  # torch raises whatever an operator that it cannot write hits
+        if (blocks := plugin_blocks(network.architecture)) is None:
+            raise
+        raise UsageError(
+            f"torch cannot write a network with the {blocks} as ONNX (operator set {OPSET}): {failure(error)}"
+        ) from error
 
 
 def export_untrained(architecture: Architecture, num_classes: int, path: Path, *, batch: int = 1) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import Distribution, EntryPoint, distributions, entry_points, version
+from importlib.metadata import Distribution, EntryPoint, distribution, distributions, entry_points
 from pathlib import Path
 
 from tiernas.plugins.reference import is_reference, top_module
@@ -54,10 +54,11 @@ def installed_offers(group: str) -> list[Offer]:
 
 
 def referred(reference: str) -> Offer:
-    """What a reference stands for; its package is known where it is called as the module."""
+    """What a reference stands for; its package is known where it is called as the module, but for hyphens."""
     top = top_module(reference)
     try:
-        return Offer(reference, reference, f"{top} {version(top)}")
+        found = distribution(top)
+        return Offer(reference, reference, f"{found.name} {found.version}")
     except Exception:  # it is no package that is installed, or one without metadata
         return Offer(reference, reference, None)
 

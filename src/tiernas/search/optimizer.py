@@ -7,6 +7,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tiernas.errors import UsageError
 from tiernas.search.blas import on_one_thread
 from tiernas.search.history import History
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray, Lattice
@@ -108,11 +109,24 @@ class Optimizer(abc.ABC):
             row = self._propose(self._generator())
             if row is None:
                 break
-            if len(self._supply.admit(row[None])) == 0:
-                raise RuntimeError(f"{type(self).__name__} proposed {row.tolist()}, which is infeasible or not new")
-            self.add_pending(row[None])
+            self._require_new(row)
+            self.add_pending([row])
             rows.append(row)
         return np.array(rows, dtype=np.int64).reshape(len(rows), self._lattice.dim)
+
+    def _require_new(self, row: IntArray) -> None:
+        """Refuses what `_propose` must not return.
+
+        Raises:
+            UsageError: It is no row of the lattice, or is infeasible, told or pending.
+        """
+        what = f"optimizer {type(self).__name__}"
+        try:
+            admitted = self._supply.admit(self._lattice.check([row], "its proposals"))
+        except ValueError as error:
+            raise UsageError(f"{what}: {error}") from error
+        if len(admitted) == 0:
+            raise UsageError(f"{what}: proposed {np.asarray(row).tolist()}, which is infeasible, told or pending")
 
     def tell(self, X: ArrayLike, y: ArrayLike) -> None:
         """Learns what was observed. Called once per result, or once with the history of earlier studies.

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.blocks import Block
+from tiernas.blocks import Block, BlockRows, LayerRows
+from tiernas.blocks.catalogue import BLOCKS
 from tiernas.blocks.rows import IntArray
 from tiernas.plugins import failure
 from tiernas.spaces.reading import architecture_from_json
@@ -25,7 +26,7 @@ def inconsistency(space: SearchSpace, networks: int = 256, seed: int = 0) -> str
         networks: How many random vectors.
         seed: Which ones.
     """
-    for check in (_dimensions, _samples, _canonical_vectors, _architectures, _layers):
+    for check in (_dimensions, _samples, _canonical_vectors, _blocks, _architectures, _layers, _work):
         try:
             if wrong := next(check(space, networks, seed), None):
                 return wrong
@@ -87,6 +88,41 @@ def _canonical_vectors(space: SearchSpace, networks: int, seed: int) -> Iterator
     for vector, one in zip(vectors, canonical, strict=True):
         if space.decode(vector) != space.decode(one):
             yield f"vector {_shown(vector)}: its canonical vector {_shown(one)} stands for another network"
+
+
+def _blocks(space: SearchSpace, networks: int, seed: int) -> Iterator[str]:
+    """Of those that come with tiernas, nothing is asked."""
+    groups = space.layer_groups(random_vectors(space, networks, seed))
+    for block in dict.fromkeys(group.rows.block for group in groups):
+        if block.__module__.startswith("tiernas."):
+            continue
+        found = BLOCKS.load(block.block)
+        if found is not block:
+            yield (
+                f"{block.__qualname__} calls itself {block.block!r}, by which files are read with "
+                f"{found.__module__}:{found.__qualname__}; give it a name of its own, that of its entry point"
+            )
+
+
+def _work(space: SearchSpace, networks: int, seed: int) -> Iterator[str]:
+    vectors = random_vectors(space, networks, seed)
+    for group in space.layer_groups(vectors):
+        rows, name, m = group.rows, group.rows.block.block, len(group.rows)
+        for kind, counted in rows.block.work(rows).items():
+            counts = np.asarray(counted)
+            if counts.shape not in ((), (m,)):
+                yield f"block {name!r} counts {kind} in shape {counts.shape} for {m} layers; must be one for each"
+            if not (np.isfinite(counts) & (counts >= 0)).all():
+                yield f"block {name!r} counts {kind} = {counts.min()}; must be finite, and not less than 0"
+        rows.work()  # knows the kinds
+        likeness = np.asarray(rows.likeness())
+        if likeness.ndim != 2 or len(likeness) != m:
+            yield f"block {name!r} gives a likeness of shape {likeness.shape} for {m} layers; must be a row for each"
+        if not np.isfinite(likeness).all():
+            yield f"block {name!r} gives a likeness that is not finite"
+    for vector in vectors:
+        if not LayerRows.of(space.decode(vector).layers).each(BlockRows.macs).sum():
+            yield f"vector {_shown(vector)}: its layers count no work of a kind that ends in _macs"
 
 
 def _architectures(space: SearchSpace, networks: int, seed: int) -> Iterator[str]:

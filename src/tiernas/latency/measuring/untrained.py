@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tiernas.engines import CompiledNetwork, Engine, graph_digest
+from tiernas.errors import UsageError
 from tiernas.networks import export_untrained
+from tiernas.networks.plugin_layers import plugin_blocks
 from tiernas.spaces import Architecture
 
 
@@ -20,10 +22,20 @@ def compiled_untrained(
 
     Yields:
         The network, and the `graph_digest` of its ONNX graph.
+
+    Raises:
+        UsageError: The engine cannot run it; names the blocks of plug-ins that it has.
     """
     with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
         path = Path(folder) / "network.onnx"
         export_untrained(architecture, num_classes, path, batch=engine.batch)
         graph = graph_digest(path)
-        with engine.compile(path) as network:
+        try:
+            network = engine.compile(path)
+        except UsageError as error:
+            if (blocks := plugin_blocks(architecture)) is None:
+                raise
+            said = str(error).removeprefix(f"{path}: ")
+            raise UsageError(f"engine {engine.name!r} cannot run a network with the {blocks}: {said}") from error
+        with network:
             yield network, graph

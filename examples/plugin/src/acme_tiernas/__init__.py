@@ -1,0 +1,1 @@
+"""Plug-ins for tiernas; `pyproject.toml` says under which names they are found."""

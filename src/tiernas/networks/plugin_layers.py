@@ -1,0 +1,77 @@
+"""Layers of plug-ins: whether the modules that they build give the shapes that they declare."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from tiernas.blocks import Block, ModuleOptions
+from tiernas.errors import UsageError
+from tiernas.plugins import failure
+from tiernas.spaces.architecture import Architecture
+
+_REMEMBERED = 4096
+"""Layers of a process that are looked at once only; a search has some hundred different ones."""
+
+
+def plugin_blocks(architecture: Architecture) -> str | None:
+    """The blocks of a network that do not come with tiernas, in words; None where all do."""
+    names = dict.fromkeys(layer.block for layer in architecture.layers if _is_plugin(layer))
+    return f"block{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}" if names else None
+
+
+def require_declared_shapes(architecture: Architecture, num_classes: int) -> None:
+    """Refuses a network with a layer of a plug-in that cannot be built, or gives another shape than it declares.
+
+    Nothing is computed, and no random number drawn. Layers of tiernas are not looked at.
+
+    Args:
+        architecture: The network.
+        num_classes: Its classes.
+
+    Raises:
+        UsageError: Names the layer and both shapes, or what its module raised.
+    """
+    layers = architecture.layers
+    for number, layer in enumerate(layers):
+        if not _is_plugin(layer):
+            continue
+        is_last = number == len(layers) - 1
+        given, declared = _given(layer, num_classes), (num_classes,) if is_last else layer.out_shape
+        if given == declared:
+            continue
+        if isinstance(given, tuple):
+            what = f"there are {num_classes} classes" if is_last else f"its out_shape is {_shown(declared)}"
+            given = f"its module gives {_shown(given)}, but {what}"
+        raise UsageError(f"block {layer.block!r}: {given} (layer {number}, {layer.label})")
+
+
+def _is_plugin(layer: Block) -> bool:
+    return not type(layer).__module__.startswith("tiernas.")
+
+
+@lru_cache(_REMEMBERED)
+def _given(layer: Block, num_classes: int) -> tuple[int, ...] | str:
+    """The shape that a layer's module gives, or why it gives none.
+
+    It is run on torch's device "meta", where tensors are shapes alone; networks are counted there, too.
+    """
+    with torch.device("meta"), torch.no_grad():
+        try:
+            module = layer.module(ModuleOptions(num_classes))
+        except Exception as error:  # whatever somebody's code does, its message is what helps
+            return f"its module cannot be built: {failure(error)}"
+        if not isinstance(module, nn.Module):
+            return f"module() returns a {type(module).__name__}; must return a torch.nn.Module"
+        try:
+            output = module.eval()(torch.empty(1, *layer.in_shape))
+        except Exception as error:  # as above
+            taken = _shown(layer.in_shape)
+            return f"its module cannot take its in_shape, {taken}, on torch's device 'meta': {failure(error)}"
+    return tuple(output.shape[1:]) if isinstance(output, Tensor) else f"its module gives a {type(output).__name__}"
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
