@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from tiernas.blocks.rows import IntArray
+IntArray = npt.NDArray[np.int64]
 
 _BITS = 63
 """Of an integer that is not negative."""

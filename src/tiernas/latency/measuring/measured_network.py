@@ -9,7 +9,7 @@ from typing import Any
 
 from tiernas.engines import Fingerprint, Measurement
 from tiernas.latency.measuring.comparison import NetworkComparison, PrecisionComparison
-from tiernas.latency.measuring.profile import Part
+from tiernas.latency.measuring.profile import ProfiledPart
 from tiernas.networks import Cost
 
 _BUSY_CORES = 0.25
@@ -46,7 +46,7 @@ class MeasuredNetwork:
     graph: str
     measurement: Measurement
     calibration: int | None
-    parts: tuple[Part, ...]
+    parts: tuple[ProfiledPart, ...]
     comparison: PrecisionComparison | None = None
     against: NetworkComparison | None = None
 
@@ -86,7 +86,7 @@ class MeasuredNetwork:
             "warnings": list(self.warnings),
         }
 
-    def listed(self, top: int | None = None) -> tuple[Part, ...]:
+    def listed(self, top: int | None = None) -> tuple[ProfiledPart, ...]:
         """The parts to show: all layers, or so many of the dearest nodes."""
         return self.parts if self.by_layer else self.parts[:top]
 

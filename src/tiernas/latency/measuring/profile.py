@@ -15,7 +15,7 @@ _LAYER = re.compile(r"/blocks/blocks\.(\d+)/")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ProfiledPart:
     """A layer of a network of ours, or a node of the engine.
 
     Attributes:
@@ -33,7 +33,9 @@ class Part:
     share: float
 
 
-def parts_of(nodes: Sequence[NodeTime], architecture: Architecture | None, latency_ms: float) -> tuple[Part, ...]:
+def parts_of(
+    nodes: Sequence[NodeTime], architecture: Architecture | None, latency_ms: float
+) -> tuple[ProfiledPart, ...]:
     """The layers in the order they run, or the nodes of a network that is not ours, the dearest first.
 
     A profile tells shares: it is taken at another moment than the whole, and profiling itself takes time.
@@ -53,7 +55,7 @@ def parts_of(nodes: Sequence[NodeTime], architecture: Architecture | None, laten
             for number, (layer, time_ms) in enumerate(zip(layers, layer_times_ms(nodes, len(layers)), strict=True))
         ]
     return tuple(
-        Part(name, kind, shape, latency_ms * time_ms / total_ms, time_ms / total_ms)
+        ProfiledPart(name, kind, shape, latency_ms * time_ms / total_ms, time_ms / total_ms)
         for name, kind, shape, time_ms in named
     )
 
