@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from tests.acme import install
+from tiernas.latency.untrained import compiled
 
 from tiernas.blocks import HeadBlock, StemBlock, layer_from_dict
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
-from tiernas.latency.untrained import compiled
 from tiernas.spaces import LayeredArchitecture
 
 CODE = """

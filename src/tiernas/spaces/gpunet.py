@@ -311,7 +311,7 @@ class ConvNetSpace(SearchSpace):
 
 def _nearest(kinds: Sequence[tuple[str, int]]) -> _Places:
     """The stages that the first ones of some kinds are, where no network of the space has stages of all these kinds."""
-    left, places = list(kinds), []
+    left, places = list(kinds), list[int]()
     for place, kind in enumerate(_KINDS):
         if left[:1] == [kind]:
             places.append(place)
