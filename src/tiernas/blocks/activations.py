@@ -15,10 +15,8 @@ ACTIVATIONS = ("relu", "swish", "hard_swish", "prelu", "gelu", "sigmoid", "relu6
 GATES = ("sigmoid", "hard_sigmoid")
 """What squeeze-and-excitation weighs channels with; MobileNetV3 (arXiv 1905.02244) has the second one."""
 
-
-def squeeze_name(gate: str) -> str:
-    """Squeeze-and-excitation with this gate, in words."""
-    return "SE" if gate == "sigmoid" else "hard SE"
+SE_ACTIVATIONS = ("block", *ACTIVATIONS)
+"""What squeeze-and-excitation has between its two layers: what its block has, or another one (MobileNetV3: ReLU)."""
 
 
 def costly(rows: BlockRows) -> BoolArray:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass, field
 
-from tiernas.blocks.activations import ACTIVATIONS, GATES, costly, squeeze_name
+from tiernas.blocks.activations import ACTIVATIONS, GATES, SE_ACTIVATIONS, costly
 from tiernas.blocks.block import choice, whole
-from tiernas.blocks.convolution import PADDINGS, STAND_INS, WORK_KINDS, convolution_likeness, convolved_size
-from tiernas.blocks.map_block import MapBlock
+from tiernas.blocks.convolution import PADDINGS, SKIPS, STAND_INS, WORK_KINDS, convolution_likeness
+from tiernas.blocks.projected_block import ProjectedBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
-class Bottleneck(MapBlock, abc.ABC):
+class Bottleneck(ProjectedBlock, abc.ABC):
     """A block that expands channels, convolves, and projects back.
 
     Attributes:
@@ -27,6 +27,8 @@ class Bottleneck(MapBlock, abc.ABC):
         padding: One of `PADDINGS`, of the spatial convolution.
         in_size: Height and width of the square input, in pixels.
         gate: One of `GATES`, of the squeeze-and-excitation.
+        se_activation: One of `SE_ACTIVATIONS`, inside the squeeze-and-excitation.
+        skip: One of `SKIPS`.
     """
 
     work_kinds = WORK_KINDS
@@ -42,34 +44,23 @@ class Bottleneck(MapBlock, abc.ABC):
     padding: str = field(metadata=choice(*PADDINGS))
     in_size: int
     gate: str = field(default=GATES[0], metadata=choice(*GATES))
-
-    @property
-    def out_shape(self) -> tuple[int, ...]:
-        size = convolved_size(self.in_size, self.kernel, self.stride, self.padding)
-        return self.out_channels, size, size
-
-    @property
-    def reduction(self) -> int:
-        return self.stride
-
-    @property
-    def residual(self) -> bool:
-        """Whether the input is added to the output: with stride 1, where the output has the input's shape."""
-        return self.stride == 1 and self.in_shape == self.out_shape
+    se_activation: str = field(default=SE_ACTIVATIONS[0], metadata=choice(*SE_ACTIVATIONS))
+    skip: str = field(default=SKIPS[0], metadata=choice(*SKIPS))
 
     @property
     def settings(self) -> str:
         stride = f" stride {self.stride}" if self.stride > 1 else ""
-        squeeze = f" {squeeze_name(self.gate)} {self.se_channels}" if self.se_channels else ""
-        return f"{self.kernel}x{self.kernel}{stride} mid {self.mid_channels}{squeeze} {self.activation}"
+        squeeze = self.squeeze_words(" ")
+        kernel = f"{self.kernel}x{self.kernel}{stride}"
+        return f"{kernel} mid {self.mid_channels}{squeeze} {self.activation}{self.rare_words()}"
 
     @property
     def label(self) -> str:
         stride = f"/{self.stride}" if self.stride > 1 else ""
         channels = f"{self.in_channels}-{self.mid_channels}-{self.out_channels}"
-        squeeze = f" {squeeze_name(self.gate)}{self.se_channels}" if self.se_channels else ""
         kernel = f"{self.kernel}x{self.kernel}{stride}"
-        return f"{self.block} {kernel} {channels}{squeeze} {self.activation} @{self.in_size}"
+        squeeze = self.squeeze_words("")
+        return f"{self.block} {kernel} {channels}{squeeze} {self.activation}{self.rare_words()} @{self.in_size}"
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:

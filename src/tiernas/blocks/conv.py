@@ -10,11 +10,13 @@ from tiernas.blocks.activations import ACTIVATIONS, activation_work, costly
 from tiernas.blocks.block import ModuleOptions, choice, whole
 from tiernas.blocks.convolution import (
     PADDINGS,
+    SKIPS,
     STAND_INS,
     WORK_KINDS,
     convolution_likeness,
     convolved_size,
     convolved_sizes,
+    padding_words,
 )
 from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
@@ -35,6 +37,7 @@ class ConvBlock(MapBlock):
         activation: One of `ACTIVATIONS`.
         padding: One of `PADDINGS`.
         in_size: Height and width of the square input, in pixels.
+        skip: One of `SKIPS`.
     """
 
     block = "conv"
@@ -48,6 +51,7 @@ class ConvBlock(MapBlock):
     activation: str = field(metadata=choice(*ACTIVATIONS))
     padding: str = field(metadata=choice(*PADDINGS))
     in_size: int
+    skip: str = field(default=SKIPS[1], metadata=choice(*SKIPS))
 
     @property
     def out_shape(self) -> tuple[int, ...]:
@@ -61,18 +65,27 @@ class ConvBlock(MapBlock):
     @property
     def settings(self) -> str:
         stride = f" stride {self.stride}" if self.stride > 1 else ""
-        return f"{self.kernel}x{self.kernel}{stride} {self.activation}"
+        return f"{self.kernel}x{self.kernel}{stride} {self.activation}{self._rare_words}"
 
     @property
     def label(self) -> str:
         stride = f"/{self.stride}" if self.stride > 1 else ""
         kernel, channels = f"{self.kernel}x{self.kernel}{stride}", f"{self.in_channels}-{self.out_channels}"
-        return f"{self.block} {kernel} {channels} {self.activation} @{self.in_size}"
+        return f"{self.block} {kernel} {channels} {self.activation}{self._rare_words} @{self.in_size}"
+
+    @property
+    def residual(self) -> bool:
+        """Whether the input is added to the output."""
+        return self.skip == "auto" and self.stride == 1 and self.in_shape == self.out_shape
+
+    @property
+    def _rare_words(self) -> str:
+        return padding_words(self.padding) + (" skip" if self.skip == "auto" else "")
 
     @classmethod
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
         ins, outs, kernel, stride, size = rows.numbers("in_channels", "out_channels", "kernel", "stride", "in_size")
-        out_size = convolved_sizes(size, kernel, stride, rows.have("padding", "same"))
+        out_size = convolved_sizes(size, kernel, stride, ~rows.have("padding", "valid"))
         output = out_size**2 * outs
         return {
             "spatial_macs": output * kernel**2 * ins,
@@ -80,6 +93,7 @@ class ConvBlock(MapBlock):
             "input": size**2 * ins,
             "inner": output,
             "output": output,
+            "added": output * ((stride == 1) & (ins == outs) & (out_size == size) & rows.have("skip", "auto")),
             "row_starts": out_size,
             **activation_work(rows, output),
         }
@@ -94,7 +108,8 @@ class ConvBlock(MapBlock):
     def module(self, options: ModuleOptions) -> nn.Module:
         from torch import nn
 
-        from tiernas.blocks.modules import conv_bn_act, convolution
+        from tiernas.blocks.modules import Residual, conv_bn_act, convolution
 
         conv = convolution(self.in_channels, self.out_channels, self.kernel, self.stride, padding=self.padding)
-        return nn.Sequential(*conv_bn_act(conv, options.bn_eps, self.activation))
+        body = nn.Sequential(*conv_bn_act(conv, options.bn_eps, self.activation))
+        return Residual(body, True, options.drop_path_rate) if self.residual else body

@@ -9,8 +9,12 @@ import numpy.typing as npt
 
 from tiernas.blocks.rows import FloatArray
 
-PADDINGS = ("same", "valid")
-"""Padding of a spatial convolution: half the kernel, or none (the released stride-2 fused blocks)."""
+PADDINGS = ("same", "valid", "tensorflow")
+"""Padding of a spatial convolution: half the kernel; none (the released stride-2 fused blocks); or as TensorFlow pads,
+as little as gives a pixel for every stride-th one, the odd pixel at the end. The first and the last give one size."""
+
+SKIPS = ("auto", "none")
+"""Whether the input is added to the output: with stride 1 where both have one shape, or never."""
 
 WORK_KINDS: tuple[str, ...] = (
     "spatial_macs",
@@ -47,17 +51,22 @@ _ODD = 0.3
 """Weight of how far channels are from a multiple of 32, against one doubling of channels."""
 
 
+def padding_words(padding: str) -> str:
+    """The padding in words where it is a rare one."""
+    return " padded as in TensorFlow" if padding == "tensorflow" else ""
+
+
 def convolved_size(size: int, kernel: int, stride: int, padding: str) -> int:
     """Height of a convolution's output for an input of height `size`, in pixels."""
-    pad = kernel // 2 if padding == "same" else 0
+    pad = 0 if padding == "valid" else kernel // 2
     return (size + 2 * pad - kernel) // stride + 1
 
 
 def convolved_sizes(
-    size: FloatArray, kernel: FloatArray, stride: FloatArray, same: npt.NDArray[np.bool_] | bool
+    size: FloatArray, kernel: FloatArray, stride: FloatArray, padded: npt.NDArray[np.bool_] | bool
 ) -> FloatArray:
-    """Heights (`m`) of the outputs of many convolutions; `same` tells which are padded."""
-    sizes: FloatArray = (size + 2 * np.where(same, kernel // 2, 0) - kernel) // stride + 1
+    """Heights (`m`) of the outputs of many convolutions; `padded` tells which are."""
+    sizes: FloatArray = (size + 2 * np.where(padded, kernel // 2, 0) - kernel) // stride + 1
     return sizes
 
 

@@ -26,7 +26,7 @@ class IrbBlock(Bottleneck):
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
         ins, outs, mid, squeezed = rows.numbers("in_channels", "out_channels", "mid_channels", "se_channels")
         kernel, stride, size = rows.numbers("kernel", "stride", "in_size")
-        out_size = convolved_sizes(size, kernel, stride, rows.have("padding", "same"))
+        out_size = convolved_sizes(size, kernel, stride, ~rows.have("padding", "valid"))
         before, after = size**2, out_size**2
         activated = (before + after) * mid
         return {
@@ -40,7 +40,7 @@ class IrbBlock(Bottleneck):
             "inner": after * mid,
             "output": after * outs,
             "gated": after * mid * (squeezed > 0),
-            "added": after * outs * ((stride == 1) & (ins == outs) & (out_size == size)),
+            "added": after * outs * ((stride == 1) & (ins == outs) & (out_size == size) & rows.have("skip", "auto")),
             "row_starts": 3 * out_size,
             "squeezes": (squeezed > 0).astype(float),
             **activation_work(rows, activated),
@@ -51,6 +51,6 @@ class IrbBlock(Bottleneck):
 
         mid, act, eps = self.mid_channels, self.activation, options.bn_eps
         expand = convolution(self.in_channels, mid, 1)
-        depthwise = convolution(mid, mid, self.kernel, self.stride, padding=self.padding, depthwise=True)
+        depthwise = convolution(mid, mid, self.kernel, self.stride, padding=self.padding, groups=mid)
         widened = [*conv_bn_act(expand, eps, act), *conv_bn_act(depthwise, eps, act)]
         return projected(self, mid, widened, options)

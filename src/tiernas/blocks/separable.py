@@ -1,4 +1,4 @@
-"""The depthwise separable convolution: depthwise, squeeze-and-excitation, 1x1 projection without activation.
+"""The depthwise separable convolution: depthwise, squeeze-and-excitation, 1x1 projection, mostly without activation.
 
 The first blocks of MobileNetV2, MobileNetV3 and EfficientNet: an inverted residual block that does not expand.
 """
@@ -9,25 +9,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.activations import ACTIVATIONS, GATES, activation_work, costly, squeeze_name
+from tiernas.blocks.activations import ACTIVATIONS, GATES, SE_ACTIVATIONS, activation, activation_work, costly
 from tiernas.blocks.block import ModuleOptions, choice, whole
 from tiernas.blocks.convolution import (
     PADDINGS,
+    SKIPS,
     STAND_INS,
     WORK_KINDS,
     convolution_likeness,
-    convolved_size,
     convolved_sizes,
 )
-from tiernas.blocks.map_block import MapBlock
+from tiernas.blocks.projected_block import ProjectedBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
 if TYPE_CHECKING:
     from torch import nn
 
+ENDS = ("linear", "activated")
+"""What follows the projection: nothing, or the activation once more (MobileNetV1, arXiv 1704.04861)."""
+
 
 @dataclass(frozen=True, slots=True)
-class SeparableBlock(MapBlock):
+class SeparableBlock(ProjectedBlock):
     """A depthwise separable convolution.
 
     Attributes:
@@ -40,6 +43,9 @@ class SeparableBlock(MapBlock):
         padding: One of `PADDINGS`, of the depthwise convolution.
         in_size: Height and width of the square input, in pixels.
         gate: One of `GATES`, of the squeeze-and-excitation.
+        se_activation: One of `SE_ACTIVATIONS`, inside the squeeze-and-excitation.
+        skip: One of `SKIPS`.
+        end: One of `ENDS`.
     """
 
     block = "separable"
@@ -55,39 +61,32 @@ class SeparableBlock(MapBlock):
     padding: str = field(metadata=choice(*PADDINGS))
     in_size: int
     gate: str = field(default=GATES[0], metadata=choice(*GATES))
-
-    @property
-    def out_shape(self) -> tuple[int, ...]:
-        size = convolved_size(self.in_size, self.kernel, self.stride, self.padding)
-        return self.out_channels, size, size
-
-    @property
-    def reduction(self) -> int:
-        return self.stride
-
-    @property
-    def residual(self) -> bool:
-        """Whether the input is added to the output: with stride 1, where the output has the input's shape."""
-        return self.stride == 1 and self.in_shape == self.out_shape
+    se_activation: str = field(default=SE_ACTIVATIONS[0], metadata=choice(*SE_ACTIVATIONS))
+    skip: str = field(default=SKIPS[0], metadata=choice(*SKIPS))
+    end: str = field(default=ENDS[0], metadata=choice(*ENDS))
 
     @property
     def settings(self) -> str:
         stride = f" stride {self.stride}" if self.stride > 1 else ""
-        squeeze = f" {squeeze_name(self.gate)} {self.se_channels}" if self.se_channels else ""
-        return f"{self.kernel}x{self.kernel}{stride}{squeeze} {self.activation}"
+        squeeze = self.squeeze_words(" ")
+        return f"{self.kernel}x{self.kernel}{stride}{squeeze} {self._activations}{self.rare_words()}"
 
     @property
     def label(self) -> str:
         stride = f"/{self.stride}" if self.stride > 1 else ""
         kernel, channels = f"{self.kernel}x{self.kernel}{stride}", f"{self.in_channels}-{self.out_channels}"
-        squeeze = f" {squeeze_name(self.gate)}{self.se_channels}" if self.se_channels else ""
-        return f"{self.block} {kernel} {channels}{squeeze} {self.activation} @{self.in_size}"
+        squeeze = self.squeeze_words("")
+        return f"{self.block} {kernel} {channels}{squeeze} {self._activations}{self.rare_words()} @{self.in_size}"
+
+    @property
+    def _activations(self) -> str:
+        return self.activation + (" twice" if self.end == "activated" else "")
 
     @classmethod
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
         ins, outs, squeezed = rows.numbers("in_channels", "out_channels", "se_channels")
         kernel, stride, size = rows.numbers("kernel", "stride", "in_size")
-        out_size = convolved_sizes(size, kernel, stride, rows.have("padding", "same"))
+        out_size = convolved_sizes(size, kernel, stride, ~rows.have("padding", "valid"))
         after = out_size**2
         return {
             "depthwise_macs": after * kernel**2 * ins,
@@ -98,10 +97,10 @@ class SeparableBlock(MapBlock):
             "inner": after * ins,
             "output": after * outs,
             "gated": after * ins * (squeezed > 0),
-            "added": after * outs * ((stride == 1) & (ins == outs) & (out_size == size)),
+            "added": after * outs * ((stride == 1) & (ins == outs) & (out_size == size) & rows.have("skip", "auto")),
             "row_starts": 2 * out_size,
             "squeezes": (squeezed > 0).astype(float),
-            **activation_work(rows, after * ins),
+            **activation_work(rows, after * ins + after * outs * rows.have("end", "activated")),
         }
 
     @classmethod
@@ -123,5 +122,6 @@ class SeparableBlock(MapBlock):
         from tiernas.blocks.modules import conv_bn_act, convolution, projected
 
         channels = self.in_channels
-        depthwise = convolution(channels, channels, self.kernel, self.stride, padding=self.padding, depthwise=True)
-        return projected(self, channels, conv_bn_act(depthwise, options.bn_eps, self.activation), options)
+        depthwise = convolution(channels, channels, self.kernel, self.stride, padding=self.padding, groups=channels)
+        end = [activation(self.activation, self.out_channels)] if self.end == "activated" else []
+        return projected(self, channels, conv_bn_act(depthwise, options.bn_eps, self.activation), options, end)

@@ -10,7 +10,15 @@ import numpy as np
 
 from tiernas.blocks.activations import ACTIVATIONS, activation_work, costly
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import STAND_INS, WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
+from tiernas.blocks.convolution import (
+    PADDINGS,
+    STAND_INS,
+    WORK_KINDS,
+    convolution_likeness,
+    convolved_size,
+    convolved_sizes,
+    padding_words,
+)
 from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _STRIDE = 2
+_PADDINGS = tuple(padding for padding in PADDINGS if padding != "valid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,7 @@ class StemBlock(MapBlock):
         layers: How many convolutions; the first has stride 2, the others 1.
         activation: One of `ACTIVATIONS`.
         in_size: Height and width of the square image, in pixels.
+        padding: "same" or "tensorflow", see `PADDINGS`; of every convolution.
     """
 
     block = "stem"
@@ -43,10 +53,11 @@ class StemBlock(MapBlock):
     layers: int
     activation: str = field(metadata=choice(*ACTIVATIONS))
     in_size: int
+    padding: str = field(default=_PADDINGS[0], metadata=choice(*_PADDINGS))
 
     @property
     def out_shape(self) -> tuple[int, ...]:
-        size = convolved_size(self.in_size, self.kernel, _STRIDE, "same")
+        size = convolved_size(self.in_size, self.kernel, _STRIDE, self.padding)
         return self.out_channels, size, size
 
     @property
@@ -55,12 +66,12 @@ class StemBlock(MapBlock):
 
     @property
     def settings(self) -> str:
-        return f"{self.kernel}x{self.kernel} stride {_STRIDE} {self.activation}"
+        return f"{self.kernel}x{self.kernel} stride {_STRIDE} {self.activation}{padding_words(self.padding)}"
 
     @property
     def label(self) -> str:
         kernel, channels = f"{self.kernel}x{self.kernel}/{_STRIDE}", f"{self.in_channels}-{self.out_channels}"
-        return f"{self.block} {kernel} {channels} {self.activation} @{self.in_size}"
+        return f"{self.block} {kernel} {channels} {self.activation}{padding_words(self.padding)} @{self.in_size}"
 
     @classmethod
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
@@ -99,7 +110,7 @@ class StemBlock(MapBlock):
         modules: list[nn.Module] = []
         channels, stride = self.in_channels, _STRIDE
         for _ in range(self.layers):
-            conv = convolution(channels, self.out_channels, self.kernel, stride)
+            conv = convolution(channels, self.out_channels, self.kernel, stride, padding=self.padding)
             modules += conv_bn_act(conv, options.bn_eps, self.activation)
             channels, stride = self.out_channels, 1
         return nn.Sequential(*modules)

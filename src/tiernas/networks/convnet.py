@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Literal, overload
 
 import torch
@@ -113,7 +114,15 @@ def build(
 
     Returns:
         A `ConvNet`, or a `FeatureNet` if `features_only`.
+
+    Raises:
+        UsageError: It is a text or a path, which `tiernas.load` opens.
     """
+    if isinstance(architecture, str | Path):
+        raise UsageError(
+            f"build takes an Architecture, not {str(architecture)!r}: tiernas.load opens a name or a folder with its "
+            "weights, tiernas.released a published architecture, tiernas.spaces.read_architecture a file of JSON"
+        )
     if features_only:
         return FeatureNet(architecture, drop_path_rate)
     return ConvNet(architecture, num_classes, dropout, drop_path_rate)
