@@ -15,6 +15,9 @@ from tiernas.spaces.architecture import Architecture
 Rgb = tuple[float, float, float]
 """A number for each of red, green and blue."""
 
+_LINEAR = 2
+"""Dimensions of a classifier's weights: classes and channels."""
+
 _COUNTER = "num_batches_tracked"
 """Of batch normalisation: nothing is computed with it, and older files have none."""
 
@@ -93,7 +96,7 @@ def inherit(
         UsageError: The weights are those of another network; names the tensor and the shapes.
     """
     classifier = None if modules is None else tensors.get(f"{modules[-1]}.weight")
-    theirs = original.num_classes if classifier is None or not classifier.dim() else len(classifier)
+    theirs = len(classifier) if classifier is not None and classifier.dim() == _LINEAR else original.num_classes
     wanted = theirs if num_classes is None else num_classes
     network = PretrainedNet(original, wanted, same_classes=wanted == theirs)
     ours = list(_modules(network))

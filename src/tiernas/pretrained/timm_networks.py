@@ -15,7 +15,7 @@ from tiernas.pretrained.weights_file import read_weights
 
 PREFIX = "timm:"
 
-_HOMES = ("efficientnet", "mobilenetv3", "hardcorenas")
+HOMES = ("efficientnet", "mobilenetv3", "hardcorenas")
 """Modules of timm whose networks come from its EfficientNet builder and have its two plain classes."""
 
 
@@ -66,10 +66,10 @@ def _require_ours(timm: Any, name: str) -> None:
         near = ", ".join(PREFIX + found for found in near_timm_names(name))
         hint = f"; near are: {near}" if near else ""
         raise UsageError(f"source = {PREFIX + name!r}: timm {timm.__version__} has no such network{hint}")
-    if not timm.models.is_model_in_modules(name, _HOMES):
+    if not timm.models.is_model_in_modules(name, HOMES):
         raise UsageError(
             f"source = {PREFIX + name!r}: is built of other blocks than tiernas has; those of timm's EfficientNet "
-            f"builder can be had: its modules {', '.join(_HOMES)}"
+            f"builder can be had: its modules {', '.join(HOMES)}"
         )
 
 
