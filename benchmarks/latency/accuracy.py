@@ -135,7 +135,8 @@ def layer_of(fields: dict[str, Any]) -> Block:
     """The layer of a line; earlier lines have the same ten columns for every block."""
     kind = get_block(fields["block"])
     earlier = EARLIER.get(kind.block, {})
-    return kind(**{name: fields[name if name in fields else earlier[name]] for name in kind.columns()})
+    given = [name for name in kind.columns() if name in fields or name not in kind.defaults()]
+    return kind(**{name: fields[name if name in fields else earlier[name]] for name in given})
 
 
 def scaled_macs(layers: list[tuple[Block, ...]], built: list[tuple[tuple[Block, ...], float]]) -> FloatArray:

@@ -1,5 +1,6 @@
 from . import search
 from .networks import build
+from .pretrained import load
 from .spaces import Architecture, get_space, released
 
 __version__: str
@@ -9,6 +10,7 @@ __all__ = [
     "__version__",
     "build",
     "get_space",
+    "load",
     "released",
     "search",
 ]

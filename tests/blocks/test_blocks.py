@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import conv2d, pad
 from torch.utils.flop_counter import FlopCounterMode
 
 from tiernas.blocks import (
@@ -23,8 +26,11 @@ from tiernas.blocks import (
     ModuleOptions,
     SeparableBlock,
     StemBlock,
+    layer_from_dict,
 )
+from tiernas.blocks.modules import Residual
 from tiernas.blocks.rows import IntArray
+from tiernas.errors import UsageError
 
 LAYERS: list[Block] = [
     StemBlock(3, 8, kernel=3, layers=2, activation="relu", in_size=9),
@@ -39,28 +45,96 @@ LAYERS: list[Block] = [
     FusedIrbBlock(8, 8, 3, 1, mid_channels=16, se_channels=0, activation="relu", padding="valid", in_size=4),
     HeadBlock(16, 32, hidden=0, activation="relu", in_size=3),
 ]
+"""Those of our spaces."""
+
+RARE: list[Block] = [
+    StemBlock(3, 8, kernel=3, layers=1, activation="relu6", in_size=8, padding="tensorflow"),
+    ConvBlock(8, 8, kernel=3, stride=1, activation="swish", padding="same", in_size=5, skip="auto"),
+    ConvBlock(8, 16, kernel=3, stride=2, activation="relu", padding="tensorflow", in_size=8),
+    FusedIrbBlock(8, 16, 3, 2, 32, 0, activation="relu", padding="tensorflow", in_size=8, groups=4),
+    FusedIrbBlock(8, 8, 3, 1, 16, 2, activation="swish", padding="same", in_size=4, se_activation="relu"),
+    IrbBlock(8, 8, 5, 1, 16, 0, activation="relu", padding="same", in_size=6, skip="none"),
+    IrbBlock(8, 12, 5, 2, 16, 4, "hard_swish", "tensorflow", 10, gate="hard_sigmoid", se_activation="relu"),
+    SeparableBlock(8, 8, 3, 1, 0, activation="relu6", padding="same", in_size=4, skip="none", end="activated"),
+    SeparableBlock(8, 16, 3, 2, 2, activation="hard_swish", padding="same", in_size=6, end="activated"),
+    HeadBlock(16, 0, hidden=0, activation="relu", in_size=3),
+]
+"""Those of networks from elsewhere."""
 
 
 def labels(layer: Block) -> str:
     return layer.label
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=labels)
+@pytest.mark.parametrize("layer", [*LAYERS, *RARE], ids=labels)
 def test_multiply_accumulates_are_what_a_hook_counts(layer: Block) -> None:
     module = layer.module(ModuleOptions(num_classes=1)).eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         module(torch.zeros(1, *layer.in_shape))
-    classifier = 32 if isinstance(layer, HeadBlock) else 0  # how many classes there are is no field of a head
+    classifier = (
+        layer.out_shape[0] if isinstance(layer, HeadBlock) else 0
+    )  # how many classes there are is no field of a head
     assert BlockRows.of([layer]).macs().tolist() == [counter.get_total_flops() // 2 - classifier]
 
 
-@pytest.mark.parametrize("layer", [layer for layer in LAYERS if not isinstance(layer, HeadBlock)], ids=labels)
+@pytest.mark.parametrize("layer", [layer for layer in [*LAYERS, *RARE] if not isinstance(layer, HeadBlock)], ids=labels)
 def test_weights_and_shapes_are_those_of_the_module(layer: Block) -> None:
     module = layer.module(ModuleOptions()).eval()
     assert module(torch.zeros(2, *layer.in_shape)).shape[1:] == layer.out_shape
     work = BlockRows.of([layer]).work()[0]
     weights = sum(p.numel() for p in module.parameters() if p.dim() == 4)
     assert work[layer.work_kinds.index("weights")] == weights
+
+
+@pytest.mark.parametrize("layer", RARE[:-1], ids=labels)
+def test_what_is_added_is_counted(layer: Block) -> None:
+    residual = [module for module in layer.module(ModuleOptions()).modules() if isinstance(module, Residual)]
+    added = math.prod(layer.out_shape) if any(module.residual for module in residual) else 0
+    assert BlockRows.of([layer]).work()[0, layer.work_kinds.index("added")] == added
+
+
+def test_an_activation_after_the_projection_is_counted() -> None:
+    twice, once = RARE[8], replace(RARE[8], end="linear")  # type: ignore[type-var]
+    activated = [BlockRows.of([layer]).work()[0, layer.work_kinds.index("activated")] for layer in (twice, once)]
+    assert activated[0] - activated[1] == math.prod(twice.out_shape)
+    acts = [isinstance(module, nn.Hardswish) for module in twice.module(ModuleOptions()).modules()]
+    assert acts.count(True) == 3  # the third one is of squeeze-and-excitation
+    assert acts[-1]
+
+
+def test_squeeze_and_excitation_may_have_another_activation_than_its_block() -> None:
+    kinds = [type(module) for module in RARE[4].module(ModuleOptions()).modules()]
+    assert kinds.count(nn.ReLU) == kinds.count(nn.SiLU) == 1
+
+
+def test_groups_must_divide_the_channels() -> None:
+    with pytest.raises(UsageError, match=r"^x\.groups = 3: must divide in_channels, 8, and mid_channels, 32$"):
+        replace(RARE[3], groups=3).checked("x")  # type: ignore[type-var]
+
+
+def test_a_head_may_have_a_second_convolution_alone_with_or_without_bias() -> None:
+    head = HeadBlock(16, 0, hidden=8, activation="relu", in_size=3, hidden_bias="yes")
+    module = head.module(ModuleOptions(num_classes=5))
+    assert [name for name, _ in module.named_parameters()] == ["1.weight", "1.bias", "5.weight", "5.bias"]
+    assert module(torch.zeros(2, 16, 3, 3)).shape == (2, 5)
+    assert head.out_shape == (16, 3, 3)
+    without = replace(head, hidden_bias="no").module(ModuleOptions(num_classes=5))
+    assert [name for name, _ in without.named_parameters()] == ["1.weight", "5.weight", "5.bias"]
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (5, 2), (7, 2), (3, 3), (1, 2)])
+@pytest.mark.parametrize("size", [1, 5, 8, 9])
+def test_padding_of_tensorflow(kernel: int, stride: int, size: int) -> None:
+    """The definition: outputs for every stride-th pixel, the odd pixel of padding at the end."""
+    layer = ConvBlock(2, 4, kernel, stride, activation="relu", padding="tensorflow", in_size=size)
+    conv: Any = layer.module(ModuleOptions())[0]  # type: ignore[index]
+    images = torch.randn(1, 2, size, size, generator=torch.Generator().manual_seed(0))
+    outputs = math.ceil(size / stride)
+    missing = max((outputs - 1) * stride + kernel - size, 0)
+    pads = (missing // 2, missing - missing // 2) * 2
+    expected = conv2d(pad(images, pads), conv.weight, stride=stride)
+    torch.testing.assert_close(conv(images), expected)
+    assert expected.shape[-1] == layer.out_shape[-1] == outputs
 
 
 def test_work_by_hand() -> None:
@@ -154,6 +228,29 @@ def test_a_layer_in_one_line() -> None:
         "fused_irb 3x3 8-16-8 relu @4",
         "head 1x1 16-32 relu @3",
     ]
+
+
+def test_what_is_rare_in_words() -> None:
+    assert [layer.settings for layer in RARE] == [
+        "3x3 stride 2 relu6 padded as in TensorFlow",
+        "3x3 swish skip",
+        "3x3 stride 2 relu padded as in TensorFlow",
+        "3x3 stride 2 mid 32 relu padded as in TensorFlow in 4 groups",
+        "3x3 mid 16 SE 2 of relu swish",
+        "5x5 mid 16 relu no skip",
+        "5x5 stride 2 mid 16 hard SE 4 of relu hard_swish padded as in TensorFlow",
+        "3x3 relu6 twice no skip",
+        "3x3 stride 2 SE 2 hard_swish twice",
+        "1x1 relu",
+    ]
+    assert len({layer.label for layer in [*LAYERS, *RARE]}) == len(LAYERS) + len(RARE)
+
+
+def test_fields_that_most_networks_do_not_need_are_written_where_they_are() -> None:
+    assert all(not layer.defaults().keys() & layer.to_dict().keys() - {"gate"} for layer in LAYERS)
+    assert RARE[5].to_dict() == {**replace(RARE[5], skip="auto").to_dict(), "skip": "none"}  # type: ignore[type-var]
+    for layer in RARE:
+        assert layer_from_dict(json.loads(json.dumps(layer.to_dict())), "x") == layer
 
 
 def test_rows_of_several_blocks_keep_the_order_of_the_layers() -> None:

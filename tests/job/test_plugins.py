@@ -155,8 +155,8 @@ def test_two_packages_with_one_name(site: Path, tmp_path: Path) -> None:
             "blocks[2] (sandglass 3x3/2 24-16-32 @6) takes 24 x 6 x 6, but blocks[1] gives 24 x 7 x 7",
         ),
         (
-            "convolution(outs, outs, self.kernel, self.stride, depthwise=True)",
-            "convolution(outs, outs, self.kernel, depthwise=True)",
+            "convolution(outs, outs, self.kernel, self.stride, groups=outs)",
+            "convolution(outs, outs, self.kernel, groups=outs)",
             "block 'sandglass': its module gives 24 x 12 x 12, but its out_shape is 24 x 6 x 6 "
             "(layer 1, sandglass 3x3/2 16-12-24 @12)",
         ),

@@ -6,9 +6,10 @@ import onnx
 import pytest
 import torch
 
+from tiernas.blocks import HeadBlock, IrbBlock, StemBlock
 from tiernas.errors import TiernasError
 from tiernas.networks import Network, build, check_onnx, export_onnx
-from tiernas.spaces import get_space
+from tiernas.spaces import LayeredArchitecture, get_space
 
 
 @pytest.fixture
@@ -36,6 +37,22 @@ def test_nodes_are_named_after_their_layer(network: Network, tmp_path: Path) -> 
     convolutions = [n.name for n in onnx.load(tmp_path / "net.onnx").graph.node if n.op_type == "Conv"]
     layers = {int(name.split("/")[2].removeprefix("blocks.")) for name in convolutions}
     assert layers == set(range(len(network.architecture.layers)))
+
+
+def test_padding_as_in_tensorflow_is_one_node_of_its_layer(tmp_path: Path) -> None:
+    """Also where the images are larger than the network was written for."""
+    stem = StemBlock(3, 8, kernel=3, layers=1, activation="relu6", in_size=16, padding="tensorflow")
+    irb = IrbBlock(8, 12, 5, 2, 16, 4, activation="swish", padding="tensorflow", in_size=8)
+    architecture = LayeredArchitecture(16, (stem, irb, HeadBlock(12, 16, 0, "relu", 4)))
+    built = build(architecture.resized(18), 5)
+    export_onnx(built, tmp_path / "net.onnx")
+    assert check_onnx(tmp_path / "net.onnx", built) < 1e-4
+    nodes = onnx.load(tmp_path / "net.onnx").graph.node
+    assert not {"Pad", "Shape"} & {node.op_type for node in nodes}
+    strided = [n for n in nodes if any(a.name == "strides" and list(a.ints) == [2, 2] for a in n.attribute)]
+    assert [node.name.split("/")[2] for node in strided] == ["blocks.0", "blocks.1"]
+    pads = [list(a.ints) for node in strided for a in node.attribute if a.name == "pads"]
+    assert pads == [[0, 0, 1, 1], [2, 2, 2, 2]]
 
 
 def test_check_notices_other_weights(network: Network, tmp_path: Path) -> None:

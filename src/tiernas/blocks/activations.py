@@ -15,6 +15,9 @@ ACTIVATIONS = ("relu", "swish", "hard_swish", "prelu", "gelu", "sigmoid", "relu6
 GATES = ("sigmoid", "hard_sigmoid")
 """What squeeze-and-excitation weighs channels with; MobileNetV3 (arXiv 1905.02244) has the second one."""
 
+SE_ACTIVATIONS = ("block", *ACTIVATIONS)
+"""Activation between the two layers of squeeze-and-excitation: that of the block, or another (MobileNetV3: ReLU)."""
+
 
 def squeeze_name(gate: str) -> str:
     """Squeeze-and-excitation with this gate, in words."""

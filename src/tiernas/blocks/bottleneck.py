@@ -5,9 +5,9 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass, field
 
-from tiernas.blocks.activations import ACTIVATIONS, GATES
+from tiernas.blocks.activations import ACTIVATIONS, GATES, SE_ACTIVATIONS
 from tiernas.blocks.block import choice, whole
-from tiernas.blocks.convolution import PADDINGS
+from tiernas.blocks.convolution import PADDINGS, SKIPS
 from tiernas.blocks.projected import ProjectedBlock
 
 
@@ -26,6 +26,8 @@ class Bottleneck(ProjectedBlock, abc.ABC):
         padding: One of `PADDINGS`, of the spatial convolution.
         in_size: Height and width of the square input, in pixels.
         gate: One of `GATES`, of the squeeze-and-excitation.
+        se_activation: One of `SE_ACTIVATIONS`, of the squeeze-and-excitation.
+        skip: One of `SKIPS`.
     """
 
     projected = "mid_channels"
@@ -40,6 +42,8 @@ class Bottleneck(ProjectedBlock, abc.ABC):
     padding: str = field(metadata=choice(*PADDINGS))
     in_size: int
     gate: str = field(default=GATES[0], metadata=choice(*GATES))
+    se_activation: str = field(default=SE_ACTIVATIONS[0], metadata=choice(*SE_ACTIVATIONS))
+    skip: str = field(default=SKIPS[0], metadata=choice(*SKIPS))
 
     @property
     def channels(self) -> tuple[int, ...]:

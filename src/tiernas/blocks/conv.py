@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from tiernas.blocks.activations import ACTIVATIONS, activation_work, costly
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import PADDINGS, convolution_likeness
+from tiernas.blocks.convolution import PADDINGS, SKIPS, convolution_likeness
 from tiernas.blocks.rows import BlockRows, FloatArray
-from tiernas.blocks.strided import StridedBlock, convolved
+from tiernas.blocks.strided import StridedBlock, added, convolved
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,6 +28,7 @@ class ConvBlock(StridedBlock):
         activation: One of `ACTIVATIONS`.
         padding: One of `PADDINGS`.
         in_size: Height and width of the square input, in pixels.
+        skip: One of `SKIPS`.
     """
 
     block = "conv"
@@ -39,6 +40,10 @@ class ConvBlock(StridedBlock):
     activation: str = field(metadata=choice(*ACTIVATIONS))
     padding: str = field(metadata=choice(*PADDINGS))
     in_size: int
+    skip: str = field(default=SKIPS[1], metadata=choice(*SKIPS))
+
+    def _rare(self) -> str:
+        return StridedBlock._rare(self) + (" skip" if self.skip == "auto" else "")
 
     @classmethod
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
@@ -51,6 +56,7 @@ class ConvBlock(StridedBlock):
             "input": size**2 * ins,
             "inner": output,
             "output": output,
+            "added": output * added(rows, out_size),
             "row_starts": out_size,
             **activation_work(rows, output),
         }
@@ -65,7 +71,8 @@ class ConvBlock(StridedBlock):
     def module(self, options: ModuleOptions) -> nn.Module:
         from torch import nn
 
-        from tiernas.blocks.modules import conv_bn_act, convolution
+        from tiernas.blocks.modules import Residual, conv_bn_act, convolution
 
         conv = convolution(self.in_channels, self.out_channels, self.kernel, self.stride, padding=self.padding)
-        return nn.Sequential(*conv_bn_act(conv, options.bn_eps, self.activation))
+        body = nn.Sequential(*conv_bn_act(conv, options.bn_eps, self.activation))
+        return Residual(body, True, options.drop_path_rate) if self.residual else body

@@ -9,8 +9,12 @@ import numpy.typing as npt
 
 from tiernas.blocks.rows import FloatArray
 
-PADDINGS = ("same", "valid")
-"""Padding of a spatial convolution: half the kernel, or none (the released stride-2 fused blocks)."""
+PADDINGS = ("same", "valid", "tensorflow")
+"""Padding of a spatial convolution: half the kernel; none (the released stride-2 fused blocks); or that of TensorFlow,
+the least that gives the size of "same", with the odd pixel at the end."""
+
+SKIPS = ("auto", "none")
+"""When the input is added to the output: with stride 1 if both have the same shape, or never."""
 
 WORK_KINDS: tuple[str, ...] = (
     "spatial_macs",
@@ -49,15 +53,15 @@ _ODD = 0.3
 
 def convolved_size(size: int, kernel: int, stride: int, padding: str) -> int:
     """Height of a convolution's output for an input of height `size`, in pixels."""
-    pad = kernel // 2 if padding == "same" else 0
+    pad = 0 if padding == "valid" else kernel // 2
     return (size + 2 * pad - kernel) // stride + 1
 
 
 def convolved_sizes(
-    size: FloatArray, kernel: FloatArray, stride: FloatArray, same: npt.NDArray[np.bool_] | bool
+    size: FloatArray, kernel: FloatArray, stride: FloatArray, padded: npt.NDArray[np.bool_] | bool
 ) -> FloatArray:
-    """Heights (`m`) of the outputs of many convolutions; `same` tells which are padded."""
-    sizes: FloatArray = (size + 2 * np.where(same, kernel // 2, 0) - kernel) // stride + 1
+    """Heights (`m`) of the outputs of many convolutions; `padded` says which have padding."""
+    sizes: FloatArray = (size + 2 * np.where(padded, kernel // 2, 0) - kernel) // stride + 1
     return sizes
 
 

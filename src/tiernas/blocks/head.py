@@ -22,10 +22,11 @@ class HeadBlock(MapBlock):
 
     Attributes:
         in_channels: Channels of the map.
-        filters: Channels of the 1x1 convolution.
+        filters: Channels of the 1x1 convolution; 0 where there is none.
         hidden: Channels of the second 1x1 convolution, after pooling; 0 where there is none.
         activation: One of `ACTIVATIONS`.
         in_size: Height and width of the square map, in pixels.
+        hidden_bias: "yes" where the second convolution has a bias.
     """
 
     block = "head"
@@ -33,22 +34,32 @@ class HeadBlock(MapBlock):
     stand_ins = STAND_INS
 
     in_channels: int
-    filters: int
+    filters: int = field(metadata=whole(0))
     hidden: int = field(metadata=whole(0))
     activation: str = field(metadata=choice(*ACTIVATIONS))
     in_size: int
+    hidden_bias: str = field(default="no", metadata=choice("no", "yes"))
 
     @property
     def out_shape(self) -> tuple[int, ...]:
-        return self.filters, self.in_size, self.in_size
+        return self._pooled, self.in_size, self.in_size
 
     @property
     def settings(self) -> str:
-        return f"1x1 {self.activation}"
+        return f"1x1 {self.activation}{self._rare()}"
 
     @property
     def label(self) -> str:
-        return f"{self.block} 1x1 {self.in_channels}-{self.filters} {self.activation} @{self.in_size}"
+        channels = f"{self.in_channels}-{self.filters}"
+        return f"{self.block} 1x1 {channels} {self.activation}{self._rare()} @{self.in_size}"
+
+    @property
+    def _pooled(self) -> int:
+        """Channels of the map that is pooled."""
+        return self.filters or self.in_channels
+
+    def _rare(self) -> str:
+        return " with bias" if self.hidden_bias == "yes" else ""
 
     @classmethod
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
@@ -76,11 +87,15 @@ class HeadBlock(MapBlock):
 
         from tiernas.blocks.modules import conv_bn_act, convolution
 
-        modules = conv_bn_act(convolution(self.in_channels, self.filters, 1), options.bn_eps, self.activation)
+        modules: list[nn.Module] = []
+        if self.filters:
+            conv = convolution(self.in_channels, self.filters, 1)
+            modules += conv_bn_act(conv, options.bn_eps, self.activation)
         modules.append(nn.AdaptiveAvgPool2d(1))
-        channels = self.filters
+        channels = self._pooled
         if self.hidden:
-            modules += [convolution(channels, self.hidden, 1), activation(self.activation, self.hidden)]
+            hidden = convolution(channels, self.hidden, 1, bias=self.hidden_bias == "yes")
+            modules += [hidden, activation(self.activation, self.hidden)]
             channels = self.hidden
         return nn.Sequential(
             *modules, nn.Flatten(), nn.Dropout(options.dropout), nn.Linear(channels, options.num_classes)

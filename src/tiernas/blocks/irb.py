@@ -43,5 +43,5 @@ class IrbBlock(Bottleneck):
 
         mid, act, eps = self.mid_channels, self.activation, options.bn_eps
         expand = convolution(self.in_channels, mid, 1)
-        depthwise = convolution(mid, mid, self.kernel, self.stride, padding=self.padding, depthwise=True)
+        depthwise = convolution(mid, mid, self.kernel, self.stride, padding=self.padding, groups=mid)
         return projected(self, [*conv_bn_act(expand, eps, act), *conv_bn_act(depthwise, eps, act)], options)

@@ -95,7 +95,7 @@ class MlpBlock(TokenBlock):
 
         modules: list[nn.Module] = [token_norm(self.norm, self.dim, options), nn.Linear(self.dim, self.hidden)]
         if self.kernel:
-            depthwise = convolution(self.hidden, self.hidden, self.kernel, depthwise=True)
+            depthwise = convolution(self.hidden, self.hidden, self.kernel, groups=self.hidden)
             shape = self.hidden, math.isqrt(self.tokens)
             modules += [Map(*shape), depthwise, Tokens(*shape)]
         modules += [activation(self.activation, self.hidden), nn.Linear(self.hidden, self.dim)]

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from tiernas.blocks.activations import activation, gate
 from tiernas.blocks.block import ModuleOptions
 from tiernas.blocks.projected import ProjectedBlock
+from tiernas.blocks.tensorflow_padding import TensorflowConv
 
 
 def convolution(
-    in_channels: int, out_channels: int, kernel: int, stride: int = 1, *, padding: str = "same", depthwise: bool = False
+    in_channels: int,
+    out_channels: int,
+    kernel: int,
+    stride: int = 1,
+    *,
+    padding: str = "same",
+    groups: int = 1,
+    bias: bool = False,
 ) -> nn.Conv2d:
-    """A convolution without bias, padded with half the kernel ("same") or not at all ("valid")."""
-    return nn.Conv2d(
-        in_channels,
-        out_channels,
-        kernel,
-        stride,
-        padding=kernel // 2 if padding == "same" else 0,
-        groups=in_channels if depthwise else 1,
-        bias=False,
-    )
+    """A convolution padded as one of `PADDINGS` says; depthwise with as many groups as channels."""
+    if padding == "tensorflow" and stride > 1:  # with stride 1 it is half the kernel
+        return TensorflowConv(in_channels, out_channels, kernel, stride, groups=groups, bias=bias)
+    pad = 0 if padding == "valid" else kernel // 2
+    return nn.Conv2d(in_channels, out_channels, kernel, stride, padding=pad, groups=groups, bias=bias)
 
 
 class DropPath(nn.Module):
@@ -78,10 +83,13 @@ def conv_bn_act(conv: nn.Conv2d, bn_eps: float, act: str) -> list[nn.Module]:
     return [conv, nn.BatchNorm2d(conv.out_channels, eps=bn_eps), activation(act, conv.out_channels)]
 
 
-def projected(layer: ProjectedBlock, inner: list[nn.Module], options: ModuleOptions) -> Residual:
-    """The modules up to the spatial convolution, then squeeze-and-excitation, if any, and the projection."""
+def projected(
+    layer: ProjectedBlock, inner: list[nn.Module], options: ModuleOptions, end: Sequence[nn.Module] = ()
+) -> Residual:
+    """The modules up to the spatial convolution, squeeze-and-excitation, if any, the projection, and `end`."""
     channels: int = getattr(layer, layer.projected)
-    out, act = layer.out_channels, layer.activation
+    out = layer.out_channels
+    act = layer.activation if layer.se_activation == "block" else layer.se_activation
     squeeze = [SqueezeExcite(channels, layer.se_channels, act, layer.gate)] if layer.se_channels else []
     project = [convolution(channels, out, 1), nn.BatchNorm2d(out, eps=options.bn_eps)]
-    return Residual(nn.Sequential(*inner, *squeeze, *project), layer.residual, options.drop_path_rate)
+    return Residual(nn.Sequential(*inner, *squeeze, *project, *end), layer.residual, options.drop_path_rate)

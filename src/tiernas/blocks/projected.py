@@ -8,7 +8,7 @@ from typing import ClassVar
 from tiernas.blocks.activations import costly, squeeze_name
 from tiernas.blocks.convolution import convolution_likeness
 from tiernas.blocks.rows import BlockRows, FloatArray
-from tiernas.blocks.strided import StridedBlock, convolved
+from tiernas.blocks.strided import StridedBlock, added, convolved
 
 
 class ProjectedBlock(StridedBlock, abc.ABC):
@@ -18,6 +18,7 @@ class ProjectedBlock(StridedBlock, abc.ABC):
         projected: Name of the field with the channels that are weighed and projected.
         se_channels: Channels of the squeeze-and-excitation bottleneck, 0 without one.
         gate: One of `GATES`, of the squeeze-and-excitation.
+        se_activation: One of `SE_ACTIVATIONS`, of the squeeze-and-excitation.
     """
 
     __slots__ = ()
@@ -26,14 +27,16 @@ class ProjectedBlock(StridedBlock, abc.ABC):
 
     se_channels: int
     gate: str
-
-    @property
-    def residual(self) -> bool:
-        """Whether the input is added to the output: with stride 1, where the output has the input's shape."""
-        return self.stride == 1 and self.in_shape == self.out_shape
+    se_activation: str
 
     def _squeeze(self, gap: str) -> str:
-        return f" {squeeze_name(self.gate)}{gap}{self.se_channels}" if self.se_channels else ""
+        if not self.se_channels:
+            return ""
+        inside = "" if self.se_activation == "block" else f" of {self.se_activation}"
+        return f" {squeeze_name(self.gate)}{gap}{self.se_channels}{inside}"
+
+    def _rare(self) -> str:
+        return super()._rare() + (" no skip" if self.skip == "none" else "")
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:
@@ -54,7 +57,7 @@ class ProjectedBlock(StridedBlock, abc.ABC):
     def _projection_work(cls, rows: BlockRows) -> dict[str, FloatArray]:
         """The work of squeeze-and-excitation, projection and addition, and the maps, which all such blocks have."""
         ins, outs, channels, squeezed = rows.numbers("in_channels", "out_channels", cls.projected, "se_channels")
-        size, stride = rows.numbers("in_size", "stride")
+        (size,) = rows.numbers("in_size")
         out_size = convolved(rows)
         after = out_size**2
         return {
@@ -64,6 +67,6 @@ class ProjectedBlock(StridedBlock, abc.ABC):
             "inner": after * channels,
             "output": after * outs,
             "gated": after * channels * (squeezed > 0),
-            "added": after * outs * ((stride == 1) & (ins == outs) & (out_size == size)),
+            "added": after * outs * added(rows, out_size),
             "squeezes": (squeezed > 0).astype(float),
         }

@@ -1,4 +1,4 @@
-"""The depthwise separable convolution: depthwise, squeeze-and-excitation, 1x1 projection without activation.
+"""The depthwise separable convolution: depthwise, squeeze-and-excitation, 1x1 projection, mostly without activation.
 
 The first blocks of MobileNetV2, MobileNetV3 and EfficientNet: an inverted residual block that does not expand.
 """
@@ -9,15 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.activations import ACTIVATIONS, GATES, activation_work
+from tiernas.blocks.activations import ACTIVATIONS, GATES, SE_ACTIVATIONS, activation, activation_work
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import PADDINGS
+from tiernas.blocks.convolution import PADDINGS, SKIPS
 from tiernas.blocks.projected import ProjectedBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
 from tiernas.blocks.strided import convolved
 
 if TYPE_CHECKING:
     from torch import nn
+
+ENDS = ("linear", "activated")
+"""What follows the projection: nothing, or the activation once more (MobileNetV1, arXiv 1704.04861)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,9 @@ class SeparableBlock(ProjectedBlock):
         padding: One of `PADDINGS`, of the depthwise convolution.
         in_size: Height and width of the square input, in pixels.
         gate: One of `GATES`, of the squeeze-and-excitation.
+        se_activation: One of `SE_ACTIVATIONS`, of the squeeze-and-excitation.
+        skip: One of `SKIPS`.
+        end: One of `ENDS`.
     """
 
     block = "separable"
@@ -48,6 +54,12 @@ class SeparableBlock(ProjectedBlock):
     padding: str = field(metadata=choice(*PADDINGS))
     in_size: int
     gate: str = field(default=GATES[0], metadata=choice(*GATES))
+    se_activation: str = field(default=SE_ACTIVATIONS[0], metadata=choice(*SE_ACTIVATIONS))
+    skip: str = field(default=SKIPS[0], metadata=choice(*SKIPS))
+    end: str = field(default=ENDS[0], metadata=choice(*ENDS))
+
+    def _rare(self) -> str:
+        return (" twice" if self.end == "activated" else "") + ProjectedBlock._rare(self)
 
     @classmethod
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
@@ -59,12 +71,13 @@ class SeparableBlock(ProjectedBlock):
             "depthwise_macs": after * kernel**2 * ins,
             "weights": (kernel**2 + outs + 2 * squeezed) * ins,
             "row_starts": 2 * out_size,
-            **activation_work(rows, after * ins),
+            **activation_work(rows, after * ins + after * outs * rows.have("end", "activated")),
         }
 
     def module(self, options: ModuleOptions) -> nn.Module:
         from tiernas.blocks.modules import conv_bn_act, convolution, projected
 
         channels = self.in_channels
-        depthwise = convolution(channels, channels, self.kernel, self.stride, padding=self.padding, depthwise=True)
-        return projected(self, conv_bn_act(depthwise, options.bn_eps, self.activation), options)
+        depthwise = convolution(channels, channels, self.kernel, self.stride, padding=self.padding, groups=channels)
+        end = [activation(self.activation, self.out_channels)] if self.end == "activated" else []
+        return projected(self, conv_bn_act(depthwise, options.bn_eps, self.activation), options, end)

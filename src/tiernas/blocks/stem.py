@@ -10,7 +10,7 @@ import numpy as np
 
 from tiernas.blocks.activations import ACTIVATIONS, activation_work, costly
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import convolution_likeness, convolved_sizes
+from tiernas.blocks.convolution import PADDINGS, convolution_likeness, convolved_sizes
 from tiernas.blocks.rows import BlockRows, FloatArray
 from tiernas.blocks.strided import StridedBlock
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _STRIDE = 2
+_PADDINGS = tuple(padding for padding in PADDINGS if padding != "valid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,12 @@ class StemBlock(StridedBlock):
         layers: How many convolutions; the first has stride 2, the others 1.
         activation: One of `ACTIVATIONS`.
         in_size: Height and width of the square image, in pixels.
+        padding: Of every convolution, one of `PADDINGS` but "valid".
     """
 
     block = "stem"
     stride = _STRIDE
-    padding = "same"
+    skip = "none"
 
     in_channels: int
     out_channels: int
@@ -43,6 +45,7 @@ class StemBlock(StridedBlock):
     layers: int
     activation: str = field(metadata=choice(*ACTIVATIONS))
     in_size: int
+    padding: str = field(default=_PADDINGS[0], metadata=choice(*_PADDINGS))
 
     @classmethod
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
@@ -81,7 +84,7 @@ class StemBlock(StridedBlock):
         modules: list[nn.Module] = []
         channels, stride = self.in_channels, _STRIDE
         for _ in range(self.layers):
-            conv = convolution(channels, self.out_channels, self.kernel, stride)
+            conv = convolution(channels, self.out_channels, self.kernel, stride, padding=self.padding)
             modules += conv_bn_act(conv, options.bn_eps, self.activation)
             channels, stride = self.out_channels, 1
         return nn.Sequential(*modules)

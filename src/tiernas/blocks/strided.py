@@ -6,7 +6,7 @@ import abc
 
 from tiernas.blocks.convolution import STAND_INS, WORK_KINDS, convolved_size, convolved_sizes
 from tiernas.blocks.map_block import MapBlock
-from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.rows import BlockRows, BoolArray, FloatArray
 
 
 class StridedBlock(MapBlock, abc.ABC):
@@ -18,6 +18,7 @@ class StridedBlock(MapBlock, abc.ABC):
         stride: Its stride.
         activation: One of `ACTIVATIONS`.
         padding: One of `PADDINGS`, of the spatial convolution.
+        skip: One of `SKIPS`.
     """
 
     __slots__ = ()
@@ -30,6 +31,7 @@ class StridedBlock(MapBlock, abc.ABC):
     stride: int
     activation: str
     padding: str
+    skip: str
 
     @property
     def out_shape(self) -> tuple[int, ...]:
@@ -41,6 +43,11 @@ class StridedBlock(MapBlock, abc.ABC):
         return self.stride
 
     @property
+    def residual(self) -> bool:
+        """Whether the input is added to the output."""
+        return self.skip == "auto" and self.stride == 1 and self.in_shape == self.out_shape
+
+    @property
     def channels(self) -> tuple[int, ...]:
         """Channels of the input, of what lies between, and of the output."""
         return self.in_channels, self.out_channels
@@ -49,13 +56,13 @@ class StridedBlock(MapBlock, abc.ABC):
     def settings(self) -> str:
         stride = f" stride {self.stride}" if self.stride > 1 else ""
         between = "".join(f" mid {channels}" for channels in self.channels[1:-1])
-        return f"{self.kernel}x{self.kernel}{stride}{between}{self._squeeze(' ')} {self.activation}"
+        return f"{self.kernel}x{self.kernel}{stride}{between}{self._squeeze(' ')} {self.activation}{self._rare()}"
 
     @property
     def label(self) -> str:
         stride = f"/{self.stride}" if self.stride > 1 else ""
         kernel, channels = f"{self.kernel}x{self.kernel}{stride}", "-".join(map(str, self.channels))
-        return f"{self.block} {kernel} {channels}{self._squeeze('')} {self.activation} @{self.in_size}"
+        return f"{self.block} {kernel} {channels}{self._squeeze('')} {self.activation}{self._rare()} @{self.in_size}"
 
     def _squeeze(self, gap: str) -> str:
         """Squeeze-and-excitation in words, with a space before it; empty where there is none.
@@ -65,8 +72,19 @@ class StridedBlock(MapBlock, abc.ABC):
         """
         return ""
 
+    def _rare(self) -> str:
+        """What few networks have, in words, with a space before it; empty for the others."""
+        return " padded as in TensorFlow" if self.padding == "tensorflow" else ""
+
 
 def convolved(rows: BlockRows) -> FloatArray:
     """Heights (`m`) of the outputs of strided blocks."""
     size, kernel, stride = rows.numbers("in_size", "kernel", "stride")
-    return convolved_sizes(size, kernel, stride, rows.have("padding", "same"))
+    return convolved_sizes(size, kernel, stride, ~rows.have("padding", "valid"))
+
+
+def added(rows: BlockRows, out_size: FloatArray) -> BoolArray:
+    """Which of the strided blocks (`m`) add their input to their output, whose heights (`m`) are given."""
+    ins, outs, stride, size = rows.numbers("in_channels", "out_channels", "stride", "in_size")
+    found: BoolArray = (stride == 1) & (ins == outs) & (out_size == size) & rows.have("skip", "auto")
+    return found

@@ -82,7 +82,7 @@ class TokenPoolBlock(Block):
 
         return nn.Sequential(
             Map(self.dim, self.grid),
-            convolution(self.dim, self.dim, _KERNEL, _STRIDE, depthwise=True),
+            convolution(self.dim, self.dim, _KERNEL, _STRIDE, groups=self.dim),
             nn.BatchNorm2d(self.dim, eps=options.bn_eps),
             convolution(self.dim, self.out_dim, 1),
             Tokens(self.out_dim, convolved_size(self.grid, _KERNEL, _STRIDE, "same")),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Literal, overload
 
 import torch
@@ -116,8 +117,14 @@ def build(
         A `Network`, or a `FeatureNet` if `features_only`.
 
     Raises:
-        UsageError: A layer of a plug-in contradicts its module; or the network gives no maps, if `features_only`.
+        UsageError: It is a text or a path, which `tiernas.load` opens; a layer of a plug-in contradicts its module; or
+            the network gives no maps, if `features_only`.
     """
+    if isinstance(architecture, str | Path):
+        raise UsageError(
+            f"build takes an Architecture, not {str(architecture)!r}: tiernas.load opens a name or a folder with its "
+            "weights, tiernas.released a published architecture, tiernas.spaces.read_architecture a file of JSON"
+        )
     require_declared_shapes(architecture, num_classes)
     if features_only:
         return FeatureNet(architecture, drop_path_rate)

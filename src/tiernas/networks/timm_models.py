@@ -12,11 +12,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from tiernas.blocks.tensorflow_padding import TensorflowConv
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.networks.building import repeatable_weights
 from tiernas.networks.costs import Cost
 from tiernas.networks.onnx import write_onnx
-from tiernas.networks.same_padding import fix_padding
 
 _MOST_SUGGESTIONS = 5
 
@@ -68,10 +68,10 @@ def build_timm(name: str, num_classes: int = 1000, resolution: int | None = None
     config: Any = module.pretrained_cfg
     try:
         cost = _cost(module, size)
-        fix_padding(module, timm.layers.Conv2dSame, torch.zeros(1, 3, *size))
     except _MODULE_ERRORS as error:
         shown = f"{size[0]} x {size[1]}"
         raise UsageError(f"timm's {name} cannot run on images of {shown} pixels: {_first_line(error)}") from error
+    _export_as_one_node(module, timm.layers.Conv2dSame)
     return TimmNetwork(name, module, size, _rgb(config["mean"]), _rgb(config["std"]), cost)
 
 
@@ -134,6 +134,13 @@ def _cost(module: nn.Module, size: tuple[int, int]) -> Cost:
     if not isinstance(logits, torch.Tensor) or logits.dim() != 2:
         raise ValueError("it is no classifier: its output is no matrix of logits")
     return Cost(sum(p.numel() for p in module.parameters()), counter.get_total_flops() // 2)
+
+
+def _export_as_one_node(network: nn.Module, padded_conv: type[nn.Conv2d]) -> None:
+    """Replaces convolutions that pad by the size of their input; of timm's, ONNX gets the arithmetic of sizes."""
+    for name, module in list(network.named_modules()):
+        if isinstance(module, padded_conv):
+            network.set_submodule(name, TensorflowConv.like(module))
 
 
 def _rgb(values: Any) -> tuple[float, float, float]:

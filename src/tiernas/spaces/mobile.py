@@ -303,7 +303,7 @@ def _layer(settings: _Settings, stride: int, in_shape: tuple[int, ...]) -> Block
         "gate": _GATES[act] if se else GATES[0],
     }
     block = _BLOCKS[code]
-    return block(**{name: values[name] for name in block.columns()})
+    return block(**{name: values[name] for name in block.columns() if name in values})
 
 
 def _without_details(architecture: LayeredArchitecture) -> LayeredArchitecture:

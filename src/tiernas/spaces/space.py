@@ -70,7 +70,7 @@ class LayerGroup:
             columns: Fields of the layers, see `BlockRows.of_columns`; of each network (`n`), or one for all.
         """
         present = np.flatnonzero(count)
-        columns = {name: columns[name] for name in block.columns()}
+        columns = {name: columns[name] for name in block.columns() if name in columns}
         if len(present) < len(count):
             columns = {name: c[present] if isinstance(c, np.ndarray) else c for name, c in columns.items()}
         return cls(BlockRows.of_columns(block, len(present), columns), present, count[present])

@@ -90,7 +90,7 @@ order: {", ".join(entry.classes)}.
 | `classify.py`, `preprocessing.py`, `runtime.py`, `deployment.json` | run it; they need the packages above alone |
 | `check.npz` | test images, with the logits that they must give |
 | `{entry.name}.plain-fp32.onnx` | the network in fp32 as ONNX, for other runtimes; not what was measured |
-| `{entry.name}.safetensors`, `{entry.name}.json` | weights and architecture, for `tiernas.build` |
+| `{entry.name}.safetensors`, `{entry.name}.json` | weights and architecture, for `tiernas.load(".")` |
 """
 
 

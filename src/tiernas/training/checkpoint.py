@@ -6,44 +6,19 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 from torch import Tensor
 
 from tiernas.errors import UsageError
+from tiernas.pretrained.training_files import CURRENT as CURRENT
+from tiernas.pretrained.training_files import PREVIOUS as PREVIOUS
+from tiernas.pretrained.training_files import WEIGHTS as WEIGHTS
+from tiernas.pretrained.training_files import Identity as Identity
 from tiernas.storage import read_tensors, write_tensors
 from tiernas.training.result import TrainingResult
 
-CURRENT = "checkpoint.safetensors"
-PREVIOUS = "checkpoint.previous.safetensors"
-WEIGHTS = "weights.safetensors"
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a training is a training of; a checkpoint of any other is not continued.
-
-    Attributes:
-        architecture: `Architecture.to_json()`.
-        classes: Names of the classes, in the order of the logits.
-        recipe_digest: `RecipeConfig.digest`.
-        data_digest: `Splits.digest`.
-        seed: Seed of the training.
-    """
-
-    architecture: str
-    classes: tuple[str, ...]
-    recipe_digest: str
-    data_digest: str
-    seed: int
-
-    @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> Self:
-        """The identity that a file tells."""
-        known = facts["identity"]
-        return cls(**{**known, "classes": tuple(known["classes"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from tiernas.networks.normalization import IMAGE_MEAN as IMAGE_MEAN
+from tiernas.networks.normalization import IMAGE_STD as IMAGE_STD
 from tiernas.training.images import channels_last
-
-IMAGE_MEAN = (0.485, 0.456, 0.406)
-"""Mean of red, green and blue in 0 ... 1, subtracted from every pixel (ImageNet's, as in torchvision and timm)."""
-
-IMAGE_STD = (0.229, 0.224, 0.225)
-"""What pixels are divided by afterwards (ImageNet's, as in torchvision and timm)."""
 
 
 def resize(images: Tensor, resolution: int) -> Tensor:

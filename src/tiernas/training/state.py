@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tiernas.networks import build
+from tiernas.pretrained.training_files import AVERAGE, NETWORK
 from tiernas.spaces import Architecture
 from tiernas.training.compilation import compiled
 from tiernas.training.depthwise import speed_up_depthwise
@@ -17,7 +18,7 @@ from tiernas.training.optimization import make_average, make_optimizer
 from tiernas.training.precision import make_scaler
 from tiernas.training.recipe import RecipeConfig
 
-_NETWORK, _AVERAGE, _OPTIMIZER, _SCALER = "network.", "average.", "optimizer.", "scaler."
+_OPTIMIZER, _SCALER = "optimizer.", "scaler."
 
 
 class TrainingState:
@@ -83,9 +84,9 @@ class TrainingState:
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it by name; the tensors themselves, not copies."""
-        named = {_NETWORK + name: tensor for name, tensor in self.network.state_dict().items()}
+        named = {NETWORK + name: tensor for name, tensor in self.network.state_dict().items()}
         if self.average is not None:
-            named |= {_AVERAGE + name: tensor for name, tensor in self.average.state_dict().items()}
+            named |= {AVERAGE + name: tensor for name, tensor in self.average.state_dict().items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             named |= {f"{_OPTIMIZER}{index}.{slot}": tensor for slot, tensor in slots.items() if tensor is not None}
         if self.scaler is not None:
@@ -94,9 +95,9 @@ class TrainingState:
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Takes over what `tensors` gave, in another process."""
-        self.network.load_state_dict(_below(_NETWORK, tensors))
+        self.network.load_state_dict(_below(NETWORK, tensors))
         if self.average is not None:
-            self.average.load_state_dict(_below(_AVERAGE, tensors))
+            self.average.load_state_dict(_below(AVERAGE, tensors))
         if self.scaler is not None:
             self.scaler.load_state_dict({name: t.item() for name, t in _below(_SCALER, tensors).items()})
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]

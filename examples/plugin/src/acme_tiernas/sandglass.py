@@ -87,10 +87,10 @@ class SandglassBlock(MapBlock):
 
         ins, mid, outs, eps = self.in_channels, self.mid_channels, self.out_channels, options.bn_eps
         body = nn.Sequential(
-            *conv_bn_act(convolution(ins, ins, self.kernel, depthwise=True), eps, "relu6"),
+            *conv_bn_act(convolution(ins, ins, self.kernel, groups=ins), eps, "relu6"),
             *(convolution(ins, mid, 1), nn.BatchNorm2d(mid, eps=eps)),
             *conv_bn_act(convolution(mid, outs, 1), eps, "relu6"),
-            *(convolution(outs, outs, self.kernel, self.stride, depthwise=True), nn.BatchNorm2d(outs, eps=eps)),
+            *(convolution(outs, outs, self.kernel, self.stride, groups=outs), nn.BatchNorm2d(outs, eps=eps)),
         )
         return Residual(body, self.in_shape == self.out_shape, options.drop_path_rate)
 

@@ -1,0 +1,4 @@
+from .loading import load
+from .network import PretrainedNet
+
+__all__ = ["PretrainedNet", "load"]

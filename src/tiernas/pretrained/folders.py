@@ -1,0 +1,142 @@
+"""Networks of ours in folders: entries of a model table, exports, trainings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from tiernas.errors import UsageError
+from tiernas.pretrained.network import Original, PretrainedNet, Rgb, fresh, inherit, rgb
+from tiernas.pretrained.training_files import AVERAGED_NETWORK, CURRENT, NETWORK, PREVIOUS, WEIGHTS, Identity
+from tiernas.pretrained.wanted import Wanted
+from tiernas.spaces.reading import architecture_from_json, read_architecture
+from tiernas.standalone.classify import FACTS
+from tiernas.storage import read_tensors
+
+_ENTRY, _ARCHITECTURE = "entry.json", "architecture.json"
+_TRAINING = (WEIGHTS, CURRENT, PREVIOUS)
+"""Files of a training, that to be taken first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opened:
+    """A network with its weights.
+
+    Attributes:
+        original: Which.
+        tensors: Its weights by name.
+        file: Where they are.
+    """
+
+    original: Original
+    tensors: Mapping[str, Tensor]
+    file: Path
+
+
+def load_folder(path: Path, wanted: Wanted) -> PretrainedNet:
+    """The network of an entry, of an export, or of a training: averaged weights where it has them.
+
+    Args:
+        path: The folder, or a file of a training.
+        wanted: Which weights, and how many classes; it has weights of its own.
+
+    Raises:
+        UsageError: It is none of these, or a file of it is missing, damaged or another network's.
+    """
+    if wanted.file is not None:
+        raise UsageError(f"weights = {str(wanted.file)!r}: {path} has weights of its own; leave weights out")
+    opened = _open(path)
+    if wanted.fresh:
+        return fresh(opened.original, wanted.num_classes)
+    return inherit(opened.original, opened.tensors, str(opened.file), wanted.num_classes)
+
+
+def _open(path: Path) -> _Opened:
+    if path.is_file():
+        return _training(path, path)
+    if (path / _ENTRY).exists():
+        return _entry(path)
+    if (path / FACTS).exists():
+        return _export(path)
+    files = [path / name for name in _TRAINING if (path / name).exists()]
+    whole = [file for file in files if read_tensors(file) is not None]
+    if files:
+        return _training((whole or files)[0], path)
+    inside = sorted(entry.parent.name for entry in path.glob(f"*/{_ENTRY}"))
+    hint = f"; it has entries in it, name one of them: {', '.join(inside)}" if inside else ""
+    raise UsageError(f"{path}: is no folder of an entry, an export or a training{hint}")
+
+
+def _entry(folder: Path) -> _Opened:
+    facts = _json(folder / _ENTRY)
+    return _opened(folder, folder / _ARCHITECTURE, folder / WEIGHTS, facts, facts, ("input_mean", "input_std"))
+
+
+def _export(folder: Path) -> _Opened:
+    facts = _json(folder / FACTS)
+    name = facts.get("name")
+    if not isinstance(name, str) or Path(name).name != name:
+        raise UsageError(f"{folder}: has what an engine runs, not what torch does; name the entry or export it is of")
+    wanted = facts.get("preprocessing")
+    normalization = wanted if isinstance(wanted, dict) else {}
+    architecture, weights = (folder / f"{name}{ending}" for ending in (".json", ".safetensors"))
+    return _opened(folder, architecture, weights, facts, normalization, ("mean", "std"))
+
+
+def _opened(
+    folder: Path,
+    architecture: Path,
+    weights: Path,
+    facts: Mapping[str, Any],
+    normalization: Mapping[str, Any],
+    keys: tuple[str, str],
+) -> _Opened:
+    classes = facts.get("classes")
+    if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
+        raise UsageError(f"{folder}: does not say which classes it tells apart; it is damaged or was changed")
+    mean, std = (_rgb(normalization.get(key), folder) for key in keys)
+    original = Original(str(folder), read_architecture(architecture), len(classes), mean, std, tuple(classes))
+    return _Opened(original, _tensors(weights)[0], weights)
+
+
+def _training(file: Path, source: Path) -> _Opened:
+    tensors, facts = _tensors(file)
+    try:
+        identity = Identity.of(facts)
+        architecture = architecture_from_json(identity.architecture)
+    except (KeyError, TypeError, UsageError) as error:
+        raise UsageError(f"{file}: is no file of a training; name the folder of an entry or an export") from error
+    original = Original(str(source), architecture, len(identity.classes), classes=identity.classes)
+    for prefix in (AVERAGED_NETWORK, NETWORK):
+        if state := {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}:
+            return _Opened(original, state, file)
+    return _Opened(original, tensors, file)
+
+
+def _tensors(file: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
+    stored = read_tensors(file)
+    if stored is None:
+        raise UsageError(f"{file}: is missing, damaged or was not written by tiernas")
+    return stored
+
+
+def _json(file: Path) -> Mapping[str, Any]:
+    try:
+        facts = json.loads(file.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{file}: cannot be read ({error})") from error
+    if not isinstance(facts, dict):
+        raise UsageError(f"{file}: must be an object, not {type(facts).__name__}")
+    return facts
+
+
+def _rgb(values: Any, folder: Path) -> Rgb:
+    try:
+        return rgb(values)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{folder}: does not say how its input is normalised; it is damaged or was changed") from error

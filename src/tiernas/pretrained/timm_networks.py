@@ -1,0 +1,96 @@
+"""Networks of timm that are built of our blocks: those of its EfficientNet builder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from tiernas.errors import NotInstalledError, UsageError
+from tiernas.networks.timm_models import near_timm_names
+from tiernas.pretrained.network import Original, PretrainedNet, fresh, inherit, rgb
+from tiernas.pretrained.timm_blocks import TimmReader
+from tiernas.pretrained.wanted import Wanted
+from tiernas.pretrained.weights_file import read_weights
+
+PREFIX = "timm:"
+
+HOMES = ("efficientnet", "mobilenetv3", "hardcorenas")
+"""Modules of timm whose networks come from its EfficientNet builder and have its two plain classes."""
+
+
+def load_timm(name: str, wanted: Wanted) -> PretrainedNet:
+    """A network of timm; the weights that it comes with are those of the hub.
+
+    Args:
+        name: Its name in timm, with or without the tag of its weights.
+        wanted: Which weights, and how many classes.
+
+    Raises:
+        UsageError: timm has no such network, or not of our blocks; its weights cannot be had, or are another network's.
+        NotInstalledError: timm is not installed.
+    """
+    try:
+        import timm
+    except ImportError as error:
+        raise NotInstalledError("timm", "pretrained") from error
+    _require_ours(timm, name)
+    network = _downloaded(timm, name) if wanted.file is None and not wanted.fresh else _outlined(timm, name)
+    original, modules = read_timm(network, PREFIX + name)
+    if wanted.fresh:
+        return fresh(original, wanted.num_classes)
+    if wanted.file is None:
+        return inherit(original, network.state_dict(), "the hub", wanted.num_classes, modules)
+    return inherit(original, read_weights(wanted.file), str(wanted.file), wanted.num_classes, modules)
+
+
+def read_timm(network: Any, name: str) -> tuple[Original, tuple[str, ...]]:
+    """A network of timm as ours, and the names of its modules that have tensors, in the order they run.
+
+    Args:
+        network: One of timm's EfficientNet builder; its weights do not matter.
+        name: What messages call it.
+
+    Raises:
+        UsageError: A block cannot be written as one of ours; names it.
+    """
+    config = network.pretrained_cfg
+    reader = TimmReader(network, name, config["input_size"][-1])
+    architecture = reader.read()
+    original = Original(name, architecture, network.num_classes, rgb(config["mean"]), rgb(config["std"]))
+    return original, tuple(reader.modules)
+
+
+def _require_ours(timm: Any, name: str) -> None:
+    if not timm.is_model(name):
+        near = ", ".join(PREFIX + found for found in near_timm_names(name))
+        hint = f"; near are: {near}" if near else ""
+        raise UsageError(f"source = {PREFIX + name!r}: timm {timm.__version__} has no such network{hint}")
+    if not timm.models.is_model_in_modules(name, HOMES):
+        raise UsageError(
+            f"source = {PREFIX + name!r}: is built of other blocks than tiernas has; those of timm's EfficientNet "
+            f"builder can be had: its modules {', '.join(HOMES)}"
+        )
+
+
+def _outlined(timm: Any, name: str) -> Any:
+    """The network without memory for its weights."""
+    try:
+        with torch.device("meta"):
+            return timm.create_model(name)
+    except RuntimeError as error:  # there is no such tag
+        raise UsageError(f"source = {PREFIX + name!r}: {_first_line(error)}") from error
+
+
+def _downloaded(timm: Any, name: str) -> Any:
+    try:
+        return timm.create_model(name, pretrained=True)
+    except Exception as error:  # what the clients of hubs raise is anybody's guess
+        raise UsageError(
+            f"source = {PREFIX + name!r}: its weights cannot be had from the hub ({_first_line(error)}); give a file "
+            "of them as weights, or 'fresh' for random ones"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
