@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from tiernas.errors import UsageError
+from tiernas.networks import repeatable_weights
 from tiernas.pretrained.network import inherit
 from tiernas.pretrained.timm_networks import HOMES, read_timm
 
@@ -35,7 +36,8 @@ def difference(name: str) -> float:
         UsageError: The network cannot be written as ours.
     """
     generator = torch.Generator().manual_seed(0)
-    network = timm.create_model(name).eval()
+    with repeatable_weights():
+        network = timm.create_model(name).eval()
     disturb(network, generator)
     original, modules = read_timm(network, name)
     ours = inherit(original, network.state_dict(), name, None, modules)
