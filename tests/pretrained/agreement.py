@@ -72,9 +72,10 @@ def main() -> None:
     for name in [name for home in HOMES for name in timm.list_models(module=home)]:
         try:
             differences[name] = float(f"{difference(name):.1e}")
+            print(name, differences[name], flush=True)
         except UsageError as error:
             refused[name] = str(error)
-        print(name, differences.get(name) or refused[name], flush=True)
+            print(error, flush=True)
     found = {"timm": timm.__version__, "differences": differences, "refused": refused}
     LIST.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 

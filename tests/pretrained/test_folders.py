@@ -27,7 +27,7 @@ NETWORK = StagedArchitecture(16, Stem(8), (Stage("irb", 16, 3, 2, 1, "relu", 2),
 
 @pytest.fixture(scope="module")
 def splits() -> Splits:
-    return load_data(DataConfig(train_limit=60))
+    return load_data(DataConfig(train_limit=80))
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_weights_of_another_network_are_told_by_tensor_and_shapes(seven: Path, t
     message = refused("timm:mobilenetv3_small_100", seven)
     assert message == (
         f"{seven}: holds the weights of another network than timm:mobilenetv3_small_100: "
-        "blocks.1.0.conv_pw.weight is 64 x 16 x 1 x 1, and must be 72 x 16 x 1 x 1"
+        "blocks.0.0.conv_pw.weight is 8 x 16 x 1 x 1, and must be 16 x 16 x 1 x 1"
     )
     save_file({"conv_stem.weight": torch.zeros(16, 3, 3, 3)}, tmp_path / "one.safetensors")
     assert "bn1.weight is missing, and must be 16" in refused(

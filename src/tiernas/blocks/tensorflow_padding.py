@@ -37,7 +37,7 @@ class TensorflowConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """`(n, in_channels, h, w)` to `(n, out_channels, h / stride, w / stride)`, rounded up."""
         left, right, top, bottom = self._pads(x)
-        if torch.jit.is_tracing() and torch.onnx.is_in_onnx_export():
+        if torch.jit.is_tracing() and torch.onnx.is_in_onnx_export():  # type: ignore[attr-defined, no-untyped-call]
             options = (*self.stride, *self.dilation, self.groups)
             padded: Tensor = _PaddedConvolution.apply(x, self.weight, self.bias, (left, right, top, bottom), options)
             return padded

@@ -316,7 +316,7 @@ class TimmReader:
         }
 
     def _refuse(self, where: str, why: str) -> NoReturn:
-        raise UsageError(f"{self._name}: its {where} {why}, so tiernas cannot have it")
+        raise UsageError(f"{self._name}: its {where} {why}")
 
 
 def _skip(block: Any, stride: int, in_channels: int, out_channels: int) -> str:
