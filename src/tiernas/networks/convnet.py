@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from tiernas.errors import UsageError
-from tiernas.networks.plugin_layers import require_told_shapes
 from tiernas.spaces.architecture import Architecture
 
 _MAP = 3
@@ -114,11 +113,7 @@ def build(
 
     Returns:
         A `ConvNet`, or a `FeatureNet` if `features_only`.
-
-    Raises:
-        UsageError: A layer of a plug-in contradicts its module; or the network gives no maps, if `features_only`.
     """
-    require_told_shapes(architecture, num_classes)
     if features_only:
         return FeatureNet(architecture, drop_path_rate)
     return ConvNet(architecture, num_classes, dropout, drop_path_rate)
