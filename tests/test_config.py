@@ -13,7 +13,7 @@ from tiernas.config import SearchConfig, load_config
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
 from tiernas.executors import RaySettings
-from tiernas.latency.measured import LIMIT_S
+from tiernas.latency.measuring.measure import LIMIT_S
 from tiernas.search import Optimizer, RandomSearch
 from tiernas.spaces import ConvNetSpace, StageRange, get_space
 
@@ -128,8 +128,8 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ('finalists.teacher={kind="timm", nmae="x"}', r"unknown key finalists\.teacher\.nmae; did you mean 'name'\?"),
         ('finalists.teacher={kind="timn", name="x"}', r"finalists\.teacher\.kind = 'timn': .*did you mean 'timm'\?"),
         ('recipe.teacher={kind="timm"}', r'recipe\.teacher: kind = "timm" needs name\.$'),
-        ("recipe.teacher=resnet18", r"recipe\.teacher = 'resnet18': must be a table of the file, \[recipe\.teacher\]"),
-        ("search.screen=[1]", r"search\.screen = \[1\]: must be a table of the file, \[search\.screen\]"),
+        ("recipe.teacher=resnet18", r"teacher = 'resnet18': must be a section of the file, \[recipe\.teacher\]"),
+        ("search.screen=[1]", r"search\.screen = \[1\]: must be a section of the file, \[search\.screen\]"),
         ("study.zzz=1", r"unknown key study\.zzz\. Known here: name, space"),
         ("study.name=2024", r"study\.name = 2024: input should be a valid string; write it in quotation marks\.$"),
         ("study.output=", r"study\.output = '': no path"),
@@ -223,11 +223,11 @@ def test_a_file_may_begin_with_a_byte_order_mark(file: Path) -> None:
         (b" \n\n", "is empty"),
         (b"x = " + b"[" * 100_000, "nested too deeply"),
         (b"x = " + b"9" * 5000, "is not TOML: Exceeds the limit"),
-        (b"study = 3", r"study = 3: must be a table of the file, \[study\]\."),
-        (b"[[study]]", r"study = \[\{\}\]: must be a table of the file"),
+        (b"study = 3", r"study = 3: must be a section of the file, \[study\]\."),
+        (b"[[study]]", r"study = \[\{\}\]: must be a section of the file"),
         (b'"a\\nb" = 3', r"unknown key 'a\\nb'"),
         (b"[table]\npath = 3", r"table\.path = 3: input is not a valid path"),
-        (b"table = 3", r"table = 3: must be a table of the file, \[table\]"),
+        (b"table = 3", r"table = 3: must be a section of the file, \[table\]"),
     ],
 )
 def test_a_file_that_is_no_configuration(file: Path, content: bytes, message: str) -> None:
@@ -246,17 +246,17 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         load_config(tmp_path / "file" / "mine.toml")
 
 
-TABLES = [
+SECTIONS = [
     ("study", "nmae"), ("data", "pathh"), ("recipe", "epochz"), ("recipe.teacher", "nam"), ("engine", "nam"),
     ("latency", "tabel"), ("tiers", "edge"), ("search", "tranings"), ("search.screen", "epoch"),
     ("finalists", "epoks"), ("finalists.teacher", "temprature"), ("workers", "counts"), ("table", "paht"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("table", "typo"), TABLES)
-def test_a_typo_in_any_table_is_named(file: Path, table: str, typo: str) -> None:
-    with pytest.raises(UsageError, match=rf"unknown key {table}\.{typo}; did you mean '\w+'\? Known here: "):
-        load_config(file, [f"{table}.{typo}=1"])
+@pytest.mark.parametrize(("section", "typo"), SECTIONS)
+def test_a_typo_in_any_section_is_named(file: Path, section: str, typo: str) -> None:
+    with pytest.raises(UsageError, match=rf"unknown key {section}\.{typo}; did you mean '\w+'\? Known here: "):
+        load_config(file, [f"{section}.{typo}=1"])
 
 
 class Patient(RandomSearch):

@@ -26,7 +26,7 @@ from tiernas.engines import (
 )
 from tiernas.engines.calibration import FloatArray
 from tiernas.errors import TiernasError
-from tiernas.networks import ConvNet, build, export_onnx
+from tiernas.networks import Network, build, export_onnx
 from tiernas.testing.executors import LIGHT
 from tiernas.training import DataConfig, ImageSet, Splits, calibration_draw, evaluate, load_data, normalize, resize
 
@@ -45,7 +45,7 @@ def splits() -> Splits:
 
 
 @pytest.fixture(scope="module")
-def network() -> ConvNet:
+def network() -> Network:
     """A small network with fixed random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -53,7 +53,7 @@ def network() -> ConvNet:
 
 
 def test_accuracy_is_that_of_the_engine_and_a_loss_beyond_the_budget_is_not_recommended(
-    network: ConvNet, splits: Splits, tmp_path: Path
+    network: Network, splits: Splits, tmp_path: Path
 ) -> None:
     exact = evaluate(network, splits.test, network.architecture.resolution)
     engine = get_engine("openvino", precision="int8", batch=7)
@@ -66,7 +66,7 @@ def test_accuracy_is_that_of_the_engine_and_a_loss_beyond_the_budget_is_not_reco
 
 
 def test_a_low_precision_is_measured_in_turn_with_the_exact_one_and_their_ratio_decides(
-    network: ConvNet, splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network: Network, splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = get_engine("onnxruntime", precision="int8", batch=7)
     seen: list[tuple[str, str, Measurement]] = []
@@ -86,13 +86,13 @@ def test_a_low_precision_is_measured_in_turn_with_the_exact_one_and_their_ratio_
     assert found.recommended == (compared.in_turn.ratio_high < 1)
 
 
-def graph_of(network: ConvNet, path: Path, batch: int) -> str:
+def graph_of(network: Network, path: Path, batch: int) -> str:
     export_onnx(network, path, batch=batch)
     return graph_digest(path)
 
 
 def test_the_most_exact_precision_runs_in_the_engine_too_and_there_is_nothing_to_decide(
-    network: ConvNet, splits: Splits, tmp_path: Path
+    network: Network, splits: Splits, tmp_path: Path
 ) -> None:
     exact = evaluate(network, splits.test, network.architecture.resolution)
     engine = get_engine("onnxruntime", batch=7)
@@ -116,7 +116,7 @@ def rows_of(images: torch.Tensor, part: ImageSet) -> list[int]:
 
 
 def test_int8_is_calibrated_with_training_images_of_all_classes(
-    network: ConvNet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    network: Network, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     loaded = load_data(DataConfig(kind="digits", train_limit=600))
     ordered = replace(loaded, train=by_class(loaded.train), test=by_class(loaded.test))
@@ -152,7 +152,7 @@ def test_more_classes_than_images_are_drawn() -> None:
 
 
 def test_what_is_measured_has_the_trained_weights_and_is_what_was_saved(
-    network: ConvNet, splits: Splits, tmp_path: Path
+    network: Network, splits: Splits, tmp_path: Path
 ) -> None:
     images = np.random.default_rng(0).standard_normal((7, 3, 32, 32), dtype=np.float32)
     measured: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
@@ -173,7 +173,7 @@ def test_what_is_measured_has_the_trained_weights_and_is_what_was_saved(
 
 
 def test_an_engine_that_saves_another_network_than_it_measures_is_found_out(
-    network: ConvNet, splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network: Network, splits: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = get_engine("onnxruntime", precision="int8")
     export_onnx(network, tmp_path / "plain.onnx")

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiernas.engines import Engine, Fingerprint, InTurn, Measurement, get_engine
-from tiernas.finalists import Verdict, choose_finalists, judge, narrowest
+from tiernas.finalists import TierVerdict, choose_finalists, judge, narrowest
 from tiernas.latency import LatencyTable, Record
-from tiernas.latency.ladder import Ladder, rungs_of
+from tiernas.latency.measuring.ladder import Ladder, rungs_of
 from tiernas.ledger import Candidate, Ledger, Purpose, Study
 from tiernas.spaces import get_space
 from tiernas.testing.latency import HEADER, measurement, records, synthetic_table
@@ -65,23 +65,23 @@ def alone(latency_ms: float) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("records", "verdict"),
     [
-        ([], Verdict.OPEN),
-        ([record(0.9)], Verdict.INSIDE),
-        ([record(0.9, width=0.1)], Verdict.INSIDE),  # wide, but all of it inside
-        ([record(1.2)], Verdict.OUTSIDE),
-        ([record(0.7)], Verdict.OUTSIDE),
-        ([record(8.5, width=0.5)], Verdict.OUTSIDE),  # wide, but all of it outside
-        ([record(1.005)], Verdict.OPEN),  # its interval begins inside the tier
-        ([record(1.0, width=0.0)], Verdict.OUTSIDE),  # the upper edge belongs to the next tier
-        ([record(0.8, width=0.0)], Verdict.INSIDE),
-        ([record(0.995)], Verdict.OPEN),
-        ([record(0.995)] * 3, Verdict.INSIDE),
-        ([record(1.005)] * 3, Verdict.OPEN),
-        ([record(1.1, width=0.3), record(0.9)], Verdict.INSIDE),  # the narrowest counts
-        ([record(0.9, width=0.05), record(1.2)], Verdict.OUTSIDE),
+        ([], TierVerdict.OPEN),
+        ([record(0.9)], TierVerdict.INSIDE),
+        ([record(0.9, width=0.1)], TierVerdict.INSIDE),  # wide, but all of it inside
+        ([record(1.2)], TierVerdict.OUTSIDE),
+        ([record(0.7)], TierVerdict.OUTSIDE),
+        ([record(8.5, width=0.5)], TierVerdict.OUTSIDE),  # wide, but all of it outside
+        ([record(1.005)], TierVerdict.OPEN),  # its interval begins inside the tier
+        ([record(1.0, width=0.0)], TierVerdict.OUTSIDE),  # the upper edge belongs to the next tier
+        ([record(0.8, width=0.0)], TierVerdict.INSIDE),
+        ([record(0.995)], TierVerdict.OPEN),
+        ([record(0.995)] * 3, TierVerdict.INSIDE),
+        ([record(1.005)] * 3, TierVerdict.OPEN),
+        ([record(1.1, width=0.3), record(0.9)], TierVerdict.INSIDE),  # the narrowest counts
+        ([record(0.9, width=0.05), record(1.2)], TierVerdict.OUTSIDE),
     ],
 )
-def test_verdict(records: Sequence[dict[str, Any]], verdict: Verdict) -> None:
+def test_verdict(records: Sequence[dict[str, Any]], verdict: TierVerdict) -> None:
     assert judge(records, TIER) is verdict
 
 
@@ -95,11 +95,11 @@ def test_intervals_decide(found: list[tuple[float, float]], low_ms: float, facto
     told = narrowest(records)
     verdict = judge(records, tier)
     apart = told["high_ms"] < tier.low_ms or told["low_ms"] >= tier.high_ms
-    assert (verdict is Verdict.OUTSIDE) == apart
-    if verdict is Verdict.INSIDE:
+    assert (verdict is TierVerdict.OUTSIDE) == apart
+    if verdict is TierVerdict.INSIDE:
         assert tier.contains(told["latency_ms"])
     if tier.contains(told["low_ms"]) and tier.contains(told["high_ms"]):
-        assert verdict is Verdict.INSIDE
+        assert verdict is TierVerdict.INSIDE
     assert judge([{**r, "unstable": not r["unstable"]} for r in records], tier) is verdict
 
 
@@ -210,7 +210,7 @@ def test_where_none_is_in_the_tier_none_is_a_finalist(
     measured = best(ledger, study).measurement
     assert measured is not None
     assert len(measured["measurements"]) == 1
-    assert judge(measured["measurements"], FAR) is Verdict.OUTSIDE
+    assert judge(measured["measurements"], FAR) is TierVerdict.OUTSIDE
 
 
 def test_an_open_question_gives_its_place_to_the_next_and_is_asked_once_more_when_the_search_is_continued(

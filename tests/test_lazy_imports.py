@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import tiernas
 
-PACKAGES = ["tiernas", *(f"tiernas.{module.name}" for module in pkgutil.iter_modules(tiernas.__path__) if module.ispkg)]
+ROOT = Path(tiernas.__file__).parent
+PACKAGES = [".".join(path.parent.relative_to(ROOT.parent).parts) for path in sorted(ROOT.rglob("__init__.py"))]
 SLOW = {"matplotlib", "onnx", "openvino", "pandas", "ray", "scipy", "sklearn", "tensorboard", "torch"}
 
 

@@ -48,7 +48,7 @@ from tiernas.cli.progress import watching
 from tiernas.executors import Executor, Job, RaySettings
 from tiernas.ledger import Known, Ledger, Purpose, Study
 from tiernas.search import LaMctsOptimizer
-from tiernas.study import Proposals, Trainings, serving
+from tiernas.study import Proposals, Trainings, serving, train_candidates
 from tiernas.testing.latency import SPACE, synthetic_table
 from tiernas.testing.ray_cluster import RayCluster, connected
 from tiernas.tiers import Pool, Tier, sample_pools
@@ -139,7 +139,7 @@ def measure(args: argparse.Namespace, clients: int, folder: Path) -> dict[str, A
         proposals = Proposals(ledger, study, SPACE, optimizer, table.estimate, None)
         began_s = time.time()
         with sampled() as samples, suppress(TimeOverError):
-            trainings.run(study, Purpose.SEARCH, proposals.next, 10**6)
+            train_candidates(trainings, study, Purpose.SEARCH, proposals.next, 10**6)
         ended_s = time.time()
         candidates = ledger.candidates(study)[args.known :]
     window = all_busy_s(candidates), ended_s

@@ -31,7 +31,7 @@ from scipy.stats import kendalltau
 from tiernas.blocks import Block, BlockRows, LayerRows, get_block
 from tiernas.engines import Engine, StopRule, get_engine
 from tiernas.latency import LatencyTable, build_table, check_table, measure_layer, plot_check
-from tiernas.latency.plot import label_log_axes
+from tiernas.latency.estimating.check_plot import label_log_axes
 from tiernas.spaces import get_space
 
 SPACE = "gpunet"

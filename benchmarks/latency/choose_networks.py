@@ -19,10 +19,10 @@ import numpy.typing as npt
 from tiernas.blocks import BlockRows
 from tiernas.blocks.rows import IntArray
 from tiernas.latency import LatencyTable
-from tiernas.latency.model import LayerModel, fit_layers
-from tiernas.latency.observations import observations
-from tiernas.latency.rows import unique_rows
+from tiernas.latency.estimating.equations import equations_of
+from tiernas.latency.estimating.layer_model import LayerModel, fit_layers
 from tiernas.spaces import SearchSpace
+from tiernas.unique_rows import unique_rows
 
 RESULTS = Path(__file__).parent / "results"
 TABLES = {"gpunet-openvino-fp32": 3.0, "gpunet-openvino-int8": 8.0}
@@ -38,9 +38,9 @@ def main() -> None:
     found = {}
     for name, fixed_s in TABLES.items():
         table = LatencyTable.load(RESULTS / f"{name}.jsonl")
-        observed = observations(table.space, table.records)
+        equations = equations_of(table.space, table.records)
         vectors = np.array([record.vector for record in table.records])
-        cost_s = fixed_s + RUNS * observed.whole_ms / 1e3
+        cost_s = fixed_s + RUNS * equations.whole_ms / 1e3
         grid_s = np.linspace(cost_s.mean() * FIRST * 1.3, cost_s.sum() * 0.7, 6)
         curves: dict[str, list[FloatArray]] = {}
         for repeat in range(REPEATS):
@@ -50,8 +50,8 @@ def main() -> None:
             for rule in ("sobol", "uncertain", "uncertain per second"):
                 known, rest, times_s, errors = pool[:FIRST], pool[FIRST:], [], []
                 while True:
-                    model, _ = fit_layers(observed.subset(np.array(known)))
-                    test = observed.subset(held)
+                    model, _ = fit_layers(equations.subset(np.array(known)))
+                    test = equations.subset(held)
                     estimated_ms = np.bincount(test.network, test.layers.each(model.predict))
                     errors.append(100 * float(np.abs(estimated_ms / test.whole_ms - 1).mean()))
                     times_s.append(cost_s[known].sum())

@@ -25,9 +25,9 @@ import numpy as np
 
 from tiernas.engines import CompiledNetwork, Engine, Measurement, StopRule, get_engine, measure
 from tiernas.latency import LatencyTable, build_table, check_table
-from tiernas.latency import file as table_file
-from tiernas.latency.build import DEFAULT_NETWORKS
-from tiernas.latency.check import Check
+from tiernas.latency.estimating import table_file
+from tiernas.latency.estimating.build import DEFAULT_NETWORKS
+from tiernas.latency.estimating.check import Check
 from tiernas.spaces import get_space
 from tiernas.testing.neighbour import neighbour
 

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tiernas.latency.plot import label_log_axes
+from tiernas.latency.estimating.check_plot import label_log_axes
 
 RESULTS = Path(__file__).parent / "results"
 METHODS = {"in turn": ("in_turn", "check_in_turn", "#2563eb"), "alone": ("alone", "check_alone", "#d97706")}

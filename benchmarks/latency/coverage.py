@@ -29,7 +29,7 @@ from tiernas.engines import Anchor, InTurn, TurnRule, get_engine, measure_in_tur
 from tiernas.engines.clock.level import UNDISTURBED
 from tiernas.engines.clock.ratio import Pairs, Ratio, estimate_ratio
 from tiernas.engines.clock.turns import FAST_MS, TURN_MS
-from tiernas.latency.build import RULE as LIVE_RULE
+from tiernas.latency.estimating.build import RULE as LIVE_RULE
 from tiernas.testing.neighbour import neighbour
 
 RESULTS = Path(__file__).parent / "results"

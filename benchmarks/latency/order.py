@@ -18,7 +18,7 @@ import numpy as np
 
 from tiernas.engines import Engine, TurnRule, get_engine
 from tiernas.latency import measure_architecture
-from tiernas.latency.ladder import Ladder, rungs_of
+from tiernas.latency.measuring.ladder import Ladder, rungs_of
 from tiernas.networks import cost
 from tiernas.spaces import Architecture, get_space
 from tiernas.testing.neighbour import neighbour

@@ -21,8 +21,8 @@ from rivals_plot import plot
 
 from tiernas.engines import Engine, get_engine
 from tiernas.errors import UsageError
-from tiernas.latency.measured import measure_subject
-from tiernas.latency.subject import find_subject
+from tiernas.latency.measuring.measure import measure_subject
+from tiernas.latency.measuring.subject import find_subject
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"

@@ -19,9 +19,9 @@ import torch
 
 from tiernas.engines.fingerprint import cpu_device
 from tiernas.engines.onnx_file import read_network
-from tiernas.engines.trt_build import TrtNetwork
-from tiernas.engines.trt_library import TensorRtRtx, load_library
-from tiernas.engines.trt_precision import in_precision
+from tiernas.engines.tensorrt.build import TrtNetwork
+from tiernas.engines.tensorrt.library import TensorRtRtx, load_library
+from tiernas.engines.tensorrt.precision import in_precision
 from tiernas.networks import build, export_onnx
 from tiernas.spaces import released, released_names
 

@@ -23,8 +23,8 @@ import numpy as np
 from tiernas.engines import CompiledNetwork, Engine, get_engine
 from tiernas.engines.clock.turns import Player
 from tiernas.engines.lock import device_lock
-from tiernas.latency.ladder import rungs_of
-from tiernas.latency.subject import find_subject
+from tiernas.latency.measuring.ladder import rungs_of
+from tiernas.latency.measuring.subject import find_subject
 from tiernas.spaces import get_space
 from tiernas.testing.neighbour import neighbour
 

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tiernas.latency import LatencyTable, judge_table
-from tiernas.latency.agreement import TIER_WIDTH, chances_inside, near_pairs
+from tiernas.latency.estimating.agreement import TIER_WIDTH, chances_inside, near_pairs
 from tiernas.testing.latency import shaken
 
 RESULTS = Path(__file__).parent / "results"

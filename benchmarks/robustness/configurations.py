@@ -18,7 +18,7 @@ from pathlib import Path
 from attempts import Attempt, Box
 from damage import ODD_VALUES, damage_bytes, misspelt
 
-from tiernas.latency import file
+from tiernas.latency.estimating import table_file
 from tiernas.testing.latency import HEADER, records
 
 FULL = """\
@@ -124,9 +124,9 @@ def prepared(folder: Path) -> Iterator[Callable[[int], list[Attempt]]]:
     """A function of the seed that changes the file and calls the commands."""
     with Box(folder, outputs=[]) as box:
         table = box.work / "table.jsonl"
-        file.create(table, HEADER)
+        table_file.create(table, HEADER)
         for record in records(12, noise=0.02):
-            file.append(table, record)
+            table_file.append(table, record)
         path = box.work / "mine.toml"
         path.write_text(FULL)
         box.call("nothing", "search", "mine.toml")

@@ -11,7 +11,7 @@ from pathlib import Path
 from attempts import Attempt, Box
 from damage import damage_bytes, damage_json
 
-from tiernas.latency import file
+from tiernas.latency.estimating import table_file
 from tiernas.testing.latency import HEADER, records
 
 _NETWORKS = 8
@@ -22,9 +22,9 @@ def prepared(folder: Path) -> Iterator[Callable[[int], list[Attempt]]]:
     """A function of the seed that damages a table of a few networks and calls the commands."""
     with Box(folder, outputs=["table.jsonl"]) as box:
         path = box.work / "table.jsonl"
-        file.create(path, HEADER)
+        table_file.create(path, HEADER)
         for record in records(_NETWORKS, noise=0.02):
-            file.append(path, record)
+            table_file.append(path, record)
         whole = path.read_bytes()
         _calls(box, "nothing")
 

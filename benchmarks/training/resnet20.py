@@ -38,7 +38,7 @@ from tiernas.spaces import Architecture, get_space
 from tiernas.training import DataConfig, RecipeConfig, Splits, evaluate, load_data
 from tiernas.training.epoch import train_epoch
 from tiernas.training.optimization import make_average, make_optimizer
-from tiernas.training.seeding import Purpose, derived_seed
+from tiernas.training.seeding import SeedPurpose, derived_seed
 from tiernas.training.state import TrainingState
 
 HERE = Path(__file__).parent
@@ -115,7 +115,7 @@ def trained(
     make_state: Callable[[], TrainingState], splits: Splits, recipe: RecipeConfig, resolution: int, seed: int
 ) -> nn.Module:
     """The epochs of `tiernas.training.train`, without checkpoints."""
-    torch.manual_seed(derived_seed(seed, Purpose.WEIGHTS))
+    torch.manual_seed(derived_seed(seed, SeedPurpose.WEIGHTS))
     state = make_state()
     for epoch in range(recipe.epochs):
         train_epoch(state, splits, recipe, resolution, seed=seed, epoch=epoch)

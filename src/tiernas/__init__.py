@@ -1,4 +1,4 @@
-"""tiernas finds convolutional networks that are fast on the device they will be deployed on."""
+"""tiernas searches for image classification networks that are fast on the device you deploy to."""
 
 import os
 from importlib.metadata import version

@@ -22,9 +22,8 @@ from tiernas.engines import (
     measure_in_turn,
 )
 from tiernas.errors import TiernasError, UsageError
-from tiernas.latency import advise
-from tiernas.latency.advice import Candidate
-from tiernas.networks import ConvNet, export_onnx
+from tiernas.latency.measuring.advice import PrecisionOption, advise
+from tiernas.networks import Network, export_onnx
 from tiernas.standalone.classify import Classifier, largest_difference
 from tiernas.standalone.preprocessing import FloatArray, Pixels, network_input
 from tiernas.temporary import owned_folder
@@ -68,7 +67,7 @@ class Deployment:
 
 
 def try_deployment(
-    network: ConvNet,
+    network: Network,
     splits: Splits,
     engine: Engine,
     exact_accuracy: float,
@@ -117,9 +116,9 @@ def try_deployment(
                         anchor = Anchor(other, graph_digest(path))
                         compared = measure_in_turn(compiled, anchor, rule).in_turn
                     assert compared is not None
-                    low = Candidate(engine.precision, accuracy.top1)
+                    low = PrecisionOption(engine.precision, accuracy.top1)
                     advice = advise(
-                        low, Candidate(exact.precision, exact_accuracy), compared, budget_points=budget_points
+                        low, PrecisionOption(exact.precision, exact_accuracy), compared, budget_points=budget_points
                     )
             shutil.rmtree(artefact, ignore_errors=True)
             new.rename(artefact)

@@ -31,7 +31,7 @@ Record = Mapping[str, Any]
 _Measure = Callable[[Candidate], Record]
 
 
-class Verdict(enum.Enum):
+class TierVerdict(enum.Enum):
     """What measurements say of a network and its tier."""
 
     INSIDE = enum.auto()
@@ -82,7 +82,7 @@ def in_tier(finalist: Candidate, tier: Tier) -> bool:
     return finalist.measurement is not None and tier.contains(finalist.measurement["latency_ms"])
 
 
-def judge(records: Sequence[Record], tier: Tier, rounds: int = _ROUNDS) -> Verdict:
+def judge(records: Sequence[Record], tier: Tier, rounds: int = _ROUNDS) -> TierVerdict:
     """Decides by the interval of the latency whether a network is in a tier.
 
     Inside is what lies in the tier with its whole interval, or after so many rounds with its latency; outside what has
@@ -94,14 +94,14 @@ def judge(records: Sequence[Record], tier: Tier, rounds: int = _ROUNDS) -> Verdi
         rounds: Measurements after which the latency decides where the interval does not.
     """
     if not records:
-        return Verdict.OPEN
+        return TierVerdict.OPEN
     found = narrowest(records)
     low_ms, high_ms = found["low_ms"], found["high_ms"]
     if high_ms < tier.low_ms or low_ms >= tier.high_ms:
-        return Verdict.OUTSIDE
+        return TierVerdict.OUTSIDE
     whole = tier.contains(low_ms) and tier.contains(high_ms)
     by_centre = len(records) >= rounds and tier.contains(found["latency_ms"])
-    return Verdict.INSIDE if whole or by_centre else Verdict.OPEN
+    return TierVerdict.INSIDE if whole or by_centre else TierVerdict.OPEN
 
 
 def narrowest(records: Sequence[Record]) -> Record:
@@ -133,7 +133,7 @@ class _Measuring:
             self._most[candidate.id] = max(_ROUNDS, len(known) + 1)
         while True:
             standing = [c for c in candidates if self._may_stand(c)][:wanted]
-            unsettled = [c for c in standing if self._verdict(c) is Verdict.OPEN]
+            unsettled = [c for c in standing if self._verdict(c) is TierVerdict.OPEN]
             if not unsettled:
                 return standing
             for candidate in unsettled:
@@ -144,13 +144,13 @@ class _Measuring:
         records = self._records[candidate.id]
         return {**narrowest(records), "measurements": records, "fingerprint": self._fingerprint.to_dict()}
 
-    def _verdict(self, candidate: Candidate) -> Verdict:
+    def _verdict(self, candidate: Candidate) -> TierVerdict:
         return judge(self._records[candidate.id], self._tier)
 
     def _may_stand(self, candidate: Candidate) -> bool:
         """Whether a candidate is in the tier, or may still turn out to be."""
         verdict = self._verdict(candidate)
-        return verdict is Verdict.INSIDE or (verdict is Verdict.OPEN and self._may_be_measured(candidate))
+        return verdict is TierVerdict.INSIDE or (verdict is TierVerdict.OPEN and self._may_be_measured(candidate))
 
     def _may_be_measured(self, candidate: Candidate) -> bool:
         return len(self._records[candidate.id]) < self._most[candidate.id]
@@ -165,9 +165,9 @@ class _Measuring:
         latency_ms, low_ms, high_ms = record["latency_ms"], record["low_ms"], record["high_ms"]
         again = "it is measured again" if self._may_be_measured(candidate) else "the next one takes its place"
         says = {
-            Verdict.INSIDE: "inside the tier, a finalist",
-            Verdict.OUTSIDE: "outside the tier, no finalist",
-            Verdict.OPEN: f"too near to an edge of the tier to tell: {again}",
+            TierVerdict.INSIDE: "inside the tier, a finalist",
+            TierVerdict.OUTSIDE: "outside the tier, no finalist",
+            TierVerdict.OPEN: f"too near to an edge of the tier to tell: {again}",
         }
         _log.info(
             "tier %s ms: candidate %d, accuracy %.4f, takes %s ms (%.4g to %.4g; estimated %.3g): %s",

@@ -56,7 +56,7 @@ class PassedOver:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class FileListing:
     """Files below a folder.
 
     Attributes:
@@ -95,7 +95,7 @@ def without_format(path: Path, root: Path) -> PassedOver:
     return PassedOver(shown(path.relative_to(root)), NO_IMAGE_FORMAT, shown(path.suffix.lower()) or "no suffix")
 
 
-def files_below(folder: Path, root: Path) -> Listing:
+def files_below(folder: Path, root: Path) -> FileListing:
     """Lists the files of a folder and of all folders in it, linked ones too; each folder is read once.
 
     Args:
@@ -131,11 +131,11 @@ def files_below(folder: Path, root: Path) -> Listing:
             else:
                 seen[identity] = path
                 waiting.append(path)
-    return Listing(tuple(sorted(files)), tuple(sorted(passed_over, key=lambda item: item.name)))
+    return FileListing(tuple(sorted(files)), tuple(sorted(passed_over, key=lambda item: item.name)))
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class FolderLevel:
     """What lies directly in a folder and is not hidden.
 
     Attributes:
@@ -149,7 +149,7 @@ class Level:
     passed_over: tuple[PassedOver, ...]
 
 
-def level_of(folder: Path, root: Path) -> Level:
+def level_of(folder: Path, root: Path) -> FolderLevel:
     """Lists a folder without those in it.
 
     Args:
@@ -172,7 +172,7 @@ def level_of(folder: Path, root: Path) -> Level:
             passed_over.append(_read_already(path, above[identity], root))
         else:
             folders.append(path)
-    return Level(tuple(folders), tuple(files), tuple(passed_over))
+    return FolderLevel(tuple(folders), tuple(files), tuple(passed_over))
 
 
 def _read_already(path: Path, first: Path, root: Path) -> PassedOver:

@@ -10,9 +10,8 @@ from typing import Self
 import numpy as np
 
 from tiernas.engines import CompiledNetwork, Engine, Measurement, TurnRule
-from tiernas.latency import LatencyTable
-from tiernas.latency.ladder import Ladder
-from tiernas.latency.observing import measure_architecture
+from tiernas.latency import LatencyTable, measure_architecture
+from tiernas.latency.measuring.ladder import Ladder
 from tiernas.spaces import Architecture
 from tiernas.tiers import Tier
 

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
-from tiernas.latency.agreement import LEAST_INSIDE, chances_inside
-from tiernas.latency.rows import unique_rows
+from tiernas.latency.estimating.agreement import LEAST_INSIDE, chances_inside
 from tiernas.rounding import apart
 from tiernas.spaces import SearchSpace
+from tiernas.unique_rows import unique_rows
 
 if TYPE_CHECKING:
     from tiernas.latency import LatencyTable

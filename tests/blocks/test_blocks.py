@@ -140,6 +140,22 @@ def test_settings_in_words() -> None:
     ]
 
 
+def test_a_layer_in_one_line() -> None:
+    assert [layer.label for layer in LAYERS] == [
+        "stem 3x3/2 3-8 relu @9",
+        "conv 5x5/2 8-16 swish @9",
+        "fused_irb 5x5/2 8-32-16 SE2 relu @9",
+        "fused_irb 3x3 8-24-8 gelu @6",
+        "irb 5x5/2 8-20-12 relu @7",
+        "irb 3x3 8-16-8 SE2 hard_swish @4",
+        "separable 5x5/2 8-16 hard SE2 relu6 @7",
+        "separable 3x3 8-8 hard_swish @4",
+        "irb 3x3 8-16-8 relu @4",
+        "fused_irb 3x3 8-16-8 relu @4",
+        "head 1x1 16-32 relu @3",
+    ]
+
+
 def test_rows_of_several_blocks_keep_the_order_of_the_layers() -> None:
     layers = [LAYERS[4], LAYERS[1], LAYERS[5], LAYERS[4]]
     rows = LayerRows.of(layers)

@@ -57,11 +57,12 @@ def test_pause_resume_and_the_number_of_trainings(search: Search) -> None:
 
 
 def test_requeue_and_drop(search: Search) -> None:
-    assert "no server runs: it holds for the next one" in search.command("control", "requeue", "0", "--tier", "0.2-0.4")
+    told = search.command("control", "requeue", "0", "--tier", "0.2-0.4")
+    assert told == "candidate 0 of tier 0.2-0.4 ms is requeued; no server is running, the next one will obey\n"
     assert search.states() == [State.PENDING, State.PENDING]
     with search.ledger.serve(Server.here(), 30):
         told = search.command("control", "drop", "1", "--tier", "0.2-0.4", "--reason", "too slow")
-    assert told == f"candidate 1 of tier 0.2-0.4 ms is dropped; told {Server.here()}\n"
+    assert told == f"candidate 1 of tier 0.2-0.4 ms is dropped; sent to {Server.here()}\n"
     assert search.states() == [State.PENDING, State.DROPPED]
     assert search.ledger.candidates(search.ledger.studies()[0])[1].reason == "too slow"
 
@@ -71,11 +72,11 @@ def test_all_that_failed_are_requeued_together(search: Search) -> None:
     final = search.ledger.propose_again(study, search.ledger.candidates(study)[1], Purpose.FINAL)
     search.ledger.start(final, "node:1")
     search.ledger.fail(final, "diverged", retry=False)
-    assert search.command("control", "requeue", "--failed", "--for", "final").startswith("1 candidate that failed is")
+    assert search.command("control", "requeue", "--failed", "--for", "final").startswith("1 failed candidate is")
     assert search.states() == [State.FAILED, State.PENDING]
-    assert search.command("control", "requeue", "--failed", "--tier", "0.2-0.4").startswith("1 candidate that failed")
+    assert search.command("control", "requeue", "--failed", "--tier", "0.2-0.4").startswith("1 failed candidate")
     assert search.states() == [State.PENDING, State.PENDING]
-    assert search.command("control", "requeue", "--failed").startswith("no candidate has failed; no server runs")
+    assert search.command("control", "requeue", "--failed").startswith("no candidate has failed; no server is running")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_all_that_failed_are_requeued_together(search: Search) -> None:
     [
         (("requeue",), "give either the number of a CANDIDATE or --failed"),
         (("requeue", "0", "--failed"), "give either the number of a CANDIDATE or --failed"),
-        (("requeue", "0"), "requeue 0: its tier is missing; give --tier TIER"),
+        (("requeue", "0"), "requeue 0: give its tier with --tier TIER"),
         (("requeue", "--failed", "--tier", "1-2"), "tier '1-2': not in the ledger; there are: 0.2-0.4"),
         (("requeue", "1", "--tier", "0.2-0.4"), "is pending; only one that failed can be requeued"),
         (("requeue", "9", "--tier", "0.2-0.4"), "search candidate 9: not in the ledger"),

@@ -15,7 +15,7 @@ from tests.minimal import write_minimal
 
 from tiernas.cli.stopping import keeping
 from tiernas.errors import StoppedError
-from tiernas.latency import file
+from tiernas.latency.estimating import table_file
 
 AT_IMPORT = """
 import os, signal, sys
@@ -91,7 +91,7 @@ def test_a_command_says_what_it_keeps() -> None:
         ),
         (
             ["measure", "gpunet_0", "--resolution", "64", "--seconds", "60"],
-            "tiernas: stopped; nothing was measured to the end; fewer --seconds take less time",
+            "tiernas: stopped; no measurement was completed; use fewer --seconds to finish sooner",
         ),
     ],
 )
@@ -108,4 +108,4 @@ def test_while_latencies_are_measured(tmp_path: Path, words: list[str], last: st
     assert (process.returncode, err.splitlines()[-1]) == (130, last), said + err
     assert "Traceback" not in err
     if table.exists():
-        assert len(file.read(table)[1]) >= 1
+        assert len(table_file.read(table)[1]) >= 1

@@ -93,7 +93,7 @@ def test_status_counts_and_names_the_best(searched: CommandLine) -> None:
     for tier in status["tiers"]:
         assert 0 <= tier["best_accuracy"] <= 1
         assert tier["best_latency_ms"] > 0
-    assert "8 trainings done" in searched.run("status", "tiny.toml")
+    assert "8 candidates done" in searched.run("status", "tiny.toml")
 
 
 def test_query_prints_the_most_accurate_within_the_budget(searched: CommandLine) -> None:

@@ -12,20 +12,20 @@ import pytest
 from tests.cli.conftest import CommandLine
 
 from tiernas.cli.table import show_entries
-from tiernas.networks import ConvNet, build
+from tiernas.networks import Network, build
 from tiernas.table import ModelTable
 from tiernas.testing.entries import SPACE, VECTOR, entry
 
 
 @pytest.fixture(scope="module")
-def network() -> ConvNet:
+def network() -> Network:
     built = build(SPACE.decode(VECTOR), 3)
-    assert isinstance(built, ConvNet)
+    assert isinstance(built, Network)
     return built.eval()
 
 
 @pytest.fixture
-def shared(tmp_path: Path, network: ConvNet) -> CommandLine:
+def shared(tmp_path: Path, network: Network) -> CommandLine:
     """A folder whose model table holds two searches, of digits and of photos."""
     table = ModelTable(tmp_path / "model-table")
     table.add(entry("digits-1", 0.2, 0.99), network)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import CommandLine
 
-from tiernas.doctor import Level, Status
+from tiernas.doctor import Severity, Status
 from tiernas.doctor import engines as engines_module
 from tiernas.doctor.engines import SLOW_ENGINES, try_engines
-from tiernas.doctor.gpu import Gpu, gpu_findings, read_gpus
+from tiernas.doctor.gpu import GpuReading, gpu_findings, read_gpus
 from tiernas.doctor.load import BusyProcess, Load, load_findings, observe_load
 from tiernas.engines import engine_names
 
@@ -36,10 +36,10 @@ def test_a_busy_process_is_seen_by_name(tmp_path: Path) -> None:
 def test_load_of_others_is_a_warning_where_cores_are_few() -> None:
     processes = [BusyProcess(7, "python train.py", 0.9), BusyProcess(8, "make", 0.2)]
     (finding,) = load_findings(Load(4, 1.1, 0.0, processes))
-    assert finding.level is Level.WARNING
+    assert finding.level is Severity.WARNING
     assert finding.found == "1.10 of 4 cores are busy: 0.90 python train.py (process 7), 0.20 make (process 8)"
     (finding,) = load_findings(Load(64, 1.1, 0.0, processes))
-    assert finding.level is Level.NOTE
+    assert finding.level is Severity.NOTE
     assert load_findings(Load(4, 0.1, 0.0, [])) == []
 
 
@@ -50,18 +50,18 @@ def test_load_outside_the_container_has_no_names() -> None:
 
 def test_stolen_time_is_a_warning() -> None:
     (finding,) = load_findings(Load(2, 0.0, 0.08, []))
-    assert (finding.level, finding.topic) == (Level.WARNING, "stolen time")
+    assert (finding.level, finding.topic) == (Severity.WARNING, "stolen time")
     assert "8%" in finding.found
 
 
 def test_gpu_settings() -> None:
-    gpu = Gpu(
+    gpu = GpuReading(
         1, "A", "580", persistent=False, processes=(5,), utilization=0.4, slowdowns=("power cap",), max_clock_mhz=9
     )
     fixes = [finding.fix for finding in gpu_findings(gpu)]
     assert [any(word in fix for fix in fixes) for word in ("-i 1 -pm 1", "nvidia-smi", "-i 1 -lgc")] == [True] * 3
     assert len(fixes) == 4
-    assert list(gpu_findings(Gpu(0, "A", "580", persistent=True, utilization=0.0))) == []
+    assert list(gpu_findings(GpuReading(0, "A", "580", persistent=True, utilization=0.0))) == []
 
 
 def test_gpus_can_be_asked_for_without_a_driver() -> None:

@@ -14,7 +14,7 @@ from tiernas.engines import TurnRule, get_engine
 from tiernas.engines.clock.level import level_of
 from tiernas.engines.clock.ratio import Pairs
 from tiernas.errors import UsageError
-from tiernas.latency.build import RULE as TABLE_RULE
+from tiernas.latency.estimating.build import RULE as TABLE_RULE
 from tiernas.spaces import get_space
 
 RULE = TurnRule(relative_width=0.02, min_s=2.0, limit_s=10.0)

@@ -17,8 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from tiernas.engines.onnx_file import OnnxNetwork, read_network
-from tiernas.engines.onnxruntime import _saturates
-from tiernas.engines.quantization import quantize_for_onnxruntime, quantize_for_tensorrt
+from tiernas.engines.onnxruntime.int8 import quantize as quantize_for_onnxruntime
+from tiernas.engines.onnxruntime.int8 import saturates
+from tiernas.engines.tensorrt.int8 import quantize as quantize_for_tensorrt
 from tiernas.engines.torch import TorchEngine, to_module
 
 _Array = npt.NDArray[Any]
@@ -52,7 +53,7 @@ def _logits(model: onnx.ModelProto) -> _Array:
 
 def _int8(network: OnnxNetwork) -> list[_Array]:
     """Logits of the network quantised for each runtime, as ONNX Runtime computes them."""
-    reduced = quantize_for_onnxruntime(network, _IMAGES, reduce_range=_saturates())
+    reduced = quantize_for_onnxruntime(network, _IMAGES, reduce_range=saturates())
     return [_logits(model) for model in (reduced, quantize_for_tensorrt(network, _IMAGES))]
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tiernas.engines import device_lock, get_engine
-from tiernas.latency.observing import by_layer
-from tiernas.networks import ConvNet, build, export_onnx
+from tiernas.latency.measuring.profile import layer_times_ms
+from tiernas.networks import Network, build, export_onnx
 from tiernas.spaces import get_space
 
 NETWORKS = {
@@ -22,7 +22,7 @@ ENGINES = [("openvino", "fp32"), ("openvino", "int8"), ("onnxruntime", "fp32"), 
 
 
 @cache
-def network(name: str) -> ConvNet:
+def network(name: str) -> Network:
     space, vector = NETWORKS[name]
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
@@ -45,7 +45,7 @@ def test_they_have_the_numbers_of_torch_and_every_layer_a_time(
     with get_engine(engine, precision=precision).compile(tmp_path / "network.onnx", calibration) as compiled:
         found = np.concatenate([compiled.run(image[None]) for image in noise])
         with device_lock(compiled.fingerprint.device_slug):
-            times_ms = by_layer(compiled.profile(), len(made.architecture.layers))
+            times_ms = layer_times_ms(compiled.profile(), len(made.architecture.layers))
     with torch.no_grad():
         expected = made(torch.from_numpy(noise)).numpy()
     if precision == "fp32":

@@ -9,6 +9,7 @@ from tiernas.errors import UsageError
 from tiernas.job.finalist_weights import finalist_network
 from tiernas.ledger import Ledger, Purpose, State
 from tiernas.networks import build
+from tiernas.study import train_candidates
 from tiernas.training.checkpoint import WEIGHTS, CheckpointFolder, Identity
 from tiernas.training.result import TrainingResult
 
@@ -43,6 +44,6 @@ def test_a_finalist_whose_weights_are_damaged_or_gone_is_trained_again(
         (row,) = ledger.candidates(study, Purpose.FINAL)
         assert (row.state, row.accuracy, row.result, row.ended_order) == (State.PENDING, None, None, None)
         assert row.measurement == {"latency_ms": 0.3}
-        loop.run(study, Purpose.FINAL)
+        train_candidates(loop, study, Purpose.FINAL)
         assert [job.id for job in executor.jobs] == [finalist.id]
         assert [c.state for c in ledger.candidates(study, Purpose.FINAL)] == [State.DONE]

@@ -9,12 +9,12 @@ import pytest
 from tests.acme import SPACE, install, install_acme
 from tests.example import install_example
 from tests.minimal import write_minimal
+from tiernas.job.search_table import given_table, require_usable
 
 from tiernas.config import load_config
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
 from tiernas.job import run_search
-from tiernas.job.search_table import given_table, require_usable
 from tiernas.latency import file
 from tiernas.spaces import get_space
 from tiernas.spaces.catalogue import SPACES

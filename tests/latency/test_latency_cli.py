@@ -13,7 +13,8 @@ from tiernas.blocks import layer_from_dict
 from tiernas.cli.commands import app
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
-from tiernas.latency import default_path, file
+from tiernas.latency import default_path
+from tiernas.latency.estimating import table_file
 from tiernas.testing.latency import HEADER, SPACE, records, records_in_turn, shaken
 
 
@@ -22,17 +23,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with a table at its default place."""
     monkeypatch.chdir(tmp_path)
     path = default_path("gpunet-small", "openvino", "fp32")
-    file.create(path, HEADER)
+    table_file.create(path, HEADER)
     for record in records(10):
-        file.append(path, record)
+        table_file.append(path, record)
     return tmp_path
 
 
 def write_wrong(path: Path) -> None:
     """A table whose networks took anything between."""
-    file.create(path, HEADER)
+    table_file.create(path, HEADER)
     for record in shaken(records(24), 0.4):
-        file.append(path, record)
+        table_file.append(path, record)
 
 
 def run(*arguments: str) -> str:
@@ -73,9 +74,9 @@ def test_show_of_a_table_that_is_wrong_says_how_to_measure_on() -> None:
 
 def test_build_ends_with_the_verdict(tmp_path: Path) -> None:
     path = tmp_path / "here.jsonl"
-    file.create(path, file.new_header(SPACE, 10, 0, get_engine("openvino").fingerprint()))
+    table_file.create(path, table_file.new_header(SPACE, 10, 0, get_engine("openvino").fingerprint()))
     for record in records(10):
-        file.append(path, record)
+        table_file.append(path, record)
     words = "latency", "build", "--networks", "8", "--table", str(path)  # there are more already: none is measured
     told = json.loads(run(*words, "--json"))["verdict"]
     assert told["usable"]
@@ -121,9 +122,9 @@ def test_check_of_a_bad_tier_is_a_usage_error() -> None:
 def test_show_says_that_the_machine_was_never_quiet() -> None:
     path = default_path("gpunet-small", "openvino", "fp32")
     for louds, said in (((1.0, 3.0, 6.0), True), ((1.0,), False)):
-        file.create(path, HEADER)
+        table_file.create(path, HEADER)
         for record in records_in_turn(12, louds=louds):
-            file.append(path, record)
+            table_file.append(path, record)
         shown = " ".join(run("latency", "show").split())
         assert ("the machine was never quiet: the scale is known within" in shown) == said
         assert json.loads(run("latency", "show", "--json"))["quiet"] == (not said)
@@ -132,8 +133,8 @@ def test_show_says_that_the_machine_was_never_quiet() -> None:
 @pytest.mark.parametrize("command", ["build", "check"])
 def test_no_time_to_measure_in_is_a_usage_error(command: str, folder: Path) -> None:
     table = folder / "here.jsonl"
-    file.create(table, replace(HEADER, fingerprint=get_engine("openvino").fingerprint()))
+    table_file.create(table, replace(HEADER, fingerprint=get_engine("openvino").fingerprint()))
     for record in records(10):
-        file.append(table, record)
+        table_file.append(table, record)
     with pytest.raises(UsageError, match="--seconds 0: must be positive"):
         run("latency", command, "--table", str(table), "--seconds", "0")

@@ -13,7 +13,7 @@ from torch import nn
 from tiernas.blocks import ModuleOptions
 from tiernas.errors import UsageError
 from tiernas.networks import export_untrained
-from tiernas.networks.plugin_layers import plugin_blocks, require_told_shapes
+from tiernas.networks.plugin_layers import plugin_blocks, require_declared_shapes
 from tiernas.spaces import LayeredArchitecture, released
 
 NETWORK = SPACE.decode([24, 16, 2, 2])
@@ -42,7 +42,7 @@ def with_last(layer: Pooled) -> LayeredArchitecture:
 def test_a_classifier_must_give_a_logit_for_each_class(tmp_path: Path) -> None:
     network = with_last(OneClassMore(9, 16))
     with pytest.raises(UsageError, match=r"its module gives 6, but there are 5 classes \(layer 3, pooled 16 @9"):
-        require_told_shapes(network, CLASSES)
+        require_declared_shapes(network, CLASSES)
     with pytest.raises(UsageError, match="its module gives 6, but there are 5 classes"):
         export_untrained(network, CLASSES, tmp_path / "network.onnx")
     assert not list(tmp_path.iterdir())
@@ -51,14 +51,14 @@ def test_a_classifier_must_give_a_logit_for_each_class(tmp_path: Path) -> None:
 def test_no_random_number_is_drawn() -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    require_told_shapes(SPACE.decode([48, 48, 3, 3]), CLASSES)
+    require_declared_shapes(SPACE.decode([48, 48, 3, 3]), CLASSES)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_layer_is_looked_at_once() -> None:
     network = replace(NETWORK, blocks=(NETWORK.blocks[0], *(Counted(9, 16, 7),) * 5, NETWORK.blocks[-1]))
-    require_told_shapes(network, CLASSES)
-    require_told_shapes(network, CLASSES)
+    require_declared_shapes(network, CLASSES)
+    require_declared_shapes(network, CLASSES)
     assert len(built) == 1
 
 

@@ -21,7 +21,7 @@ def untyped(first, *, json=3, _hidden=1, **others):  # type: ignore[no-untyped-d
 
 
 def options(given: dict[str, Any], path: Path | None = Path("slides"), function: Any = open_slides) -> dict[str, Any]:
-    return checked_options(function, given, table="data.options", beside={"path": path})
+    return checked_options(function, given, section="data.options", beside={"path": path})
 
 
 def test_values_have_the_types_of_the_function() -> None:
@@ -62,26 +62,26 @@ def test_what_is_given_is_no_option() -> None:
     def optimizer(levels, *, patience: int = 3, seed=0, **problem):  # type: ignore[no-untyped-def]
         return levels
 
-    found = checked_options(optimizer, {"patience": 5}, table="search.options", given=("levels", "seed"))
+    found = checked_options(optimizer, {"patience": 5}, section="search.options", given=("levels", "seed"))
     assert found == {"patience": 5}
     for name in ("seed", "levels", "problem"):
         with pytest.raises(UsageError, match=rf"unknown key search\.options\.{name}; known: patience"):
-            checked_options(optimizer, {name: 1}, table="search.options", given=("levels", "seed"))
+            checked_options(optimizer, {name: 1}, section="search.options", given=("levels", "seed"))
 
 
 def test_any_option_goes_to_a_function_that_takes_any() -> None:
-    found = checked_options(untyped, {"json": "x", "more": [1]}, table="t", positional=1)
+    found = checked_options(untyped, {"json": "x", "more": [1]}, section="t", positional=1)
     assert found == {"json": "x", "more": [1]}
-    assert checked_options(dict, {"a": 1}, table="t") == {"a": 1}, "its signature is unknown"
+    assert checked_options(dict, {"a": 1}, section="t") == {"a": 1}, "its signature is unknown"
 
 
 def test_a_class_has_the_options_of_its_constructor() -> None:
     class Model:
         def __init__(self, classes: int, width: float = 1) -> None: ...
 
-    assert checked_options(Model, {"width": 2}, table="t", positional=1) == {"width": 2.0}
+    assert checked_options(Model, {"width": 2}, section="t", positional=1) == {"width": 2.0}
     with pytest.raises(UsageError, match=r"unknown key t\.classes; known: width"):
-        checked_options(Model, {"classes": 2}, table="t", positional=1)
+        checked_options(Model, {"classes": 2}, section="t", positional=1)
 
 
 def test_what_a_function_prints_is_no_result(capsys: pytest.CaptureFixture[str]) -> None:

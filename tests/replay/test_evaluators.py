@@ -1,4 +1,4 @@
-"""Tables and functions: values worked out by hand, on tables made by hand."""
+"""Benchmarks and functions: values worked out by hand, on benchmarks made by hand."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_cost_of_a_mnasnet_is_that_of_first_and_further_layers() -> None:
 
 
 @pytest.mark.parametrize(("device", "bias_us"), [("a100", 83.0), ("rtx3090", 120.0)])
-def test_a_mnasnet_table_is_read(tmp_path: Path, device: str, bias_us: float) -> None:
+def test_the_mnasnet_benchmark_is_read(tmp_path: Path, device: str, bias_us: float) -> None:
     levels = np.array([3, 2, 3, 2] * 5 + [3, 2, 4, 2] + [3, 2, 3, 2])
     coefficients = np.zeros(168)
     coefficients[-4:] = 1.0, 0.25, 2.0, 0.5  # last block, expansion 2, kernel 1; without and with the fourth
@@ -52,13 +52,13 @@ def test_a_mnasnet_table_is_read(tmp_path: Path, device: str, bias_us: float) ->
         lat_3090_bias=120.0,
         lat_3090_coef=coefficients,
     )
-    table = Anb28.load(tmp_path, device=device)  # type: ignore[arg-type]
+    benchmark = Anb28.load(tmp_path, device=device)  # type: ignore[arg-type]
     rows = np.zeros((3, 28), dtype=np.int64)
     rows[1, 24:] = 2, 1, 2, 0
     rows[2, 24:] = 2, 1, 2, 1
-    assert table.levels == tuple(levels)
-    assert table.cost_us(rows) == pytest.approx(bias_us + np.array([0.0, 1.0 + 2 * 0.25, 2.0 + 2 * 0.5]))
-    assert table.value(rows) == pytest.approx([60.0] * 3)
+    assert benchmark.levels == tuple(levels)
+    assert benchmark.cost_us(rows) == pytest.approx(bias_us + np.array([0.0, 1.0 + 2 * 0.25, 2.0 + 2 * 0.5]))
+    assert benchmark.value(rows) == pytest.approx([60.0] * 3)
 
 
 def test_cells_are_found_whatever_their_order_in_the_file(tmp_path: Path) -> None:
@@ -72,31 +72,31 @@ def test_cells_are_found_whatever_their_order_in_the_file(tmp_path: Path) -> Non
         lat_ms_eyeriss=(5 - order / 1000).astype(np.float32),
         ep12_cifar100_val=(order / 2).astype(np.float32),
     )
-    table = NasBench201.load(tmp_path, limit_ms=3.0)
+    benchmark = NasBench201.load(tmp_path, limit_ms=3.0)
     rows = np.array([[0, 0, 0, 0, 1, 2], [1, 0, 0, 0, 0, 4], [0, 4, 3, 0, 0, 0]])
-    assert table.value(rows).tolist() == [7.0, 3129.0, 4 * 625 + 3 * 125]
-    assert table.value_after(rows, 12).tolist() == [3.5, 1564.5, (4 * 625 + 3 * 125) / 2]
+    assert benchmark.value(rows).tolist() == [7.0, 3129.0, 4 * 625 + 3 * 125]
+    assert benchmark.value_after(rows, 12).tolist() == [3.5, 1564.5, (4 * 625 + 3 * 125) / 2]
     with pytest.raises(ValueError, match="after 12 and 200 epochs, not after 50"):
-        table.value_after(rows, 50)
-    assert table.feasible(rows).tolist() == [True, False, True]
-    ratio = table.duration_s(rows) / table.duration_s(rows[:1])
+        benchmark.value_after(rows, 50)
+    assert benchmark.feasible(rows).tolist() == [True, False, True]
+    ratio = benchmark.duration_s(rows) / benchmark.duration_s(rows[:1])
     assert ratio == pytest.approx([1.0, 3129 / 7, 2875 / 7], rel=1e-6)
     elsewhere = NasBench201.load(tmp_path, limit_ms=3.0, device="eyeriss")
     assert elsewhere.feasible(rows).tolist() == [False, True, True]
-    assert (elsewhere.duration_s(rows) == table.duration_s(rows)).all()
+    assert (elsewhere.duration_s(rows) == benchmark.duration_s(rows)).all()
 
 
-@pytest.mark.parametrize("table", [Anb28, NasBench201])
-def test_a_missing_or_broken_table_is_said(tmp_path: Path, table: type[Anb28] | type[NasBench201]) -> None:
-    with pytest.raises(UsageError, match=r"no table .*npz: give the folder"):
-        table.load(tmp_path)
+@pytest.mark.parametrize("benchmark", [Anb28, NasBench201])
+def test_a_missing_or_broken_benchmark_is_said(tmp_path: Path, benchmark: type[Anb28] | type[NasBench201]) -> None:
+    with pytest.raises(UsageError, match=r"no file .*npz: give the folder"):
+        benchmark.load(tmp_path)
     for name in ("anb28_surrogate.npz", "nasbench201.npz"):
-        (tmp_path / name).write_bytes(b"no table")
-    with pytest.raises(UsageError, match="cannot be read as a table"):
-        table.load(tmp_path)
+        (tmp_path / name).write_bytes(b"no arrays")
+    with pytest.raises(UsageError, match="cannot be read as arrays of NumPy"):
+        benchmark.load(tmp_path)
 
 
-def test_a_table_without_what_is_needed_is_said(tmp_path: Path) -> None:
+def test_a_benchmark_without_what_is_needed_is_said(tmp_path: Path) -> None:
     np.savez(tmp_path / "nasbench201.npz", ops=np.zeros((1, 6)))
     with pytest.raises(UsageError, match=r"nasbench201\.npz has no ep200_cifar100_test"):
         NasBench201.load(tmp_path)

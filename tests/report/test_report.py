@@ -10,7 +10,7 @@ from tests.minimal import write_minimal
 from tiernas.config import load_config
 from tiernas.errors import NothingFoundError
 from tiernas.ledger import Ledger
-from tiernas.networks import ConvNet, build
+from tiernas.networks import Network, build
 from tiernas.report import write_report
 from tiernas.report.report import own_entries
 from tiernas.table import ModelTable
@@ -38,7 +38,7 @@ def test_before_any_training_ends_there_is_nothing_to_draw(tmp_path: Path) -> No
 def test_entries_of_other_searches_in_the_same_table_are_left_out(tmp_path: Path) -> None:
     config = load_config(write_minimal(tmp_path, f'[table]\npath = "{tmp_path}/models"\n'))
     table, built = ModelTable(config.table.path), build(SPACE.decode(VECTOR), 3)
-    assert isinstance(built, ConvNet)
+    assert isinstance(built, Network)
     own = dataclasses.replace(entry("own"), study="mine, tier 0.2-0.4 ms")
     for name, change in {
         "own": {},

@@ -6,7 +6,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from tiernas.search.acquisition import log_expected_improvement
-from tiernas.search.pool import Pool
+from tiernas.search.pool import LazyPool
 from tiernas.search.surrogate import Surrogate
 
 
@@ -34,7 +34,7 @@ def test_pool_finds_what_rating_every_row_finds(margin: float) -> None:
     new = rng.random(900) < 0.7
     beliefs = surrogate.believe(features[np.argsort(-surrogate.predict(features)[0])[:60]])
     allowed = {row.tobytes() for row in rows[new]}
-    found, promise = Pool(rows, surrogate, features).most_promising(
+    found, promise = LazyPool(rows, surrogate, features).most_promising(
         5, beliefs, lambda X: np.array([row.tobytes() in allowed for row in X]), margin
     )
     every = beliefs.promise(surrogate.project(features), margin)

@@ -12,7 +12,7 @@ from tiernas.replay import Levy
 from tiernas.search import LaMctsOptimizer, Optimizer, RandomSearch, RegularizedEvolution
 from tiernas.search.compression import FEW
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
-from tiernas.search.pool import Pool
+from tiernas.search.pool import LazyPool
 from tiernas.search.surrogate import Beliefs, Surrogate
 
 LEVELS = [4, 3, 5, 2, 4, 3, 5, 2, 4, 3, 5, 2]
@@ -103,13 +103,13 @@ def test_noise_makes_the_bold_bolder_once_it_is_known() -> None:
 
 def test_half_of_the_proposals_look_for_any_improvement(monkeypatch: pytest.MonkeyPatch) -> None:
     margins: list[float] = []
-    most_promising = Pool.most_promising
+    most_promising = LazyPool.most_promising
 
-    def watched(self: Pool, n: int, beliefs: Any, is_new: Any, margin: float = 0.0) -> tuple[IntArray, FloatArray]:
+    def watched(self: LazyPool, n: int, beliefs: Any, is_new: Any, margin: float = 0.0) -> tuple[IntArray, FloatArray]:
         margins.append(margin)
         return most_promising(self, n, beliefs, is_new, margin)
 
-    monkeypatch.setattr(Pool, "most_promising", watched)
+    monkeypatch.setattr(LazyPool, "most_promising", watched)
     X = np.random.default_rng(4).integers(0, LEVELS, size=(20, len(LEVELS)))
     optimizer = LaMctsOptimizer(LEVELS)
     optimizer.tell(X, accuracy(X))

@@ -5,27 +5,27 @@ import pytest
 
 from tiernas.search import TrustRegionOptimizer
 from tiernas.search.lattice import Lattice
-from tiernas.search.trust_region import INITIAL_LENGTH, Progress, half_widths, perturb
+from tiernas.search.trust_region import INITIAL_LENGTH, RegionProgress, half_widths, perturb
 
 
 @pytest.mark.parametrize(
     ("y", "expected"),
     [
-        ([5, 1], Progress()),
-        ([1, 2, 3, 4], Progress(successes=2)),
-        ([1, 2, 3, 4, 5], Progress(length=1.6)),
-        ([1, 2, 3, 4, 5, 6, 7, 8, 9], Progress(length=1.6, successes=1)),
-        ([9, 1, 2, 3], Progress(failures=2)),
-        ([9, 1, 9, 3, 4], Progress(length=0.4)),
-        ([9, 1, 2, 3, 10, 1], Progress(failures=1)),
-        ([9, 1, *[0] * 20], Progress(length=0.8 / 64, failures=2)),
-        ([9, 1, *[0] * 21], Progress(start=23)),
-        ([9, 1, *[0] * 21, 1, 2, 3], Progress(start=23, successes=1)),
+        ([5, 1], RegionProgress()),
+        ([1, 2, 3, 4], RegionProgress(successes=2)),
+        ([1, 2, 3, 4, 5], RegionProgress(length=1.6)),
+        ([1, 2, 3, 4, 5, 6, 7, 8, 9], RegionProgress(length=1.6, successes=1)),
+        ([9, 1, 2, 3], RegionProgress(failures=2)),
+        ([9, 1, 9, 3, 4], RegionProgress(length=0.4)),
+        ([9, 1, 2, 3, 10, 1], RegionProgress(failures=1)),
+        ([9, 1, *[0] * 20], RegionProgress(length=0.8 / 64, failures=2)),
+        ([9, 1, *[0] * 21], RegionProgress(start=23)),
+        ([9, 1, *[0] * 21, 1, 2, 3], RegionProgress(start=23, successes=1)),
     ],
 )
-def test_successes_and_failures(y: list[float], expected: Progress) -> None:
+def test_successes_and_failures(y: list[float], expected: RegionProgress) -> None:
     """Two rows to start with, three failures to shrink. 0.8 is halved seven times until it is below 1/128."""
-    progress = Progress.of(np.array(y, dtype=np.float64), n_initial=2, patience=3)
+    progress = RegionProgress.of(np.array(y, dtype=np.float64), n_initial=2, patience=3)
     assert progress.length == pytest.approx(expected.length)
     assert (progress.start, progress.successes, progress.failures) == (
         expected.start,
@@ -40,7 +40,7 @@ def test_infeasible_results_are_neither_success_nor_failure() -> None:
     rising = np.array([[i, 0, 0] for i in range(5)])
     optimizer.tell([[8, 8, 8]], [99.0])
     optimizer.tell(rising, np.arange(5.0))
-    assert optimizer._learn()[0] == Progress(length=1.6)
+    assert optimizer._learn()[0] == RegionProgress(length=1.6)
 
 
 def test_sides_follow_the_length_scales() -> None:

@@ -22,6 +22,7 @@ from tiernas.spaces import (
     released,
     space_names,
 )
+from tiernas.spaces.consistency import inconsistency
 
 SPACES = [get_space(name) for name in space_names()]
 GPUNETS = [space for space in SPACES if isinstance(space, ConvNetSpace)]
@@ -233,6 +234,48 @@ def test_a_space_that_is_accepted_has_the_layers_of_its_networks(
         return  # told, not estimated wrongly
     for vector in space.sample(3, seed):
         assert grouped(space, vector[None]) == [Counter(space.decode(vector).layers)]
+
+
+EMPTY = (StageRange(filters=(8, 24, 8), layers=(0, 2)),) * 6
+NEEDED = StageRange(filters=(8, 24, 8), layers=(1, 2))
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        EMPTY,
+        (StageRange(filters=(8, 16, 8), layers=(0, 2)), *EMPTY[1:]),
+        (StageRange(filters=(8, 24, 8), layers=(0, 1), kernel=(3,)), *EMPTY[1:]),
+        (EMPTY[0], NEEDED, EMPTY[2], EMPTY[3], NEEDED, EMPTY[5]),
+        (*EMPTY[:4], StageRange(filters=(16, 24, 8), layers=(0, 3)), NEEDED),
+    ],
+    ids=["all empty", "other filters", "other layers and kernels", "some needed", "wider later"],
+)
+def test_stages_that_may_be_empty_and_are_alike_do_not_make_two_vectors_of_one_network(
+    stages: tuple[StageRange, ...],
+) -> None:
+    assert inconsistency(ConvNetSpace("mine", **(PARTS | {"stages": stages}))) is None
+
+
+def test_a_stage_is_the_earliest_one_that_allows_it() -> None:
+    first = StageRange(filters=(8, 16, 8), layers=(0, 2))
+    space = ConvNetSpace("mine", **(PARTS | {"stages": (first, *EMPTY[1:])}))
+    names = [dimension.name for dimension in space.dimensions]
+    empty = space.sample(1)
+    for name in names[5:]:
+        empty[:, names.index(name)] = space.dimensions[names.index(name)].values[0]
+    third = names.index("stage3.filters")
+    vectors = np.repeat(empty, 3, axis=0)
+    vectors[:2, third : third + 6] = [[16, 5, 4, 1, 1, 2], [24, 5, 4, 1, 1, 2]]
+    kept = vectors.copy()
+    moved, stays, none = space.canonical(vectors)
+    assert moved[5:11].tolist() == [16, 5, 4, 1, 1, 2]
+    assert moved[third:].tolist() == empty[0, third:].tolist()
+    np.testing.assert_array_equal([stays, none], kept[1:])
+    np.testing.assert_array_equal(vectors, kept)
+    assert [space.encode(space.decode(vector)).tolist() for vector in vectors] == [
+        each.tolist() for each in (moved, stays, none)
+    ]
 
 
 def test_digests_tell_spaces_of_one_name_apart() -> None:

@@ -12,7 +12,6 @@ from tiernas.blocks import Block, ConvBlock, HeadBlock, IrbBlock, StemBlock
 from tiernas.errors import UsageError
 from tiernas.networks import build, cost, repeatable_weights
 from tiernas.spaces import LayeredArchitecture, architecture_from_json, get_space
-from tiernas.testing.latency import synthetic_table
 
 STEM = StemBlock(3, 8, kernel=3, layers=1, activation="swish", in_size=16)
 CONV = ConvBlock(8, 8, kernel=3, stride=1, activation="relu", padding="same", in_size=8)
@@ -33,7 +32,6 @@ def test_one_written_layer_by_layer_is_the_network_that_was_written_by_stages() 
     layered = LayeredArchitecture(staged.resolution, staged.layers, staged.bn_eps)
     assert (layered.layers, layered.shrunk_layer) == (staged.layers, None)
     assert cost(layered, 7) == cost(staged, 7)
-    assert synthetic_table().estimate_architecture(layered) == synthetic_table().estimate_architecture(staged)
     images = torch.ones(1, 3, staged.resolution, staged.resolution)
     logits = []
     for architecture in (layered, staged):

@@ -67,7 +67,9 @@ def test_a_latency_table_finds_the_truth() -> None:
     fitted = table()
     expected = [true_ms(SPACE.decode(vector)).sum() for vector in VECTORS[30:]]
     np.testing.assert_allclose(fitted.estimate(VECTORS[30:]), expected, rtol=0.02)
-    one_by_one = [fitted.estimate_architecture(SPACE.decode(vector)) for vector in VECTORS[30:]]
+    one_by_one = [
+        sum(cost.latency_ms for cost in fitted.layer_costs(SPACE.decode(vector).layers)) for vector in VECTORS[30:]
+    ]
     np.testing.assert_allclose(one_by_one, expected, rtol=0.02)
 
 
@@ -76,7 +78,7 @@ def test_what_a_block_costs_that_was_never_measured_is_not_made_up() -> None:
         r"no measured network with the block 'tests.tokens:Patches', so .* not known; its networks have: stem, conv"
     )
     with pytest.raises(UsageError, match=message):
-        synthetic_table().estimate_architecture(SPACE.decode(VECTORS[0]))
+        synthetic_table().layer_costs(SPACE.decode(VECTORS[0]).layers)
     with pytest.raises(
         UsageError,
         match=r"the block 'stem'.*its networks have: tests.tokens:Patches, tests.tokens:Pooled, tests.tokens:Mlp",

@@ -16,7 +16,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from tiernas.engines import get_engine
-from tiernas.networks import ConvNet, build
+from tiernas.networks import Network, build
 from tiernas.standalone.classify import Classifier
 from tiernas.standalone.preprocessing import square
 from tiernas.table import ModelTable, export
@@ -105,7 +105,7 @@ def exported(splits: Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("exported")
     table = ModelTable(root / "table")
     network = build(LIGHT, 10).eval()
-    assert isinstance(network, ConvNet)
+    assert isinstance(network, Network)
     export(table, add_deployed(table, "net", network, splits, "onnxruntime", "fp32", batch=2), root / "out")
     return root / "out"
 

@@ -104,7 +104,7 @@ def test_who_serves_and_what_was_ordered(config: SearchConfig) -> None:
     assert found["server"] == {"name": str(Server.here()), "clients": 8, "idle": 1}
     assert found["paused"]
     assert (found["tiers"][0]["wanted"], found["tiers"][0]["dropped"], found["tiers"][0]["ended"]) == (9, 1, 4)
-    assert "; 8 clients, 1 idle; paused" in line_of(found)
+    assert "; 8 workers, 1 idle; paused" in line_of(found)
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -114,7 +114,7 @@ def test_it_fits_the_terminal(config: SearchConfig, columns: int) -> None:
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
     assert "…" not in shown
-    for text in ("2 trainings done", "node-3:1003", "2/3", "diverged in epoch 2", "trainings per hour"):
+    for text in ("2 candidates done", "node-3:1003", "2/3", "diverged in epoch 2", "candidates per hour"):
         assert text in shown
     assert max(len(line) for line in shown.splitlines()) <= columns
 

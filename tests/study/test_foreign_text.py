@@ -12,7 +12,7 @@ from tests.study.conftest import Simulated, proposals, trainings
 
 from tiernas.executors import EpochDone, Event, Failed, Finished, Job, Paused
 from tiernas.ledger import Ledger, Purpose, State
-from tiernas.study import Screen, recording
+from tiernas.study import Screen, recording, train_candidates
 from tiernas.study.events import record
 
 ODD = "caf\udce9 \x00 sftp://ann:s3cret@host/x"
@@ -49,7 +49,7 @@ def test_a_server_outlives_what_trainings_say(tmp_path: Path, caplog: pytest.Log
         study = ledger.open_study("tier", {})
         screen = Screen((2,), 0.5, 8, None)
         loop = trainings(ledger, Odd(2, lambda _: 1.0), screen)
-        loop.run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 8)
+        train_candidates(loop, study, Purpose.SEARCH, proposals(ledger, study, None).next, 8)
         rows = {c.id % 4: c for c in ledger.candidates(study)}
     assert {key: c.state for key, c in rows.items()} == {
         0: State.FAILED,

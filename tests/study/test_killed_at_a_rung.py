@@ -23,7 +23,7 @@ from tiernas.executors import LocalExecutor
 from tiernas.ledger import Ledger, Purpose
 from tiernas.ledger.trained import Trained
 from tiernas.spaces import get_space
-from tiernas.study import Screen, Trainings
+from tiernas.study import Screen, Trainings, train_candidates
 from tiernas.training import DataConfig, RecipeConfig
 
 folder, killed = Path(sys.argv[1]), len(sys.argv) > 2
@@ -49,9 +49,9 @@ screen = Screen((1, 3), 0.5, 2, None)
 with LocalExecutor(1, folder / "logs") as executor:
     seen = lambda study, purpose, candidates, wanted: None
     stop = lambda: False
-    Trainings(
-        ledger, executor, space, data, {purpose: recipe for purpose in Purpose}, 7, folder, stop, seen, screen
-    ).run(study, Purpose.SEARCH)
+    recipes = {purpose: recipe for purpose in Purpose}
+    trainings = Trainings(ledger, executor, space, data, recipes, 7, folder, stop, seen, screen)
+    train_candidates(trainings, study, Purpose.SEARCH)
 """
 
 

@@ -15,7 +15,7 @@ from tests.study.conftest import Simulated, proposals, trainings
 from tiernas.errors import StoppedError
 from tiernas.executors import Blocked, EpochDone, Event, Failed, Finished, Job, Lost
 from tiernas.ledger import Candidate, LeaseLostError, Ledger, Outcome, Purpose, Server, State
-from tiernas.study import serving
+from tiernas.study import serving, train_candidates
 
 
 class Ordered(Simulated):
@@ -49,7 +49,7 @@ def run(
     ledger, other = Ledger(path), Ledger(path)
     study = ledger.open_study("tier", {})
     executor = Ordered(orders(other))
-    trainings(ledger, executor).run(study, Purpose.SEARCH, proposals(ledger, study, pending).next, 8)
+    train_candidates(trainings(ledger, executor), study, Purpose.SEARCH, proposals(ledger, study, pending).next, 8)
     return ledger.candidates(study)
 
 
@@ -83,7 +83,7 @@ def test_what_comes_of_a_candidate_after_its_drop_was_noticed_in_the_same_moment
     ledger = Ledger(tmp_path / "ledger.sqlite")
     study = ledger.open_study("tier", {})
     executor = Late(1, lambda _: 1.0)
-    trainings(ledger, executor).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 3)
+    train_candidates(trainings(ledger, executor), study, Purpose.SEARCH, proposals(ledger, study, None).next, 3)
     assert [c.state for c in ledger.candidates(study)] == [State.DROPPED, State.DONE, State.DONE]
 
 
@@ -117,11 +117,11 @@ def test_a_paused_study_starts_nothing_until_it_is_resumed(tmp_path: Path) -> No
     ledger.pause_study(True)
     executor = Paused(2, lambda _: 1.0)
     loop = trainings(ledger, executor)
-    assert len(loop.run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 3)) == 3
+    assert len(train_candidates(loop, study, Purpose.SEARCH, proposals(ledger, study, None).next, 3)) == 3
     assert executor.waited == 2
     ledger.pause_study(True)
     with pytest.raises(StoppedError):
-        replace(loop, stop=lambda: True).run(study, Purpose.SEARCH)
+        train_candidates(replace(loop, stop=lambda: True), study, Purpose.SEARCH)
 
 
 def test_a_server_that_lost_its_lease_writes_nothing_more(tmp_path: Path) -> None:
@@ -137,7 +137,9 @@ def test_a_server_that_lost_its_lease_writes_nothing_more(tmp_path: Path) -> Non
     study = ledger.open_study("tier", {})
     lost = pytest.raises(LeaseLostError, match=r"has taken over; this one stops.* Nothing is lost")
     with lost, serving(ledger, tmp_path, lease_s=0.2):
-        trainings(ledger, Robbed(1, lambda _: 1.0)).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 3)
+        train_candidates(
+            trainings(ledger, Robbed(1, lambda _: 1.0)), study, Purpose.SEARCH, proposals(ledger, study, None).next, 3
+        )
     states = [c.state for c in thief.candidates(study)]
     assert states == [State.DONE, State.RUNNING]
     stack.close()

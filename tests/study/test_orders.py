@@ -13,6 +13,7 @@ from tests.study.conftest import Simulated, proposals, trainings
 
 from tiernas.executors import Event, Failed, Job
 from tiernas.ledger import Candidate, Ledger, Purpose, State
+from tiernas.study import train_candidates
 
 
 def unequal(job: Job) -> float:
@@ -24,8 +25,12 @@ def search(folder: Path, pending: int | None, wanted: int, workers: int, duratio
     folder.mkdir(exist_ok=True)
     ledger = Ledger(folder / "ledger.sqlite")
     study = ledger.open_study("tier", {})
-    trainings(ledger, Simulated(workers, duration_s)).run(
-        study, Purpose.SEARCH, proposals(ledger, study, pending).next, wanted
+    train_candidates(
+        trainings(ledger, Simulated(workers, duration_s)),
+        study,
+        Purpose.SEARCH,
+        proposals(ledger, study, pending).next,
+        wanted,
     )
     return ledger
 
@@ -61,7 +66,7 @@ def test_the_asynchronous_order_does_not_wait_for_a_slow_worker(
     ledger = Ledger(tmp_path / "ledger.sqlite")
     study = ledger.open_study("tier", {})
     executor = Stuck(4, lambda job: 1000.0 if job.id == 1 else 1.0)
-    trainings(ledger, executor).run(study, Purpose.SEARCH, proposals(ledger, study, pending).next, 20)
+    train_candidates(trainings(ledger, executor), study, Purpose.SEARCH, proposals(ledger, study, pending).next, 20)
     assert ended_before_the_first == [ended]
 
 
@@ -124,7 +129,9 @@ def test_a_worker_that_dies_late_in_a_long_study_gets_its_candidate_again(tmp_pa
 
     ledger = Ledger(tmp_path / "ledger.sqlite")
     study = ledger.open_study("tier", {})
-    trainings(ledger, Dying(3, unequal)).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 12)
+    train_candidates(
+        trainings(ledger, Dying(3, unequal)), study, Purpose.SEARCH, proposals(ledger, study, None).next, 12
+    )
     candidates = ledger.candidates(study)
     assert [c.state for c in candidates] == [State.DONE] * 12
     assert [len(c.attempts) for c in candidates] == [3 if c.id % 4 == 0 else 1 for c in candidates]

@@ -10,7 +10,7 @@ from tests.study.conftest import Simulated, accuracy_of, proposals, trainings
 
 from tiernas.executors import Event, Failed, Finished, Job
 from tiernas.ledger import Candidate, Known, Ledger, Purpose, Study
-from tiernas.study import repeat_best
+from tiernas.study import repeat_best, train_candidates
 from tiernas.study.repeats import summarize
 
 
@@ -24,7 +24,9 @@ class Noisy(Simulated):
 def searched(folder: Path) -> tuple[Ledger, Study]:
     ledger = Ledger(folder / "ledger.sqlite")
     study = ledger.open_study("tier", {"study.seed": 7})
-    trainings(ledger, Noisy(1, lambda _: 1.0)).run(study, Purpose.SEARCH, proposals(ledger, study, 0).next, 8)
+    train_candidates(
+        trainings(ledger, Noisy(1, lambda _: 1.0)), study, Purpose.SEARCH, proposals(ledger, study, 0).next, 8
+    )
     return ledger, study
 
 

@@ -15,7 +15,7 @@ from tests.study.conftest import SPACE, Simulated, accuracy_of, proposals, train
 from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
-from tiernas.study import reuse_accuracies
+from tiernas.study import reuse_accuracies, train_candidates
 from tiernas.tiers import Tier
 
 SETTINGS = {"study.space": "gpunet-small", "data": "abc", "recipe.epochs": 9, "study.seed": 7, "device": "CPU A"}
@@ -36,7 +36,9 @@ def searched(folder: Path, wanted: int, name: str = "0.4-0.6", **settings: Any) 
     folder.mkdir(exist_ok=True)
     ledger = Ledger(folder / "ledger.sqlite")
     study = ledger.open_study(name, SETTINGS | settings)
-    trainings(ledger, Simulated(2, lambda _: 1.0)).run(study, Purpose.SEARCH, proposals(ledger, study, 1).next, wanted)
+    train_candidates(
+        trainings(ledger, Simulated(2, lambda _: 1.0)), study, Purpose.SEARCH, proposals(ledger, study, 1).next, wanted
+    )
     return ledger, study
 
 
@@ -67,7 +69,7 @@ def test_a_second_device_knows_what_the_first_one_found(tmp_path: Path) -> None:
     executor = Simulated(2, lambda _: 1.0)
     loop = trainings(ledger, executor)
     proposing = proposals(ledger, study, 1, history)
-    candidates = loop.run(study, Purpose.SEARCH, proposing.next, 5)
+    candidates = train_candidates(loop, study, Purpose.SEARCH, proposing.next, 5)
     assert len(executor.jobs) == 5
     assert len(candidates) == len(inside) + 5
     assert len({c.digest for c in (*candidates, *history)}) == 25

@@ -14,7 +14,7 @@ from tests.study.conftest import Simulated, accuracy_of, proposals, trainings
 
 from tiernas.executors import Event, Job, Paused
 from tiernas.ledger import Candidate, Ledger, Outcome, Purpose, State, Study
-from tiernas.study import Screen, report_screen
+from tiernas.study import Screen, report_screen, train_candidates
 from tiernas.study.screen import Forecast
 from tiernas.study.screen_report import weighted_tau
 
@@ -42,7 +42,7 @@ def screened(
     ledger = Ledger(folder / "ledger.sqlite")
     study = ledger.open_study("tier", {})
     loop = trainings(ledger, executor or Pausing(1, lambda _: 1.0), screen=screen)
-    candidates = loop.run(study, Purpose.SEARCH, proposals(ledger, study, screen.pending).next, wanted)
+    candidates = train_candidates(loop, study, Purpose.SEARCH, proposals(ledger, study, screen.pending).next, wanted)
     return ledger, study, list(candidates)
 
 
@@ -128,7 +128,7 @@ def test_storage_that_does_not_answer_when_checkpoints_are_to_be_removed_ends_no
         refusing.bind(("127.0.0.1", 0))
         url = f"ftp://127.0.0.1:{refusing.getsockname()[1]}/checkpoints"
         loop = replace(trainings(ledger, Pausing(1, lambda _: 1.0), screen=screen), checkpoints=url)
-        candidates = loop.run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 12)
+        candidates = train_candidates(loop, study, Purpose.SEARCH, proposals(ledger, study, None).next, 12)
     pruned = [c for c in candidates if c.state is State.PRUNED]
     told = [record.message for record in caplog.records if "is not needed any more" in record.message]
     assert len(told) == len(pruned) > 0

@@ -16,7 +16,7 @@ from tests.study.conftest import Simulated, proposals, trainings
 from tiernas.errors import UsageError
 from tiernas.executors import EpochDone, Event, Failed, Job, LocalExecutor, Lost
 from tiernas.ledger import Candidate, Ledger, Outcome, Purpose, State
-from tiernas.study import overdue, recording
+from tiernas.study import overdue, recording, train_candidates
 
 
 class Hanging(Simulated):
@@ -43,7 +43,7 @@ def test_a_training_that_takes_too_long_is_ended_and_tried_again(tmp_path: Path)
     study = ledger.open_study("tier", {})
     executor = Hanging()
     loop = replace(trainings(ledger, executor), time_limit_s=0.02)
-    loop.run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 5)
+    train_candidates(loop, study, Purpose.SEARCH, proposals(ledger, study, None).next, 5)
     first, second, third, *others = ledger.candidates(study)
     assert {c.state for c in (first, second, *others)} == {State.DONE}
     assert third.state is State.FAILED
@@ -60,13 +60,13 @@ def test_workers_that_cannot_start_end_the_study_with_the_reason_and_it_continue
     study = ledger.open_study("tier", {})
     broken = LocalExecutor(2, tmp_path / "logs", {**os.environ, "PYTHONPATH": paths})
     with broken, pytest.raises(UsageError, match=r"3 trainings in a row .* libcudart\.so\.13: .*continues") as raised:
-        trainings(ledger, broken).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 5)
+        train_candidates(trainings(ledger, broken), study, Purpose.SEARCH, proposals(ledger, study, None).next, 5)
     assert raised.value.exit_code == 2
     begun = ledger.candidates(study)
     assert {c.state for c in begun} == {State.PENDING}
     assert {a.outcome for c in begun for a in c.attempts} == {Outcome.LOST}
     healthy = trainings(ledger, Simulated(2, lambda _: 1.0))
-    healthy.run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 5)
+    train_candidates(healthy, study, Purpose.SEARCH, proposals(ledger, study, None).next, 5)
     assert [c.state for c in ledger.candidates(study)] == [State.DONE] * 5
 
 
@@ -75,7 +75,7 @@ def test_a_training_that_hangs_is_ended_without_any_limit_set(tmp_path: Path, mo
     ledger = Ledger(tmp_path / "ledger.sqlite")
     study = ledger.open_study("tier", {})
     executor = Hanging()
-    trainings(ledger, executor).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 5)
+    train_candidates(trainings(ledger, executor), study, Purpose.SEARCH, proposals(ledger, study, None).next, 5)
     _, second, third, *_ = ledger.candidates(study)
     assert (second.state, third.state) == (State.DONE, State.FAILED)
     assert third.reason is not None
@@ -98,7 +98,9 @@ def test_a_training_that_gets_ahead_does_not_hang(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(overdue, "_UNKNOWN_S", 0.1)
     ledger = Ledger(tmp_path / "ledger.sqlite")
     study = ledger.open_study("tier", {})
-    trainings(ledger, Slow(1, lambda _: 1.0)).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 1)
+    train_candidates(
+        trainings(ledger, Slow(1, lambda _: 1.0)), study, Purpose.SEARCH, proposals(ledger, study, None).next, 1
+    )
 
 
 def test_every_event_is_a_line_of_json(tmp_path: Path) -> None:
@@ -113,10 +115,16 @@ def test_every_event_is_a_line_of_json(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite")
     study = ledger.open_study("tier", {})
     with recording(tmp_path):
-        trainings(ledger, Reporting(1, lambda _: 1.0)).run(
-            study, Purpose.SEARCH, proposals(ledger, study, None).next, 2
+        train_candidates(
+            trainings(ledger, Reporting(1, lambda _: 1.0)),
+            study,
+            Purpose.SEARCH,
+            proposals(ledger, study, None).next,
+            2,
         )
-    trainings(ledger, Reporting(1, lambda _: 1.0)).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 3)
+    train_candidates(
+        trainings(ledger, Reporting(1, lambda _: 1.0)), study, Purpose.SEARCH, proposals(ledger, study, None).next, 3
+    )
     found: list[dict[str, Any]] = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     assert [(e["event"], e.get("candidate"), e["level"]) for e in found] == [
         ("proposed", 0, "info"),
@@ -147,8 +155,12 @@ def test_a_training_that_loses_its_machine_never_fails_by_that(tmp_path: Path) -
     ledger = Ledger(tmp_path / "ledger.sqlite")
     study = ledger.open_study("tier", {})
     with recording(tmp_path):
-        trainings(ledger, Crumbling(1, lambda _: 1.0)).run(
-            study, Purpose.SEARCH, proposals(ledger, study, None).next, 1
+        train_candidates(
+            trainings(ledger, Crumbling(1, lambda _: 1.0)),
+            study,
+            Purpose.SEARCH,
+            proposals(ledger, study, None).next,
+            1,
         )
     (candidate,) = ledger.candidates(study)
     assert candidate.state is State.DONE
@@ -176,11 +188,15 @@ def test_what_comes_together_is_one_transaction_and_one_that_fails_leaves_no_tra
     ledger = Full(tmp_path / "ledger.sqlite")
     study = ledger.open_study("tier", {})
     with recording(tmp_path), pytest.raises(UsageError, match="the disk is full"):
-        trainings(ledger, Bursting(3, lambda _: 1.0)).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 6)
+        train_candidates(
+            trainings(ledger, Bursting(3, lambda _: 1.0)), study, Purpose.SEARCH, proposals(ledger, study, None).next, 6
+        )
     assert [c.state for c in ledger.candidates(study)] == [State.RUNNING] * 3
     assert '"finished"' not in (tmp_path / "events.jsonl").read_text()
     assert ledger.reclaim("the server ended") == 3
-    trainings(ledger, Bursting(3, lambda _: 1.0)).run(study, Purpose.SEARCH, proposals(ledger, study, None).next, 6)
+    train_candidates(
+        trainings(ledger, Bursting(3, lambda _: 1.0)), study, Purpose.SEARCH, proposals(ledger, study, None).next, 6
+    )
     assert [c.state for c in ledger.candidates(study)] == [State.DONE] * 6
 
 
@@ -197,7 +213,11 @@ def test_with_many_clients_a_candidate_waits_for_the_next_one_that_is_idle(
 
     ledger = Ledger(tmp_path / "ledger.sqlite")
     study = ledger.open_study("tier", {})
-    trainings(ledger, Counting(clients, lambda job: 1.0 + job.id)).run(
-        study, Purpose.SEARCH, proposals(ledger, study, None).next, clients + 4
+    train_candidates(
+        trainings(ledger, Counting(clients, lambda job: 1.0 + job.id)),
+        study,
+        Purpose.SEARCH,
+        proposals(ledger, study, None).next,
+        clients + 4,
     )
     assert waiting[:4] == [expected] * 4

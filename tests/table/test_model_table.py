@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from tiernas.errors import NothingFoundError, UsageError
-from tiernas.networks import ConvNet, build
+from tiernas.networks import Network, build
 from tiernas.storage import write_tensors
 from tiernas.table import ModelTable, Query
 from tiernas.testing.entries import SPACE, VECTOR, entry
 
 
-def network() -> ConvNet:
+def network() -> Network:
     built = build(SPACE.decode(VECTOR), 3)
-    assert isinstance(built, ConvNet)
+    assert isinstance(built, Network)
     return built.eval()
 
 

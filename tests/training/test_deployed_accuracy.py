@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tiernas.deployment import try_deployment
 from tiernas.engines import StopRule, TurnRule, get_engine, measure
-from tiernas.networks import ConvNet, export_onnx
+from tiernas.networks import Network, export_onnx
 from tiernas.spaces import Architecture
 from tiernas.standalone.preprocessing import FloatArray, network_input
 from tiernas.training import (
@@ -27,7 +27,7 @@ from tiernas.training import (
 
 
 @pytest.fixture(scope="module")
-def trained(digits: Splits, tiny: Architecture, tmp_path_factory: pytest.TempPathFactory) -> ConvNet:
+def trained(digits: Splits, tiny: Architecture, tmp_path_factory: pytest.TempPathFactory) -> Network:
     folder = tmp_path_factory.mktemp("trained")
     train(tiny, digits, RecipeConfig(epochs=1), seed=0, checkpoint_dir=folder)
     return load_trained(folder)
@@ -38,7 +38,7 @@ def inputs(images: Tensor, resolution: int) -> FloatArray:
     return network_input(pixels, resolution, IMAGE_MEAN, IMAGE_STD)
 
 
-def counted(network: ConvNet, splits: Splits, engine_name: str, precision: str, folder: Path) -> float:
+def counted(network: Network, splits: Splits, engine_name: str, precision: str, folder: Path) -> float:
     """Accuracy of an engine, image by image."""
     engine = get_engine(engine_name, precision=precision, batch=1, threads=1)
     resolution, test = network.architecture.resolution, splits.test
@@ -52,7 +52,7 @@ def counted(network: ConvNet, splits: Splits, engine_name: str, precision: str, 
 
 @pytest.mark.parametrize(("name", "precision"), [("openvino", "fp32"), ("openvino", "bf16"), ("onnxruntime", "int8")])
 def test_the_accuracy_is_that_of_the_engine_on_the_whole_test_part(
-    trained: ConvNet, digits: Splits, name: str, precision: str, tmp_path: Path
+    trained: Network, digits: Splits, name: str, precision: str, tmp_path: Path
 ) -> None:
     pytest.importorskip(name, reason=f"{name} is not installed")
     if precision not in type(get_engine(name, precision="fp32", batch=1, threads=1)).precisions():

@@ -87,6 +87,7 @@ def test_the_average_has_averaged_statistics_of_batch_normalisation() -> None:
         {"crop_scale": (0.1, 1.0)},
         {"crop_scale": (1.0, 0.1), "crop_padding": 0},
         {"preset": "slow"},
+        {"preset": ["paper"]},
         {"precision": "int8"},
         {"mixup_alpha": -0.1},
     ],
@@ -102,6 +103,7 @@ def test_the_preset_paper_has_the_values_of_the_paper() -> None:
     assert (recipe.decay_rate, recipe.decay_epochs, recipe.ema_decay) == (0.97, 2.4, 0.9999)
     assert (recipe.crop_scale, recipe.auto_augment, recipe.erase_probability) == ((0.08, 1.0), "rand-m9-mstd0.5", 0.2)
     assert (recipe.dropout, recipe.drop_path_rate, recipe.label_smoothing) == (0.2, 0.2, 0.1)
+    assert (recipe.batch_size, recipe.warmup_fraction, recipe.weight_decay) == (8 * 192, 3 / 450, 1e-5)
     assert RecipeConfig.model_validate_json(recipe.model_dump_json()) == recipe
     assert RecipeConfig.model_validate({"preset": "fast"}) == RecipeConfig()
 

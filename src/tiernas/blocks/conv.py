@@ -8,23 +8,16 @@ from typing import TYPE_CHECKING
 
 from tiernas.blocks.activations import ACTIVATIONS, activation_work, costly
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import (
-    PADDINGS,
-    STAND_INS,
-    WORK_KINDS,
-    convolution_likeness,
-    convolved_size,
-    convolved_sizes,
-)
-from tiernas.blocks.map_block import MapBlock
+from tiernas.blocks.convolution import PADDINGS, convolution_likeness
 from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.strided import StridedBlock, convolved
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @dataclass(frozen=True, slots=True)
-class ConvBlock(MapBlock):
+class ConvBlock(StridedBlock):
     """A convolution.
 
     Attributes:
@@ -38,8 +31,6 @@ class ConvBlock(MapBlock):
     """
 
     block = "conv"
-    work_kinds = WORK_KINDS
-    stand_ins = STAND_INS
 
     in_channels: int
     out_channels: int
@@ -49,30 +40,10 @@ class ConvBlock(MapBlock):
     padding: str = field(metadata=choice(*PADDINGS))
     in_size: int
 
-    @property
-    def out_shape(self) -> tuple[int, ...]:
-        size = convolved_size(self.in_size, self.kernel, self.stride, self.padding)
-        return self.out_channels, size, size
-
-    @property
-    def reduction(self) -> int:
-        return self.stride
-
-    @property
-    def settings(self) -> str:
-        stride = f" stride {self.stride}" if self.stride > 1 else ""
-        return f"{self.kernel}x{self.kernel}{stride} {self.activation}"
-
-    @property
-    def label(self) -> str:
-        stride = f"/{self.stride}" if self.stride > 1 else ""
-        kernel, channels = f"{self.kernel}x{self.kernel}{stride}", f"{self.in_channels}-{self.out_channels}"
-        return f"{self.block} {kernel} {channels} {self.activation} @{self.in_size}"
-
     @classmethod
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
-        ins, outs, kernel, stride, size = rows.numbers("in_channels", "out_channels", "kernel", "stride", "in_size")
-        out_size = convolved_sizes(size, kernel, stride, rows.have("padding", "same"))
+        ins, outs, kernel, size = rows.numbers("in_channels", "out_channels", "kernel", "in_size")
+        out_size = convolved(rows)
         output = out_size**2 * outs
         return {
             "spatial_macs": output * kernel**2 * ins,

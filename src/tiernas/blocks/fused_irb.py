@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tiernas.blocks.activations import activation_work
 from tiernas.blocks.block import ModuleOptions
 from tiernas.blocks.bottleneck import Bottleneck
-from tiernas.blocks.convolution import convolved_sizes
 from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.strided import convolved
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,21 +25,14 @@ class FusedIrbBlock(Bottleneck):
     @classmethod
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
         ins, outs, mid, squeezed = rows.numbers("in_channels", "out_channels", "mid_channels", "se_channels")
-        kernel, stride, size = rows.numbers("kernel", "stride", "in_size")
-        out_size = convolved_sizes(size, kernel, stride, rows.have("padding", "same"))
+        (kernel,) = rows.numbers("kernel")
+        out_size = convolved(rows)
         after = out_size**2
         return {
+            **cls._projection_work(rows),
             "spatial_macs": after * kernel**2 * ins * mid,
-            "project_macs": after * mid * outs,
-            "squeeze_macs": 2 * mid * squeezed,
             "weights": (kernel**2 * ins + outs + 2 * squeezed) * mid,
-            "input": size**2 * ins,
-            "inner": after * mid,
-            "output": after * outs,
-            "gated": after * mid * (squeezed > 0),
-            "added": after * outs * ((stride == 1) & (ins == outs) & (out_size == size)),
             "row_starts": 2 * out_size,
-            "squeezes": (squeezed > 0).astype(float),
             **activation_work(rows, after * mid),
         }
 
@@ -47,4 +40,4 @@ class FusedIrbBlock(Bottleneck):
         from tiernas.blocks.modules import conv_bn_act, convolution, projected
 
         expand = convolution(self.in_channels, self.mid_channels, self.kernel, self.stride, padding=self.padding)
-        return projected(self, self.mid_channels, conv_bn_act(expand, options.bn_eps, self.activation), options)
+        return projected(self, conv_bn_act(expand, options.bn_eps, self.activation), options)

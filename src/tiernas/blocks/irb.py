@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tiernas.blocks.activations import activation_work
 from tiernas.blocks.block import ModuleOptions
 from tiernas.blocks.bottleneck import Bottleneck
-from tiernas.blocks.convolution import convolved_sizes
 from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.strided import convolved
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,25 +25,17 @@ class IrbBlock(Bottleneck):
     @classmethod
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
         ins, outs, mid, squeezed = rows.numbers("in_channels", "out_channels", "mid_channels", "se_channels")
-        kernel, stride, size = rows.numbers("kernel", "stride", "in_size")
-        out_size = convolved_sizes(size, kernel, stride, rows.have("padding", "same"))
+        kernel, size = rows.numbers("kernel", "in_size")
+        out_size = convolved(rows)
         before, after = size**2, out_size**2
-        activated = (before + after) * mid
         return {
+            **cls._projection_work(rows),
             "expand_macs": before * ins * mid,
             "depthwise_macs": after * kernel**2 * mid,
-            "project_macs": after * mid * outs,
-            "squeeze_macs": 2 * mid * squeezed,
             "weights": (ins + kernel**2 + outs + 2 * squeezed) * mid,
-            "input": before * ins,
             "expanded": before * mid,
-            "inner": after * mid,
-            "output": after * outs,
-            "gated": after * mid * (squeezed > 0),
-            "added": after * outs * ((stride == 1) & (ins == outs) & (out_size == size)),
             "row_starts": 3 * out_size,
-            "squeezes": (squeezed > 0).astype(float),
-            **activation_work(rows, activated),
+            **activation_work(rows, (before + after) * mid),
         }
 
     def module(self, options: ModuleOptions) -> nn.Module:
@@ -52,5 +44,4 @@ class IrbBlock(Bottleneck):
         mid, act, eps = self.mid_channels, self.activation, options.bn_eps
         expand = convolution(self.in_channels, mid, 1)
         depthwise = convolution(mid, mid, self.kernel, self.stride, padding=self.padding, depthwise=True)
-        widened = [*conv_bn_act(expand, eps, act), *conv_bn_act(depthwise, eps, act)]
-        return projected(self, mid, widened, options)
+        return projected(self, [*conv_bn_act(expand, eps, act), *conv_bn_act(depthwise, eps, act)], options)

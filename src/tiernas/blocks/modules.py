@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from tiernas.blocks.activations import activation, gate
 from tiernas.blocks.block import ModuleOptions
-from tiernas.blocks.bottleneck import Bottleneck
-from tiernas.blocks.separable import SeparableBlock
+from tiernas.blocks.projected import ProjectedBlock
 
 
 def convolution(
@@ -79,10 +78,9 @@ def conv_bn_act(conv: nn.Conv2d, bn_eps: float, act: str) -> list[nn.Module]:
     return [conv, nn.BatchNorm2d(conv.out_channels, eps=bn_eps), activation(act, conv.out_channels)]
 
 
-def projected(
-    layer: Bottleneck | SeparableBlock, channels: int, inner: list[nn.Module], options: ModuleOptions
-) -> Residual:
-    """The modules that make a map of so many channels, then squeeze-and-excitation, if any, and the projection."""
+def projected(layer: ProjectedBlock, inner: list[nn.Module], options: ModuleOptions) -> Residual:
+    """The modules up to the spatial convolution, then squeeze-and-excitation, if any, and the projection."""
+    channels: int = getattr(layer, layer.projected)
     out, act = layer.out_channels, layer.activation
     squeeze = [SqueezeExcite(channels, layer.se_channels, act, layer.gate)] if layer.se_channels else []
     project = [convolution(channels, out, 1), nn.BatchNorm2d(out, eps=options.bn_eps)]

@@ -9,25 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.activations import ACTIVATIONS, GATES, activation_work, costly, squeeze_name
+from tiernas.blocks.activations import ACTIVATIONS, GATES, activation_work
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import (
-    PADDINGS,
-    STAND_INS,
-    WORK_KINDS,
-    convolution_likeness,
-    convolved_size,
-    convolved_sizes,
-)
-from tiernas.blocks.map_block import MapBlock
+from tiernas.blocks.convolution import PADDINGS
+from tiernas.blocks.projected import ProjectedBlock
 from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.strided import convolved
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @dataclass(frozen=True, slots=True)
-class SeparableBlock(MapBlock):
+class SeparableBlock(ProjectedBlock):
     """A depthwise separable convolution.
 
     Attributes:
@@ -43,8 +37,7 @@ class SeparableBlock(MapBlock):
     """
 
     block = "separable"
-    work_kinds = WORK_KINDS
-    stand_ins = STAND_INS
+    projected = "in_channels"
 
     in_channels: int
     out_channels: int
@@ -56,72 +49,22 @@ class SeparableBlock(MapBlock):
     in_size: int
     gate: str = field(default=GATES[0], metadata=choice(*GATES))
 
-    @property
-    def out_shape(self) -> tuple[int, ...]:
-        size = convolved_size(self.in_size, self.kernel, self.stride, self.padding)
-        return self.out_channels, size, size
-
-    @property
-    def reduction(self) -> int:
-        return self.stride
-
-    @property
-    def residual(self) -> bool:
-        """Whether the input is added to the output: with stride 1, where the output has the input's shape."""
-        return self.stride == 1 and self.in_shape == self.out_shape
-
-    @property
-    def settings(self) -> str:
-        stride = f" stride {self.stride}" if self.stride > 1 else ""
-        squeeze = f" {squeeze_name(self.gate)} {self.se_channels}" if self.se_channels else ""
-        return f"{self.kernel}x{self.kernel}{stride}{squeeze} {self.activation}"
-
-    @property
-    def label(self) -> str:
-        stride = f"/{self.stride}" if self.stride > 1 else ""
-        kernel, channels = f"{self.kernel}x{self.kernel}{stride}", f"{self.in_channels}-{self.out_channels}"
-        squeeze = f" {squeeze_name(self.gate)}{self.se_channels}" if self.se_channels else ""
-        return f"{self.block} {kernel} {channels}{squeeze} {self.activation} @{self.in_size}"
-
     @classmethod
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
-        ins, outs, squeezed = rows.numbers("in_channels", "out_channels", "se_channels")
-        kernel, stride, size = rows.numbers("kernel", "stride", "in_size")
-        out_size = convolved_sizes(size, kernel, stride, rows.have("padding", "same"))
+        ins, outs, squeezed, kernel = rows.numbers("in_channels", "out_channels", "se_channels", "kernel")
+        out_size = convolved(rows)
         after = out_size**2
         return {
+            **cls._projection_work(rows),
             "depthwise_macs": after * kernel**2 * ins,
-            "project_macs": after * ins * outs,
-            "squeeze_macs": 2 * ins * squeezed,
             "weights": (kernel**2 + outs + 2 * squeezed) * ins,
-            "input": size**2 * ins,
-            "inner": after * ins,
-            "output": after * outs,
-            "gated": after * ins * (squeezed > 0),
-            "added": after * outs * ((stride == 1) & (ins == outs) & (out_size == size)),
             "row_starts": 2 * out_size,
-            "squeezes": (squeezed > 0).astype(float),
             **activation_work(rows, after * ins),
         }
-
-    @classmethod
-    def likeness(cls, rows: BlockRows) -> FloatArray:
-        ins, outs, squeezed = rows.numbers("in_channels", "out_channels", "se_channels")
-        kernel, stride, size = rows.numbers("kernel", "stride", "in_size")
-        return convolution_likeness(
-            inputs=ins,
-            outputs=outs,
-            between=ins,
-            size=size,
-            kernel=kernel,
-            stride=stride,
-            costly=costly(rows),
-            squeezed=squeezed > 0,
-        )
 
     def module(self, options: ModuleOptions) -> nn.Module:
         from tiernas.blocks.modules import conv_bn_act, convolution, projected
 
         channels = self.in_channels
         depthwise = convolution(channels, channels, self.kernel, self.stride, padding=self.padding, depthwise=True)
-        return projected(self, channels, conv_bn_act(depthwise, options.bn_eps, self.activation), options)
+        return projected(self, conv_bn_act(depthwise, options.bn_eps, self.activation), options)

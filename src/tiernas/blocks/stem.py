@@ -10,9 +10,9 @@ import numpy as np
 
 from tiernas.blocks.activations import ACTIVATIONS, activation_work, costly
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import STAND_INS, WORK_KINDS, convolution_likeness, convolved_size, convolved_sizes
-from tiernas.blocks.map_block import MapBlock
+from tiernas.blocks.convolution import convolution_likeness, convolved_sizes
 from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.strided import StridedBlock
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,7 +21,7 @@ _STRIDE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class StemBlock(MapBlock):
+class StemBlock(StridedBlock):
     """Convolutions of an image.
 
     Attributes:
@@ -34,8 +34,8 @@ class StemBlock(MapBlock):
     """
 
     block = "stem"
-    work_kinds = WORK_KINDS
-    stand_ins = STAND_INS
+    stride = _STRIDE
+    padding = "same"
 
     in_channels: int
     out_channels: int
@@ -43,24 +43,6 @@ class StemBlock(MapBlock):
     layers: int
     activation: str = field(metadata=choice(*ACTIVATIONS))
     in_size: int
-
-    @property
-    def out_shape(self) -> tuple[int, ...]:
-        size = convolved_size(self.in_size, self.kernel, _STRIDE, "same")
-        return self.out_channels, size, size
-
-    @property
-    def reduction(self) -> int:
-        return _STRIDE
-
-    @property
-    def settings(self) -> str:
-        return f"{self.kernel}x{self.kernel} stride {_STRIDE} {self.activation}"
-
-    @property
-    def label(self) -> str:
-        kernel, channels = f"{self.kernel}x{self.kernel}/{_STRIDE}", f"{self.in_channels}-{self.out_channels}"
-        return f"{self.block} {kernel} {channels} {self.activation} @{self.in_size}"
 
     @classmethod
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:

@@ -10,21 +10,21 @@ from tiernas.plain import plain_text
 
 
 def main() -> None:
-    """Runs the command line; errors of tiernas are one message on stderr and an exit code, and so is Ctrl-C.
+    """Runs the command line; an error of tiernas, like Ctrl-C, becomes one message on stderr and an exit code.
 
-    A command that keeps something when it is stopped says what, see `tiernas.cli.stopping`.
+    `tiernas.cli.stopping` lets a command say what it keeps when it is stopped.
     """
     try:
         from tiernas.cli.environment import prepare
 
         prepare()
-        from tiernas.cli.commands import app  # within reach of the handlers below: it takes a moment
+        from tiernas.cli.commands import app  # slow, so inside the handlers below
 
         app()
     except TiernasError as error:
         _end(error)
     except SystemExit as error:
-        if error.code == StoppedError.exit_code:  # typer's word for Ctrl-C, without a word to the user
+        if error.code == StoppedError.exit_code:  # how typer reports Ctrl-C, without a message
             _end(StoppedError("stopped"))
         raise
     except KeyboardInterrupt:
@@ -33,6 +33,6 @@ def main() -> None:
 
 def _end(error: TiernasError) -> None:
     if isinstance(error, StoppedError):
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # once more, while threads and files are closed: without a trace
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C during shutdown shows no trace
     sys.stderr.write(f"tiernas: {plain_text(str(error))}\n")
     sys.exit(error.exit_code)

@@ -8,7 +8,7 @@ from tiernas.cli import control, doctor, export, latency, plugins, search, statu
 
 app = typer.Typer(
     name="tiernas",
-    help="Finds convolutional networks that are fast on the device they will be deployed on.",
+    help="Search for image classification networks that are fast on the device you deploy to.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

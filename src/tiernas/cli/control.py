@@ -1,4 +1,4 @@
-"""`tiernas control`: orders to a search, whether it runs or not."""
+"""`tiernas control`: orders to a search, running or not."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from tiernas.ledger import Ledger
 
 app = typer.Typer(
-    help="Give orders to a search; a running server obeys within a second, one that is started later at once.",
+    help="Control a search. A running server obeys within a second, a server that starts later at once.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
-TierOption = Annotated[str, typer.Option("--tier", metavar="TIER", help="Name of the tier, such as 0.2-0.4.")]
-NumberArgument = Annotated[int, typer.Argument(metavar="CANDIDATE", help="Its number.")]
-PurposeOption = Annotated[Literal["search", "repeat", "final"], typer.Option("--for", help="What it is trained for.")]
+TierOption = Annotated[str, typer.Option("--tier", metavar="TIER", help="Tier, such as 0.2-0.4.")]
+NumberArgument = Annotated[int, typer.Argument(metavar="CANDIDATE", help="Candidate number.")]
+PurposeOption = Annotated[Literal["search", "repeat", "final"], typer.Option("--for", help="Kind of candidate.")]
 
 
 @app.command()
 def pause(config: ConfigArgument, set_: SetOption = None, json: JsonOption = False) -> None:
-    """Start no more trainings; those that run go on."""
+    """Start no new candidates; running ones continue."""
 
     def order(ledger: Ledger) -> str:
         ledger.pause_study(True)
@@ -38,7 +38,7 @@ def pause(config: ConfigArgument, set_: SetOption = None, json: JsonOption = Fal
 
 @app.command()
 def resume(config: ConfigArgument, set_: SetOption = None, json: JsonOption = False) -> None:
-    """Start trainings again."""
+    """Start new candidates again."""
 
     def order(ledger: Ledger) -> str:
         ledger.pause_study(False)
@@ -50,15 +50,15 @@ def resume(config: ConfigArgument, set_: SetOption = None, json: JsonOption = Fa
 @app.command()
 def trainings(
     config: ConfigArgument,
-    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Trainings per tier.")],
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Candidates per tier.")],
     set_: SetOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Change the number of trainings per tier; it replaces search.trainings for good."""
+    """Set the number of candidates per tier, permanently replacing search.trainings."""
 
     def order(ledger: Ledger) -> str:
         ledger.set_trainings(number)
-        return f"{number} trainings per tier"
+        return f"{number} candidates per tier"
 
     _order(config, set_, json, order)
 
@@ -66,17 +66,17 @@ def trainings(
 @app.command()
 def requeue(
     config: ConfigArgument,
-    candidate: Annotated[int | None, typer.Argument(metavar="[CANDIDATE]", help="Its number.")] = None,
-    tier: Annotated[str | None, typer.Option("--tier", metavar="TIER", help="Name of the tier, as 0.2-0.4.")] = None,
+    candidate: Annotated[int | None, typer.Argument(metavar="[CANDIDATE]", help="Candidate number.")] = None,
+    tier: Annotated[str | None, typer.Option("--tier", metavar="TIER", help="Tier, such as 0.2-0.4.")] = None,
     purpose: Annotated[
         Literal["search", "repeat", "final"] | None,
-        typer.Option("--for", help="What it is trained for; by default search, and with --failed everything."),
+        typer.Option("--for", help="Kind of candidate [default: search; with --failed: all]."),
     ] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="All that failed, of all tiers or of one.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="All failed candidates, of all tiers or of --tier.")] = False,
     set_: SetOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Try a candidate again that failed, or all that did; each gets three attempts."""
+    """Give a failed candidate, or all of them, three more attempts."""
     from tiernas.errors import UsageError
     from tiernas.ledger import Purpose
 
@@ -87,17 +87,17 @@ def requeue(
         def order_all(ledger: Ledger) -> str:
             number = ledger.requeue_failed(tier, None if purpose is None else Purpose(purpose))
             if number == 1:
-                return "1 candidate that failed is tried again"
-            return f"{number} candidates that failed are tried again" if number else "no candidate has failed"
+                return "1 failed candidate is requeued"
+            return f"{number} failed candidates are requeued" if number else "no candidate has failed"
 
         _order(config, set_, json, order_all)
         return
     if tier is None:
-        raise UsageError(f"requeue {candidate}: its tier is missing; give --tier TIER")
+        raise UsageError(f"requeue {candidate}: give its tier with --tier TIER")
 
     def order(ledger: Ledger) -> str:
         ledger.requeue(tier, candidate, Purpose(purpose or "search"))
-        return f"candidate {candidate} of tier {tier} ms is tried again"
+        return f"candidate {candidate} of tier {tier} ms is requeued"
 
     _order(config, set_, json, order)
 
@@ -108,11 +108,11 @@ def drop(
     candidate: NumberArgument,
     tier: TierOption,
     purpose: PurposeOption = "search",
-    reason: Annotated[str, typer.Option(help="Why; it is kept.")] = "dropped by the user",
+    reason: Annotated[str, typer.Option(help="Recorded in the ledger.")] = "dropped by the user",
     set_: SetOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Give a candidate up that waits or runs; a running training is ended at once."""
+    """Give up a waiting or running candidate; training stops at once."""
     from tiernas.ledger import Purpose
 
     def order(ledger: Ledger) -> str:
@@ -123,7 +123,7 @@ def drop(
 
 
 def _order(config: Path, set_: list[str] | None, json: bool, order: Callable[[Ledger], str]) -> None:
-    """Gives an order, which returns what to tell the user."""
+    """Applies an order to the ledger and prints its message."""
     log_to_stderr()
     from tiernas.config import load_config
     from tiernas.ledger import Ledger
@@ -135,4 +135,4 @@ def _order(config: Path, set_: list[str] | None, json: bool, order: Callable[[Le
     if json:
         print_json({"paused": orders.paused, "trainings": orders.trainings, "server": server})
     else:
-        typer.echo(done + (f"; told {server}" if server else "; no server runs: it holds for the next one"))
+        typer.echo(done + (f"; sent to {server}" if server else "; no server is running, the next one will obey"))

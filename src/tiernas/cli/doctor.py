@@ -10,25 +10,21 @@ import typer
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 
 if TYPE_CHECKING:
-    from tiernas.doctor import Diagnosis, Noise, Trial
+    from tiernas.doctor import Diagnosis, EngineTrial, Noise
 
 _log = logging.getLogger("tiernas.doctor")
 
 
 def doctor(
-    slow: Annotated[
-        bool, typer.Option("--all", help="Also try torch-compile, which compiles for a minute or so.")
-    ] = False,
-    with_noise: Annotated[
-        bool, typer.Option("--noise", help="Also measure how noisy the machine is for networks.")
-    ] = False,
-    seconds: Annotated[float, typer.Option("--seconds", help="How long --noise measures.")] = 20.0,
-    space: Annotated[str, typer.Option("--space", help="Space whose networks --noise is about.")] = "gpunet-small",
-    engine: Annotated[str, typer.Option("--engine", help="Engine that --noise measures with.")] = "openvino",
-    precision: Annotated[str, typer.Option("--precision", help="Precision that --noise measures in.")] = "fp32",
+    slow: Annotated[bool, typer.Option("--all", help="Also try torch-compile, which takes about a minute.")] = False,
+    with_noise: Annotated[bool, typer.Option("--noise", help="Also measure how noisy the machine is.")] = False,
+    seconds: Annotated[float, typer.Option("--seconds", help="Duration of --noise.")] = 20.0,
+    space: Annotated[str, typer.Option("--space", help="Search space of the networks for --noise.")] = "gpunet-small",
+    engine: Annotated[str, typer.Option("--engine", help="Engine for --noise.")] = "openvino",
+    precision: Annotated[str, typer.Option("--precision", help="Precision for --noise.")] = "fp32",
     as_json: JsonOption = False,
 ) -> None:
-    """Tries every engine here, and says what is missing and what will spoil measurements; 1 if no engine works."""
+    """Try every engine, report what is missing and what would disturb measurements. Exits with 1 if no engine works."""
     from tiernas.doctor import NoiseTrial, diagnose
     from tiernas.engines import get_engine
     from tiernas.spaces import get_space
@@ -68,21 +64,21 @@ def _print(found: Diagnosis) -> None:
             f"\n{finding.level}: {finding.topic}: {finding.found}\n    why: {finding.why}\n    fix: {finding.fix}"
         )
     if not found.findings:
-        typer.echo("\nNothing was found that spoils measurements.")
+        typer.echo("\nNothing was found that would disturb measurements.")
 
 
 def _print_noise(noise: Noise | None, of: str) -> None:
     if noise is None:
-        typer.echo("\nHow noisy this machine is for networks is measured, in 20 s, by: tiernas doctor --noise")
+        typer.echo("\nTo measure how noisy this machine is, in 20 s: tiernas doctor --noise")
         return
-    typer.echo(f"\nnoise ({of}, two copies of a network of {noise.network_ms:.3g} ms in turn):")
+    typer.echo(f"\nnoise ({of}, two interleaved copies of a network of {noise.network_ms:.3g} ms):")
     for sentence in noise.sentences:
         typer.echo(f"    {sentence}")
 
 
-def _show(trial: Trial) -> None:
+def _show(trial: EngineTrial) -> None:
     _log.info("%s: %s", _name(trial), trial.status)
 
 
-def _name(trial: Trial) -> str:
+def _name(trial: EngineTrial) -> str:
     return f"{trial.engine} {trial.precision}" if trial.precision else trial.engine

@@ -20,29 +20,34 @@ _log = logging.getLogger("tiernas.latency")
 
 def factors(
     base: Annotated[
-        str, typer.Option("--base", help="Network to vary: a released one, or an architecture's JSON file.")
+        str, typer.Option("--base", help="Base network: a released one, or an architecture file (.json).")
     ] = "gpunet_0",
-    resolution: Annotated[int | None, typer.Option("--resolution", help="Pixels [default: the base's own].")] = None,
-    num_classes: Annotated[int, typer.Option("--classes", help="Classes.")] = 1000,
+    resolution: Annotated[
+        int | None, typer.Option("--resolution", help="Input size in pixels [default: the base's].")
+    ] = None,
+    num_classes: Annotated[int, typer.Option("--classes", help="Number of classes.")] = 1000,
     engine: Annotated[
         list[str] | None, typer.Option("--engine", help="Engine, or ENGINE:PRECISION; repeatable [default: openvino].")
     ] = None,
     precision: Annotated[
         list[str] | None,
-        typer.Option("--precision", help="Of engines that name none; repeatable [default: fp32]."),
+        typer.Option("--precision", help="Precision of engines given without one; repeatable [default: fp32]."),
     ] = None,
     factor: Annotated[
         list[str] | None, typer.Option("--factor", help="Factor to vary; repeatable [default: all].")
     ] = None,
     batch: Annotated[int, typer.Option("--batch", help="Images per inference.")] = 1,
-    threads: Annotated[int, typer.Option("--threads", help="Threads of one inference.")] = 1,
+    threads: Annotated[int, typer.Option("--threads", help="Threads per inference.")] = 1,
     output: Annotated[
-        Path | None, typer.Option("--output", help="Folder for factors.json and factors.png; continues what is there.")
+        Path | None,
+        typer.Option("--output", help="Folder for factors.json and factors.png; an existing study is resumed."),
     ] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Write the figure (.png, .svg or .pdf).")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Write the plot to this file (.png, .svg or .pdf).")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measures what each factor of a network costs, one at a time around a base."""
+    """Measure the latency cost of each design choice, varying one factor of a base network at a time."""
     from tiernas.engines import get_engine
     from tiernas.latency.factors import (
         Factor,
@@ -62,7 +67,7 @@ def factors(
     path = output / "factors.json" if output else None
     kept = "nothing is kept without --output"
     if path:
-        kept = f"{path} keeps each factor that was measured to the end; the same command continues"
+        kept = f"{path} keeps every completed factor; the same command continues"
     with keeping(kept):
         study = measure_factors(
             base_network(base, resolution=resolution, num_classes=num_classes),

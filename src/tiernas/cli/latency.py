@@ -1,4 +1,4 @@
-"""`tiernas latency build | check | show`; `measure` and `factors` are in modules of their own."""
+"""`tiernas latency build | check | show`; `measure` and `factors` have their own modules."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ from tiernas.errors import UsageError
 if TYPE_CHECKING:
     from tiernas.engines import Measurement, TurnRule
     from tiernas.latency import CheckedNetwork, LatencyTable
-    from tiernas.latency.build import Progress
+    from tiernas.latency.estimating.build import Progress
 
-app = typer.Typer(help="The latency table of this device.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Measure latencies and build the latency table of this device.", no_args_is_help=True, rich_markup_mode=None
+)
 app.command("measure")(measure)
 app.command("factors")(factors)
 
 SpaceOption = Annotated[str, typer.Option("--space", help="Search space: a name, or package.module:object.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="Deployment engine: a name, or package.module:Class.")]
-PrecisionOption = Annotated[str, typer.Option("--precision", help="Precision that the engine runs.")]
+PrecisionOption = Annotated[str, typer.Option("--precision", help="Precision of the engine.")]
 BatchOption = Annotated[int, typer.Option("--batch", help="Images per inference.")]
-ThreadsOption = Annotated[int, typer.Option("--threads", help="Threads of one inference.")]
+ThreadsOption = Annotated[int, typer.Option("--threads", help="Threads per inference.")]
 TableOption = Annotated[
-    Path | None, typer.Option("--table", help="The table's file [default: latency/SPACE-ENGINE-PRECISION.jsonl].")
+    Path | None, typer.Option("--table", help="Latency table [default: latency/SPACE-ENGINE-PRECISION.jsonl].")
 ]
 
 _log = logging.getLogger("tiernas.latency")
@@ -46,17 +48,17 @@ def build(
     threads: ThreadsOption = 1,
     table: TableOption = None,
     networks: Annotated[int | None, typer.Option("--networks", help="Networks to measure [default: 48].")] = None,
-    minutes: Annotated[float | None, typer.Option("--minutes", help="Stop after so long.")] = None,
-    seconds: Annotated[
-        float | None, typer.Option("--seconds", help="Measure each network at most so long [default: 6].")
+    minutes: Annotated[float | None, typer.Option("--minutes", help="Time limit.")] = None,
+    seconds: Annotated[float | None, typer.Option("--seconds", help="Time limit per network [default: 6].")] = None,
+    num_classes: Annotated[
+        int | None, typer.Option("--classes", help="Number of classes [default: the space's].")
     ] = None,
-    num_classes: Annotated[int | None, typer.Option("--classes", help="Classes [default: the space's].")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measures random networks and fits the table; continues a table that is there already."""
+    """Measure random networks and fit the latency table; an existing table is extended."""
     from tiernas.engines import get_engine
     from tiernas.latency import build_table, default_path, judge_table
-    from tiernas.latency.build import RULE
+    from tiernas.latency.estimating.build import RULE
     from tiernas.spaces import get_space
 
     log_to_stderr()
@@ -92,24 +94,23 @@ def check(
     batch: BatchOption = 1,
     threads: ThreadsOption = 1,
     table: TableOption = None,
-    networks: Annotated[int, typer.Option("--networks", help="Fresh networks to measure.")] = 30,
-    seed: Annotated[int, typer.Option("--seed", help="Which networks.")] = 1,
+    networks: Annotated[int, typer.Option("--networks", help="Number of fresh networks to measure.")] = 30,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the networks.")] = 1,
     tier: Annotated[
-        str | None, typer.Option("--tier", help="Only networks estimated to lie between two latencies in ms: 100-120.")
+        str | None,
+        typer.Option("--tier", help="Only networks with an estimated latency in this range of ms, such as 100-120."),
     ] = None,
-    seconds: Annotated[
-        float | None, typer.Option("--seconds", help="Measure each network at most so long [default: 8].")
-    ] = None,
+    seconds: Annotated[float | None, typer.Option("--seconds", help="Time limit per network [default: 8].")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Write a scatter plot (.png, .svg or .pdf).")] = None,
     other_device: Annotated[
         bool, typer.Option("--other-device", help="Accept a table that was built on another device.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Measures fresh random networks and compares with what the table says."""
+    """Measure fresh random networks and compare them with the table's estimates."""
     from tiernas.engines import get_engine
     from tiernas.latency import LatencyTable, check_table, default_path, plot_check
-    from tiernas.latency.check import RULE
+    from tiernas.latency.estimating.check import RULE
     from tiernas.spaces import get_space, referred_space
     from tiernas.tiers import parse_tier
 
@@ -120,7 +121,7 @@ def check(
     loaded.require_space(get_space(space))
     loaded.require_device(runtime.fingerprint(), allow_other=other_device)
     tier_ms = (wanted.low_ms, wanted.high_ms) if wanted else None
-    with keeping("a check keeps nothing; fewer --networks take less time"):
+    with keeping("a check keeps nothing; use fewer --networks to finish sooner"):
         result = check_table(
             loaded,
             runtime,
@@ -139,8 +140,8 @@ def check(
         figures = result.to_dict()
         print_table([figures], _FIGURES, title=f"{space} on {engine} {precision}: {networks} fresh networks")
         if figures["tiers"]:
-            print_table(figures["tiers"], _TIERS, title="inside tiers that are 20 % wide")
-        print_table(figures["worst_layers"], _WORST, title="layers whose estimates err most")
+            print_table(figures["tiers"], _TIERS, title="within tiers 20 % wide")
+        print_table(figures["worst_layers"], _WORST, title="layers with the largest errors")
 
 
 @app.command()
@@ -149,10 +150,10 @@ def show(
     engine: EngineOption = "openvino",
     precision: PrecisionOption = "fp32",
     table: TableOption = None,
-    layers: Annotated[int, typer.Option("--layers", help="How many of the dearest layers to list.")] = 10,
+    layers: Annotated[int, typer.Option("--layers", help="Number of layers to list.")] = 10,
     as_json: JsonOption = False,
 ) -> None:
-    """What a table was measured on, how well it fits, and its dearest layers."""
+    """Show what a latency table was measured on, how well it fits, and its slowest layers."""
     from tiernas.latency import LatencyTable, default_path, judge_table
     from tiernas.spaces import referred_space
 
@@ -160,12 +161,12 @@ def show(
     path = table or default_path(space, engine, precision)
     loaded = LatencyTable.load(path, referred_space(space))
     verdict = judge_table(loaded, path)
-    summary, dearest = loaded.summary(), [cost.to_dict() for cost in loaded.dearest_layers(layers)]
+    summary, slowest = loaded.summary(), [cost.to_dict() for cost in loaded.dearest_layers(layers)]
     if as_json:
-        print_json({"table": str(path), **summary, "verdict": verdict.to_dict(), "layers": dearest})
+        print_json({"table": str(path), **summary, "verdict": verdict.to_dict(), "layers": slowest})
     else:
         print_table([{"key": key, "value": value} for key, value in summary.items()], {"key": "", "value": str(path)})
-        print_table(dearest, _LAYERS, title="dearest measured layers")
+        print_table(slowest, _LAYERS, title="slowest measured layers")
         typer.echo(verdict.words)
         _say_scale(loaded)
 

@@ -16,7 +16,7 @@ from tiernas.errors import UsageError
 
 if TYPE_CHECKING:
     from tiernas.engines import Measurement
-    from tiernas.latency.measured import MeasuredNetwork
+    from tiernas.latency.measuring.measured_network import MeasuredNetwork
 
 _log = logging.getLogger("tiernas.latency")
 
@@ -25,56 +25,59 @@ def measure(
     network: Annotated[
         str,
         typer.Argument(
-            help="A released network (gpunet_0), an architecture file (.json), a vector (integers with commas), "
+            help="A released network (gpunet_0), an architecture file (.json), a vector (comma-separated integers), "
             "timm:NAME, or an ONNX file (.onnx)."
         ),
     ],
     engine: Annotated[str, typer.Option("--engine", help="Deployment engine.")] = "openvino",
-    precision: Annotated[str, typer.Option("--precision", help="Precision that the engine runs.")] = "fp32",
+    precision: Annotated[str, typer.Option("--precision", help="Precision of the engine.")] = "fp32",
     batch: Annotated[int, typer.Option("--batch", help="Images per inference.")] = 1,
-    threads: Annotated[int, typer.Option("--threads", help="Threads of one inference.")] = 1,
+    threads: Annotated[int, typer.Option("--threads", help="Threads per inference.")] = 1,
     space: Annotated[str, typer.Option("--space", help="Search space of a vector.")] = "gpunet",
     resolution: Annotated[
         int | None, typer.Option("--resolution", help="Height and width of the input [default: the network's].")
     ] = None,
     num_classes: Annotated[
-        int | None, typer.Option("--classes", help="Classes [default: 1000; of a vector, the space's].")
+        int | None, typer.Option("--classes", help="Number of classes [default: 1000; for a vector, the space's].")
     ] = None,
     calibration: Annotated[
         Path | None,
-        typer.Option("--calibration", help="Images for int8: a folder, or a .npy file of normalised ones."),
+        typer.Option("--calibration", help="Images for int8: a folder, or a .npy file of normalized images."),
     ] = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Measure the next more exact precision too; say which one to deploy.")
+        bool, typer.Option("--compare", help="Also measure the next more exact precision, and say which one to deploy.")
     ] = False,
     against: Annotated[
-        str | None, typer.Option("--against", help="Another network: say which of the two is faster, and by how much.")
+        str | None,
+        typer.Option(
+            "--against", help="Also measure this network, and say which of the two is faster, and by how much."
+        ),
     ] = None,
-    profile: Annotated[bool, typer.Option("--profile", help="Time of each layer, or of the dearest nodes.")] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Show the time of each layer, or of the slowest nodes.")
+    ] = False,
     seconds: Annotated[
         float,
-        typer.Option(
-            "--seconds", min=0.01, help="Take turns so long at most, or three times where no moment is quiet."
-        ),
+        typer.Option("--seconds", min=0.01, help="Time limit; three times as long if the machine is never quiet."),
     ] = 10.0,
-    top: Annotated[int, typer.Option("--top", min=1, help="How many nodes to list.")] = 15,
+    top: Annotated[int, typer.Option("--top", min=1, help="Number of nodes to list.")] = 15,
     as_json: JsonOption = False,
 ) -> None:
-    """Measures one network: its latency, how sure that is, and where it goes."""
+    """Measure one network: its latency, the confidence interval, and the time of each layer."""
     from tiernas.engines import get_engine
-    from tiernas.latency.calibration_files import read_calibration
-    from tiernas.latency.measured import measure_subject
-    from tiernas.latency.subject import find_subject
+    from tiernas.latency.measuring.calibration_files import read_calibration
+    from tiernas.latency.measuring.measure import measure_subject
+    from tiernas.latency.measuring.subject import find_subject
     from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD
 
     log_to_stderr()
     runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
     if calibration and precision != "int8":
-        raise UsageError(f"--calibration: {precision} is not calibrated, only int8 is")
+        raise UsageError(f"--calibration: {precision} needs no calibration, only int8 does")
     subject = find_subject(network, space=space, resolution=resolution, num_classes=num_classes)
     opponent = against and find_subject(against, space=space, resolution=resolution, num_classes=num_classes)
     mean, std = subject.normalization or (IMAGE_MEAN, IMAGE_STD)
-    with keeping("nothing was measured to the end; fewer --seconds take less time"):
+    with keeping("no measurement was completed; use fewer --seconds to finish sooner"):
         _log.info("measuring %s in %s, for up to %g s", subject.name, precision, seconds)
         measured = measure_subject(
             subject,

@@ -1,4 +1,4 @@
-"""How commands speak: results on stdout (one JSON document with --json), everything else on stderr."""
+"""Output of commands: results on stdout (one JSON document with --json), everything else on stderr."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def make_table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str],
     """
     table = Table(title=title, title_justify="left", header_style="bold")
     for heading in columns.values():
-        table.add_column(heading, overflow="fold")  # a name that is cut off cannot be copied
+        table.add_column(heading, overflow="fold")  # a truncated name cannot be copied
     for row in rows:
         table.add_row(*(_cell(row.get(key)) for key in columns))
     return table
@@ -60,7 +60,7 @@ def log_to_stderr() -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(PlainFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger.handlers = [handler]
-    logger.propagate = False  # a library may give the root logger a handler, and every line would come twice
+    logger.propagate = False  # a library may add a handler to the root logger, which would print every line twice
     logger.setLevel(logging.INFO)
 
 
@@ -69,4 +69,4 @@ def _cell(value: object) -> RenderableType:
         return value
     if value is None:
         return "-"
-    return Text(f"{value:.4g}" if isinstance(value, float) else plain_text(str(value)))  # a text may look like markup
+    return Text(f"{value:.4g}" if isinstance(value, float) else plain_text(str(value)))  # text may look like markup

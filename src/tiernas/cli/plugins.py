@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def plugins(as_json: JsonOption = False) -> None:
-    """Lists spaces, blocks, engines, optimizers, data and teachers: where each comes from, and how a TOML names it."""
+    """List spaces, blocks, engines, optimizers, data sources and teachers, their origin, and how a TOML names them."""
     from tiernas.catalogue import KINDS
 
     found = [line for kind in KINDS for line in kind.listed()]
@@ -25,7 +25,7 @@ def plugins(as_json: JsonOption = False) -> None:
     for line in found:
         if line.problem is not None:
             typer.echo(f"{line.kind} {line.name} ({line.origin}, {line.reference}) cannot be used: {line.problem}")
-    typer.echo("Wherever a name stands, package.module:object may stand too (docs/extending.md).")
+    typer.echo("package.module:object can be used in place of any name (docs/extending.md).")
 
 
 def _origin(line: Listing) -> str:

@@ -21,10 +21,10 @@ _PLURALS = {Purpose.SEARCH: "search", Purpose.REPEAT: "repeats", Purpose.FINAL: 
 
 @contextmanager
 def watching() -> Iterator[tuple[Callable[[], bool], Callable[..., None]]]:
-    """Shows progress; the first Ctrl-C or SIGTERM asks to stop, the second stops at once.
+    """Shows progress; the first Ctrl-C or SIGTERM requests a stop, the second stops at once.
 
     Yields:
-        Whether the user asked to stop, and what is called with the candidates of a study.
+        Whether a stop was requested, and a callback for the candidates of a study.
     """
     asked = False
 
@@ -33,7 +33,7 @@ def watching() -> Iterator[tuple[Callable[[], bool], Callable[..., None]]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        _log.warning("stopping when what runs is done; Ctrl-C again stops at once (nothing is lost)")
+        _log.warning("stopping after the running candidates; Ctrl-C again stops at once (nothing is lost)")
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -48,14 +48,14 @@ def watching() -> Iterator[tuple[Callable[[], bool], Callable[..., None]]]:
 
 
 class _Lines:
-    """One line for each candidate that ended."""
+    """One line per candidate that ended."""
 
     def __init__(self) -> None:
         self._shown: dict[tuple[str, Purpose], set[int]] = {}
 
     def watch(self, study: Study, purpose: Purpose, candidates: Sequence[Candidate], wanted: int) -> None:
         ended = _ended_here(candidates)
-        # what had ended before this command began is not news
+        # candidates that ended before this command are not shown
         shown = self._shown.setdefault((study.name, purpose), {c.id for c in ended})
         for candidate in ended:
             if candidate.id not in shown:
@@ -64,7 +64,7 @@ class _Lines:
 
 
 class _Bars:
-    """A bar for each study, and a line for each candidate that ended."""
+    """A bar per study, and a line per candidate that ended."""
 
     def __init__(self) -> None:
         self._lines = _Lines()
@@ -98,7 +98,7 @@ class _Bars:
 
 
 def _ended_here(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those that ended, without those whose accuracy was taken over."""
+    """Candidates that ended, except those with a reused accuracy."""
     return [c for c in candidates if c.ended and c.origin is None]
 
 

@@ -15,9 +15,11 @@ from tiernas.errors import NothingFoundError
 
 _log = logging.getLogger("tiernas.search")
 
-ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to search; see examples/.")]
+ConfigArgument = Annotated[
+    Path, typer.Argument(metavar="CONFIG.toml", help="Configuration of the search; see examples/.")
+]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replace a value: search.trainings=20.")
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value, such as search.trainings=20.")
 ]
 
 
@@ -25,11 +27,11 @@ def search(
     config: ConfigArgument,
     set_: SetOption = None,
     address: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Train on this Ray cluster: auto, or HOST:PORT of its head.")
+        str | None, typer.Option(metavar="ADDRESS", help="Train on a Ray cluster: auto, or HOST:PORT of its head.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Do the whole job; continue where it stopped. Exits with 3 where no entry that can be recommended comes of it."""
+    """Run a search to its end, resuming an earlier run. Exits with 3 if there is no entry to recommend."""
     log_to_stderr()
     from tiernas.cli.progress import watching
     from tiernas.cli.stopping import keeping
@@ -41,11 +43,11 @@ def search(
 
     on_ray = () if address is None else ("workers.executor=ray", f"workers.address='{address}'")
     loaded = load_config(config, (*(set_ or ()), *on_ray))
-    _log.info("output goes to %s, entries to the model table %s", loaded.study.output, loaded.table.path)
+    _log.info("output: %s, model table: %s", loaded.study.output, loaded.table.path)
     with keeping("the same command continues"), watching() as (stop, watch):
         result = run_search(loaded, stop=stop, watch=watch)
     plots: Sequence[Path] = ()
-    with suppress(NothingFoundError):  # not one training came to an end
+    with suppress(NothingFoundError):  # no candidate was trained to the end
         plots = write_report(loaded)
     if json:
         entries = [e.to_dict() for e in result.entries]
@@ -63,7 +65,7 @@ def search(
 
 
 def report(config: ConfigArgument, set_: SetOption = None, json: JsonOption = False) -> None:
-    """Draw accuracy over latency and the progress of the search."""
+    """Plot accuracy over latency, and the progress of the search."""
     log_to_stderr()
     from tiernas.config import load_config
     from tiernas.report import write_report

@@ -20,19 +20,19 @@ from tiernas.cli.search import ConfigArgument, SetOption
 _REFRESH_S = 2.0
 
 _SHOWN_IF_ANY = ("running", "pending", "pruned", "failed", "dropped", "reused", "repeats_done", "finalists_done")
-"""Columns that a terminal of 80 characters has no room for together; most are empty most of the time."""
+"""Optional columns: together they exceed 80 characters, but most are usually empty."""
 
 _ROWS = 12
-"""Trainings and failures that are drawn; all of them are in the JSON document."""
+"""Running and failed candidates that are shown; the JSON document has all of them."""
 
 
 def status(
     config: ConfigArgument,
     set_: SetOption = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show what is done, running, failed and why."""
+    """Show what is done and running, and what failed and why."""
     log_to_stderr()
     from tiernas.config import load_config
     from tiernas.status import read_status
@@ -47,7 +47,7 @@ def status(
 
 
 def _watch(read: Any, *, json: bool) -> None:
-    """Shows it until Ctrl-C: drawn on a terminal, else a line each time something changed."""
+    """Shows the status until Ctrl-C: refreshed on a terminal, elsewhere a line per change."""
     try:
         if out.is_terminal and not json:
             with Live(draw(read()), console=out, auto_refresh=False, screen=False) as live:
@@ -84,7 +84,7 @@ def draw(found: dict[str, Any]) -> RenderableType:
     if found["running"]:
         parts.append(_running(found["running"]))
     if failures := found["failures"]:
-        columns = {"tier": "tier (ms)", "candidate": "candidate", "reason": "failed because"}
+        columns = {"tier": "tier (ms)", "candidate": "candidate", "reason": "reason"}
         parts.append(make_table(failures[-_ROWS:], columns, title=_title("failed", failures)))
     return Group(*parts)
 
@@ -105,7 +105,7 @@ def _tiers(found: dict[str, Any]) -> Table:
         if not any(tier[key] for tier in found["tiers"]):
             del columns[key]
     rows = [tier | {"bar": ProgressBar(tier["wanted"], tier["ended"], width=8)} for tier in found["tiers"]]
-    return make_table(rows, columns, title=f"{found['study']}: {found['candidates']['done']} trainings done")
+    return make_table(rows, columns, title=f"{found['study']}: {found['candidates']['done']} candidates done")
 
 
 def _running(running: list[dict[str, Any]]) -> Table:
@@ -119,7 +119,7 @@ def _running(running: list[dict[str, Any]]) -> Table:
 
 
 def _title(what: str, rows: list[Any]) -> str:
-    return f"{len(rows)} {what}" + (f", {_ROWS} of them shown" if len(rows) > _ROWS else "")
+    return f"{len(rows)} {what}" + (f", {_ROWS} shown" if len(rows) > _ROWS else "")
 
 
 def _screen(tier: dict[str, Any]) -> Table:
@@ -132,11 +132,11 @@ def _screen(tier: dict[str, Any]) -> Table:
 
 def _pace(found: dict[str, Any]) -> list[str]:
     server = found["server"]
-    parts = ["no server runs"] if server is None else [f"{server['clients']} clients, {server['idle']} idle"]
+    parts = ["no server is running"] if server is None else [f"{server['clients']} workers, {server['idle']} idle"]
     if found["paused"]:
         parts.append("paused")
     if found["ended_per_hour"] is not None:
         hours = found["hours_to_go"]
         left = f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.1f} hours"
-        parts += [f"{found['ended_per_hour']:.1f} trainings per hour", f"the search needs {left} more"]
+        parts += [f"{found['ended_per_hour']:.1f} candidates per hour", f"about {left} left in the search"]
     return parts

@@ -1,4 +1,4 @@
-"""Ctrl-C in a command that keeps something."""
+"""Ctrl-C in a command that keeps its progress."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tiernas.errors import StoppedError
 
 @contextmanager
 def keeping(what: str) -> Iterator[None]:
-    """Makes of Ctrl-C one message that says what is kept.
+    """Turns Ctrl-C into one message that says what is kept.
 
     Args:
         what: Such as "the same command continues".

@@ -15,16 +15,18 @@ if TYPE_CHECKING:
 
     from tiernas.table import Entry
 
-app = typer.Typer(help="The model table: which network to deploy.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Query the model table and export networks for deployment.", no_args_is_help=True, rich_markup_mode=None
+)
 
 TableOption = Annotated[Path, typer.Option("--table", help="Folder of the model table.")]
 
 _UNBALANCED = 0.01
-"""Where the mean accuracy over the classes differs so much from the accuracy over the images, both are shown."""
+"""Both accuracies are shown if the mean over classes differs this much from the mean over images."""
 
 
 def show_entries(entries: Sequence[Entry]) -> None:
-    """Prints entries, those that can be compared with each other in one table that fits into 80 characters."""
+    """Prints entries, one table per group of comparable ones, in 80 characters."""
     columns = {"name": "name", "latency": "ms", "accuracy": "accuracy"}
     if any(abs((entry.class_mean_accuracy or entry.accuracy) - entry.accuracy) >= _UNBALANCED for entry in entries):
         columns["class_mean"] = "class mean"
@@ -47,7 +49,7 @@ def show_entries(entries: Sequence[Entry]) -> None:
 
 @app.command("list")
 def list_(table: TableOption = DEFAULT_TABLE, json: JsonOption = False) -> None:
-    """List every entry, fastest first, and what cannot be read."""
+    """List all entries, fastest first, and those that cannot be read."""
     log_to_stderr()
     from tiernas.table import ModelTable
 
@@ -59,29 +61,31 @@ def list_(table: TableOption = DEFAULT_TABLE, json: JsonOption = False) -> None:
     show_entries(entries)
     if damaged:
         rows = [{"name": bad.name, "reason": bad.reason} for bad in damaged]
-        print_table(rows, {"name": "name", "reason": "passed over because"}, title=f"{len(damaged)} cannot be read")
+        print_table(rows, {"name": "name", "reason": "reason"}, title=f"{len(damaged)} cannot be read")
     if not entries:
-        typer.echo(f"Model table {table} has no entries that can be read.", err=True)
+        typer.echo(f"Model table {table} has no readable entries.", err=True)
 
 
 @app.command()
 def query(
-    max_latency_ms: Annotated[float | None, typer.Option(help="Largest latency.")] = None,
-    min_accuracy: Annotated[float | None, typer.Option(help="Smallest accuracy, 0 to 1.")] = None,
-    device: Annotated[str | None, typer.Option(help="Part of the device's name.")] = None,
+    max_latency_ms: Annotated[float | None, typer.Option(help="Maximum latency in ms.")] = None,
+    min_accuracy: Annotated[float | None, typer.Option(help="Minimum accuracy, 0 to 1.")] = None,
+    device: Annotated[str | None, typer.Option(help="Part of the device name.")] = None,
     engine: Annotated[str | None, typer.Option(help="Deployment engine, such as openvino.")] = None,
     precision: Annotated[str | None, typer.Option(help="Precision, such as fp32.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images per inference.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of one inference.")] = None,
-    data: Annotated[str | None, typer.Option(help="Data set of the accuracy, or its digest.")] = None,
-    as_found: Annotated[bool, typer.Option("--as-found", help="By latencies as found, not undisturbed.")] = False,
+    threads: Annotated[int | None, typer.Option(help="Threads per inference.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data set, or its digest.")] = None,
+    as_found: Annotated[
+        bool, typer.Option("--as-found", help="Use as-found instead of undisturbed latencies.")
+    ] = False,
     table: TableOption = DEFAULT_TABLE,
     json: JsonOption = False,
 ) -> None:
-    """Print the most accurate entry within a budget; exits with 3 where nothing meets it.
+    """Print the most accurate entry within a budget. Exits with 3 if there is none.
 
-    Entries of several data sets, devices, engines, batches or numbers of threads are not compared: where several are
-    left, it exits with 2 and lists the options that choose between them.
+    Entries of different data sets, devices, engines, batch sizes or thread counts are not comparable. If several
+    remain, the command exits with 2 and lists the options that choose between them.
     """
     log_to_stderr()
     from tiernas.table import AmbiguousQueryError, ModelTable, Query, export_command
@@ -102,13 +106,13 @@ def query(
 
 @app.command()
 def export(
-    name: Annotated[str, typer.Argument(help="Name of an entry.")],
-    output: Annotated[Path, typer.Option(help="Folder to write to.")],
+    name: Annotated[str, typer.Argument(help="Entry name.")],
+    output: Annotated[Path, typer.Option(help="Output folder.")],
     table: TableOption = DEFAULT_TABLE,
-    check: Annotated[bool, typer.Option(help="Run what was exported on test images, and compare.")] = True,
+    check: Annotated[bool, typer.Option(help="Verify the export on test images.")] = True,
     json: JsonOption = False,
 ) -> None:
-    """Write what an entry measured, a program that runs it, plain ONNX, weights, architecture and card."""
+    """Export the measured network of an entry, a program that runs it, plain ONNX, weights, architecture and card."""
     from tiernas.table import ModelTable
     from tiernas.table import export as export_entry
 

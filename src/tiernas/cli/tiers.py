@@ -14,18 +14,18 @@ _log = logging.getLogger("tiernas.tiers")
 
 
 def tiers(
-    edges: Annotated[str, typer.Option("--edges", help="Edges of the tiers in ms, such as 0.2,0.4,0.8.")],
+    edges: Annotated[str, typer.Option("--edges", help="Tier edges in ms, such as 0.2,0.4,0.8.")],
     space: Annotated[str, typer.Option("--space", help="Search space.")] = "gpunet-small",
-    engine: Annotated[str, typer.Option("--engine", help="Engine of the default table.")] = "openvino",
-    precision: Annotated[str, typer.Option("--precision", help="Precision of the default table.")] = "fp32",
+    engine: Annotated[str, typer.Option("--engine", help="Engine of the default latency table.")] = "openvino",
+    precision: Annotated[str, typer.Option("--precision", help="Precision of the default latency table.")] = "fp32",
     table: Annotated[
         Path | None, typer.Option("--table", help="Latency table [default: latency/SPACE-ENGINE-PRECISION.jsonl].")
     ] = None,
-    networks: Annotated[int, typer.Option("--networks", help="Networks to sample.")] = 65_536,
+    networks: Annotated[int, typer.Option("--networks", help="Number of networks to sample.")] = 65_536,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the Sobol sequence.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Samples a space and sorts its networks into latency tiers."""
+    """Sample a space and sort its networks into latency tiers."""
     from tiernas.latency import LatencyTable, default_path, judge_table
     from tiernas.spaces import get_space, referred_space
     from tiernas.tiers import parse_edges, sample_pools, told_of_narrow

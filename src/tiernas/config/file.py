@@ -117,12 +117,12 @@ def _explained(problem: Any) -> str:
         case "missing":
             return f"{where} is missing; it must be set."
         case "model_type" | "model_attributes_type":
-            return f"{where} = {_shown(value)}: must be a table of the file, [{where}]."
+            return f"{where} = {_shown(value)}: must be a section of the file, [{where}]."
         case "literal_error":
             return f"{where} = {_shown(value)}: {message}{did_you_mean(value, _quoted(message))}."
         case "string_type":
             return f"{where} = {_shown(value)}: {message}; write it in quotation marks."
-        case _ if isinstance(value, dict):  # what several keys of a table decide
+        case _ if isinstance(value, dict):  # what several keys of a section decide
             return f"{where}: {message}."
         case _:
             return f"{where} = {_shown(value)}: {message}{'' if message.endswith('?') else '.'}"
@@ -145,7 +145,7 @@ def _quoted(message: str) -> list[str]:
 
 
 def _known_keys(sections: Sequence[object]) -> list[str]:
-    """Keys of the table that lies so deep in the file."""
+    """Keys of the section that lies so deep in the file."""
     model: type[BaseModel] = SearchConfig
     for section in sections:
         annotation: Any = model.model_fields[str(section)].annotation

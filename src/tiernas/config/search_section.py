@@ -1,4 +1,4 @@
-"""The `[search]` table of the file."""
+"""The `[search]` section of the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tables of the file have in common."""
+"""What the sections of the file have in common."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A table of the file: unknown keys and infinite numbers are refused, values never change."""
+    """A section of the file: unknown keys and infinite numbers are refused, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -1,4 +1,4 @@
-"""The small tables of the file."""
+"""The small sections of the file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tiernas.closest import require_known
 from tiernas.config.ledger_url import expand_ledger
 from tiernas.config.section import Section
 from tiernas.engines.catalogue import ENGINES
-from tiernas.latency.advice import ACCURACY_BUDGET_POINTS
+from tiernas.latency.measuring.advice import ACCURACY_BUDGET_POINTS
 from tiernas.ledger import is_meant_as_url
 from tiernas.spaces.catalogue import SPACES
 from tiernas.tiers import DEFAULT_POOL_NETWORKS

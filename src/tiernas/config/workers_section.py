@@ -1,4 +1,4 @@
-"""The `[workers]` table of the file."""
+"""The `[workers]` section of the file."""
 
 from __future__ import annotations
 

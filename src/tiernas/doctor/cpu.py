@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from tiernas.doctor.cgroup import cpu_limit
-from tiernas.doctor.finding import Finding, Level
+from tiernas.doctor.finding import Finding, Severity
 from tiernas.doctor.system_file import read
 
 _CPU = Path("sys/devices/system/cpu")
@@ -28,7 +28,7 @@ def governor(root: Path = Path("/")) -> Finding | None:
     if not slow:
         return None
     return Finding(
-        Level.WARNING,
+        Severity.WARNING,
         "CPU governor",
         f"{', '.join(f'{name} on {count}' for name, count in slow.items())} of {found.total()} cores",
         "The clock rises only under load, so that the same network is slower right after a pause.",
@@ -50,7 +50,7 @@ def boost(root: Path = Path("/")) -> Finding | None:
     else:
         return None
     return Finding(
-        Level.NOTE,
+        Severity.NOTE,
         "turbo",
         "the CPU boosts its clock while heat and the other cores allow it",
         "A latency then depends on the temperature and on what the other cores do.",
@@ -68,7 +68,7 @@ def smt(root: Path = Path("/")) -> Finding | None:
         return None
     siblings = read(root / _CPU / "cpu0/topology/thread_siblings_list")
     return Finding(
-        Level.NOTE,
+        Severity.NOTE,
         "SMT",
         "two hardware threads share a core" + (f", such as CPUs {siblings}" if siblings else ""),
         "Work on one of them slows the other, though a core seems free.",
@@ -88,7 +88,7 @@ def hypervisor(root: Path = Path("/")) -> Finding | None:
     if "hypervisor" not in flags and not kind and not on_arm:
         return None
     return Finding(
-        Level.NOTE,
+        Severity.NOTE,
         "virtual machine",
         f"runs under a hypervisor{f' ({kind})' if kind else ''}",
         "Neighbours on the same machine share its cores, caches and memory, and their load cannot be seen from here.",
@@ -108,7 +108,7 @@ def container_limit(cores: int, root: Path = Path("/")) -> Finding | None:
     if limit is None or limit >= cores:
         return None
     return Finding(
-        Level.WARNING,
+        Severity.WARNING,
         "container limit",
         f"the container may use {limit:g} of {cores} cores' time",
         "When the share is used up it stands still until the next period, mostly of 100 ms, even inside an inference.",
@@ -127,7 +127,7 @@ def affinity(allowed: int, cores: int) -> Finding | None:
     if allowed >= cores:
         return None
     return Finding(
-        Level.NOTE,
+        Severity.NOTE,
         "CPU affinity",
         f"this process may run on {allowed} of {cores} cores",
         "Threads beyond these wait for each other; others may use the same cores, which does not show as load.",

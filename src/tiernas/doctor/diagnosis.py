@@ -11,9 +11,9 @@ from typing import Any
 
 from tiernas import __version__
 from tiernas.doctor import cpu, memory
-from tiernas.doctor.engines import Status, Trial, try_engines
+from tiernas.doctor.engines import EngineTrial, Status, try_engines
 from tiernas.doctor.finding import Finding
-from tiernas.doctor.gpu import Gpu, gpu_findings, read_gpus
+from tiernas.doctor.gpu import GpuReading, gpu_findings, read_gpus
 from tiernas.doctor.load import load_findings, observe_load
 from tiernas.doctor.noise import Noise
 from tiernas.doctor.noise_trial import NoiseTrial
@@ -33,8 +33,8 @@ class Diagnosis:
     """
 
     cores: int
-    gpus: tuple[Gpu, ...]
-    trials: tuple[Trial, ...]
+    gpus: tuple[GpuReading, ...]
+    trials: tuple[EngineTrial, ...]
     findings: tuple[Finding, ...]
     noise: Noise | None = None
 
@@ -64,7 +64,7 @@ def diagnose(
     *,
     slow_engines: bool = False,
     noise: NoiseTrial | None = None,
-    progress: Callable[[Trial], None] = lambda trial: None,
+    progress: Callable[[EngineTrial], None] = lambda trial: None,
 ) -> Diagnosis:
     """Looks at the machine for a second, then tries the engines, then measures the noise.
 

@@ -46,7 +46,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class EngineTrial:
     """One engine and precision, tried.
 
     Attributes:
@@ -72,7 +72,7 @@ class Trial:
         return asdict(self) | {"status": str(self.status)}
 
 
-def try_engines(*, slow: bool = False) -> Iterator[Trial]:
+def try_engines(*, slow: bool = False) -> Iterator[EngineTrial]:
     """Compiles and runs a tiny network on every engine, in every precision that it says it runs here.
 
     Args:
@@ -88,25 +88,25 @@ def try_engines(*, slow: bool = False) -> Iterator[Trial]:
             yield from _try_engine(name, path, slow=slow)
 
 
-def _try_engine(name: str, path: Path, *, slow: bool) -> Iterator[Trial]:
+def _try_engine(name: str, path: Path, *, slow: bool) -> Iterator[EngineTrial]:
     try:
         precisions = type(get_engine(name)).precisions()
     except NotInstalledError as error:
-        yield Trial(name, None, Status.NOT_INSTALLED, str(error))
+        yield EngineTrial(name, None, Status.NOT_INSTALLED, str(error))
         return
     except Exception as error:  # a broken runtime may raise anything when it is imported
-        yield Trial(name, None, Status.FAILS, _reason(error))
+        yield EngineTrial(name, None, Status.FAILS, _reason(error))
         return
     for precision in precisions:
         if name in SLOW_ENGINES and not slow:
-            yield Trial(
+            yield EngineTrial(
                 name, precision, Status.NOT_TRIED, "compiles for a minute or so; try it with: tiernas doctor --all"
             )
         else:
             yield _try_precision(name, precision, path)
 
 
-def _try_precision(name: str, precision: str, path: Path) -> Trial:
+def _try_precision(name: str, precision: str, path: Path) -> EngineTrial:
     version = device = None
     begin = time.perf_counter()
     try:
@@ -115,10 +115,10 @@ def _try_precision(name: str, precision: str, path: Path) -> Trial:
         version, device = fingerprint.engine_version, fingerprint.device
         _compile_and_run(engine, path)
     except NotInstalledError as error:
-        return Trial(name, precision, Status.NOT_INSTALLED, str(error), version, device)
+        return EngineTrial(name, precision, Status.NOT_INSTALLED, str(error), version, device)
     except Exception as error:  # what a runtime raises on a machine that it does not fit is not known beforehand
-        return Trial(name, precision, Status.FAILS, _reason(error), version, device)
-    return Trial(name, precision, Status.WORKS, "", version, device, time.perf_counter() - begin)
+        return EngineTrial(name, precision, Status.FAILS, _reason(error), version, device)
+    return EngineTrial(name, precision, Status.WORKS, "", version, device, time.perf_counter() - begin)
 
 
 def _compile_and_run(engine: Engine, path: Path) -> None:

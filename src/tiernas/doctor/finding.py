@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 
-class Level(StrEnum):
+class Severity(StrEnum):
     """How bad it is: a warning spoils measurements, a note says what they depend on."""
 
     WARNING = "warning"
@@ -25,7 +25,7 @@ class Finding:
         fix: The command or the setting that mends it.
     """
 
-    level: Level
+    level: Severity
     topic: str
     found: str
     why: str

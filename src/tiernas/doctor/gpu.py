@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from tiernas.doctor.finding import Finding, Level
+from tiernas.doctor.finding import Finding, Severity
 from tiernas.engines.gpu_state import clock_event_reasons
 
 _SLOWDOWNS = ("sw_power_cap", "hw_slowdown", "sw_thermal_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown")
@@ -15,7 +15,7 @@ _SLOWDOWNS = ("sw_power_cap", "hw_slowdown", "sw_thermal_slowdown", "hw_thermal_
 
 
 @dataclass(frozen=True, slots=True)
-class Gpu:
+class GpuReading:
     """What NVML says of a GPU; None where it does not tell.
 
     Attributes:
@@ -39,7 +39,7 @@ class Gpu:
     max_clock_mhz: int | None = None
 
 
-def read_gpus() -> list[Gpu]:
+def read_gpus() -> list[GpuReading]:
     """The NVIDIA GPUs of this machine; none without nvidia-ml-py or without a driver."""
     try:
         pynvml: Any = import_module("pynvml")
@@ -55,12 +55,12 @@ def read_gpus() -> list[Gpu]:
         pynvml.nvmlShutdown()
 
 
-def gpu_findings(gpu: Gpu) -> Iterator[Finding]:
+def gpu_findings(gpu: GpuReading) -> Iterator[Finding]:
     """What spoils measurements on a GPU."""
     topic = f"GPU {gpu.index}"
     if gpu.persistent is False:
         yield Finding(
-            Level.WARNING,
+            Severity.WARNING,
             topic,
             "persistence mode is off",
             "The driver is unloaded between programs and forgets locked clocks.",
@@ -69,7 +69,7 @@ def gpu_findings(gpu: Gpu) -> Iterator[Finding]:
     if gpu.processes or (gpu.utilization or 0.0) > 0.05:
         busy = "" if gpu.utilization is None else f", busy for {gpu.utilization:.0%} of the time"
         yield Finding(
-            Level.WARNING,
+            Severity.WARNING,
             topic,
             f"{len(gpu.processes)} other processes compute on it{busy}",
             "They share its time and memory with what is measured.",
@@ -77,7 +77,7 @@ def gpu_findings(gpu: Gpu) -> Iterator[Finding]:
         )
     if gpu.slowdowns:
         yield Finding(
-            Level.WARNING,
+            Severity.WARNING,
             topic,
             f"its clock is lowered: {', '.join(gpu.slowdowns)}",
             "A latency then depends on heat and power.",
@@ -85,7 +85,7 @@ def gpu_findings(gpu: Gpu) -> Iterator[Finding]:
         )
     if gpu.max_clock_mhz is not None:
         yield Finding(
-            Level.NOTE,
+            Severity.NOTE,
             topic,
             f"its clock moves up to {gpu.max_clock_mhz} MHz unless you have locked it; the driver does not tell",
             "The first inferences after a pause run on a low clock.",
@@ -93,7 +93,7 @@ def gpu_findings(gpu: Gpu) -> Iterator[Finding]:
         )
 
 
-def _read(nvml: Any, index: int) -> Gpu:
+def _read(nvml: Any, index: int) -> GpuReading:
     handle = nvml.nvmlDeviceGetHandleByIndex(index)
 
     def ask(function: str, *arguments: Any) -> Any:
@@ -106,7 +106,7 @@ def _read(nvml: Any, index: int) -> Gpu:
     reasons = clock_event_reasons(ask("nvmlDeviceGetCurrentClocksEventReasons") or 0)
     mode = ask("nvmlDeviceGetPersistenceMode")
     rates = ask("nvmlDeviceGetUtilizationRates")
-    return Gpu(
+    return GpuReading(
         index=index,
         name=ask("nvmlDeviceGetName") or "unknown GPU",
         driver=nvml.nvmlSystemGetDriverVersion(),

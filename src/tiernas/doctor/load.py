@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from tiernas.doctor.finding import Finding, Level
+from tiernas.doctor.finding import Finding, Severity
 
 _LEAST_CORES = 0.25
 """Less load of others than this is there on any machine, and measuring in turn takes it out."""
@@ -83,7 +83,7 @@ def load_findings(load: Load) -> list[Finding]:
         named = ", ".join(f"{p.cores:.2f} {p.name} (process {p.pid})" for p in load.processes[:_SHOWN])
         found.append(
             Finding(
-                Level.WARNING if load.busy_cores >= _LEAST_SHARE * load.cores else Level.NOTE,
+                Severity.WARNING if load.busy_cores >= _LEAST_SHARE * load.cores else Severity.NOTE,
                 "load of others",
                 f"{load.busy_cores:.2f} of {load.cores} cores are busy: {named or 'with processes not seen from here'}",
                 "They take the core away in the midst of an inference, and share caches, memory and heat in any case: "
@@ -94,7 +94,7 @@ def load_findings(load: Load) -> list[Finding]:
     if load.steal >= _LEAST_STEAL:
         found.append(
             Finding(
-                Level.WARNING,
+                Severity.WARNING,
                 "stolen time",
                 f"the hypervisor gave {load.steal:.0%} of this machine's time to others",
                 "It stops this machine in the midst of an inference.",

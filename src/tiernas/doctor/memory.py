@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tiernas.doctor.cgroup import memory_limit
-from tiernas.doctor.finding import Finding, Level
+from tiernas.doctor.finding import Finding, Severity
 from tiernas.doctor.system_file import read
 
 ENOUGH_MB = 2048
@@ -26,7 +26,7 @@ def memory(root: Path = Path("/")) -> Finding | None:
         return None
     limits = left_mb == limit_mb
     return Finding(
-        Level.WARNING,
+        Severity.WARNING,
         "memory",
         f"the container may use {left_mb} MB" if limits else f"{left_mb} MB are available",
         "Large networks may not compile, or the system swaps while they are measured.",
@@ -45,7 +45,7 @@ def swap(root: Path = Path("/")) -> Finding | None:
     if used_mb <= 0:
         return None
     return Finding(
-        Level.NOTE,
+        Severity.NOTE,
         "swap",
         f"{used_mb} MB are swapped out",
         "A page that must be read back from the disk takes longer than an inference.",

@@ -12,9 +12,9 @@ from tiernas.engines import Anchor, Engine, TurnRule, device_lock
 from tiernas.engines.clock.in_turn import take_turns
 from tiernas.engines.clock.turns import Player
 from tiernas.errors import UsageError
-from tiernas.latency.build import DEFAULT_NETWORKS, RULE
-from tiernas.latency.ladder import rungs_of
-from tiernas.latency.untrained import compiled
+from tiernas.latency.estimating.build import DEFAULT_NETWORKS, RULE
+from tiernas.latency.measuring.ladder import rungs_of
+from tiernas.latency.measuring.untrained import compiled_untrained
 from tiernas.spaces import SearchSpace
 
 _LEAST_S = 1.0
@@ -50,13 +50,13 @@ class NoiseTrial:
         rung = rungs[len(rungs) // 2]
         begin = time.perf_counter()
         with (
-            compiled(rung.architecture, rung.num_classes, self.engine) as (network, graph),
+            compiled_untrained(rung.architecture, rung.num_classes, self.engine) as (network, graph),
             device_lock(network.fingerprint.device_slug),
         ):
             network.profile()
             prepare_s = time.perf_counter() - begin
             _log.info("noise: two copies of a network take turns for %g s", self.seconds)
-            with compiled(rung.architecture, rung.num_classes, self.engine) as (copy, _):
+            with compiled_untrained(rung.architecture, rung.num_classes, self.engine) as (copy, _):
                 anchor = Anchor(network, graph)
                 whole = TurnRule(relative_width=0.0, min_s=self.seconds, limit_s=self.seconds)
                 turns = take_turns(Player(copy), anchor, whole)

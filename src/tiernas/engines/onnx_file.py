@@ -20,14 +20,12 @@ class OnnxNetwork:
         model: The network, with its weights.
         input_name: Name of the images.
         input_shape: Their shape, NCHW.
-        output_name: Name of the logits.
     """
 
     path: Path
     model: onnx.ModelProto
     input_name: str
     input_shape: tuple[int, int, int, int]
-    output_name: str
 
 
 def read_network(path: Path, batch: int) -> OnnxNetwork:
@@ -66,7 +64,7 @@ def read_network(path: Path, batch: int) -> OnnxNetwork:
     if shape[0] != batch:
         raise UsageError(f"{path}: was exported for batch {shape[0]}; the engine runs batch {batch}")
     n, channels, height, width = (int(size) for size in shape)
-    return OnnxNetwork(path, model, inputs[0].name, (n, channels, height, width), model.graph.output[0].name)
+    return OnnxNetwork(path, model, inputs[0].name, (n, channels, height, width))
 
 
 def last_line(error: Exception) -> str:

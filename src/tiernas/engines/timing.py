@@ -164,8 +164,8 @@ def median_and_interval(times_ms: npt.NDArray[np.float64]) -> tuple[float, float
 
 
 @cache
-def interval_rank(n: int, confidence: float = CONFIDENCE) -> int:
-    """Rank `j` for which `[x_(j), x_(n+1-j)]` covers the median with at least the confidence.
+def interval_rank(n: int) -> int:
+    """Rank `j` for which `[x_(j), x_(n+1-j)]` covers the median with at least `CONFIDENCE`.
 
     The number of times below the median is binomial with p = 1/2 whatever their distribution, so the interval of
     the j-th smallest and the j-th largest misses the median with probability `2 P(B(n, 1/2) <= j - 1)` (David and
@@ -174,8 +174,8 @@ def interval_rank(n: int, confidence: float = CONFIDENCE) -> int:
     Returns:
         The rank, counted from 1; 1 also for fewer than 6 times, where no pair reaches 95 %.
     """
-    below = int(binom.ppf((1 - confidence) / 2, n, 0.5))
-    while below > 0 and binom.cdf(below - 1, n, 0.5) > (1 - confidence) / 2:
+    below = int(binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))
+    while below > 0 and binom.cdf(below - 1, n, 0.5) > (1 - CONFIDENCE) / 2:
         below -= 1
     return max(below, 1)
 

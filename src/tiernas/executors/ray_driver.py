@@ -22,7 +22,7 @@ import tiernas
 from tiernas.executors.channel import READY, Channel
 from tiernas.executors.code_version import code_version
 from tiernas.executors.executor import Job
-from tiernas.executors.ray_pool import Pool
+from tiernas.executors.ray_pool import RayPool
 from tiernas.executors.ray_settings import RaySettings
 from tiernas.plugins import module_path
 
@@ -57,7 +57,7 @@ def _connect(settings: RaySettings) -> None:
 async def _serve(settings: RaySettings, channel: Channel) -> None:
     loop = asyncio.get_running_loop()
     closed = asyncio.Event()
-    pool = Pool(settings, channel.send)
+    pool = RayPool(settings, channel.send)
 
     def command(kind: str, values: dict[str, Any]) -> None:
         match kind:

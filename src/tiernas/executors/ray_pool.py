@@ -47,7 +47,7 @@ class _Member:
     sees: dict[str, bool] = field(default_factory=dict)
 
 
-class Pool:
+class RayPool:
     """Starts clients, gives them jobs and tells the server what happens; all in one event loop.
 
     Args:

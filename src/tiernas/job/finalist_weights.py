@@ -5,12 +5,12 @@ from __future__ import annotations
 from tiernas.errors import UsageError
 from tiernas.executors.mirror import local_copy
 from tiernas.ledger import Candidate, Ledger, Study
-from tiernas.networks import ConvNet
+from tiernas.networks import Network
 from tiernas.study import Trainings
 from tiernas.training import DamagedWeightsError, load_trained
 
 
-def finalist_network(ledger: Ledger, study: Study, finalist: Candidate, trainings: Trainings) -> ConvNet:
+def finalist_network(ledger: Ledger, study: Study, finalist: Candidate, trainings: Trainings) -> Network:
     """The network of a finalist that is done.
 
     Raises:

@@ -28,11 +28,11 @@ from tiernas.finalists import choose_finalists
 from tiernas.job.checked_data import checked_data
 from tiernas.job.entering import SearchResult, enter
 from tiernas.job.finalist_weights import finalist_network
-from tiernas.job.search_table import built_table, given_table, require_usable
+from tiernas.job.latency_table import built_table, given_table, require_usable
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
-from tiernas.networks.plugin_layers import require_told_shapes
+from tiernas.networks.plugin_layers import require_declared_shapes
 from tiernas.spaces import SearchSpace, get_space
 from tiernas.spaces.catalogue import SPACES
 from tiernas.spaces.consistency import random_vectors
@@ -45,6 +45,7 @@ from tiernas.study import (
     repeat_best,
     require_reusable,
     serving,
+    train_candidates,
 )
 from tiernas.tier_clock import TierClock
 from tiernas.tiers import Tier
@@ -97,7 +98,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         if table is not None:
             search_tiers(config, ledger, studies, space, table, trainings)
         for study in studies.values():  # what the user requeued after the search of its tier was over
-            trainings.run(study, Purpose.SEARCH)
+            train_candidates(trainings, study, Purpose.SEARCH)
         _repeat_best(config, ledger, list(studies.values()), trainings)
         limit_s = config.finalists.measure_seconds
         clock = stack.enter_context(TierClock(lambda: table or _saved_table(config, space), engine, limit_s))
@@ -115,7 +116,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
                 for tier, study in studies.items()
             ]
             for study in studies.values():
-                trainings.run(study, Purpose.FINAL)
+                train_candidates(trainings, study, Purpose.FINAL)
             if not any(chosen):  # the place of a finalist that failed is taken by another one
                 break
         for tier, study in studies.items():
@@ -134,7 +135,7 @@ def _check_cluster(config: SearchConfig) -> None:
 def _check_networks(space: SearchSpace) -> None:
     """Refuses a space of a plug-in whose layers contradict their modules, before anything is measured."""
     for vector in random_vectors(space, _CHECKED_NETWORKS, seed=0):
-        require_told_shapes(space.decode(vector), space.num_classes)
+        require_declared_shapes(space.decode(vector), space.num_classes)
 
 
 def _check_optimizer(config: SearchConfig, space: SearchSpace) -> None:

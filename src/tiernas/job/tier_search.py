@@ -14,7 +14,7 @@ from tiernas.latency import LatencyTable
 from tiernas.ledger import Ledger, Purpose, Study
 from tiernas.search import Optimizer
 from tiernas.spaces import SearchSpace
-from tiernas.study import LOW_TAU, Proposals, ScreenReport, Trainings, report_screen, reuse_accuracies
+from tiernas.study import LOW_TAU, Proposals, ScreenReport, Trainings, report_screen, reuse_accuracies, train_candidates
 from tiernas.tiers import Pool, Tier, sample_pools, told_of_narrow
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def search_tiers(
         optimizer = _optimizer(config, space, table, pool)
         history = ledger.candidates(study, Purpose.HISTORY)
         proposals = Proposals(ledger, study, space, optimizer, table.estimate, pending, history)
-        candidates = trainings.run(study, Purpose.SEARCH, proposals.next, config.search.trainings)
+        candidates = train_candidates(trainings, study, Purpose.SEARCH, proposals.next, config.search.trainings)
         if trainings.screen is not None:
             _log_screen(pool.tier, report_screen(candidates, trainings.screen, config.recipe.epochs))
 

@@ -1,4 +1,7 @@
-"""Latency tables: measured once per device and engine, then estimating any number of networks."""
+"""Latencies: measured (`measuring`), estimated by a table (`estimating`), and explained factor by factor (`factors`).
+
+Tables and factor studies measure with `measuring`, which knows neither.
+"""
 
 import lazy_loader
 

@@ -1,13 +1,13 @@
-from .advice import Advice, advise
-from .alone import measure_layer
-from .build import build_table
-from .check import Check, CheckedNetwork, check_table
-from .file import Header, Record, default_path
-from .observation import Observation
-from .observing import measure_architecture, observe
-from .plot import plot_check
-from .table import LatencyTable, LayerCost
-from .verdict import Verdict, judge_table
+from .estimating.build import build_table
+from .estimating.check import Check, CheckedNetwork, check_table
+from .estimating.check_plot import plot_check
+from .estimating.latency_table import LatencyTable, LayerCost
+from .estimating.table_file import Header, Record, default_path
+from .estimating.verdict import Verdict, judge_table
+from .measuring.advice import Advice, advise
+from .measuring.alone import measure_layer
+from .measuring.architecture import measure_architecture, profile_architecture
+from .measuring.observation import Observation
 
 __all__ = [
     "Advice",
@@ -26,6 +26,6 @@ __all__ = [
     "judge_table",
     "measure_architecture",
     "measure_layer",
-    "observe",
     "plot_check",
+    "profile_architecture",
 ]

@@ -20,7 +20,7 @@ import tiernas
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.ledger.failures import explain
 from tiernas.ledger.location import Location
-from tiernas.ledger.models import SCHEMA_VERSION, Base, Control, Info, LeaseRow, now
+from tiernas.ledger.models import SCHEMA_VERSION, Control, Info, LeaseRow, LedgerRow, now
 
 _CONNECT_S = 10
 """How long a PostgreSQL server may take to answer a connection."""
@@ -185,7 +185,7 @@ def copy_database(source: Path, target: Path) -> None:
 
 
 def _create(connection: Connection) -> None:
-    Base.metadata.create_all(connection)
+    LedgerRow.metadata.create_all(connection)
     info = {"schema_version": SCHEMA_VERSION, "tiernas_version": tiernas.__version__, "created_at": now()}
     connection.execute(insert(Info).values(info))
     connection.execute(insert(Control).values(id=1, paused=False, changed=0))

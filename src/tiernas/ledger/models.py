@@ -74,8 +74,8 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-class Base(DeclarativeBase):
-    """Base of the tables. Whatever is no number or text is JSON: nothing that is read can execute code."""
+class LedgerRow(DeclarativeBase):
+    """Base of the rows of all tables. Whatever is no number or text is JSON: nothing that is read can execute code."""
 
     type_annotation_map = {  # noqa: RUF012
         dict[str, Any]: Json(dict[str, Any]),
@@ -91,7 +91,7 @@ class Base(DeclarativeBase):
     }
 
 
-class Info(Base):
+class Info(LedgerRow):
     """One row: which version wrote the ledger."""
 
     __tablename__ = "info"
@@ -102,7 +102,7 @@ class Info(Base):
     created_at: Mapped[dt.datetime] = mapped_column(default=now)
 
 
-class LeaseRow(Base):
+class LeaseRow(LedgerRow):
     """The lease of the server: one row, and its columns but `id` are null while there is none (`lease.py`).
 
     Attributes:
@@ -133,7 +133,7 @@ class LeaseRow(Base):
     idle: Mapped[int | None]
 
 
-class Control(Base):
+class Control(LedgerRow):
     """What the user wants of a running server: one row (`orders.py`).
 
     Attributes:
@@ -150,7 +150,7 @@ class Control(Base):
     changed: Mapped[int] = mapped_column(default=0)
 
 
-class Study(Base):
+class Study(LedgerRow):
     """One search: a tier, a device and engine, a data set, a recipe.
 
     Attributes:
@@ -169,7 +169,7 @@ class Study(Base):
     created_at: Mapped[dt.datetime] = mapped_column(default=now)
 
 
-class Candidate(Base):
+class Candidate(LedgerRow):
     """A training of a network: one that the search proposed, or one that follows from it.
 
     Attributes:
@@ -238,7 +238,7 @@ class Candidate(Base):
         return False, self.accuracy or 0.0
 
 
-class Attempt(Base):
+class Attempt(LedgerRow):
     """One try at training a candidate.
 
     Attributes:

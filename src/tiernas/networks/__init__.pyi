@@ -1,11 +1,11 @@
-from .convnet import ConvNet, FeatureNet, build, repeatable_weights
+from .building import FeatureNet, Network, build, repeatable_weights
 from .costs import Cost, cost
 from .onnx import check_onnx, export_onnx, export_untrained, write_onnx
 
 __all__ = [
-    "ConvNet",
     "Cost",
     "FeatureNet",
+    "Network",
     "build",
     "check_onnx",
     "cost",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tiernas.networks.convnet import build
+from tiernas.networks.building import build
 from tiernas.spaces.architecture import Architecture
 
 

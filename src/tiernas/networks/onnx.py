@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from tiernas.errors import TiernasError, UsageError
-from tiernas.networks.convnet import ConvNet, build, repeatable_weights
-from tiernas.networks.plugin_layers import plugin_blocks, require_told_shapes
+from tiernas.networks.building import Network, build, repeatable_weights
+from tiernas.networks.plugin_layers import plugin_blocks, require_declared_shapes
 from tiernas.plugins import failure
 from tiernas.spaces.architecture import Architecture
 
@@ -25,7 +25,7 @@ _TOLERANCE = 1e-3
 """Largest difference of a logit, relative to the largest logit, that rounding explains in fp32."""
 
 
-def export_onnx(network: ConvNet, path: Path, *, batch: int = 1) -> None:
+def export_onnx(network: Network, path: Path, *, batch: int = 1) -> None:
     """Writes a network in evaluation mode as ONNX, input `images` and output `logits`, fixed shapes.
 
     A node's name begins with the path of its module, `/blocks/blocks.3/...` for layer 3, by which latency profiles
@@ -56,7 +56,7 @@ def export_untrained(architecture: Architecture, num_classes: int, path: Path, *
     Raises:
         UsageError: A layer of a plug-in contradicts its module, or torch cannot write it.
     """
-    require_told_shapes(architecture, num_classes)
+    require_declared_shapes(architecture, num_classes)
     with repeatable_weights():
         export_onnx(build(architecture, num_classes), path, batch=batch)
 

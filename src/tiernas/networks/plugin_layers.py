@@ -1,4 +1,4 @@
-"""Layers of plug-ins: whether the modules that they build give the shapes that they tell."""
+"""Layers of plug-ins: whether the modules that they build give the shapes that they declare."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def plugin_blocks(architecture: Architecture) -> str | None:
     return f"block{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}" if names else None
 
 
-def require_told_shapes(architecture: Architecture, num_classes: int) -> None:
-    """Refuses a network with a layer of a plug-in that cannot be built, or gives another shape than it tells.
+def require_declared_shapes(architecture: Architecture, num_classes: int) -> None:
+    """Refuses a network with a layer of a plug-in that cannot be built, or gives another shape than it declares.
 
     Nothing is computed, and no random number drawn. Layers of tiernas are not looked at.
 
@@ -39,11 +39,11 @@ def require_told_shapes(architecture: Architecture, num_classes: int) -> None:
         if not _is_plugin(layer):
             continue
         is_last = number == len(layers) - 1
-        given, told = _given(layer, num_classes), (num_classes,) if is_last else layer.out_shape
-        if given == told:
+        given, declared = _given(layer, num_classes), (num_classes,) if is_last else layer.out_shape
+        if given == declared:
             continue
         if isinstance(given, tuple):
-            what = f"there are {num_classes} classes" if is_last else f"its out_shape is {_shown(told)}"
+            what = f"there are {num_classes} classes" if is_last else f"its out_shape is {_shown(declared)}"
             given = f"its module gives {_shown(given)}, but {what}"
         raise UsageError(f"block {layer.block!r}: {given} (layer {number}, {layer.label})")
 

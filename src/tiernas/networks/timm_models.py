@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.networks.convnet import repeatable_weights
+from tiernas.networks.building import repeatable_weights
 from tiernas.networks.costs import Cost
 from tiernas.networks.onnx import write_onnx
 from tiernas.networks.same_padding import fix_padding

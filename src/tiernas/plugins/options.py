@@ -22,7 +22,7 @@ def checked_options(
     function: Callable[..., object],
     options: Mapping[str, Any],
     *,
-    table: str,
+    section: str,
     given: Collection[str] = (),
     positional: int = 0,
     beside: Mapping[str, Any] | None = None,
@@ -32,10 +32,10 @@ def checked_options(
     Args:
         function: A function, or a class.
         options: Values by parameter, as a TOML file has them.
-        table: Table of the file that they stand in, such as "data.options".
+        section: Section of the file that they stand in, such as "data.options".
         given: Parameters that tiernas gives.
         positional: How many parameters tiernas gives without their names, the first ones.
-        beside: Values that stand beside the table, such as `data.path`, by parameter; None where the file has none.
+        beside: Values that stand beside the section, such as `data.path`, by parameter; None where the file has none.
 
     Returns:
         The options, and what stands beside them, but for what the file does not have.
@@ -45,7 +45,7 @@ def checked_options(
     """
     outside = dict(beside or {})
     for name in outside.keys() & options.keys():
-        raise UsageError(f"{table}.{name}: write it as {_place(table, name, outside)}")
+        raise UsageError(f"{section}.{name}: write it as {_place(section, name, outside)}")
     parameters = [p for p in list(_parameters(function).values())[positional:] if p.name not in given]
     named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     takes_any = not given and any(p.kind is p.VAR_KEYWORD for p in parameters)
@@ -60,7 +60,8 @@ def checked_options(
         checked = create_model("Options", __config__=config, **fields).model_validate({**options, **values})
     except ValidationError as error:
         known = [p.name for p in named if p.name not in outside]
-        raise UsageError("; ".join(_explained(table, problem, known, outside) for problem in error.errors())) from None
+        problems = [_explained(section, problem, known, outside) for problem in error.errors()]
+        raise UsageError("; ".join(problems)) from None
     found = {p.name: getattr(checked, f"option_{number}") for number, p in enumerate(named)}
     return {name: found[name] for name in found if name in options or name in values} | (checked.model_extra or {})
 
@@ -108,14 +109,14 @@ def _as_text(value: object, hint: object) -> object:
     return os.fspath(value) if isinstance(value, Path) and hint is str else value
 
 
-def _place(table: str, name: object, outside: Collection[object]) -> str:
-    """Where a file has the value of a parameter: in the table, or beside it."""
-    return f"{table.rpartition('.')[0] if name in outside else table}.{name}"
+def _place(section: str, name: object, outside: Collection[object]) -> str:
+    """Where a file has the value of a parameter: in the section, or beside it."""
+    return f"{section.rpartition('.')[0] if name in outside else section}.{name}"
 
 
-def _explained(table: str, problem: Any, known: list[str], outside: Collection[object]) -> str:
+def _explained(section: str, problem: Any, known: list[str], outside: Collection[object]) -> str:
     name, *within = problem["loc"]
-    where = ".".join([_place(table, name, outside), *map(str, within)])
+    where = ".".join([_place(section, name, outside), *map(str, within)])
     match problem["type"]:
         case "extra_forbidden" if name in outside:
             return f"{where}: there is no place for it; remove it"

@@ -1,4 +1,4 @@
-"""Replays a search on a table of results instead of trainings: hours of hundreds of workers in seconds.
+"""Replays a search on known results instead of trainings: hours of hundreds of workers in seconds.
 
 An `Evaluator` looks accuracies up, `Trials` adds what real trainings have (noise, failures, unequal durations), and two
 loops ask the same optimizer in the same order: `replay` with nothing but the optimizer, for benchmarks, and

@@ -1,9 +1,9 @@
 from .evaluator import Evaluator, StagedEvaluator
 from .functions import Ackley, Levy
 from .loop import Replay, replay
+from .nas_benchmarks import Anb28, NasBench201
 from .regret import best_so_far_regret, incumbent_regret
 from .study import replay_study
-from .tables import Anb28, NasBench201
 from .trials import Trial, Trials
 
 __all__ = [

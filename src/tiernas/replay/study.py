@@ -1,4 +1,4 @@
-"""The loop of a real study, with its ledger, on a table of results."""
+"""The loop of a real study, with its ledger, on known results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from tiernas.replay.executor import SimulatedExecutor
 from tiernas.replay.space import LatticeSpace
 from tiernas.replay.trials import Trials
 from tiernas.search import Optimizer
-from tiernas.study import Proposals, Screen, Trainings
+from tiernas.study import Proposals, Screen, Trainings, train_candidates
 
 
 def replay_study(
@@ -56,4 +56,4 @@ def replay_study(
         ledger.reclaim("an earlier replay was cut off")
         study = ledger.open_study("replay", {"seed": trials.seed})
         proposals = Proposals(ledger, study, space, optimizer, evaluator.duration_s, pending)
-        return trainings.run(study, Purpose.SEARCH, proposals.next, evaluations)
+        return train_candidates(trainings, study, Purpose.SEARCH, proposals.next, evaluations)

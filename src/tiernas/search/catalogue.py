@@ -45,7 +45,7 @@ def optimizer_factory(
     """
     optimizer = OPTIMIZERS.load(name)
     given = ("levels", *Problem.__annotations__)
-    own = checked_options(optimizer, options or {}, table="search.options", given=given) if options else {}
+    own = checked_options(optimizer, options or {}, section="search.options", given=given) if options else {}
 
     def make(levels: Any, **problem: Any) -> Optimizer:
         if optimizer.__module__.startswith("tiernas."):

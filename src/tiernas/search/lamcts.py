@@ -14,7 +14,7 @@ from tiernas.search.lattice import FloatArray, IntArray
 from tiernas.search.learned import MANY_PENDING, Learned, Learner
 from tiernas.search.optimizer import Optimizer, Problem, check_initial
 from tiernas.search.partition import Region
-from tiernas.search.pool import Pool
+from tiernas.search.pool import LazyPool
 from tiernas.search.selection import select
 
 _MARGIN = 0.2
@@ -75,7 +75,7 @@ class LaMctsOptimizer(Optimizer):
         self._learner = Learner(
             self._history, self._lattice, self._supply, leaf_size, self._seed, compress, effects=True
         )
-        self._pools: tuple[Learned, dict[Region, Pool]] | None = None
+        self._pools: tuple[Learned, dict[Region, LazyPool]] | None = None
 
     def _propose(self, rng: np.random.Generator) -> IntArray | None:
         if len(self._history.observed[1]) < self._n_initial:
@@ -105,7 +105,7 @@ class LaMctsOptimizer(Optimizer):
         """What half of the proposals must improve by, standardised; `noise` is the variance fitted."""
         return max(_MARGIN, _NOISE_MARGIN * math.sqrt(noise) if observations > FEW else 0.0)
 
-    def _pool(self, learned: Learned, region: Region) -> Pool:
+    def _pool(self, learned: Learned, region: Region) -> LazyPool:
         """The candidates of a region; all proposals made at the same state of knowledge share them."""
         if self._pools is None or self._pools[0] is not learned:
             self._pools = learned, {}
@@ -113,5 +113,5 @@ class LaMctsOptimizer(Optimizer):
         if region not in pools:
             rng = np.random.default_rng([self._seed, len(learned.y), len(region.members)])
             rows = gather_candidates(learned.parents(region), self._lattice, self._supply, rng)
-            pools[region] = Pool(rows, learned.surrogate(region), self._learner.encode(rows))
+            pools[region] = LazyPool(rows, learned.surrogate(region), self._learner.encode(rows))
         return pools[region]

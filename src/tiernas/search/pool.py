@@ -12,7 +12,7 @@ from tiernas.search.surrogate import Beliefs, Surrogate
 _CHUNK = 32
 
 
-class Pool:
+class LazyPool:
     """Rows that are rated at leisure: more pending rows only lessen what a row promises.
 
     The variance at a row shrinks with every pending row and the best to improve on never sinks, so what a row promised

@@ -22,7 +22,7 @@ _LEAST_VARIANCE = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class Standardization:
     """How observations are standardised, however much or little they differ.
 
     Attributes:
@@ -37,7 +37,7 @@ class Scale:
     deviation: float
 
     @classmethod
-    def of(cls, y: FloatArray) -> Scale:
+    def of(cls, y: FloatArray) -> Standardization:
         """That of `n` observations."""
         spread = float(np.ptp(y))
         if spread == 0:
@@ -57,7 +57,7 @@ class Scale:
 
 def fit_hyperparameters(Z: FloatArray, y: FloatArray, *, effects: bool = False) -> Hyperparameters:
     """Fits to `n x f` features and `n` observations in their own unit; see `hyperparameters.fit` for the rest."""
-    return fit(Z, Scale.of(y).apply(y), effects=effects)
+    return fit(Z, Standardization.of(y).apply(y), effects=effects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Surrogate:
         hyperparameters: Hyperparameters | None = None,
         feasible: BoolArray | None = None,
     ) -> None:
-        self.scale = Scale.of(y)
+        self.scale = Standardization.of(y)
         standardised = self.scale.apply(y)
         self._hyperparameters = hyperparameters or fit(Z, standardised)
         self._observed = Inputs.of(Z, self._hyperparameters)

@@ -33,7 +33,7 @@ may be proposed some tens of milliseconds."""
 
 
 @dataclass(slots=True)
-class Progress:
+class RegionProgress:
     """What the told values say of the trust region.
 
     Attributes:
@@ -49,7 +49,7 @@ class Progress:
     failures: int = 0
 
     @classmethod
-    def of(cls, y: FloatArray, n_initial: int, patience: int) -> Progress:
+    def of(cls, y: FloatArray, n_initial: int, patience: int) -> RegionProgress:
         """Replays observations.
 
         Args:
@@ -107,7 +107,7 @@ class TrustRegionOptimizer(Optimizer):
         self._n_initial = check_initial(n_initial)
         self._encode = Encoding(self._lattice)
         self._fitted: tuple[FloatArray, FloatArray, Hyperparameters] | None = None
-        self._model: tuple[int, Progress, _Model | None] | None = None
+        self._model: tuple[int, RegionProgress, _Model | None] | None = None
 
     def _propose(self, rng: np.random.Generator) -> IntArray | None:
         progress, model = self._learn()
@@ -124,13 +124,13 @@ class TrustRegionOptimizer(Optimizer):
                 return self._supply.draw_one(rng)
             length *= 2.0
 
-    def _learn(self) -> tuple[Progress, _Model | None]:
+    def _learn(self) -> tuple[RegionProgress, _Model | None]:
         """What is known now; no model before `n_initial` rows since the start, or if none of them is feasible."""
         if self._model is None or self._model[0] != self._history.version:
             X, y = self._history.observed
             dim = max(1, int((self._lattice.levels > 1).sum()))
             feasible = np.flatnonzero(self._supply.known_feasible(X))
-            progress = Progress.of(y[feasible], self._n_initial, patience=dim)
+            progress = RegionProgress.of(y[feasible], self._n_initial, patience=dim)
             start = int(feasible[progress.start - 1]) + 1 if progress.start else 0
             X, y = X[start:], y[start:]
             model = self._fit(X, y) if len(y) >= self._n_initial else None

@@ -11,9 +11,10 @@ GPUNet-0, -1 and -2. Stage 4 has 1 to 10 layers (the paper's Table 1; its text s
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,11 @@ _CHANNEL_DIVISOR = 8
 _SE_DIVISOR = round(1 / SE_RATIO)
 _SLICES = [slice(i, i + len(_STAGE_FIELDS)) for i in range(_FIRST_COLUMN, 41, len(_STAGE_FIELDS))]
 """The part of a vector that belongs to each of stages 2 to 7."""
+_KINDS = [(block.block, stride) for block, stride in _STAGES.values()]
+"""What tells a `Stage` of each of stages 2 to 7 from those of others."""
+
+_Places = tuple[int, ...]
+"""Which of stages 2 to 7, counted from 0, are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +157,8 @@ class ConvNetSpace(SearchSpace):
             first.kernel,
             self._activation(first),
             first.layers,
+            *self._written(rest),
         ]
-        for (block, stride), part in zip(_STAGES.values(), _SLICES, strict=True):
-            if rest and (rest[0].block, rest[0].stride) == (block.block, stride):
-                stage = rest.pop(0)
-                vector += [stage.filters, stage.kernel, int(stage.expansion)]
-                vector += [int(stage.squeeze_excite), self._activation(stage), stage.layers]
-            else:
-                vector += [d.values[0] for d in self.dimensions[part][:-1]] + [0]
         encoded: IntArray = self.validate([vector])[0]
         decoded = self.decode(encoded)
         if decoded != padded:
@@ -179,22 +179,82 @@ class ConvNetSpace(SearchSpace):
             )
         return _ACTIVATIONS.index(stage.activation)
 
+    def _written(self, stages: Sequence[Stage]) -> list[int]:
+        """What a vector says of the stages after the convolutions; where the space has none like them, nearly that."""
+        written = []
+        for stage in stages:
+            channels = [stage.filters, stage.kernel, int(stage.expansion), int(stage.squeeze_excite)]
+            written.append([*channels, self._activation(stage), stage.layers])
+        kinds = [(stage.block, stage.stride) for stage in stages]
+        possible = self._placements(kinds) or [_nearest(kinds)]
+        places = next((places for places in possible if self._allows(written, places)), possible[0])
+        parts = [[*(dimension.values[0] for dimension in self.dimensions[part][:-1]), 0] for part in _SLICES]
+        for place, part in zip(places, written, strict=False):
+            parts[place] = part
+        return [value for part in parts for value in part]
+
+    def _placements(self, kinds: Sequence[tuple[str, int]]) -> list[_Places]:
+        """The stages that a run of stages of these kinds can be, the earliest ones first."""
+        needed = {place for place, part in enumerate(_SLICES) if self.dimensions[part][-1].values[0] > 0}
+        return [
+            places
+            for places in combinations(range(len(_KINDS)), len(kinds))
+            if needed <= set(places) and [_KINDS[place] for place in places] == kinds
+        ]
+
+    def _allows(self, written: Sequence[Sequence[int]], places: _Places) -> bool:
+        return all(
+            value in dimension.values
+            for part, place in zip(written, places, strict=False)
+            for value, dimension in zip(part, self.dimensions[_SLICES[place]], strict=True)
+        )
+
+    @cached_property
+    def _earlier(self) -> Mapping[_Places, list[_Places]]:
+        """Where the stages of a vector could be as well, the earliest first, if another place allows their values.
+
+        Stages of one kind of which more than one may be empty are the reason; the built-in spaces have none.
+        """
+        found: dict[_Places, list[_Places]] = {}
+        for count in range(len(_KINDS) + 1):
+            for places in combinations(range(len(_KINDS)), count):
+                others = self._placements([_KINDS[place] for place in places])
+                if places in others[1:]:
+                    found[places] = others[: others.index(places)]
+        return found
+
     def canonical(self, vectors: IntArray) -> IntArray:
         result: IntArray = vectors.copy()
+        for places, earlier in self._earlier.items():
+            self._move(result, places, earlier)
         for part in _SLICES:
-            absent = vectors[:, part.stop - 1] == 0
+            absent = result[:, part.stop - 1] == 0
             for i in range(part.start, part.stop - 1):
                 result[absent, i] = self.dimensions[i].values[0]
         return result
 
-    @property
-    def num_architectures(self) -> int:
-        """How many different networks there are: a stage without layers counts once."""
-        total = math.prod(self.levels[:_FIRST_COLUMN])
-        for part in _SLICES:
-            others = math.prod(self.levels[part][:-1])
-            total *= sum(1 if layers == 0 else others for layers in self.dimensions[part][-1].values)
-        return total
+    def _move(self, vectors: IntArray, places: _Places, earlier: Sequence[_Places]) -> None:
+        """Moves stages, in place, to the first of `earlier` that allows them, in the vectors (`n x d`) that have them.
+
+        Args:
+            vectors: The vectors.
+            places: The stages that are there, and no others.
+            earlier: Other stages of the same kinds, each as many.
+        """
+        there = np.array([place in places for place in range(len(_KINDS))])
+        rows = np.flatnonzero(((vectors[:, [part.stop - 1 for part in _SLICES]] > 0) == there).all(axis=1))
+        for others in earlier:
+            pairs = [(_SLICES[old], _SLICES[new]) for old, new in zip(places, others, strict=True)]
+            fits = np.ones(len(rows), dtype=bool)
+            for old, new in pairs:
+                for i, dimension in enumerate(self.dimensions[new], start=old.start):
+                    fits &= np.isin(vectors[rows, i], dimension.values)
+            moved, rows = rows[fits], rows[~fits]
+            parts = [vectors[moved, old] for old, _ in pairs]
+            for place in places:
+                vectors[moved, _SLICES[place].stop - 1] = 0
+            for (_, new), part in zip(pairs, parts, strict=True):
+                vectors[moved, new] = part
 
     def layer_groups(self, vectors: IntArray) -> Iterator[LayerGroup]:
         size, channels, kernel, act, layers = vectors[:, :_FIRST_COLUMN].T
@@ -247,6 +307,16 @@ class ConvNetSpace(SearchSpace):
             activation=head.activation,
             in_size=size,
         )
+
+
+def _nearest(kinds: Sequence[tuple[str, int]]) -> _Places:
+    """The stages that the first ones of some kinds are, where no network of the space has stages of all these kinds."""
+    left, places = list(kinds), list[int]()
+    for place, kind in enumerate(_KINDS):
+        if left[:1] == [kind]:
+            places.append(place)
+            left.pop(0)
+    return tuple(places)
 
 
 def _widened(channels: IntArray, expansion: IntArray, se: IntArray) -> dict[str, IntArray]:

@@ -31,7 +31,9 @@ from tiernas.blocks import (
     StemBlock,
 )
 from tiernas.blocks.bottleneck import Bottleneck
+from tiernas.blocks.projected import ProjectedBlock
 from tiernas.blocks.rows import BoolArray, IntArray
+from tiernas.blocks.strided import StridedBlock
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
 from tiernas.spaces.layered import LayeredArchitecture
@@ -184,13 +186,13 @@ class MobileSpace(SearchSpace):
         return runs
 
     def _settings(self, layer: Block) -> _Settings:
-        assert isinstance(layer, Bottleneck | SeparableBlock | ConvBlock)
+        assert isinstance(layer, StridedBlock)
         expansion = layer.mid_channels // layer.in_channels if isinstance(layer, Bottleneck) else 1
-        squeezed = 0 if isinstance(layer, ConvBlock) else int(layer.se_channels > 0)
+        squeezed = int(isinstance(layer, ProjectedBlock) and layer.se_channels > 0)
         block = _BLOCKS.index(type(layer))
         return block, layer.out_channels, layer.kernel, expansion, squeezed, self._activation(layer)
 
-    def _activation(self, layer: StemBlock | HeadBlock | Bottleneck | SeparableBlock | ConvBlock) -> int:
+    def _activation(self, layer: StridedBlock | HeadBlock) -> int:
         """What a vector says of a layer's activation."""
         name = _unbounded(layer.activation)
         if name not in _ACTIVATIONS:
@@ -201,7 +203,7 @@ class MobileSpace(SearchSpace):
         return UsageError(f"the architecture is not in space {self.name!r}: {why}")
 
     def canonical(self, vectors: IntArray) -> IntArray:
-        result: IntArray = vectors.copy()
+        result: IntArray = vectors.copy(order="K")
         for part in _SLICES:
             stage = result[:, part]
             block, _, _, expansion, _, _, layers = stage.T

@@ -86,12 +86,8 @@ class PlannedSpace(SearchSpace):
 
     def layer_groups(self, vectors: IntArray) -> Iterator[LayerGroup]:
         for part in self.plan(self._by_name(vectors)):
-            present = np.flatnonzero(part.count)
             for block, columns in part.blocks:
-                if len(present) < len(vectors):
-                    columns = {k: c[present] if isinstance(c, np.ndarray) else c for k, c in columns.items()}
-                rows = BlockRows.of_columns(block, len(present), columns)
-                yield LayerGroup(rows, present, part.count[present])
+                yield LayerGroup.of(block, part.count, **columns)
 
     def reset(self, vectors: IntArray, where: BoolArray, names: Sequence[str]) -> None:
         """Sets dimensions to their first value, in place, in the vectors (`n x d`) in which they do not matter."""

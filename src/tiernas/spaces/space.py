@@ -19,8 +19,8 @@ from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
 
-_SAMPLED_AT_ONCE = 2**16
-"""Points of a Sobol sequence made at once, which bounds memory; a power of two keeps it balanced."""
+_AT_ONCE = 2**12
+"""Vectors sampled or checked at once: they stay in the cache. A power of two keeps a Sobol sequence balanced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class LayerGroup:
             columns: Fields of the layers, see `BlockRows.of_columns`; of each network (`n`), or one for all.
         """
         present = np.flatnonzero(count)
+        columns = {name: columns[name] for name in block.columns()}
         if len(present) < len(count):
             columns = {name: c[present] if isinstance(c, np.ndarray) else c for name, c in columns.items()}
         return cls(BlockRows.of_columns(block, len(present), columns), present, count[present])
@@ -165,11 +166,12 @@ class SearchSpace(abc.ABC):
 
         sobol = qmc.Sobol(len(self.dimensions), scramble=True, rng=np.random.default_rng(seed))
         vectors = np.empty((n, len(self.dimensions)), dtype=np.int64)
-        chunk = min(_SAMPLED_AT_ONCE, 2 ** math.ceil(math.log2(n)))
+        chunk = min(_AT_ONCE, 2 ** math.ceil(math.log2(n)))
         for begin in range(0, n, chunk):
             rows = (sobol.random(chunk)[: n - begin] * self.levels).astype(np.int64)
-            vectors[begin : begin + chunk] = self.from_levels(np.minimum(rows, np.array(self.levels) - 1))
-        return self.canonical(vectors)
+            some = self.from_levels(np.minimum(rows, np.array(self.levels) - 1))
+            vectors[begin : begin + chunk] = self.canonical(some)
+        return vectors
 
     def from_levels(self, rows: IntArray) -> IntArray:
         """Vectors (`n x d`) of rows of levels (`n x d`)."""
@@ -208,13 +210,17 @@ class SearchSpace(abc.ABC):
             raise UsageError(f"vectors of space {self.name!r} hold integers; got one of {abs(array).max():.3g}")
         array = array.astype(np.int64, copy=False)
         levels = np.empty_like(array)
-        for i, values in enumerate(self._values):
-            levels[:, i] = np.minimum(np.searchsorted(values, array[:, i]), len(values) - 1)
-            wrong = values[levels[:, i]] != array[:, i]
-            if wrong.any():
-                row, dimension = int(wrong.argmax()), self.dimensions[i]
-                raise UsageError(
-                    f"vector {row}: {dimension.name} (position {i}) = {array[row, i]} is not in space "
-                    f"{self.name!r}; allowed: {', '.join(map(str, dimension.values))}"
-                )
+        for begin in range(0, len(array), _AT_ONCE):
+            some = slice(begin, begin + _AT_ONCE)
+            for i, values in enumerate(self._values):
+                column = array[some, i].copy()
+                level = np.minimum(np.searchsorted(values, column), len(values) - 1)
+                wrong = values[level] != column
+                if wrong.any():
+                    row, dimension = int(wrong.argmax()), self.dimensions[i]
+                    raise UsageError(
+                        f"vector {begin + row}: {dimension.name} (position {i}) = {column[row]} is not in space "
+                        f"{self.name!r}; allowed: {', '.join(map(str, dimension.values))}"
+                    )
+                levels[some, i] = level
         return array, levels

@@ -4,6 +4,7 @@ from .heartbeat import Heartbeat, serving
 from .proposals import Proposals
 from .repeats import repeat_best
 from .reuse import SPACE_DIGEST, has_begun, require_reusable, reuse_accuracies
+from .run import train_candidates
 from .screen import Screen
 from .screen_report import LOW_TAU, ScreenReport, report_screen
 from .trainings import Trainings, checkpoint_place
@@ -25,4 +26,5 @@ __all__ = [
     "require_reusable",
     "reuse_accuracies",
     "serving",
+    "train_candidates",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tiernas.ledger import Ledger, Purpose, State, Study
+from tiernas.study.run import train_candidates
 from tiernas.study.trainings import Trainings
 
 _log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def repeat_best(ledger: Ledger, study: Study, trainings: Trainings, *, best: int
             seed_offset = 0 if (candidate.result or {}).get("seed") == trainings.seed + repeat else repeat
             if (candidate.digest, seed_offset) not in there:
                 ledger.propose_again(study, candidate, Purpose.REPEAT, seed_offset=seed_offset)
-    repeated = trainings.run(study, Purpose.REPEAT)
+    repeated = train_candidates(trainings, study, Purpose.REPEAT)
     accuracies = {
         c.digest: [r.accuracy for r in repeated if r.digest == c.digest and r.accuracy is not None] for c in chosen
     }

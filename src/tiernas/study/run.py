@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tiernas.credentials import hide_url_credentials
 from tiernas.errors import StoppedError, TiernasError, UsageError
@@ -20,9 +20,7 @@ from tiernas.plain import plain_text
 from tiernas.study.changes import take_over
 from tiernas.study.events import record
 from tiernas.study.overdue import Overdue
-
-if TYPE_CHECKING:
-    from tiernas.study.trainings import Trainings
+from tiernas.study.trainings import Trainings
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +36,34 @@ Propose = Callable[[Sequence[Candidate], int], Candidate | None]
 """Given the candidates and the number of idle workers, proposes the next candidate, or nothing for now."""
 
 
-class Run:
-    """One call of `Trainings.run`, whose arguments it has."""
+def train_candidates(
+    trainings: Trainings, study: Study, purpose: Purpose, propose: Propose | None = None, wanted: int = 0
+) -> Sequence[Candidate]:
+    """Trains until every candidate has ended and there are as many as wanted; meanwhile obeys the user's orders.
+
+    The time for each training does not grow with the number of candidates, but for what `Trainings.watch` takes.
+
+    Args:
+        trainings: What the trainings have in common.
+        study: The study.
+        purpose: Which of its candidates.
+        propose: Who proposes; none for candidates that are all in the ledger.
+        wanted: How many candidates are wanted, not counting those whose accuracy was taken over, unless the user
+            ordered another number.
+
+    Returns:
+        The candidates.
+
+    Raises:
+        StoppedError: The user asked to stop; what was running has finished and is saved.
+        UsageError: A training met something that the user must mend; what was running is pending again.
+        LeaseLostError: Another server has taken over.
+    """
+    return _Run(trainings, study, purpose, propose, wanted).complete()
+
+
+class _Run:
+    """One call of `train_candidates`, whose arguments it has."""
 
     def __init__(
         self, trainings: Trainings, study: Study, purpose: Purpose, propose: Propose | None, wanted: int
@@ -59,7 +83,7 @@ class Run:
         self._looked_s = time.monotonic()
 
     def complete(self) -> Sequence[Candidate]:
-        """See `Trainings.run`."""
+        """See `train_candidates`."""
         if self._orders.paused:
             _log.warning("paused: no training starts until: tiernas control resume")
         self._watch()

@@ -11,7 +11,6 @@ from tiernas.executors import Executor, Job
 from tiernas.ledger import Candidate, Ledger, Purpose, Study
 from tiernas.spaces import SearchSpace
 from tiernas.study.curves import Curves
-from tiernas.study.run import Propose, Run
 from tiernas.study.screen import Screen
 
 
@@ -27,7 +26,7 @@ def name_of(study: Study, candidate: Candidate) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Trainings:
-    """Trains the candidates of a study.
+    """With what and how the candidates of a study are trained, by `tiernas.study.train_candidates`.
 
     Attributes:
         ledger: Where everything is written.
@@ -62,30 +61,6 @@ class Trainings:
     time_limit_s: float | None = None
     report: Callable[[int, int], None] | None = None
     curves: Curves | None = None
-
-    def run(
-        self, study: Study, purpose: Purpose, propose: Propose | None = None, trainings: int = 0
-    ) -> Sequence[Candidate]:
-        """Trains until every candidate has ended and there are as many as wanted; meanwhile obeys the user's orders.
-
-        The time for each training does not grow with the number of candidates, but for what `watch` takes.
-
-        Args:
-            study: The study.
-            purpose: Which of its candidates.
-            propose: Who proposes; none for candidates that are all in the ledger.
-            trainings: How many candidates are wanted, not counting those whose accuracy was taken over, unless the user
-                ordered another number.
-
-        Returns:
-            The candidates.
-
-        Raises:
-            StoppedError: The user asked to stop; what was running has finished and is saved.
-            UsageError: A training met something that the user must mend; what was running is pending again.
-            LeaseLostError: Another server has taken over.
-        """
-        return Run(self, study, purpose, propose, trainings).complete()
 
     def place(self, study: Study, candidate: Candidate) -> str:
         """Folder or fsspec URL of a candidate's checkpoints and weights."""

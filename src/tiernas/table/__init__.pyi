@@ -1,12 +1,12 @@
 from .command import export_command, query_command
 from .entry import Entry
 from .exporting import export
-from .model_table import Damaged, ModelTable
+from .model_table import DamagedEntry, ModelTable
 from .query import AmbiguousQueryError, Query
 
 __all__ = [
     "AmbiguousQueryError",
-    "Damaged",
+    "DamagedEntry",
     "Entry",
     "ModelTable",
     "Query",

@@ -26,7 +26,7 @@ _ANEW = "remove the folder and search again to write it anew"
 
 
 @dataclass(frozen=True, slots=True)
-class Damaged:
+class DamagedEntry:
     """A folder that was an entry and cannot be read as one.
 
     Attributes:
@@ -48,7 +48,7 @@ class ModelTable:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self) -> tuple[Sequence[Entry], Sequence[Damaged]]:
+    def read(self) -> tuple[Sequence[Entry], Sequence[DamagedEntry]]:
         """All entries, fastest first, and what cannot be read.
 
         Raises:
@@ -67,7 +67,7 @@ class ModelTable:
             try:
                 entry = _read(folder)
             except UsageError as error:
-                damaged.append(Damaged(_printable(folder.name), str(error)))
+                damaged.append(DamagedEntry(_printable(folder.name), str(error)))
             else:
                 entries += [entry] if entry else []
         return sorted(entries, key=lambda e: e.latency_ms), damaged
@@ -110,7 +110,7 @@ class ModelTable:
         """
         return answer(query, self.entries(), f"model table {self.path}")
 
-    def network(self, entry: Entry) -> networks.ConvNet:
+    def network(self, entry: Entry) -> networks.Network:
         """The trained network of an entry, in evaluation mode.
 
         Raises:
@@ -146,7 +146,7 @@ class ModelTable:
         """The folder of what an entry deploys, see `tiernas.artefact`; entries of earlier versions have none."""
         return self.path / entry.name / _ARTEFACT
 
-    def add(self, entry: Entry, network: networks.ConvNet, artefact: Path | None = None) -> None:
+    def add(self, entry: Entry, network: networks.Network, artefact: Path | None = None) -> None:
         """Adds an entry, or replaces the same one (`Entry.same`); whole or not at all.
 
         Args:

@@ -11,7 +11,7 @@ import torch
 from tiernas.artefact import Preprocessing, begin_artefact, end_artefact, read_artefact
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
-from tiernas.networks import ConvNet
+from tiernas.networks import Network
 from tiernas.standalone.preprocessing import network_input
 from tiernas.table.entry import Entry
 
@@ -19,7 +19,7 @@ _IMAGES = 8
 """Images of noise that what is built anew is compared with torch on."""
 
 
-def rebuild(entry: Entry, network: ConvNet, onnx_path: Path, folder: Path) -> dict[str, Any]:
+def rebuild(entry: Entry, network: Network, onnx_path: Path, folder: Path) -> dict[str, Any]:
     """Compiles an entry's network and saves it, with the logits that torch gives in fp32 to check it by.
 
     Args:

@@ -7,15 +7,15 @@ from functools import partial
 
 from tiernas.deployment import try_deployment
 from tiernas.engines import Fingerprint, TurnRule, get_engine
-from tiernas.latency.ladder import Ladder, Rung
-from tiernas.networks import ConvNet
+from tiernas.latency.measuring.ladder import Ladder, Rung
+from tiernas.networks import Network
 from tiernas.table import Entry, ModelTable
 from tiernas.testing.entries import entry
 from tiernas.training import IMAGE_MEAN, IMAGE_STD, Splits
 
 
 def add_deployed(
-    table: ModelTable, name: str, network: ConvNet, splits: Splits, engine: str, precision: str, *, batch: int = 1
+    table: ModelTable, name: str, network: Network, splits: Splits, engine: str, precision: str, *, batch: int = 1
 ) -> Entry:
     """Deploys a network in an engine, shortly measured, and enters it.
 

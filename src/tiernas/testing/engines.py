@@ -34,7 +34,7 @@ from tiernas.engines import (
     measure_in_turn,
 )
 from tiernas.errors import UsageError
-from tiernas.networks import ConvNet, build, export_onnx, repeatable_weights
+from tiernas.networks import Network, build, export_onnx, repeatable_weights
 from tiernas.spaces import Architecture, Head, LayeredArchitecture, Stage, StagedArchitecture, Stem
 
 NUM_CLASSES = 4
@@ -86,12 +86,12 @@ class EngineConformance(abc.ABC):
         """The engine under test, at batch 1."""
 
     @pytest.fixture
-    def network(self) -> ConvNet:
+    def network(self) -> Network:
         """The tiny network, with fixed weights."""
         return _built(ARCHITECTURE)
 
     @pytest.fixture
-    def onnx_path(self, network: ConvNet, tmp_path: Path) -> Path:
+    def onnx_path(self, network: Network, tmp_path: Path) -> Path:
         """The tiny network as ONNX."""
         path = tmp_path / "tiny.onnx"
         export_onnx(network, path)
@@ -264,7 +264,7 @@ class EngineConformance(abc.ABC):
         with pytest.raises(UsageError, match=f"calibration.*{words}"):
             engine.compile(onnx_path, np.zeros(shape, dtype=np.float32))
 
-    def test_another_batch_is_refused(self, network: ConvNet, tmp_path: Path) -> None:
+    def test_another_batch_is_refused(self, network: Network, tmp_path: Path) -> None:
         path = tmp_path / "two.onnx"
         export_onnx(network, path, batch=2)
         with pytest.raises(UsageError, match="batch 2"):
@@ -284,7 +284,7 @@ class EngineConformance(abc.ABC):
         assert closed == [True]
 
 
-def _built(architecture: Architecture) -> ConvNet:
+def _built(architecture: Architecture) -> Network:
     """The network with fixed weights."""
     with repeatable_weights():
         return build(architecture, NUM_CLASSES).eval()

@@ -14,7 +14,7 @@ from tiernas.blocks.bottleneck import Bottleneck
 from tiernas.blocks.rows import FloatArray
 from tiernas.engines import Fingerprint, InTurn, Measurement
 from tiernas.latency import Header, LatencyTable, Observation, Record
-from tiernas.latency.ladder import rungs_of
+from tiernas.latency.measuring.ladder import rungs_of
 from tiernas.spaces import Architecture, SearchSpace, get_space
 
 SPACE = get_space("gpunet-small")

@@ -36,7 +36,7 @@ class SourceConformance(abc.ABC):
 
     @abc.abstractmethod
     def make(self) -> DataConfig:
-        """The `[data]` table of a small set, with absolute paths."""
+        """The `[data]` section of a small set, with absolute paths."""
 
     @pytest.fixture
     def source(self) -> Source:

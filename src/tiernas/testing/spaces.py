@@ -21,7 +21,7 @@ from tiernas.blocks import BlockRows, LayerRows
 from tiernas.blocks.rows import FloatArray
 from tiernas.errors import UsageError
 from tiernas.latency import Header, LatencyTable, Observation, Record
-from tiernas.networks import ConvNet, build, check_onnx, export_onnx, repeatable_weights
+from tiernas.networks import Network, build, check_onnx, export_onnx, repeatable_weights
 from tiernas.spaces import Architecture, SearchSpace
 from tiernas.spaces.consistency import grouped_layers, inconsistency, random_vectors
 from tiernas.testing.latency import FINGERPRINT, measurement
@@ -121,7 +121,7 @@ class SpaceConformance(abc.ABC):
             with torch.no_grad(), FlopCounterMode(display=False) as counter:
                 network.eval()(images[:1])
             for number, layer in enumerate(network.architecture.layers[:-1]):  # the last one has classes besides
-                counted = sum(counter.get_flop_counts()[f"ConvNet.blocks.{number}"].values()) // 2
+                counted = sum(counter.get_flop_counts()[f"Network.blocks.{number}"].values()) // 2
                 assert BlockRows.of([layer]).macs().tolist() == [counted], layer.label
 
     def test_a_latency_table_finds_a_truth_that_work_explains(self) -> None:
@@ -138,7 +138,7 @@ class SpaceConformance(abc.ABC):
         expected = np.array([_true_ms(space.decode(vector)).sum() for vector in vectors[-20:]])
         assert np.abs(estimated / expected - 1).mean() <= self.table_error
 
-    def _built(self) -> list[tuple[ConvNet, Tensor]]:
+    def _built(self) -> list[tuple[Network, Tensor]]:
         space = self.make()
         found = []
         for vector in random_vectors(space, self.built, 3):

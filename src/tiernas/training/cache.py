@@ -127,9 +127,9 @@ class _Files:
     def record(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
         file = self._path.with_suffix(".splits.csv")
         with _told(file), file.open("w", newline="", encoding="utf-8") as opened:
-            table = csv.writer(opened)
-            table.writerow(("part", "image", "class", "reason it is not used"))
-            table.writerows(rows)
+            writer = csv.writer(opened)
+            writer.writerow(("part", "image", "class", "reason it is not used"))
+            writer.writerows(rows)
 
 
 @contextmanager

@@ -47,7 +47,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingProgress:
     """How far a training has come.
 
     Attributes:
@@ -78,7 +78,7 @@ class CheckpointFolder:
         self._folder = folder
         self._identity = identity
 
-    def save(self, state: Mapping[str, Tensor], progress: Progress) -> None:
+    def save(self, state: Mapping[str, Tensor], progress: TrainingProgress) -> None:
         """Keeps the state after an epoch.
 
         Raises:
@@ -87,11 +87,11 @@ class CheckpointFolder:
         facts = {"identity": asdict(self._identity), "progress": asdict(progress)}
         write_tensors(self._folder / CURRENT, state, facts, keep_old_as=self._folder / PREVIOUS)
 
-    def load(self, last_epoch: int) -> tuple[dict[str, Tensor], Progress] | None:
+    def load(self, last_epoch: int) -> tuple[dict[str, Tensor], TrainingProgress] | None:
         """The newest state of this training that is whole and not beyond an epoch; None if there is none."""
         for name in (CURRENT, PREVIOUS):
             path = self._folder / name
-            stored = _read(path, "progress", Progress)
+            stored = _read(path, "progress", TrainingProgress)
             if stored is None:
                 if path.exists():
                     _log.warning("%s is damaged; it is removed, and the checkpoint before it is used", path)
@@ -136,7 +136,7 @@ class CheckpointFolder:
         return False
 
 
-T = TypeVar("T", Progress, TrainingResult)
+T = TypeVar("T", TrainingProgress, TrainingResult)
 
 
 @dataclass(frozen=True, slots=True)

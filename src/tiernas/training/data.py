@@ -15,7 +15,7 @@ from tiernas.image_files import counted
 from tiernas.standalone.preprocessing import Pixels
 from tiernas.training.cache import DataCache, Room
 from tiernas.training.data_config import DEFAULT_SIZE, DataConfig
-from tiernas.training.decoding import Damaged, Decoded, decode, kept_size
+from tiernas.training.decoding import DamagedImage, Decoded, decode, kept_size
 from tiernas.training.images import ImageSet, Splits, channels_last, digest_of
 from tiernas.training.memory import machine_memory_bytes
 from tiernas.training.notes import notes_on
@@ -129,7 +129,7 @@ def _listed(source: Source, parts: Mapping[str, tuple[Part, Decoded]]) -> Iterat
         yield "", item.name, "", f"{item.reason} {item.kind}".rstrip()
 
 
-def _unreadable(damaged: Sequence[Damaged], total: int) -> str:
+def _unreadable(damaged: Sequence[DamagedImage], total: int) -> str:
     shown = ", ".join(f"{image.name} ({image.reason})" for image in damaged[:_NAMED])
     return f"{len(damaged)} of {total} images cannot be read: {shown}{', ...' if len(damaged) > _NAMED else ''}"
 

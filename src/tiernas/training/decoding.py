@@ -31,7 +31,7 @@ _FINGERPRINT_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Damaged:
+class DamagedImage:
     """An image that cannot be read."""
 
     name: str
@@ -50,7 +50,7 @@ class Decoded:
     """
 
     rows: IntArray
-    damaged: list[Damaged]
+    damaged: list[DamagedImage]
     animated: list[str]
     fingerprints: list[bytes]
 
@@ -102,20 +102,20 @@ def decode(part: Part, rows: IntArray, pixels: Pixels) -> Decoded:
         pixels: `(n, size, size, 3)`; takes the images that could be read, in the order of `rows`, one after the other.
     """
 
-    def one(position: int) -> Damaged | _Read:
+    def one(position: int) -> DamagedImage | _Read:
         row = int(rows[position])
         try:
             with part.read(row) as image:
                 animated = image.format not in _STILL and getattr(image, "is_animated", False)
                 pixels[position] = np.asarray(square(image, pixels.shape[1]))
         except UnidentifiedImageError:
-            return Damaged(part.names[row], "no image of a known format")
+            return DamagedImage(part.names[row], "no image of a known format")
         except Exception as error:  # for damaged files Pillow's formats raise anything: struct.error, IndexError, ...
-            return Damaged(part.names[row], str(error) or type(error).__name__)
+            return DamagedImage(part.names[row], str(error) or type(error).__name__)
         return _Read(animated, hashlib.blake2b(pixels[position], digest_size=_FINGERPRINT_BYTES).digest())
 
     run = joblib.Parallel(n_jobs=joblib.cpu_count(), require="sharedmem", batch_size=_BATCH)
-    found: list[Damaged | _Read] = run(joblib.delayed(one)(position) for position in range(len(rows)))
+    found: list[DamagedImage | _Read] = run(joblib.delayed(one)(position) for position in range(len(rows)))
     read = [(position, image) for position, image in enumerate(found) if isinstance(image, _Read)]
     for place, (position, _) in enumerate(read):
         if place != position:
@@ -123,7 +123,7 @@ def decode(part: Part, rows: IntArray, pixels: Pixels) -> Decoded:
     kept = rows[[position for position, _ in read]] if read else rows[:0]
     return Decoded(
         kept,
-        [image for image in found if isinstance(image, Damaged)],
+        [image for image in found if isinstance(image, DamagedImage)],
         [part.names[rows[position]] for position, image in read if image.animated],
         [image.fingerprint for _, image in read],
     )

@@ -18,7 +18,7 @@ from tiernas.training.optimization import learning_rate_at
 from tiernas.training.precision import autocast
 from tiernas.training.preparation import make_preparation
 from tiernas.training.recipe import RecipeConfig
-from tiernas.training.seeding import Purpose, derived_seed
+from tiernas.training.seeding import SeedPurpose, derived_seed
 from tiernas.training.state import TrainingState
 from tiernas.training.teachers import Teacher, distillation_loss
 
@@ -71,15 +71,15 @@ def train_epoch(
             number after the last step.
     """
     started_s = time.perf_counter()
-    generator = torch.Generator().manual_seed(derived_seed(seed, Purpose.IMAGES, epoch))
-    torch.manual_seed(derived_seed(seed, Purpose.LAYERS, epoch, group.rank))
+    generator = torch.Generator().manual_seed(derived_seed(seed, SeedPurpose.IMAGES, epoch))
+    torch.manual_seed(derived_seed(seed, SeedPurpose.LAYERS, epoch, group.rank))
     prepare = make_preparation(recipe, splits, resolution)
     mixing = Mixing(recipe.mixup_alpha, recipe.cutmix_alpha)
     train, device = splits.train, state.device
     batches = torch.randperm(len(train), generator=generator).tensor_split(steps_per_epoch(len(train), recipe))
     first_step, total_steps = epoch * len(batches), recipe.epochs * len(batches)
     if not group.is_first:  # the order above is the same everywhere, what follows is each process's own
-        generator = torch.Generator().manual_seed(derived_seed(seed, Purpose.IMAGES, epoch, group.rank))
+        generator = torch.Generator().manual_seed(derived_seed(seed, SeedPurpose.IMAGES, epoch, group.rank))
     loss_sum, learning_rate = 0.0, 0.0
     correct = torch.zeros((), dtype=torch.int64, device=device)
     state.network.train()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from tiernas.training.presets import PRESETS
+from tiernas.training.presets import presets
 from tiernas.training.teachers.config import TeacherConfig
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -34,15 +34,15 @@ _Part = Annotated[float, Field(gt=0, le=1)]
 
 
 class RecipeConfig(BaseModel):
-    """The `[recipe]` table of a study.
+    """The `[recipe]` section of a study.
 
     The defaults are for candidates, that is for small images and few epochs, chosen on digits and on 10,000 images of
     CIFAR-10 (two to four networks, one seed: differences below a point of accuracy were not told apart). Long
     trainings want larger shifts (an eighth is usual) and erasing.
 
     `preset = "paper"` stands for the values with which GPUNet was trained, `preset = "transformer"` for those of
-    networks of tokens, see `PRESETS`; other keys replace single ones of them. `preset = "fast"` is the defaults. What
-    is written is the values, not the name.
+    networks of tokens, see `presets.toml`; other keys replace single ones of them. `preset = "fast"` is the defaults.
+    What is written is the values, not the name.
 
     Attributes:
         epochs: Passes over the training images.
@@ -118,10 +118,10 @@ class RecipeConfig(BaseModel):
     def _fill_in_preset(cls, given: Any) -> Any:
         if not isinstance(given, dict) or "preset" not in given:
             return given
-        values = {key: value for key, value in given.items() if key != "preset"}
-        if given["preset"] not in PRESETS:
-            raise ValueError(f"preset = {given['preset']!r}: must be one of {', '.join(PRESETS)}")
-        return {**PRESETS[given["preset"]], **values}
+        name, known = given["preset"], presets()
+        if not isinstance(name, str) or name not in known:
+            raise ValueError(f"preset = {name!r}: must be one of {', '.join(known)}")
+        return {**known[name], **{key: value for key, value in given.items() if key != "preset"}}
 
     @model_validator(mode="after")
     def _one_kind_of_crop(self) -> Self:

@@ -11,7 +11,7 @@ import enum
 import numpy as np
 
 
-class Purpose(enum.IntEnum):
+class SeedPurpose(enum.IntEnum):
     """What random numbers are drawn for."""
 
     WEIGHTS = 0
@@ -19,7 +19,7 @@ class Purpose(enum.IntEnum):
     LAYERS = 2
 
 
-def derived_seed(seed: int, purpose: Purpose, epoch: int = 0, rank: int = 0) -> int:
+def derived_seed(seed: int, purpose: SeedPurpose, epoch: int = 0, rank: int = 0) -> int:
     """A 63-bit seed for one purpose in one epoch; unrelated to that of any other.
 
     Args:

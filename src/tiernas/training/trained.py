@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from tiernas.errors import UsageError
-from tiernas.networks import ConvNet, build
+from tiernas.networks import Network, build
 from tiernas.spaces import architecture_from_json
 from tiernas.storage import read_tensors
 from tiernas.training.checkpoint import WEIGHTS, Identity
@@ -17,7 +17,7 @@ class DamagedWeightsError(UsageError):
     """The weights of a training are damaged, or not there."""
 
 
-def load_trained(checkpoint_dir: Path) -> ConvNet:
+def load_trained(checkpoint_dir: Path) -> Network:
     """The network that `train` left in a folder: averaged weights if the recipe has them, evaluation mode, on CPU.
 
     Raises:
@@ -26,7 +26,7 @@ def load_trained(checkpoint_dir: Path) -> ConvNet:
     return load_classifier(checkpoint_dir)[0]
 
 
-def load_classifier(checkpoint_dir: Path) -> tuple[ConvNet, tuple[str, ...]]:
+def load_classifier(checkpoint_dir: Path) -> tuple[Network, tuple[str, ...]]:
     """`load_trained`, and the names of the classes in the order of the logits.
 
     Raises:

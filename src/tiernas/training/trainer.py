@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from tiernas.spaces import Architecture
-from tiernas.training.checkpoint import CheckpointFolder, Identity, Progress
+from tiernas.training.checkpoint import CheckpointFolder, Identity, TrainingProgress
 from tiernas.training.epoch import EpochStatistics, require_batch, steps_per_epoch, train_epoch
 from tiernas.training.group import ALONE, Group
 from tiernas.training.images import Splits
@@ -18,7 +18,7 @@ from tiernas.training.preparation import make_preparation
 from tiernas.training.progression import require_growing, resolution_at
 from tiernas.training.recipe import RecipeConfig
 from tiernas.training.result import EpochReport, TrainingResult
-from tiernas.training.seeding import Purpose, derived_seed
+from tiernas.training.seeding import SeedPurpose, derived_seed
 from tiernas.training.state import TrainingState
 from tiernas.training.teachers import Teacher, prepare_teacher
 from tiernas.training.validation import Validation, validate
@@ -89,7 +89,7 @@ def train(
     device = torch.device(device)
     teacher = _teacher(recipe, splits, architecture.resolution, cache_dir or checkpoint_dir, device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(derived_seed(seed, Purpose.WEIGHTS))
+        torch.manual_seed(derived_seed(seed, SeedPurpose.WEIGHTS))
         state = TrainingState(architecture, len(splits.classes), recipe, device)
         progress = _continue(state, folder, group, stop_epoch)
         state.share_gradients(group)
@@ -107,7 +107,7 @@ def train(
             )
             whole = progress.epoch + 1 == stop_epoch
             validation = validate(state, splits, architecture.resolution, group, whole=whole)
-            progress = Progress(
+            progress = TrainingProgress(
                 progress.epoch + 1,
                 epoch.loss,
                 progress.duration_s + epoch.duration_s,
@@ -140,7 +140,11 @@ def train(
 
 
 def _report(
-    recipe: RecipeConfig, progress: Progress, epoch: EpochStatistics, validation: Validation, images_per_s: float
+    recipe: RecipeConfig,
+    progress: TrainingProgress,
+    epoch: EpochStatistics,
+    validation: Validation,
+    images_per_s: float,
 ) -> EpochReport:
     return EpochReport(
         epoch=progress.epoch,
@@ -166,7 +170,7 @@ def _teacher(
         return prepare_teacher(recipe.teacher, splits, resolution, cache_dir, device, images_change=images_change)
 
 
-def _continue(state: TrainingState, folder: CheckpointFolder, group: Group, stop_epoch: int) -> Progress:
+def _continue(state: TrainingState, folder: CheckpointFolder, group: Group, stop_epoch: int) -> TrainingProgress:
     """Takes over the last checkpoint that is not beyond the end, if there is one.
 
     The first process removes damaged ones before others look.
@@ -177,7 +181,7 @@ def _continue(state: TrainingState, folder: CheckpointFolder, group: Group, stop
     if group.is_first:
         group.wait()
     if stored is None:
-        return Progress()
+        return TrainingProgress()
     tensors, progress = stored
     state.restore(tensors)
     return progress

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from tiernas.cli.commands import app
 from tiernas.engines import Measurement, TurnRule, get_engine
 from tiernas.errors import UsageError
-from tiernas.latency.factors import Base, Factor, FactorBlock, FactorStudy, file, measure_factors, plot_factors
+from tiernas.latency.factors import Base, Factor, FactorStudy, FactorSweep, measure_factors, plot_factors, study_file
 from tiernas.latency.factors import measure as measure_module
 from tiernas.networks import Cost
 from tiernas.testing.engines import ARCHITECTURE, NUM_CLASSES
@@ -32,9 +32,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure_module, "RULE", TurnRule(relative_width=10.0, min_s=0.0, limit_s=0.05))
 
 
-def block(factor: Factor, ratios: dict[str | float, float], base_ms: float) -> FactorBlock:
-    """A block in which the variants have 100 parameters and 2e6 multiply-accumulates each."""
-    return FactorBlock(
+def sweep(factor: Factor, ratios: dict[str | float, float], base_ms: float) -> FactorSweep:
+    """A sweep in which the variants have 100 parameters and 2e6 multiply-accumulates each."""
+    return FactorSweep(
         FINGERPRINT,
         factor,
         tuple(ratios),
@@ -47,8 +47,8 @@ STUDY = FactorStudy(
     BASE,
     Cost(100, 1_000_000),
     (
-        block(Factor.KERNEL, {3: 1.1, 5: 1.5, 7: 2.0}, base_ms=1.0),
-        block(SE, {"none": 0.8, "all": 1.01}, base_ms=1.2),
+        sweep(Factor.KERNEL, {3: 1.1, 5: 1.5, 7: 2.0}, base_ms=1.0),
+        sweep(SE, {"none": 0.8, "all": 1.01}, base_ms=1.2),
     ),
 )
 """Of a base that took 1.0 ms while the kernels were measured and 1.2 ms later."""
@@ -78,9 +78,9 @@ def test_variants_that_are_the_base() -> None:
 
 def test_wide_intervals_are_marked() -> None:
     wide = in_turn(1.5, 1.0, half_width=0.1)
-    first, *others = STUDY.blocks
+    first, *others = STUDY.sweeps
     first = replace(first, measurements=(first.measurements[0], wide, first.measurements[2]))
-    study = replace(STUDY, blocks=(first, *others))
+    study = replace(STUDY, sweeps=(first, *others))
     assert [found.unstable for found in study.costs()] == [False, True, False, False, False]
 
 
@@ -91,14 +91,14 @@ def test_json_of_a_study() -> None:
     assert [found["value"] for found in document["costs"]] == [3, 5, 7, "none", "all"]
 
 
-def test_blocks_survive_json() -> None:
-    for found in STUDY.blocks:
-        assert FactorBlock.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+def test_sweeps_survive_json() -> None:
+    for found in STUDY.sweeps:
+        assert FactorSweep.from_dict(json.loads(json.dumps(found.to_dict()))) == found
 
 
 def test_figure_has_a_panel_per_factor(tmp_path: Path) -> None:
-    other = tuple(replace(b, fingerprint=replace(b.fingerprint, precision="int8")) for b in STUDY.blocks)
-    plot_factors(replace(STUDY, blocks=STUDY.blocks + other), tmp_path / "new" / "factors.png")
+    other = tuple(replace(b, fingerprint=replace(b.fingerprint, precision="int8")) for b in STUDY.sweeps)
+    plot_factors(replace(STUDY, sweeps=STUDY.sweeps + other), tmp_path / "new" / "factors.png")
     pixels = np.asarray(Image.open(tmp_path / "new" / "factors.png").convert("RGB")).reshape(-1, 3)
     for colour in ("0072b2", "d55e00"):
         assert (pixels == np.array(list(bytes.fromhex(colour)))).all(axis=1).sum() > 50
@@ -137,8 +137,8 @@ def test_study_is_measured_stopped_and_continued(tmp_path: Path) -> None:
     assert [number for number, _, _ in said] == list(range(1, len(said) + 1))
     assert {wanted for _, wanted, _ in said} == {len(said)}
     assert said[0][2] == "openvino fp32, layers 0.5 x"
-    assert study.blocks[0] == FactorBlock.from_dict(kept)
-    assert [b.factor for b in study.blocks] == [SE, Factor.LAYERS]
+    assert study.sweeps[0] == FactorSweep.from_dict(kept)
+    assert [b.factor for b in study.sweeps] == [SE, Factor.LAYERS]
 
     def fail(*_: object) -> None:
         raise AssertionError("measured again")
@@ -150,8 +150,8 @@ def test_study_is_measured_stopped_and_continued(tmp_path: Path) -> None:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A study of the tiny network, as if it had been measured on this machine."""
-    mine = replace(STUDY.blocks[1], fingerprint=get_engine("openvino").fingerprint())
-    file.write(tmp_path / "factors.json", BASE, [mine])
+    mine = replace(STUDY.sweeps[1], fingerprint=get_engine("openvino").fingerprint())
+    study_file.write(tmp_path / "factors.json", BASE, [mine])
     return tmp_path / "factors.json"
 
 
@@ -166,7 +166,7 @@ def test_study_of_before_a_field_of_the_fingerprint_is_continued(path: Path) -> 
         raise AssertionError("measured again")
 
     study = measure_factors(BASE, [engine], factors=[SE], path=path, progress=fail)
-    file.write(path, BASE, study.blocks)
+    study_file.write(path, BASE, study.sweeps)
     assert json.loads(path.read_text()) == document
 
 
@@ -202,7 +202,7 @@ def test_full_disk_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(UsageError, match=r"factors\.json: cannot be written \(No space left on device\)"):
-        file.write(path, BASE, STUDY.blocks)
+        study_file.write(path, BASE, STUDY.sweeps)
     assert path.read_text() == original
     assert [p.name for p in path.parent.iterdir()] == ["factors.json"]
 

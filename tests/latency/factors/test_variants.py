@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tiernas.errors import UsageError
-from tiernas.latency.factors import Base, Factor, base_network, engine_pairs, get_factor, variants
+from tiernas.latency.factors import Base, Factor, base_network, get_factor, variants
 from tiernas.networks import cost
 from tiernas.spaces import Stage, StagedArchitecture, released
 from tiernas.testing.engines import ARCHITECTURE
@@ -113,11 +113,6 @@ def test_a_file_that_is_no_architecture_is_named(tmp_path: Path, text: str, word
     path.write_text(text)
     with pytest.raises(UsageError, match=rf"odd\.json: .*{words}"):
         base_network(str(path))
-
-
-def test_engines_with_and_without_their_own_precision() -> None:
-    pairs = engine_pairs(["openvino", "onnxruntime:fp32", "openvino:fp32"], ["fp32", "int8"])
-    assert pairs == (("openvino", "fp32"), ("openvino", "int8"), ("onnxruntime", "fp32"))
 
 
 def test_unknown_factor_names_the_known() -> None:

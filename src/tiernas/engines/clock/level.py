@@ -17,9 +17,6 @@ _BLOCK_S = 0.5
 _ERROR = 0.025
 """How often at most the upper end misses the quantile."""
 
-_CLEAR = 0.05
-"""A level is clear where its interval is at most so wide, as a share of it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -36,11 +33,6 @@ class Level:
     low_ms: float
     high_ms: float
     found_ms: float
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether quiet moments were found that agree: if not, the machine may be able to do better."""
-        return self.high_ms - self.low_ms <= _CLEAR * self.undisturbed_ms
 
 
 def undisturbed_of(turns_ms: npt.NDArray[np.float64]) -> float:

@@ -4,17 +4,18 @@ The question of Fig. 3 of the GPUNet paper (arXiv 2205.00841), which asked it of
 variant takes turns with the base.
 """
 
+from tiernas.latency.factors.engine_pairs import engine_pairs
 from tiernas.latency.factors.measure import measure_factors
 from tiernas.latency.factors.plot import plot_factors, require_plottable
-from tiernas.latency.factors.study import FactorBlock, FactorCost, FactorStudy
-from tiernas.latency.factors.variants import Base, Factor, Variant, base_network, engine_pairs, get_factor, variants
+from tiernas.latency.factors.study import FactorCost, FactorStudy, FactorSweep
+from tiernas.latency.factors.variants import Base, Factor, Variant, base_network, get_factor, variants
 
 __all__ = [
     "Base",
     "Factor",
-    "FactorBlock",
     "FactorCost",
     "FactorStudy",
+    "FactorSweep",
     "Variant",
     "base_network",
     "engine_pairs",

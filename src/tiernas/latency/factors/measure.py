@@ -1,4 +1,4 @@
-"""Measures the factors block by block, and continues."""
+"""Measures the factors sweep by sweep, and continues."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tiernas.engines import Anchor, Engine, Measurement, TurnRule, measure_in_turn
-from tiernas.latency.factors import file
-from tiernas.latency.factors.study import FactorBlock, FactorStudy
+from tiernas.latency.factors import study_file
+from tiernas.latency.factors.study import FactorStudy, FactorSweep
 from tiernas.latency.factors.variants import Base, Factor, Variant, variants
-from tiernas.latency.untrained import compiled
+from tiernas.latency.measuring.untrained import compiled_untrained
 from tiernas.networks import cost
 
 RULE = TurnRule(relative_width=0.01, min_s=1.0, limit_s=8.0, patience=2.0, reload_s=1.0)
@@ -43,8 +43,8 @@ def measure_factors(
     Raises:
         UsageError: The file is of another base or device, is damaged, or cannot be written.
     """
-    blocks = file.read(path, base, engines) if path else []
-    plan = {engine: _missing(base, factors, engine, blocks) for engine in engines}
+    sweeps = study_file.read(path, base, engines) if path else []
+    plan = {engine: _missing(base, factors, engine, sweeps) for engine in engines}
     wanted, done = sum(len(networks) for missing in plan.values() for networks in missing), 0
 
     def measured(engine: Engine, network: Variant, found: Measurement) -> None:
@@ -56,34 +56,34 @@ def measure_factors(
     for engine, missing in plan.items():
         if not missing:
             continue
-        with compiled(base.architecture, base.num_classes, engine) as (network, graph):
+        with compiled_untrained(base.architecture, base.num_classes, engine) as (network, graph):
             anchor = Anchor(network, graph)
             for networks in missing:
-                outdated = _of(blocks, engine, networks[0].factor)
-                blocks = [block for block in blocks if block not in outdated]
-                blocks.append(_measure(base, networks, engine, anchor, measured))
+                outdated = _of(sweeps, engine, networks[0].factor)
+                sweeps = [sweep for sweep in sweeps if sweep not in outdated]
+                sweeps.append(_measure(base, networks, engine, anchor, measured))
                 if path:
-                    file.write(path, base, blocks)
-    return FactorStudy(base, cost(base.architecture, base.num_classes), tuple(blocks))
+                    study_file.write(path, base, sweeps)
+    return FactorStudy(base, cost(base.architecture, base.num_classes), tuple(sweeps))
 
 
 def _missing(
-    base: Base, factors: Sequence[Factor], engine: Engine, blocks: Sequence[FactorBlock]
+    base: Base, factors: Sequence[Factor], engine: Engine, sweeps: Sequence[FactorSweep]
 ) -> list[tuple[Variant, ...]]:
     """The variants of each factor whose values are not all measured."""
     missing = []
     for factor in dict.fromkeys(factors):
         networks = variants(base.architecture, factor)
         values = tuple(network.value for network in networks)
-        if networks and not any(block.values == values for block in _of(blocks, engine, factor)):
+        if networks and not any(sweep.values == values for sweep in _of(sweeps, engine, factor)):
             missing.append(networks)
     return missing
 
 
-def _of(blocks: Sequence[FactorBlock], engine: Engine, factor: Factor) -> list[FactorBlock]:
-    """The blocks of a factor that were measured under the engine's conditions."""
+def _of(sweeps: Sequence[FactorSweep], engine: Engine, factor: Factor) -> list[FactorSweep]:
+    """The sweeps of a factor that were measured under the engine's conditions."""
     here = engine.fingerprint()
-    return [block for block in blocks if block.factor == factor and not block.fingerprint.differences(here)]
+    return [sweep for sweep in sweeps if sweep.factor == factor and not sweep.fingerprint.differences(here)]
 
 
 def _measure(
@@ -92,14 +92,14 @@ def _measure(
     engine: Engine,
     anchor: Anchor,
     measured: Callable[[Engine, Variant, Measurement], None],
-) -> FactorBlock:
+) -> FactorSweep:
     """Measures the variants of one factor."""
     measurements = []
     for variant in networks:
-        with compiled(variant.architecture, base.num_classes, engine) as (network, _):
+        with compiled_untrained(variant.architecture, base.num_classes, engine) as (network, _):
             measurements.append(measure_in_turn(network, anchor, RULE))
         measured(engine, variant, measurements[-1])
-    return FactorBlock(
+    return FactorSweep(
         fingerprint=engine.fingerprint(),
         factor=networks[0].factor,
         values=tuple(variant.value for variant in networks),

@@ -149,8 +149,8 @@ def _legend(figure: Figure, spare: Sequence[Axes], study: FactorStudy, panel: Ax
 
 def _title(study: FactorStudy) -> str:
     base = study.base
-    on = study.blocks[0].fingerprint
-    devices = ", ".join(dict.fromkeys(block.fingerprint.device for block in study.blocks))
+    on = study.sweeps[0].fingerprint
+    devices = ", ".join(dict.fromkeys(sweep.fingerprint.device for sweep in study.sweeps))
     threads = "1 thread" if on.threads == 1 else f"{on.threads} threads"
     hollow = "; hollow: the interval is wide" if any(found.unstable for found in study.costs()) else ""
     return (

@@ -15,7 +15,7 @@ from tiernas.networks import Cost
 
 
 @dataclass(frozen=True, slots=True)
-class FactorBlock:
+class FactorSweep:
     """The variants of one factor on one engine, each measured in turn with the base.
 
     Attributes:
@@ -38,12 +38,12 @@ class FactorBlock:
         return f"{self.fingerprint.engine} {self.fingerprint.precision}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The block as what JSON can hold."""
+        """The sweep as what JSON can hold."""
         return asdict(self) | {"fingerprint": self.fingerprint.to_dict()}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> FactorBlock:
-        """The block that `to_dict` made a mapping of.
+    def from_dict(cls, data: Mapping[str, Any]) -> FactorSweep:
+        """The sweep that `to_dict` made a mapping of.
 
         Raises:
             KeyError, TypeError, ValueError: A key is missing, or a value is of another kind or number.
@@ -109,36 +109,36 @@ class FactorStudy:
     Attributes:
         base: The network around which they were varied.
         base_cost: Its size.
-        blocks: What was measured, in the order it was.
+        sweeps: What was measured, in the order it was.
     """
 
     base: Base
     base_cost: Cost
-    blocks: tuple[FactorBlock, ...]
+    sweeps: tuple[FactorSweep, ...]
 
     def costs(self) -> list[FactorCost]:
-        """One entry per engine and value, in the order of the blocks."""
+        """One entry per engine and value, in the order of the sweeps."""
         base_ms = self.base_ms()
-        return [found for block in self.blocks for found in self._of_block(block, base_ms[block.engine])]
+        return [found for sweep in self.sweeps for found in self._of_sweep(sweep, base_ms[sweep.engine])]
 
     def base_ms(self) -> dict[str, float]:
         """Undisturbed latency of the base by engine and precision, in ms: the median over the measurements."""
         found: dict[str, list[float]] = {}
-        for block in self.blocks:
-            found.setdefault(block.engine, []).extend(turns.anchor_ms for turns in block.turns())
+        for sweep in self.sweeps:
+            found.setdefault(sweep.engine, []).extend(turns.anchor_ms for turns in sweep.turns())
         return {engine: float(np.median(seen_ms)) for engine, seen_ms in found.items()}
 
-    def _of_block(self, block: FactorBlock, base_ms: float) -> Iterator[FactorCost]:
+    def _of_sweep(self, sweep: FactorSweep, base_ms: float) -> Iterator[FactorCost]:
         base = self.base.architecture
-        equal = {variant.value for variant in variants(base, block.factor) if variant.architecture == base}
-        measured = zip(block.values, block.costs, block.measurements, block.turns(), strict=True)
+        equal = {variant.value for variant in variants(base, sweep.factor) if variant.architecture == base}
+        measured = zip(sweep.values, sweep.costs, sweep.measurements, sweep.turns(), strict=True)
         for value, size, found, turns in measured:
             yield FactorCost(
-                factor=block.factor,
-                label=block.factor.label(value),
+                factor=sweep.factor,
+                label=sweep.factor.label(value),
                 value=value,
                 is_base=value in equal,
-                engine=block.engine,
+                engine=sweep.engine,
                 latency_ms=turns.ratio * base_ms,
                 ratio=turns.ratio,
                 ratio_low=turns.ratio_low,
@@ -146,13 +146,13 @@ class FactorStudy:
                 params=size.params,
                 macs=size.macs,
                 macs_ratio=size.macs / self.base_cost.macs,
-                ms_per_gmac=turns.ratio * base_ms / (size.macs * block.fingerprint.batch) * 1e9,
+                ms_per_gmac=turns.ratio * base_ms / (size.macs * sweep.fingerprint.batch) * 1e9,
                 unstable=found.unstable,
             )
 
     def to_dict(self) -> dict[str, Any]:
         """The study as what JSON can hold."""
-        fingerprints = {block.engine: block.fingerprint.to_dict() for block in self.blocks}
+        fingerprints = {sweep.engine: sweep.fingerprint.to_dict() for sweep in self.sweeps}
         return {
             "base": self.base.name,
             "architecture": asdict(self.base.architecture),

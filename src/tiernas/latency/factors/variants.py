@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from tiernas.blocks import ACTIVATIONS
-from tiernas.engines import engine_names
 from tiernas.errors import UsageError
-from tiernas.plugins import is_reference
 from tiernas.spaces import Architecture, StagedArchitecture, read_architecture, released
 from tiernas.spaces.staged import round_channels
 
@@ -189,23 +186,3 @@ def _deepened(base: StagedArchitecture, multiplier: float) -> StagedArchitecture
 
 def _rounded(size: float) -> int:
     return round_channels(size, CHANNEL_STEP)
-
-
-def engine_pairs(engines: Sequence[str], precisions: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Engines with the precisions that each is to run.
-
-    Args:
-        engines: Names of engines, or `package.module:Class`, or either with `:PRECISION`.
-        precisions: What engines run that come without a precision of their own.
-
-    Returns:
-        Pairs of name and precision, in the order given, each once.
-    """
-    pairs, known = [], engine_names()
-    for engine in engines:
-        name, _, own = engine.rpartition(":")
-        if name in known or is_reference(name):
-            pairs.append((name, own))
-        else:
-            pairs += [(engine, precision) for precision in precisions]
-    return tuple(dict.fromkeys(pairs))

@@ -22,4 +22,4 @@ SOURCES: Kind[Callable[..., Any]] = Kind(
     },
     partial(require_function, noun="a function that returns a tiernas.training.sources.Source"),
 )
-"""Functions that return a `Source`: those of tiernas of a `DataConfig`, others of the options of its table."""
+"""Functions that return a `Source`: those of tiernas of a `DataConfig`, others of the options of its section."""

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tiernas.errors import UsageError
 from tiernas.image_files import (
-    Level,
+    FolderLevel,
     PassedOver,
     counted,
     files_below,
@@ -66,7 +66,7 @@ class _Folder:
             passed_over=tuple(self.passed_over),
         )
 
-    def _level(self, folder: Path) -> Level:
+    def _level(self, folder: Path) -> FolderLevel:
         """What lies in a folder whose folders are splits or classes; its files are passed over."""
         level = level_of(folder, self.root)
         self.passed_over += level.passed_over
@@ -80,7 +80,7 @@ class _Folder:
         else:
             self.passed_over.append(without_format(path, self.root))
 
-    def _splits(self, top: Level) -> dict[str, Path]:
+    def _splits(self, top: FolderLevel) -> dict[str, Path]:
         """The folder of each split; the root is the training part where its folders are those of the classes."""
         named = {folder: split for folder in top.folders if (split := split_of(folder.name))}
         within = {
@@ -143,7 +143,7 @@ class _Folder:
             self._pass_over(path, "without a label, in no class folder")
         return False
 
-    def _part(self, folder: Path, level: Level, classes: tuple[str, ...]) -> Part:
+    def _part(self, folder: Path, level: FolderLevel, classes: tuple[str, ...]) -> Part:
         unknown = [child.name for child in level.folders if child.name not in classes]
         if unknown:
             raise UsageError(

@@ -29,7 +29,7 @@ def open_source(config: DataConfig) -> Source:
     if config.path is not None and not config.path.exists():
         raise UsageError(f"data.path = {str(config.path)!r}: does not exist; give what {config.kind} reads")
     what = f"data.kind = {config.kind!r}"
-    options = checked_options(function, config.options, table="data.options", beside={"path": config.path})
+    options = checked_options(function, config.options, section="data.options", beside={"path": config.path})
     return _checked(call(function, what=what, **options), what)
 
 

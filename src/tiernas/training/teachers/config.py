@@ -28,7 +28,7 @@ _NEEDS: dict[str, tuple[bool, bool]] = {
 
 
 class TeacherConfig(BaseModel):
-    """The `[recipe.teacher]` table of a study.
+    """The `[recipe.teacher]` section of a study.
 
     The loss of the student is its cross entropy to the labels plus `weight` times its cross entropy to the teacher's
     probabilities; both see the same augmented images. With the defaults that is the loss with which GPUNet-D and -P

@@ -24,7 +24,7 @@ def teacher_function(config: TeacherConfig) -> Callable[[int], nn.Module]:
     name = config.reference
     function = TEACHERS.load(name)
     options = checked_options(
-        function, config.options, table="recipe.teacher.options", positional=1, beside={"path": config.path}
+        function, config.options, section="recipe.teacher.options", positional=1, beside={"path": config.path}
     )
     return partial(_made, function, f"recipe.teacher, {name}", options)
 

@@ -1,0 +1,3 @@
+from .engine import OnnxRuntimeEngine, OnnxRuntimeNetwork
+
+__all__ = ["OnnxRuntimeEngine", "OnnxRuntimeNetwork"]

@@ -1,0 +1,137 @@
+"""Times of the nodes of a network, from ONNX Runtime's profiler."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto, helper
+from scipy.stats import trim_mean
+
+from tiernas.engines.engine import NodeTime
+from tiernas.engines.onnxruntime.session import bound, open_session
+
+_PROFILE_S = 0.15
+"""Length of a profile, unless that is less or more runs than these."""
+_MIN_PROFILE_RUNS = 4
+_MAX_PROFILE_RUNS = 200
+_OUTLIERS = 0.25
+"""Share of a node's times that is left out at either end, so that a burst of load does no harm."""
+_CHAIN = 64
+"""Nodes of the networks that the profiler's own time is measured with."""
+_CHAIN_INPUTS = (2, 10)
+"""Inputs of each of their nodes; a quantised convolution has 9."""
+_QUIET = 10
+"""Percentile of their times that is used: load of other processes only adds time."""
+_KERNEL = "_kernel_time"
+"""How the profiler's names of the times of kernels end."""
+_LAYOUT_CHANGE = re.compile(r"(ReorderInput|ReorderOutput|Transpose)(_token_\d+)?")
+"""Names of nodes that ONNX Runtime inserts where neighbours want different layouts; each runs before its consumer."""
+
+
+def profile(model: bytes, path: Path, threads: int) -> list[NodeTime]:
+    """Times of the nodes of a network, in the order they run.
+
+    Args:
+        model: The network, serialised.
+        path: Where it was read from, for messages.
+        threads: Threads of one inference.
+    """
+    overhead = _profiler_overhead()
+    kernels, runs = _profiled(model, path, threads)
+    return node_times(kernels, runs, overhead)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilerOverhead:
+    """What the profiler adds to the time of a node, less what it loses by cutting off to whole microseconds.
+
+    Between its two looks at the clock it writes down the shapes of inputs and outputs (KernelScope in
+    onnxruntime/core/framework/sequential_executor.cc), which takes as long as a small node.
+
+    Attributes:
+        node_us: For every node.
+        input_us: For each of its inputs.
+    """
+
+    node_us: float
+    input_us: float
+
+    def of(self, kernel: Mapping[str, Any]) -> float:
+        """What is added to a kernel's time, in us."""
+        return self.node_us + self.input_us * len(kernel["args"]["input_type_shape"])
+
+
+def node_times(kernels: Sequence[Mapping[str, Any]], runs: int, overhead: ProfilerOverhead) -> list[NodeTime]:
+    """Times of nodes over the last runs of a profile, in the order they run.
+
+    Args:
+        kernels: What ONNX Runtime's profiler wrote about each run of a kernel.
+        runs: How many of the runs to use; those before are cold.
+        overhead: What to subtract.
+    """
+    of_node: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for kernel in kernels:
+        of_node[kernel["name"].removesuffix(_KERNEL)].append(kernel)
+    found: list[NodeTime] = []
+    consumer = ""
+    for name in reversed(of_node):
+        if change := _LAYOUT_CHANGE.fullmatch(name):
+            shown = f"{change[1]} for {consumer}"
+        else:
+            shown = consumer = name
+        profiled_us = float(trim_mean([kernel["dur"] for kernel in of_node[name][-runs:]], _OUTLIERS))
+        found.append(NodeTime(shown, max(0.0, profiled_us - overhead.of(of_node[name][0])) / 1e3))
+    return found[::-1]
+
+
+def _profiled(model: bytes, path: Path, threads: int = 1) -> tuple[list[dict[str, Any]], int]:
+    """What the profiler writes about each run of a kernel, and how many of the runs are warm."""
+    with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
+        session = open_session(model, path, threads=threads, profile_to=Path(folder) / "profile")
+        binding = bound(session)
+        runs = 0
+        end = time.perf_counter() + _PROFILE_S
+        while runs < _MIN_PROFILE_RUNS or (runs < _MAX_PROFILE_RUNS and time.perf_counter() < end):
+            session.run_with_iobinding(binding)
+            runs += 1
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    return [event for event in events if event["cat"] == "Node" and event["name"].endswith(_KERNEL)], runs
+
+
+@cache
+def _profiler_overhead() -> ProfilerOverhead:
+    """Measured once per process, with networks of tiny nodes that are run with the profiler and without."""
+    few, many = (_overhead_us(inputs) for inputs in _CHAIN_INPUTS)
+    input_us = (many - few) / (_CHAIN_INPUTS[1] - _CHAIN_INPUTS[0])
+    return ProfilerOverhead(few - input_us * _CHAIN_INPUTS[0], input_us)
+
+
+def _overhead_us(inputs: int) -> float:
+    """What the profiler adds to the time of a node with so many inputs, in us."""
+    names = [f"t{i}" for i in range(_CHAIN + 1)]
+    nodes = [helper.make_node("Max", [a] * inputs, [b], b) for a, b in pairwise(names)]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 1, 1, 1)) for name in (names[0], names[-1])]
+    graph = helper.make_graph(nodes, "chain", ends[:1], ends[1:])
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+    kernels, runs = _profiled(model, Path("chain"))
+    profiled_us = np.array([kernel["dur"] for kernel in kernels]).reshape(-1, _CHAIN)[-runs:].mean(axis=1)
+    session = open_session(model, Path("chain"))
+    binding = bound(session)
+    plain_ns = []
+    for _ in range(_MAX_PROFILE_RUNS):
+        start = time.perf_counter_ns()
+        session.run_with_iobinding(binding)
+        plain_ns.append(time.perf_counter_ns() - start)
+    return float(np.percentile(profiled_us, _QUIET) - np.percentile(plain_ns, _QUIET) / _CHAIN / 1e3)

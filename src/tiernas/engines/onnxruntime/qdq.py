@@ -1,0 +1,223 @@
+"""An ONNX graph into which pairs of QuantizeLinear and DequantizeLinear are inserted, as each runtime fuses them.
+
+ONNX Runtime's own `quantize_static` knows no placement but the one for its kernels.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper, numpy_helper
+
+QUANTIZER = "tiernas-qdq 2"
+"""Name and version of this quantiser; the version is raised whenever it makes other int8 networks than before."""
+
+_WEIGHTED = ("Conv", "Gemm", "MatMul")
+"""Operators with weights that are quantised per output channel."""
+_INT8_KERNELS = ("Add", "Mul", "Sigmoid", "LeakyRelu", "Concat", "AveragePool", "GlobalAveragePool")
+"""Operators besides the weighted ones that take and give int8 in ONNX Runtime's CPU provider, each with own ranges."""
+_SAME_RANGE = ("MaxPool", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze")
+"""Operators that hand int8 on as it is: output and input share one range."""
+_ABSORBED = ("Relu", "Clip")
+"""Activations whose work saturation does: ONNX Runtime drops them where a QuantizeLinear follows and none precedes."""
+_FLOAT_OR_UNKNOWN = (onnx.TensorProto.FLOAT, onnx.TensorProto.UNDEFINED)
+"""Types of tensors that can be quantised."""
+_LEAST_RANK = 2
+"""Weights of fewer axes have no output channels: a vector by which a matrix is multiplied."""
+
+_GREATEST_BIAS = 2.0**30
+"""Largest quantised bias: half of what int32 holds, so that the sum of products still fits."""
+
+_Array = npt.NDArray[np.generic]
+
+
+class QdqGraph:
+    """A network's graph into which pairs are inserted.
+
+    Args:
+        model: The network; it is changed. Shapes of its tensors are known, constants are folded.
+    """
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = model
+        self._constants = {tensor.name: tensor for tensor in model.graph.initializer}
+        self._consumers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+        for node in model.graph.node:
+            for name in node.input:
+                self._consumers[name].append(node)
+        values = [*model.graph.input, *model.graph.value_info, *model.graph.output]
+        self._shapes = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in values}
+        others = {v.name for v in values if v.type.tensor_type.elem_type not in _FLOAT_OR_UNKNOWN}
+        self._fixed = self._constants.keys() | others
+
+    def between_int8_kernels(self) -> dict[str, str]:
+        """Activations to quantise so that every int8 kernel of ONNX Runtime can be used.
+
+        Returns:
+            The activations, each with the one whose range it shares, itself in most cases.
+        """
+        origins: dict[str, str] = {}
+        for node in self.model.graph.node:
+            weighted = self._is_weighted(node)
+            if weighted or (node.op_type in _INT8_KERNELS and self._fixed.isdisjoint(node.input)):
+                inputs = node.input[:1] if weighted else node.input
+                for name in (*inputs, self._behind_absorbed(node.output[0])):
+                    origins.setdefault(name, name)
+            elif node.op_type in _SAME_RANGE and node.input[0] in origins:
+                origins[node.output[0]] = origins[node.input[0]]
+        for output in self.model.graph.output:
+            origins.pop(output.name, None)
+        return origins
+
+    def into_weights(self) -> dict[str, str]:
+        """Activations to quantise so that weighted operators of more than one pixel and sums can be int8.
+
+        Returns:
+            The activations, each with itself, whose range it has.
+        """
+        origins = {
+            node.input[0]: node.input[0]
+            for node in self.model.graph.node
+            if self._is_weighted(node) and self._shapes.get(node.output[0], [])[2:] != [1, 1]
+        }
+        for node in self.model.graph.node:
+            if node.op_type == "Add" and (self._fixed | origins.keys()).isdisjoint(node.input):
+                origins[node.input[1]] = node.input[1]
+        return origins
+
+    def insert_pairs(
+        self,
+        origins: Mapping[str, str],
+        ranges: Mapping[str, tuple[float, float]],
+        *,
+        symmetric: bool,
+        greatest_weight: int,
+    ) -> None:
+        """Quantises activations, and the weights that they meet.
+
+        Args:
+            origins: Activations to quantise, each with the one whose range it shares.
+            ranges: Least and greatest value of each of those.
+            symmetric: Activations are int8 with zero point 0 and biases stay floats; else activations are uint8 and
+                biases int32.
+            greatest_weight: Weights are quantised to whole numbers up to this.
+        """
+        scales = {name: (_symmetric if symmetric else _asymmetric)(*ranges[origin]) for name, origin in origins.items()}
+        nodes: list[onnx.NodeProto] = []
+        for value in self.model.graph.input:
+            if value.name in scales:
+                needed_by = self._consumers[value.name][0].name
+                nodes += self._pair(value.name, f"{needed_by}/{value.name}", *scales[value.name])
+        for node in self.model.graph.node:
+            if self._is_weighted(node) and node.input[0] in scales:
+                input_scale = scales[node.input[0]][0]
+                nodes += self._quantize_weights(node, greatest_weight, None if symmetric else input_scale)
+            for index, name in enumerate(node.input):
+                if name in scales:
+                    node.input[index] = _dequantized(name)
+            nodes.append(node)
+            for name in node.output:
+                if name in scales:
+                    nodes += self._pair(name, name, *scales[name])
+        graph = self.model.graph
+        used = {name for node in nodes for name in node.input}
+        del graph.node[:], graph.initializer[:], graph.value_info[:]
+        graph.node.extend(nodes)
+        graph.initializer.extend(tensor for name, tensor in self._constants.items() if name in used)
+
+    def _is_weighted(self, node: onnx.NodeProto) -> bool:
+        """Whether it multiplies float activations, its first input, by a constant matrix or kernels, its second."""
+        if node.op_type not in _WEIGHTED or node.input[0] in self._fixed or node.input[1] not in self._constants:
+            return False
+        return len(self._constants[node.input[1]].dims) >= _LEAST_RANK
+
+    def _behind_absorbed(self, name: str) -> str:
+        consumers = self._consumers[name]
+        absorbed = len(consumers) == 1 and consumers[0].op_type in _ABSORBED
+        return str(consumers[0].output[0]) if absorbed else name
+
+    def _constant(self, name: str, values: _Array) -> str:
+        self._constants[name] = numpy_helper.from_array(values, name)
+        return name
+
+    def _pair(self, name: str, label: str, scale: np.float32, zero: np.generic) -> list[onnx.NodeProto]:
+        """The nodes that quantise an activation; the label begins their own names."""
+        parameters = [self._constant(f"{name}/scale", np.array(scale)), self._constant(f"{name}/zero", np.array(zero))]
+        quantized = f"{name}/quantized"
+        return [
+            helper.make_node("QuantizeLinear", [name, *parameters], [quantized], f"{label}/QuantizeLinear"),
+            helper.make_node(
+                "DequantizeLinear", [quantized, *parameters], [_dequantized(name)], f"{label}/DequantizeLinear"
+            ),
+        ]
+
+    def _quantize_weights(
+        self, node: onnx.NodeProto, greatest: int, input_scale: np.float32 | None
+    ) -> list[onnx.NodeProto]:
+        """Gives a node int8 weights and, where the scale of its input is given, an int32 bias.
+
+        Returns:
+            The nodes that dequantise them.
+        """
+        base = node.name or node.output[0]
+        weights = numpy_helper.to_array(self._constants[node.input[1]])
+        axis = _channel_axis(node, weights.ndim)
+        others = tuple(i for i in range(weights.ndim) if i != axis)
+        scale = np.abs(weights).max(axis=others) / greatest
+        bias = None
+        if input_scale is not None and len(node.input) > 2 and node.input[2] in self._constants:
+            bias = self._bias_per_channel(node, len(scale))
+        if bias is not None and input_scale is not None:
+            scale = np.maximum(scale, np.abs(bias) / (input_scale * _GREATEST_BIAS))
+        scale = np.where(scale > 0, scale, 1).astype(np.float32)
+        whole = np.rint(weights / np.expand_dims(scale, others)).astype(np.int8)
+        nodes = [self._dequantize(f"{base}/weight", whole, scale, axis)]
+        if bias is not None and input_scale is not None:
+            bias_scale = scale * input_scale
+            nodes.append(self._dequantize(f"{base}/bias", np.rint(bias / bias_scale).astype(np.int32), bias_scale, 0))
+        for index, dequantize in enumerate(nodes, start=1):
+            node.input[index] = dequantize.output[0]
+        return nodes
+
+    def _bias_per_channel(self, node: onnx.NodeProto, channels: int) -> npt.NDArray[np.float64] | None:
+        """A node's bias, one number per output channel; None where it is another one for every row."""
+        bias = numpy_helper.to_array(self._constants[node.input[2]]).astype(np.float64)
+        if bias.size > 1 and (bias.size != channels or bias.shape[-1] != channels):
+            return None
+        return np.broadcast_to(bias.reshape(-1), (channels,))
+
+    def _dequantize(self, name: str, values: _Array, scale: npt.NDArray[np.float32], axis: int) -> onnx.NodeProto:
+        inputs = [
+            self._constant(f"{name}/quantized", values),
+            self._constant(f"{name}/scale", scale),
+            self._constant(f"{name}/zero", np.zeros(scale.shape, values.dtype)),
+        ]
+        return helper.make_node("DequantizeLinear", inputs, [_dequantized(name)], f"{name}/DequantizeLinear", axis=axis)
+
+
+def _dequantized(name: str) -> str:
+    return f"{name}/dequantized"
+
+
+def _channel_axis(node: onnx.NodeProto, rank: int) -> int:
+    """Axis of the output channels of a node's weights."""
+    if node.op_type == "Conv":
+        return 0
+    transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+    return 0 if transposed else rank - 1
+
+
+def _symmetric(least: float, greatest: float) -> tuple[np.float32, np.int8]:
+    """Scale and zero point of int8 for a range."""
+    return np.float32(max(-least, greatest) / 127 or 1), np.int8(0)
+
+
+def _asymmetric(least: float, greatest: float) -> tuple[np.float32, np.uint8]:
+    """Scale and zero point of uint8 for a range, widened to hold 0, which padding must be able to say exactly."""
+    least, greatest = min(least, 0.0), max(greatest, 0.0)
+    scale = (greatest - least) / 255 or 1.0
+    return np.float32(scale), np.uint8(round(-least / scale))

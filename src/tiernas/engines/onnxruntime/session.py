@@ -1,0 +1,77 @@
+"""Sessions of ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tiernas.engines.onnx_file import last_line
+from tiernas.errors import NotInstalledError, UsageError
+
+try:
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as _native
+except ImportError as error:
+    raise NotInstalledError("ONNX Runtime", "onnxruntime") from error
+
+from tiernas.standalone.runners.onnxruntime import session_options
+
+VERSION: str = onnxruntime.__version__
+
+OPTIONS: dict[str, Any] = {
+    "execution_mode": "ORT_SEQUENTIAL",
+    "graph_optimization_level": "ORT_ENABLE_ALL",
+    "inter_op_num_threads": 1,
+}
+"""Options of every session that is measured, besides its threads, by the names of ONNX Runtime."""
+
+_ERRORS = tuple(kind for kind in vars(_native).values() if isinstance(kind, type) and issubclass(kind, Exception))
+"""What ONNX Runtime raises; they have no base of their own."""
+
+
+def options_with(threads: int) -> dict[str, Any]:
+    """What a session depends on besides its network, as `tiernas.standalone.runners.onnxruntime` takes it."""
+    return {"providers": ["CPUExecutionProvider"], "intra_op_num_threads": threads, **OPTIONS}
+
+
+def open_session(
+    model: bytes, path: Path, *, threads: int = 1, fold_to: Path | None = None, profile_to: Path | None = None
+) -> onnxruntime.InferenceSession:
+    """A session on the CPU.
+
+    Args:
+        model: The network, serialised.
+        path: Where it was read from, for messages.
+        threads: Threads of one inference.
+        fold_to: Fold what is constant, optimise no more, and write the network there.
+        profile_to: Profile every run; `end_profiling` writes a file whose name begins so.
+
+    Raises:
+        UsageError: ONNX Runtime cannot run the network.
+    """
+    wanted = options_with(threads)
+    options = session_options(wanted)
+    if fold_to is not None:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(fold_to)
+    if profile_to is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile_to)
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=wanted["providers"])
+    except _ERRORS as error:
+        raise UsageError(f"{path}: ONNX Runtime cannot run it: {last_line(error)}") from error
+
+
+def bound(session: onnxruntime.InferenceSession) -> onnxruntime.IOBinding:
+    """Buffers of a session, bound, with random images."""
+    images, logits = session.get_inputs()[0], session.get_outputs()[0]
+    binding = session.io_binding()
+    values = np.random.default_rng(0).standard_normal(images.shape, dtype=np.float32)
+    binding.bind_ortvalue_input(images.name, onnxruntime.OrtValue.ortvalue_from_numpy(values))
+    binding.bind_output(logits.name)
+    session.run_with_iobinding(binding)
+    binding.bind_ortvalue_output(logits.name, binding.get_outputs()[0])
+    return binding

@@ -1,0 +1,3 @@
+from .engine import OpenVinoEngine, OpenVinoNetwork
+
+__all__ = ["OpenVinoEngine", "OpenVinoNetwork"]

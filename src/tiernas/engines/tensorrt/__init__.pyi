@@ -1,0 +1,3 @@
+from .engine import TensorRtEngine, TensorRtRtxEngine
+
+__all__ = ["TensorRtEngine", "TensorRtRtxEngine"]

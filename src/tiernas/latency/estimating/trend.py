@@ -1,0 +1,106 @@
+"""The first part of the model of a layer: its work of each kind times a coefficient that is not negative."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import nnls
+
+from tiernas.blocks import Block, BlockRows, LayerRows
+from tiernas.blocks.rows import FloatArray
+from tiernas.latency.estimating.equations import LEAST_MS, Equations
+
+_WHOLE_WEIGHT = 3.0
+"""Weight of a network's equation against that of one layer: the measured whole is surer than its profiled parts."""
+_REWEIGHTINGS = 3
+"""Rounds in which equations with large residuals lose weight."""
+_HUBER = 1.5
+"""Residuals beyond this many medians of the absolute residuals lose weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """What the work of layers costs.
+
+    Attributes:
+        coefficients: Of each block, for each of its kinds of work (ms per multiply-accumulate, per element moved, ...)
+            and, last, for a layer as such; without kinds that others stand in for.
+        replaced: Of each block the kinds that no measured layer has, for which others stand in (`Block.stand_ins`).
+    """
+
+    coefficients: Mapping[type[Block], FloatArray]
+    replaced: Mapping[type[Block], frozenset[str]]
+
+    def predict(self, rows: BlockRows) -> FloatArray:
+        """Latencies in ms (`m`) of layers of one block; the least of one that is in no network of a fold."""
+        if rows.block not in self.coefficients:
+            return np.full(len(rows), LEAST_MS)
+        latency_ms: FloatArray = np.einsum(
+            "mk,k->m", _counted(rows, self.replaced[rows.block]), self.coefficients[rows.block]
+        )
+        return np.maximum(latency_ms, LEAST_MS)
+
+
+def fit_trend(equations: Equations) -> Trend:
+    """Non-negative least squares of relative errors, of layers and of whole networks together, robust to outliers."""
+    replaced = {rows.block: _missing(rows) for rows, _ in equations.layers.parts}
+    design, columns = _design(equations.layers, replaced)
+    whole = np.zeros((len(equations.whole_ms), design.shape[1]))
+    np.add.at(whole, equations.network, design)
+    scale = np.where(design.max(axis=0) > 0, design.max(axis=0), 1.0)
+    system = np.concatenate([design / scale / equations.layer_ms[:, None], whole / scale / equations.whole_ms[:, None]])
+    first = np.concatenate([equations.weight[equations.network], _WHOLE_WEIGHT * equations.weight])
+    num_layers = len(equations.layers)
+    weight = first
+    for round_ in range(1 + _REWEIGHTINGS):
+        orthogonal, triangular = np.linalg.qr(system * weight[:, None])  # the same problem, of fewer equations
+        solution, _ = nnls(triangular, weight @ orthogonal, maxiter=100 * design.shape[1])
+        if round_ < _REWEIGHTINGS:
+            residual = np.abs(system @ solution - 1)
+            weight = first * np.concatenate([_huber(residual[:num_layers]), _huber(residual[num_layers:])])
+    coefficients = solution / scale
+    return Trend({block: coefficients[part] for block, part in columns.items()}, replaced)
+
+
+def _huber(residual: FloatArray) -> FloatArray:
+    """Square roots of Huber's weights, as they multiply both sides of an equation."""
+    limit = _HUBER * max(float(np.median(residual)), 1e-9)
+    return np.sqrt(np.minimum(1.0, limit / np.maximum(residual, limit)))
+
+
+def _design(
+    layers: LayerRows, replaced: Mapping[type[Block], frozenset[str]]
+) -> tuple[FloatArray, dict[type[Block], slice]]:
+    """The work of each layer in columns of its block (`m x k`), and which columns belong to which block."""
+    counted = [_counted(rows, replaced[rows.block]) for rows, _ in layers.parts]
+    design = np.zeros((len(layers), sum(each.shape[1] for each in counted)))
+    columns, begin = {}, 0
+    for (rows, places), each in zip(layers.parts, counted, strict=True):
+        columns[rows.block] = slice(begin, begin + each.shape[1])
+        design[places, columns[rows.block]] = each
+        begin += each.shape[1]
+    return design, columns
+
+
+def _missing(rows: BlockRows) -> frozenset[str]:
+    """Kinds of work that none of the layers has, and that another one can stand in for."""
+    kinds, work = rows.block.work_kinds, rows.work()
+    return frozenset(kind for kind in rows.block.stand_ins if not work[:, kinds.index(kind)].any())
+
+
+def _counted(rows: BlockRows, replaced: frozenset[str]) -> FloatArray:
+    """The work of layers of one block, and 1 for the layer as such (`m x (k + 1)`).
+
+    Args:
+        rows: The layers.
+        replaced: Kinds that are counted as those that stand in for them.
+    """
+    kinds, work = rows.block.work_kinds, rows.work()
+    for kind in replaced:
+        work[:, kinds.index(rows.block.stand_ins[kind])] += work[:, kinds.index(kind)]
+    kept = [column for column, kind in enumerate(kinds) if kind not in replaced]
+    counted = np.ones((len(rows), len(kept) + 1))  # row by row in memory, which decides how sums are rounded
+    counted[:, :-1] = work[:, kept]
+    return counted

@@ -1,0 +1,102 @@
+"""Whether a low precision is worth deploying instead of a more exact one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tiernas.errors import UsageError
+from tiernas.rounding import apart
+
+if TYPE_CHECKING:
+    from tiernas.engines import InTurn
+
+ACCURACY_BUDGET_POINTS = 1.0
+"""Largest loss of top-1 accuracy, in percentage points, unless told otherwise. MLPerf Inference allows an image
+classifier 1 % of its accuracy in fp32 (arXiv 1911.02549, table 1: 99 % of 76.456 %); this is a round number near it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionOption:
+    """A network in one precision.
+
+    Attributes:
+        precision: Such as "int8".
+        accuracy: Its top-1 accuracy, 0 to 1; None where nobody measured it.
+    """
+
+    precision: str
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Which of two precisions of a network to deploy.
+
+    Attributes:
+        recommended: Whether the lower precision is worth it.
+        speedup: Latency of the exact precision over that of the lower one, the two measured in turn.
+        speedup_low: Lower end of its 95 % interval.
+        speedup_high: Upper end of it.
+        reason: Why, in words.
+    """
+
+    recommended: bool
+    speedup: float
+    speedup_low: float
+    speedup_high: float
+    reason: str
+
+
+def advise(
+    low: PrecisionOption, exact: PrecisionOption, compared: InTurn, *, budget_points: float = ACCURACY_BUDGET_POINTS
+) -> Advice:
+    """Decides between two precisions of one network that were measured in turn with each other.
+
+    The lower one is recommended where it is faster, so that the interval of the ratio lies below 1, and loses at most
+    the budget of accuracy. An accuracy that nobody measured refuses nothing; the reason says so.
+
+    Args:
+        low: The network in the lower precision.
+        exact: The same network in a more exact one.
+        compared: The lower precision in turn with the more exact one as its anchor.
+        budget_points: Largest loss of accuracy, in percentage points.
+
+    Raises:
+        UsageError: The budget is negative.
+    """
+    if not budget_points >= 0:
+        raise UsageError(f"accuracy budget = {budget_points} points: must be at least 0")
+    speedup, slowest, fastest = 1 / compared.ratio, 1 / compared.ratio_high, 1 / compared.ratio_low
+    recommended, reason = _decide(low, exact, (speedup, slowest, fastest), compared.is_wide, budget_points)
+    return Advice(recommended, speedup, slowest, fastest, reason)
+
+
+def _decide(
+    low: PrecisionOption, exact: PrecisionOption, speedup: tuple[float, float, float], wide: bool, budget_points: float
+) -> tuple[bool, str]:
+    centre, slowest, fastest = speedup
+    if fastest < 1:
+        return False, f"{low.precision} is slower than {exact.precision} here: deploy {exact.precision}"
+    if slowest <= 1:
+        if not wide:
+            return False, f"{low.precision} is not faster than {exact.precision} here: deploy {exact.precision}"
+        return False, (
+            f"{low.precision} is {slowest:.2g} to {fastest:.2g}x as fast as {exact.precision}, which is no clear "
+            f"difference: deploy {exact.precision}, or measure again on a quieter machine or longer"
+        )
+    faster = f"{low.precision} is {centre:.2g}x as fast as {exact.precision}"
+    if centre < 1.05:
+        faster = f"{low.precision} is {apart(100 * (centre - 1), 0.0, digits=2)[0]} % faster than {exact.precision}"
+    if wide:
+        faster += f" (between {apart(slowest, 1.0)[0]}x and {fastest:.3g}x)"
+    if low.accuracy is None or exact.accuracy is None:
+        return True, f"{faster}; what it does to the accuracy was not measured"
+    loss_points = 100 * (exact.accuracy - low.accuracy)
+    if loss_points > budget_points + 1e-9:  # 0.76 - 0.75 is a little more than 0.01
+        lost, allowed = apart(loss_points, budget_points)
+        return False, (
+            f"{faster} but loses {lost} points of accuracy, more than the {allowed} allowed: deploy {exact.precision}"
+        )
+    change = f"loses {loss_points:.2f} points" if loss_points > 0 else "loses nothing"
+    return True, f"{faster} and {change} of accuracy"

@@ -1,0 +1,57 @@
+"""Measures one architecture with random weights: as a whole, or as a whole and layer by layer."""
+
+from __future__ import annotations
+
+from tiernas.engines import Measurement, TurnRule, device_lock
+from tiernas.latency.measuring.ladder import Ladder
+from tiernas.latency.measuring.observation import Observation
+from tiernas.latency.measuring.profile import layer_times_ms
+from tiernas.latency.measuring.untrained import compiled_untrained
+from tiernas.spaces import Architecture
+
+
+def measure_architecture(
+    architecture: Architecture,
+    num_classes: int,
+    ladder: Ladder,
+    rule: TurnRule | None = None,
+    *,
+    rung: int | None = None,
+) -> Measurement:
+    """Exports, compiles and measures one network with random weights, in turn with an anchor.
+
+    Args:
+        architecture: The network.
+        num_classes: Its classes.
+        ladder: The anchors, on the engine to measure with.
+        rule: When to stop.
+        rung: Number of the anchor; the nearest by default.
+    """
+    with compiled_untrained(architecture, num_classes, ladder.engine) as (network, _):
+        return ladder.measure(network, rule, rung)
+
+
+def profile_architecture(
+    architecture: Architecture,
+    num_classes: int,
+    ladder: Ladder,
+    rule: TurnRule | None = None,
+    *,
+    rung: int | None = None,
+) -> Observation:
+    """Measures as `measure_architecture` does, and profiles the network too.
+
+    It is loaded once: of two networks measured a little worse a table learns more than of one measured well.
+
+    Args:
+        architecture: The network.
+        num_classes: Its classes.
+        ladder: The anchors, on the engine to measure with.
+        rule: When to stop.
+        rung: Number of the anchor; the nearest by default.
+    """
+    with compiled_untrained(architecture, num_classes, ladder.engine) as (network, graph):
+        with device_lock(network.fingerprint.device_slug):
+            measurement = ladder.measure(network, rule, rung)
+            nodes = network.profile()
+        return Observation(graph, measurement, layer_times_ms(nodes, len(architecture.layers)))

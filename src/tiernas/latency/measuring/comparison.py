@@ -1,0 +1,88 @@
+"""What a network was measured in turn with: itself in a more exact precision, or another network."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from tiernas.engines import InTurn, Measurement
+from tiernas.latency.measuring.advice import Advice
+from tiernas.rounding import apart
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionComparison:
+    """The same network in a more exact precision; the network was measured in turn with it.
+
+    Attributes:
+        precision: The more exact precision.
+        measurement: Its latency, measured in turn with an anchor.
+        advice: Whether to deploy the lower one.
+    """
+
+    precision: str
+    measurement: Measurement
+    advice: Advice
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as what JSON can hold."""
+        return {
+            "precision": self.precision,
+            "measurement": dataclasses.asdict(self.measurement),
+            **dataclasses.asdict(self.advice),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkComparison:
+    """Another network; the network was measured in turn with it.
+
+    Attributes:
+        network: What the user calls it.
+        kind: What that names.
+        graph: `graph_digest` of its ONNX graph.
+        measurement: Its latency, measured in turn with an anchor.
+        compared: The network that it is compared with, in turn with this one.
+    """
+
+    network: str
+    kind: str
+    graph: str
+    measurement: Measurement
+    compared: InTurn
+
+    @property
+    def is_slower(self) -> bool | None:
+        """Whether the other network is faster than this one; None where no difference can be told."""
+        if self.compared.ratio_low <= 1 <= self.compared.ratio_high:
+            return None
+        return self.compared.ratio < 1
+
+    def words(self, other: str) -> str:
+        """Which is faster and by how much, for people.
+
+        Args:
+            other: What the user calls the other network.
+        """
+        low, high = apart(self.compared.ratio_low, 1.0)[0], apart(self.compared.ratio_high, 1.0)[0]
+        says = {None: "no difference can be told", True: f"{other} is faster", False: f"{self.network} is faster"}
+        return (
+            f"{other} takes {self.compared.ratio:.3f} of {self.network}'s time ({low} to {high}): "
+            f"{says[self.is_slower]}"
+        )
+
+    def to_dict(self, other: str) -> dict[str, Any]:
+        """Everything as what JSON can hold."""
+        faster = {None: None, True: other, False: self.network}[self.is_slower]
+        return {
+            "network": self.network,
+            "kind": self.kind,
+            "graph": self.graph,
+            "measurement": dataclasses.asdict(self.measurement),
+            "ratio": self.compared.ratio,
+            "ratio_low": self.compared.ratio_low,
+            "ratio_high": self.compared.ratio_high,
+            "faster": faster,
+            "reason": self.words(other),
+        }

@@ -1,0 +1,160 @@
+"""Measures the network that a user names, alone or compared with another one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tiernas.engines import (
+    Anchor,
+    CompiledNetwork,
+    Engine,
+    InTurn,
+    Measurement,
+    NodeTime,
+    TurnRule,
+    device_lock,
+    graph_digest,
+    measure_in_turn,
+)
+from tiernas.engines.calibration import FloatArray
+from tiernas.engines.onnx_file import read_network
+from tiernas.errors import UsageError
+from tiernas.latency.measuring.advice import PrecisionOption, advise
+from tiernas.latency.measuring.comparison import NetworkComparison, PrecisionComparison
+from tiernas.latency.measuring.ladder import Ladder, standard_rungs
+from tiernas.latency.measuring.measured_network import MeasuredNetwork
+from tiernas.latency.measuring.profile import parts_of
+from tiernas.latency.measuring.subject import Subject
+
+LIMIT_S = 10.0
+"""How long a network takes turns with another one at most, unless told otherwise."""
+
+Calibrate = Callable[[tuple[int, int]], FloatArray]
+"""Gives the calibration images of int8 for a height and width of the input."""
+
+_WIDTH = 0.01
+_LONG_ENOUGH_S = 3.0
+_LOADS = 5
+"""Of the network, over the time that it may take."""
+
+_PATIENCE = 3
+"""So many times the limit is waited for a quiet moment."""
+
+
+def measure_subject(
+    subject: Subject,
+    engine: Engine,
+    *,
+    calibrate: Calibrate | None = None,
+    profile: bool = False,
+    compare: bool = False,
+    against: Subject | None = None,
+    limit_s: float = LIMIT_S,
+) -> MeasuredNetwork:
+    """Exports, compiles and measures a network in turn with an anchor of its size, the two alone on their device.
+
+    If it is to be compared it takes turns with what it is compared with, and only that one with the anchor.
+
+    Args:
+        subject: The network.
+        engine: What to measure with.
+        calibrate: Gives the calibration images of int8; noise if None.
+        profile: Take it apart too.
+        compare: Compare it with itself in the engine's next more exact precision.
+        against: Another network to compare it with.
+        limit_s: How long two networks take turns at most.
+
+    Raises:
+        UsageError: The engine cannot run a network, the calibration does not fit, there is no more exact precision to
+            compare with, or both comparisons are asked for.
+    """
+    if compare and against:
+        raise UsageError("compare and against: choose one, a more exact precision or another network")
+    reference = _more_exact(engine) if compare else engine
+    rule = _rule(limit_s)
+    comparison = opponent = None
+    with subject.onnx_file(engine.batch) as path, Ladder(standard_rungs(), reference) as ladder:
+        images = _images(calibrate, path, engine.batch)
+        with engine.compile(path, images) as network:
+            graph = graph_digest(path)
+            if compare:
+                with reference.compile(path, images) as exact:
+                    measurement, exactly = _measure_both(network, exact, graph, ladder, rule)
+                advice = advise(
+                    PrecisionOption(engine.precision), PrecisionOption(reference.precision), _turns(measurement)
+                )
+                comparison = PrecisionComparison(reference.precision, exactly, advice)
+            elif against:
+                with (
+                    against.onnx_file(engine.batch) as other_path,
+                    engine.compile(other_path, _images(calibrate, other_path, engine.batch)) as other,
+                ):
+                    other_graph = graph_digest(other_path)
+                    measurement, others = _measure_both(network, other, other_graph, ladder, rule)
+                opponent = NetworkComparison(against.name, against.kind, other_graph, others, _turns(measurement))
+            else:
+                measurement = ladder.measure(network, rule)
+            nodes = _profile(network) if profile else ()
+            return MeasuredNetwork(
+                network=subject.name,
+                kind=subject.kind,
+                input_shape=network.input_shape,
+                cost=subject.cost,
+                fingerprint=network.fingerprint,
+                graph=graph,
+                measurement=measurement,
+                calibration=(0 if images is None else len(images)) if engine.precision == "int8" else None,
+                parts=parts_of(nodes, subject.architecture, measurement.latency_ms) if nodes else (),
+                comparison=comparison,
+                against=opponent,
+            )
+
+
+def _rule(limit_s: float) -> TurnRule:
+    return TurnRule(
+        _WIDTH,
+        min_s=min(_LONG_ENOUGH_S, limit_s),
+        limit_s=limit_s,
+        patience=_PATIENCE,
+        reload_s=limit_s / _LOADS,
+    )
+
+
+def _measure_both(
+    network: CompiledNetwork, other: CompiledNetwork, other_graph: str, ladder: Ladder, rule: TurnRule
+) -> tuple[Measurement, Measurement]:
+    """Measures a network in turn with another one, and that one in turn with an anchor."""
+    others = ladder.measure(other, rule)
+    found = measure_in_turn(network, Anchor(other, other_graph, others.latency_ms), rule)
+    low, high = others.low_ms / others.latency_ms, others.high_ms / others.latency_ms
+    return dataclasses.replace(found, low_ms=low * found.low_ms, high_ms=high * found.high_ms), others
+
+
+def _turns(measurement: Measurement) -> InTurn:
+    assert measurement.in_turn is not None
+    return measurement.in_turn
+
+
+def _images(calibrate: Calibrate | None, path: Path, batch: int) -> FloatArray | None:
+    """Calibration images of the size of a network's input."""
+    if calibrate is None:
+        return None
+    _, _, height, width = read_network(path, batch).input_shape
+    return calibrate((height, width))
+
+
+def _more_exact(engine: Engine) -> Engine:
+    more_exact = engine.more_exact()
+    if more_exact is None:
+        raise UsageError(
+            f"compare: {engine.precision} is the most exact precision of {engine.name}; "
+            f"choose a lower one, of {', '.join(engine.precisions()[1:]) or 'another engine'}"
+        )
+    return more_exact
+
+
+def _profile(network: CompiledNetwork) -> Sequence[NodeTime]:
+    with device_lock(network.fingerprint.device_slug):
+        return network.profile()

@@ -1,0 +1,41 @@
+"""Architectures as networks that can be measured: with random weights, compiled by an engine."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tiernas.engines import CompiledNetwork, Engine, graph_digest
+from tiernas.errors import UsageError
+from tiernas.networks import export_untrained
+from tiernas.networks.plugin_layers import plugin_blocks
+from tiernas.spaces import Architecture
+
+
+@contextmanager
+def compiled_untrained(
+    architecture: Architecture, num_classes: int, engine: Engine
+) -> Iterator[tuple[CompiledNetwork, str]]:
+    """Exports and compiles a network with random weights; frees it at the end.
+
+    Yields:
+        The network, and the `graph_digest` of its ONNX graph.
+
+    Raises:
+        UsageError: The engine cannot run it; names the blocks of plug-ins that it has.
+    """
+    with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
+        path = Path(folder) / "network.onnx"
+        export_untrained(architecture, num_classes, path, batch=engine.batch)
+        graph = graph_digest(path)
+        try:
+            network = engine.compile(path)
+        except UsageError as error:
+            if (blocks := plugin_blocks(architecture)) is None:
+                raise
+            said = str(error).removeprefix(f"{path}: ")
+            raise UsageError(f"engine {engine.name!r} cannot run a network with the {blocks}: {said}") from error
+        with network:
+            yield network, graph
