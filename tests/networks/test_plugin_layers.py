@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from torch import nn
 
 from tiernas.blocks import ModuleOptions
 from tiernas.errors import UsageError
-from tiernas.networks import build, cost
+from tiernas.networks import export_untrained
 from tiernas.networks.plugin_layers import plugin_blocks, require_declared_shapes
 from tiernas.spaces import LayeredArchitecture, released
 
@@ -39,10 +39,13 @@ def with_last(layer: Pooled) -> LayeredArchitecture:
     return replace(NETWORK, blocks=(*NETWORK.blocks[:-1], layer))
 
 
-@pytest.mark.parametrize("make", [build, cost])
-def test_a_classifier_must_give_a_logit_for_each_class(make: Callable[[LayeredArchitecture, int], object]) -> None:
+def test_a_classifier_must_give_a_logit_for_each_class(tmp_path: Path) -> None:
+    network = with_last(OneClassMore(9, 16))
     with pytest.raises(UsageError, match=r"its module gives 6, but there are 5 classes \(layer 3, pooled 16 @9"):
-        make(with_last(OneClassMore(9, 16)), CLASSES)
+        require_declared_shapes(network, CLASSES)
+    with pytest.raises(UsageError, match="its module gives 6, but there are 5 classes"):
+        export_untrained(network, CLASSES, tmp_path / "network.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_random_number_is_drawn() -> None:

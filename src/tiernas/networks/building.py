@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from tiernas.errors import UsageError
-from tiernas.networks.plugin_layers import require_declared_shapes
 from tiernas.spaces.architecture import Architecture
 
 _MAP = 3
@@ -117,15 +116,13 @@ def build(
         A `Network`, or a `FeatureNet` if `features_only`.
 
     Raises:
-        UsageError: It is a text or a path, which `tiernas.load` opens; a layer of a plug-in contradicts its module; or
-            the network gives no maps, if `features_only`.
+        UsageError: It is a text or a path, which `tiernas.load` opens.
     """
     if isinstance(architecture, str | Path):
         raise UsageError(
             f"build takes an Architecture, not {str(architecture)!r}: tiernas.load opens a name or a folder with its "
             "weights, tiernas.released a published architecture, tiernas.spaces.read_architecture a file of JSON"
         )
-    require_declared_shapes(architecture, num_classes)
     if features_only:
         return FeatureNet(architecture, drop_path_rate)
     return Network(architecture, num_classes, dropout, drop_path_rate)

@@ -14,7 +14,7 @@ from torch import nn
 
 from tiernas.errors import TiernasError, UsageError
 from tiernas.networks.building import Network, build, repeatable_weights
-from tiernas.networks.plugin_layers import plugin_blocks
+from tiernas.networks.plugin_layers import plugin_blocks, require_declared_shapes
 from tiernas.plugins import failure
 from tiernas.spaces.architecture import Architecture
 
@@ -51,7 +51,12 @@ def export_onnx(network: Network, path: Path, *, batch: int = 1) -> None:
 
 
 def export_untrained(architecture: Architecture, num_classes: int, path: Path, *, batch: int = 1) -> None:
-    """Writes a network of repeatable random weights, which is all that a latency needs, as `export_onnx` does."""
+    """Writes a network of repeatable random weights, which is all that a latency needs, as `export_onnx` does.
+
+    Raises:
+        UsageError: A layer of a plug-in contradicts its module, or torch cannot write it.
+    """
+    require_declared_shapes(architecture, num_classes)
     with repeatable_weights():
         export_onnx(build(architecture, num_classes), path, batch=batch)
 

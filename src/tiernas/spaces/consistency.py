@@ -120,7 +120,7 @@ def _work(space: SearchSpace, networks: int, seed: int) -> Iterator[str]:
             yield f"block {name!r} gives a likeness of shape {likeness.shape} for {m} layers; must be a row for each"
         if not np.isfinite(likeness).all():
             yield f"block {name!r} gives a likeness that is not finite"
-    for vector in vectors:
+    for vector in vectors[:2]:  # the least network, and the largest
         if not LayerRows.of(space.decode(vector).layers).each(BlockRows.macs).sum():
             yield f"vector {_shown(vector)}: its layers count no work of a kind that ends in _macs"
 

@@ -83,9 +83,10 @@ class CameraNetwork(CompiledNetwork):
         self._binding.bind_ortvalue_input(
             self._network.input_name, onnxruntime.OrtValue.ortvalue_from_numpy(self._noise())
         )
-        self._binding.bind_output(self._network.output_name)
+        logits = self._session.get_outputs()[0].name
+        self._binding.bind_output(logits)
         self.infer()
-        self._binding.bind_ortvalue_output(self._network.output_name, self._binding.get_outputs()[0])
+        self._binding.bind_ortvalue_output(logits, self._binding.get_outputs()[0])
 
     def profile(self) -> Sequence[NodeTime]:
         feed = {self._network.input_name: self._noise()}

@@ -31,7 +31,8 @@ class NearestMean(nn.Module):
         self.sharpness = sharpness
 
     def forward(self, images: Tensor) -> Tensor:
-        pooled = adaptive_avg_pool2d(images, self.means.shape[-2:])
+        *_, height, width = self.means.shape
+        pooled = adaptive_avg_pool2d(images, (height, width))
         return -self.sharpness * (pooled[:, None] - self.means).square().mean((2, 3, 4))
 
 
