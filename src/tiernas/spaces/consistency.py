@@ -26,7 +26,7 @@ def inconsistency(space: SearchSpace, networks: int = 256, seed: int = 0) -> str
         networks: How many random vectors.
         seed: Which ones.
     """
-    for check in (_dimensions, _samples, _canonical_vectors, _blocks, _architectures, _layers, _work):
+    for check in (_dimensions, _canonical_vectors, _samples, _blocks, _architectures, _layers, _work):
         try:
             if wrong := next(check(space, networks, seed), None):
                 return wrong

@@ -83,6 +83,7 @@ class ViTSpace(PlannedSpace):
                     "se_channels": values.get(f"{name}.se", 0 * one) * channels // _SE_DIVISOR,
                     "activation": activation,
                     "padding": "same",
+                    "gate": "sigmoid",
                     "in_size": size,
                 }
                 yield Layers(count, ((IrbBlock, irb),))
