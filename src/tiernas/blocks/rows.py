@@ -48,8 +48,10 @@ class BlockRows:
         Args:
             block: The kind of block.
             m: How many layers.
-            columns: For each field its values (`m`), or the one that all have; arrays of texts as positions.
+            columns: For each field its values (`m`), or the one that all have; arrays of texts as positions. A field
+                that has a default need not be there.
         """
+        columns = {**block.defaults(), **columns}
         values = np.empty((len(block.columns()), m), dtype=np.int64)  # what reads whole columns is fastest so
         for row, name in zip(values, block.columns(), strict=True):
             value = columns[name]
