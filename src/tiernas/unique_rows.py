@@ -14,7 +14,7 @@ _BITS = 63
 def unique_rows(rows: IntArray) -> tuple[IntArray, IntArray]:
     """The different rows of a matrix, and which of them each row is.
 
-    Does what `numpy.unique(rows, axis=0, return_inverse=True)` does, some fifty times as fast, by packing each row
+    Does what `numpy.unique(rows, axis=0, return_inverse=True)` does, many times as fast, by packing each row
     into the bits of one integer.
 
     Args:

@@ -278,6 +278,14 @@ def test_rows_from_columns() -> None:
     assert rows.have("activation", "swish").tolist() == [True, True]
 
 
+def test_a_field_with_a_default_need_not_be_a_column() -> None:
+    fields: dict[str, Any] = {"out_channels": 8, "kernel": 3, "stride": 1, "se_channels": 2, "in_size": 6}
+    rows = BlockRows.of_columns(
+        SeparableBlock, 1, {"in_channels": 8, "activation": "relu", "padding": "same", **fields}
+    )
+    assert rows.layers() == [SeparableBlock(8, activation="relu", padding="same", **fields)]
+
+
 def test_work_of_a_kind_that_the_block_does_not_name_is_refused() -> None:
     class Odd(ConvBlock):
         __slots__ = ()

@@ -51,9 +51,10 @@ class BlockRows:
             columns: For each field its values (`m`), or the one that all have; arrays of texts as positions. A field
                 with a default may be left out.
         """
+        columns = {**block.defaults(), **columns}
         values = np.empty((len(block.columns()), m), dtype=np.int64)  # what reads whole columns is fastest so
         for row, name in zip(values, block.columns(), strict=True):
-            value = columns[name] if name in columns else block.defaults()[name]
+            value = columns[name]
             row[:] = block.allowed()[name].index(value) if isinstance(value, str) else value
         return cls(block, values.T)
 

@@ -165,13 +165,12 @@ class SearchSpace(abc.ABC):
         from scipy.stats import qmc  # takes half a second, and many commands sample nothing
 
         sobol = qmc.Sobol(len(self.dimensions), scramble=True, rng=np.random.default_rng(seed))
-        vectors = np.empty((n, len(self.dimensions)), dtype=np.int64)
+        vectors = []
         chunk = min(_AT_ONCE, 2 ** math.ceil(math.log2(n)))
         for begin in range(0, n, chunk):
             rows = (sobol.random(chunk)[: n - begin] * self.levels).astype(np.int64)
-            some = self.from_levels(np.minimum(rows, np.array(self.levels) - 1))
-            vectors[begin : begin + chunk] = self.canonical(some)
-        return vectors
+            vectors.append(self.canonical(self.from_levels(np.minimum(rows, np.array(self.levels) - 1))))
+        return np.concatenate(vectors)
 
     def from_levels(self, rows: IntArray) -> IntArray:
         """Vectors (`n x d`) of rows of levels (`n x d`)."""
