@@ -9,13 +9,13 @@ import pytest
 from tests.acme import SPACE, install, install_acme
 from tests.example import install_example
 from tests.minimal import write_minimal
-from tiernas.job.search_table import given_table, require_usable
 
 from tiernas.config import load_config
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
 from tiernas.job import run_search
-from tiernas.latency import file
+from tiernas.job.latency_table import given_table, require_usable
+from tiernas.latency.estimating import table_file
 from tiernas.spaces import get_space
 from tiernas.spaces.catalogue import SPACES
 from tiernas.testing.latency import records
@@ -199,9 +199,9 @@ def older_table(site: Path, tmp_path: Path) -> Path:
     """A latency table of this device, of networks that another version of the example's space had."""
     install_example(site)
     path, space = tmp_path / "older.jsonl", get_space("acme-sandglass")
-    file.create(path, file.new_header(space, 10, 0, get_engine("openvino").fingerprint()))
+    table_file.create(path, table_file.new_header(space, 10, 0, get_engine("openvino").fingerprint()))
     for record in records(24, space=space):
-        file.append(path, record)
+        table_file.append(path, record)
     return path
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from tests.acme import install
-from tiernas.latency.untrained import compiled
 
 from tiernas.blocks import HeadBlock, StemBlock, layer_from_dict
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
+from tiernas.latency.measuring.untrained import compiled_untrained
 from tiernas.spaces import LayeredArchitecture
 
 CODE = """
@@ -72,7 +72,7 @@ def network(site: Path, name: str, function: str) -> LayeredArchitecture:
 
 
 def refused(architecture: LayeredArchitecture, engine: str) -> str:
-    with pytest.raises(UsageError) as caught, compiled(architecture, 3, get_engine(engine)):
+    with pytest.raises(UsageError) as caught, compiled_untrained(architecture, 3, get_engine(engine)):
         pass
     assert len(str(caught.value).splitlines()) == 1
     return str(caught.value)
