@@ -274,7 +274,7 @@ def test_which_network_is_faster(ratio: float, low: float, high: float, words: s
         (["tiny.json", "--compare"], "fp32 is the most exact precision of openvino; choose a lower one, of .*int8"),
         (["tiny.json", "--precision", "int8", "--compare", "--against", "gpunet_0"], "choose one"),
         (["tiny.json", "--against", "none.onnx"], "none.onnx: there is no such file"),
-        (["tiny.json", "--calibration", "."], "only int8 is"),
+        (["tiny.json", "--calibration", "."], "only int8 does"),
         (["tiny.json", "--precision", "int8", "--calibration", "none"], "no such folder"),
         (["tiny.json", "--precision", "int8", "--calibration", "empty"], "holds no images"),
     ],
