@@ -11,8 +11,12 @@ from tiernas.ledger import Ledger, Outcome, Purpose, State
 
 pytestmark = pytest.mark.slow
 
-CHEAP = [
+LEARNING = [
+    ("train_limit = 100", "train_limit = 1000"),  # of networks that guess all are equal, and none is pruned
     ("epochs = 2", "epochs = 3"),
+]
+CHEAP = [
+    *LEARNING,
     ("pool = 1024", "pool = 1024\n[search.screen]\nepochs = [1, 2]\nkeep = 0.5\naudit = 4"),
     ("trainings = 4\npending = 1", 'trainings = 8\norder = "asynchronous"'),
     ("TWO_TIERS", "ONE_TIER"),
@@ -91,7 +95,7 @@ def test_another_search_knows_all_of_it_and_trains_none_of_it_again(
         ("trainings = 4\npending = 1", f'trainings = 1\nreuse = ["{first}"]'),
         ("TWO_TIERS", f"[0.01, {limit_ms!r}]"),
     ]
-    write_tiny(tmp_path, latency_table, changes=[*more, ("epochs = 2", "epochs = 3")])
+    write_tiny(tmp_path, latency_table, changes=[*more, *LEARNING])
     command_line = CommandLine(tmp_path)
     message = command_line.run("search", "tiny.toml", "--set", "recipe.epochs=2", exit_code=2)
     assert "recipe.epochs is 3 there and 2 here" in message.splitlines()[-1]
