@@ -9,7 +9,7 @@ from tests.cli.conftest import CommandLine, write_tiny
 
 from tiernas.ledger import Ledger, Outcome, Purpose, State
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 LEARNING = [
     ("train_limit = 100", "train_limit = 1000"),  # of networks that guess all are equal, and none is pruned
