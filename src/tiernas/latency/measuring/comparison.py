@@ -26,7 +26,7 @@ class PrecisionComparison:
     advice: Advice
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as what JSON can hold."""
+        """Everything, serializable as JSON."""
         return {
             "precision": self.precision,
             "measurement": dataclasses.asdict(self.measurement),
@@ -73,7 +73,7 @@ class NetworkComparison:
         )
 
     def to_dict(self, other: str) -> dict[str, Any]:
-        """Everything as what JSON can hold."""
+        """Everything, serializable as JSON."""
         faster = {None: None, True: other, False: self.network}[self.is_slower]
         return {
             "network": self.network,
