@@ -24,8 +24,8 @@ class TokenizerBlock(Block):
     """Convolutions with batch normalization and activation, then a linear layer per pixel, which makes it a token.
 
     Early convolutions train better than patches (Xiao et al., arXiv 2106.14881). As many convolutions as needed halve
-    the map; if there are too few, the first one has a larger stride. A kernel measures two strides minus one, at least
-    3.
+    the map; if there are too few, the first one has a larger stride. The kernel size is twice the stride minus one, but
+    at least 3.
 
     Attributes:
         in_channels: Channels of the map.

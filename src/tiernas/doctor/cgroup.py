@@ -44,8 +44,7 @@ def memory_limit(root: Path = Path("/")) -> int | None:
 
 
 def parse_cpu_max(text: str) -> float | None:
-    """Cores in a `cpu.max` file, `QUOTA PERIOD` in us; None for `max PERIOD`, which means no limit, and anything else.
-    """
+    """Cores in a `cpu.max` file, `QUOTA PERIOD` in us; None for `max PERIOD` (no limit) and anything else."""
     quota, *period = text.split() or ["max"]
     return parse_quota(quota, period[0] if period else "100000")
 

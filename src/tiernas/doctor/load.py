@@ -85,7 +85,7 @@ def load_findings(load: Load) -> list[Finding]:
             Finding(
                 Severity.WARNING if load.busy_cores >= _LEAST_SHARE * load.cores else Severity.NOTE,
                 "load of others",
-                f"{load.busy_cores:.2f} of {load.cores} cores are busy: {named or 'with processes not visible from here'}",
+                f"{load.busy_cores:.2f} of {load.cores} cores are busy: {named or 'with processes not visible here'}",
                 "They interrupt inferences, and share caches, memory and heat in any case: measurements take longer "
                 "and are less precise.",
                 "stop them or wait until they end; watch them with: top -o %CPU",

@@ -110,8 +110,7 @@ class TrtCache:
             _log.warning("cannot store TensorRT %s in %s: %s; used now, recreated next time", key.kind, path, error)
 
     def get_or_make(self, key: CacheKey, make: Callable[[], bytes]) -> bytes:
-        """The content stored under a key, created and stored if there is none; only one process at a time creates it.
-        """
+        """The content stored under a key, created and stored if missing; only one process at a time creates it."""
         with self._locked(key):
             content = self.get(key)
             if content is None:
