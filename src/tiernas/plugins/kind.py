@@ -197,6 +197,4 @@ class Kind(Generic[T]):
         if own in self.built_in:
             raise UnusableError(f"its name is {own!r}, which is built in and recorded in files: rename it")
         if not is_reference(offer.name) and own != offer.name:
-            raise UnusableError(
-                f"its name is {own!r}, which files record: give it and its entry point the same name"
-            )
+            raise UnusableError(f"its name is {own!r}, which files record: give it and its entry point the same name")

@@ -373,7 +373,7 @@ def test_a_space_of_ones_own_is_given_along(tmp_path: Path) -> None:
         match=r"mine\.jsonl: was built for a space of your own, 'mine': give it with LatencyTable\.load\(path, space\)",
     ):
         LatencyTable.load(path)
-    with pytest.raises(UsageError, match=r"mine\.jsonl: .*another space that was called 'mine' too"):
+    with pytest.raises(UsageError, match=r"mine\.jsonl: .*another space that was also called 'mine'"):
         LatencyTable.load(path, own_space(head_filters=72))
     with pytest.raises(UsageError, match=r"mine\.jsonl: .*built for space 'mine', not 'gpunet-small'"):
         LatencyTable.load(path, SPACE)

@@ -146,9 +146,7 @@ def _open(
         differences["num_classes"] = header.num_classes, num_classes
     if differences:
         shown = "; ".join(f"{name} is {there}, requested {here}" for name, (there, here) in differences.items())
-        raise UsageError(
-            f"{path}: cannot be continued: {shown}; remove the file to rebuild it, or choose another one"
-        )
+        raise UsageError(f"{path}: cannot be continued: {shown}; remove the file to rebuild it, or choose another one")
     if records:
         _log.info("%s: continues with %d measurements", path, len(records))
     if any(record.observation.measurement.in_turn is None for record in records):
