@@ -37,7 +37,7 @@ _NAMED = 3
 """Number of files per reason that a message names."""
 
 HIDDEN = "hidden"
-NO_IMAGE_FORMAT = "of no image format that is read"
+NO_IMAGE_FORMAT = "not in a supported image format"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,7 @@ def files_below(folder: Path, root: Path) -> FileListing:
             try:
                 status = path.stat()
             except OSError:
-                passed_over.append(
-                    PassedOver(name, "links that lead nowhere" if path.is_symlink() else "not to be read")
-                )
+                passed_over.append(PassedOver(name, "dangling links" if path.is_symlink() else "unreadable"))
                 continue
             if stat.S_ISREG(status.st_mode):
                 files.append(path)
@@ -176,7 +174,7 @@ def level_of(folder: Path, root: Path) -> FolderLevel:
 
 
 def _read_already(path: Path, first: Path, root: Path) -> PassedOver:
-    return PassedOver(shown(path.relative_to(root)), "links to folders that are read already", shown(first.name))
+    return PassedOver(shown(path.relative_to(root)), "links to folders that are already read", shown(first.name))
 
 
 def _above(folder: Path, root: Path) -> dict[tuple[int, int], Path]:
@@ -204,10 +202,10 @@ def counted(passed_over: Iterable[PassedOver]) -> str:
     by_reason: defaultdict[str, list[PassedOver]] = defaultdict(list)
     for item in passed_over:
         by_reason[item.reason].append(item)
-    told = []
+    parts = []
     for reason, items in by_reason.items():
         kinds = Counter(item.kind for item in items if item.kind)
         of_kinds = f": {', '.join(f'{kind} {n}' for kind, n in kinds.most_common())}" if kinds else ""
         names = ", ".join(item.name for item in items[:_NAMED]) + (", ..." if len(items) > _NAMED else "")
-        told.append(f"{reason} ({len(items)}{of_kinds}): {names}")
-    return "; ".join(told)
+        parts.append(f"{reason} ({len(items)}{of_kinds}): {names}")
+    return "; ".join(parts)

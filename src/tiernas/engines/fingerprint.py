@@ -64,8 +64,8 @@ class Fingerprint:
 
     def to_dict(self) -> dict[str, Any]:
         """The fingerprint, serializable as JSON, without unknown fields."""
-        told = {name: value for name in _KNOWN if (value := getattr(self, name)) is not None}
-        return told | {"flags": list(self.flags), **self.newer}
+        known = {name: value for name in _KNOWN if (value := getattr(self, name)) is not None}
+        return known | {"flags": list(self.flags), **self.newer}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Fingerprint:

@@ -73,7 +73,7 @@ class Gpu:
             handle = pynvml.nvmlDeviceGetHandleByUUID(self.uuid)
         except pynvml.NVMLError:  # a slice of a GPU (MIG) has no clocks of its own
             return {}
-        return told(
+        return supported(
             {
                 "sm_clock_mhz": lambda: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
                 "sm_clock_max_mhz": lambda: pynvml.nvmlDeviceGetMaxClockInfo(handle, pynvml.NVML_CLOCK_SM),
@@ -103,7 +103,7 @@ def clock_event_reasons(mask: int) -> list[str]:
     return [_REASONS.get(bit, hex(bit)) for bit in bits]
 
 
-def told(queries: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+def supported(queries: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     """The results of NVML queries, without unsupported ones: laptops report no power limit, vGPUs no clocks."""
     answers = {}
     for name, query in queries.items():

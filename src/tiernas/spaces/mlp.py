@@ -133,7 +133,7 @@ class MlpSpace(PlannedSpace):
         values = {
             "stem.filters": tokenizer.filters,
             "act": position("activation", STAGE_ACTIVATIONS, tokenizer.activation),
-            "norm": position("normalisation", STAGE_NORMS, head.norm),
+            "norm": position("normalization", STAGE_NORMS, head.norm),
             f"{self.stages[-1]}.layers": 0,
         }
         for stage, part in zip(self.stages, split_at(layers, TokenPoolBlock), strict=False):
