@@ -152,7 +152,7 @@ def test_two_packages_with_one_name(site: Path, tmp_path: Path) -> None:
         (
             "return self.out_channels, size, size",
             "return self.out_channels, size + 1, size + 1",
-            "blocks[2] (sandglass 3x3/2 24-16-32 @6) takes 24 x 6 x 6, but blocks[1] gives 24 x 7 x 7",
+            "blocks[2] (sandglass 3x3/2 24-16-32 @6) takes 24 x 6 x 6, but blocks[1] outputs 24 x 7 x 7",
         ),
         (
             "convolution(outs, outs, self.kernel, self.stride, groups=outs)",

@@ -322,7 +322,7 @@ def test_vectors_of_different_lengths_are_refused() -> None:
 
 @pytest.mark.parametrize("thing", [None, {}, "gpunet_0", 3, [1, 2]])
 def test_only_an_architecture_is_encoded(thing: Any) -> None:
-    with pytest.raises(UsageError, match=f"encodes an architecture of stages, not {type(thing).__name__}"):
+    with pytest.raises(UsageError, match=f"encodes a staged architecture, not {type(thing).__name__}"):
         get_space("gpunet").encode(thing)
 
 

@@ -215,7 +215,7 @@ def deeper(plan: Plan) -> LayeredArchitecture:
 @pytest.mark.parametrize(
     ("architecture", "message"),
     [
-        (released("gpunet_0"), "encodes an architecture of layers, not StagedArchitecture"),
+        (released("gpunet_0"), "encodes a layered architecture, not StagedArchitecture"),
         (with_layers(StemBlock(3, 32, 3, 1, "relu", 224)), "must start with a stem and end with a head"),
         (
             with_layers(*LITE0.layers[:1], HeadBlock(32, 1280, 0, "relu", 112)),

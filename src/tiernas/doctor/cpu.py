@@ -20,7 +20,7 @@ def governor(root: Path = Path("/")) -> Finding | None:
     """Cores whose clock follows the load instead of being fixed.
 
     Args:
-        root: Folder that holds `sys`.
+        root: Folder that contains `sys`.
     """
     names = (read(path) for path in sorted((root / _CPU).glob("cpu[0-9]*/cpufreq/scaling_governor")))
     found = Counter(name for name in names if name)
@@ -40,7 +40,7 @@ def boost(root: Path = Path("/")) -> Finding | None:
     """Boost clocks above the nominal one.
 
     Args:
-        root: Folder that holds `sys`.
+        root: Folder that contains `sys`.
     """
     intel, other = _CPU / "intel_pstate/no_turbo", _CPU / "cpufreq/boost"
     if read(root / intel) == "0":
@@ -52,8 +52,8 @@ def boost(root: Path = Path("/")) -> Finding | None:
     return Finding(
         Severity.NOTE,
         "turbo",
-        "the CPU boosts its clock while heat and the other cores allow it",
-        "A latency then depends on the temperature and on what the other cores do.",
+        "the CPU boosts its clock as far as heat and the other cores allow",
+        "Latencies then depend on the temperature and on the load of other cores.",
         f"{off}, if the device will be deployed without turbo; otherwise measure on a cool, idle machine",
     )
 
@@ -62,7 +62,7 @@ def smt(root: Path = Path("/")) -> Finding | None:
     """CPUs that are two hardware threads of one core.
 
     Args:
-        root: Folder that holds `sys`.
+        root: Folder that contains `sys`.
     """
     if read(root / _CPU / "smt/active") != "1":
         return None
@@ -80,7 +80,7 @@ def hypervisor(root: Path = Path("/")) -> Finding | None:
     """A virtual machine.
 
     Args:
-        root: Folder that holds `proc` and `sys`.
+        root: Folder that contains `proc` and `sys`.
     """
     flags = (read(root / "proc/cpuinfo") or "").partition("\nflags")[2].partition("\n")[0].split()
     kind = read(root / "sys/hypervisor/type")
@@ -101,8 +101,8 @@ def container_limit(cores: int, root: Path = Path("/")) -> Finding | None:
     """A limit on the share of CPU time of a container.
 
     Args:
-        cores: Cores of the machine.
-        root: Folder that holds `proc` and `sys`.
+        cores: Number of cores of the machine.
+        root: Folder that contains `proc` and `sys`.
     """
     limit = cpu_limit(root)
     if limit is None or limit >= cores:

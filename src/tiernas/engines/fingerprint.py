@@ -112,7 +112,7 @@ def _fits(name: str, value: object) -> bool:
 def _kind(name: str) -> str:
     if name in _COUNTS:
         return "a whole number, at least 1"
-    return "a list of texts" if name == "flags" else "a text"
+    return "a list of strings" if name == "flags" else "a string"
 
 
 def device_slug(device: str) -> str:

@@ -209,7 +209,7 @@ def _kind(name: str) -> str:
 def _in_turn_problem(name: str, value: object) -> str | None:
     """What a value of `InTurn` must be; None if it is."""
     if name in ("anchor", "measured_at"):
-        return None if isinstance(value, str) else "a text"
+        return None if isinstance(value, str) else "a string"
     if name in ("pairs", "quiet_pairs"):
         is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
         return None if is_count else "a whole number, at least 0"

@@ -2,7 +2,7 @@
 
 Stage 0 (stem) and stage 1 are convolutions and share their filters; stages 2 and 3 are fused IRBs; stages 4 to 7
 are IRBs; the head is a 1x1 convolution, pooling and a classifier. The order of the integers is resolution, stem
-filters, (kernel, activation, layers) of stage 1, then (filters, kernel, expansion, squeeze-excitation, activation,
+filters, (kernel, activation, layers) of stage 1, then (filters, kernel, expansion, squeeze-and-excitation, activation,
 layers) of each of stages 2 to 7.
 
 The vector does not include kernel and activation of the stem: they are 3 and swish, as in the released networks
@@ -144,9 +144,7 @@ class ConvNetSpace(SearchSpace):
             UsageError: The architecture is not staged, or the space has no such network.
         """
         if not isinstance(architecture, StagedArchitecture):
-            raise UsageError(
-                f"space {self.name!r} encodes an architecture of stages, not {type(architecture).__name__}"
-            )
+            raise UsageError(f"space {self.name!r} encodes a staged architecture, not {type(architecture).__name__}")
         if not architecture.stages:
             raise UsageError(f"the architecture is not in space {self.name!r}: it has no stages")
         padded = replace(architecture, stages=tuple(replace(s, padding="same") for s in architecture.stages))

@@ -48,7 +48,7 @@ class LayeredArchitecture(Architecture):
         given = [image, *(layer.out_shape for layer in blocks[:-1])]
         for i, (shape, layer) in enumerate(zip(given, blocks, strict=True)):
             if layer.in_shape != shape:
-                source = f"blocks[{i - 1}] gives" if i else "an image has"
+                source = f"blocks[{i - 1}] outputs" if i else "an image has"
                 raise UsageError(
                     f"blocks[{i}] ({layer.label}) takes {_shown(layer.in_shape)}, but {source} {_shown(shape)}"
                 )

@@ -3,7 +3,7 @@
 Their networks have the plan of MobileNetV2 (arXiv 1801.04381), MobileNetV3 (arXiv 1905.02244) and EfficientNet (arXiv
 1905.11946): a stem of stride 2, seven stages of strides 1, 2, 2, 2, 1, 2, 1, of which those of stride 1 may be empty,
 and a head. The order of the integers is resolution; filters and activation of the stem; (block, filters, kernel,
-expansion, squeeze-excitation, activation, layers) of each stage; filters and activation of the head.
+expansion, squeeze-and-excitation, activation, layers) of each stage; filters and activation of the head.
 
 A vector includes neither the kernel of the stem, which is 3, nor the gate of squeeze-and-excitation, which is the
 sigmoid with swish, as in EfficientNet, and the hard sigmoid with ReLU and hard-swish, as in MobileNetV3. Squeezed
@@ -142,9 +142,7 @@ class MobileSpace(SearchSpace):
             UsageError: The architecture is not layered, or the space has no such network.
         """
         if not isinstance(architecture, LayeredArchitecture):
-            raise UsageError(
-                f"space {self.name!r} encodes an architecture of layers, not {type(architecture).__name__}"
-            )
+            raise UsageError(f"space {self.name!r} encodes a layered architecture, not {type(architecture).__name__}")
         first, last = architecture.layers[0], architecture.layers[-1]
         if not isinstance(first, StemBlock) or not isinstance(last, HeadBlock):
             raise self._not_in_it("it must start with a stem and end with a head")

@@ -66,9 +66,7 @@ class PlannedSpace(SearchSpace):
 
     def encode(self, architecture: Architecture) -> IntArray:
         if not isinstance(architecture, LayeredArchitecture):
-            raise UsageError(
-                f"space {self.name!r} encodes an architecture of layers, not {type(architecture).__name__}"
-            )
+            raise UsageError(f"space {self.name!r} encodes a layered architecture, not {type(architecture).__name__}")
         try:
             values = {"resolution": architecture.resolution, **self.read(architecture.blocks)}
         except LookupError as error:

@@ -356,7 +356,7 @@ def test_a_damaged_reference_is_told(tmp_path: Path, key: str) -> None:
     path = tmp_path / "table.jsonl"
     table_file.create(path, HEADER)
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: 7}) + "\n")
-    with pytest.raises(UsageError, match=f"line 1 is damaged .{key} = 7: must be a text"):
+    with pytest.raises(UsageError, match=f"line 1 is damaged .{key} = 7: must be a string"):
         table_file.read(path)
 
 

@@ -98,4 +98,4 @@ class TrtNetwork:
 def _reason(messages: list[str]) -> str:
     """The first messages of TensorRT on one line."""
     shown = "; ".join(" ".join(message.split()) for message in messages[:_SHOWN])
-    return shown or "it gives no reason"
+    return shown or "no reason was given"

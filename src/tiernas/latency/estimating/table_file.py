@@ -33,7 +33,7 @@ _MOST = 2**63
 """Exclusive upper bound of integers."""
 _OF_PLUGINS = ("space_reference", "space_package")
 """Keys of a header that are written only for plug-in spaces."""
-_KINDS: dict[type, str] = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
+_KINDS: dict[type, str] = {str: "a string", int: "a whole number", list: "a list", dict: "an object"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ _AXIS = {
     Factor.ACTIVATION: "activation, everywhere",
     Factor.KERNEL: "kernel of all stages",
     Factor.EXPANSION: "expansion of all (fused) IRBs",
-    Factor.SQUEEZE_EXCITE: "squeeze-excitation in (fused) IRBs",
+    Factor.SQUEEZE_EXCITE: "squeeze-and-excitation in (fused) IRBs",
     Factor.FILTERS: "filters of all stages, times the base's",
     Factor.LAYERS: "layers of all stages, times the base's",
     Factor.RESOLUTION: "resolution, pixels",

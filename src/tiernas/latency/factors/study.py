@@ -51,7 +51,7 @@ class FactorSweep:
         """
         values = tuple(data["values"])
         if not values or not all(isinstance(value, str | int | float) for value in values):
-            raise UsageError("values: must be texts or numbers, at least one")
+            raise UsageError("values: must be strings or numbers, at least one")
         costs = tuple(Cost(int(size["params"]), int(size["macs"])) for size in data["costs"])
         measurements = tuple(Measurement.from_dict(found) for found in data["measurements"])
         if not len(values) == len(costs) == len(measurements) or not all(cost.macs > 0 for cost in costs):
