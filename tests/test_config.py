@@ -87,7 +87,7 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ("study.name=a/b", r"study\.name = 'a/b'"),
         ("tiers.edges=[0.4, 0.2]", "must be increasing"),
         ("tiers.edges=[0.4]", r"tiers\.edges"),
-        ("tiers.edges=[-1, 2]", "not negative"),
+        ("tiers.edges=[-1, 2]", "non-negative"),
         ("data.kind=folder", r"needs path"),
         ("data.path=/tmp", r"path is only for"),
         ("search.order=fastest", r"search\.order = 'fastest': input should be 'reproducible' or 'asynchronous'"),
@@ -302,5 +302,5 @@ def test_an_object_that_does_not_fit_is_no_name() -> None:
     with pytest.raises(ValidationError, match="is not a search space: Patient has no name"):
         SearchConfig.model_validate(sections)
     sections["study"]["space"] = copy.copy(SPACE)
-    with pytest.raises(ValidationError, match="a ConvNetSpace that no module has"):
+    with pytest.raises(ValidationError, match="a ConvNetSpace that no module contains"):
         SearchConfig.model_validate(sections)

@@ -184,7 +184,7 @@ def test_an_engine_that_saves_another_network_than_it_measures_is_found_out(
 
         real = type(plain).save
         monkeypatch.setattr(type(plain), "save", save)
-        with pytest.raises(TiernasError, match="onnxruntime int8: what it saved is not what it measures"):
+        with pytest.raises(TiernasError, match="onnxruntime int8: the saved network differs from the measured one"):
             try_deployment(
                 network, splits, engine, 0.0, budget_points=1.0, measure=alone, rule=RULE, artefact=tmp_path / "a"
             )

@@ -65,7 +65,7 @@ def test_names_round_trip(thousandths: list[int]) -> None:
         ("0.4-0.2", "increasing"),
         ("0.4-0.4", "increasing"),
         ("-0.1-0.4", "number"),
-        ("a-0.4", "'a' is no number"),
+        ("a-0.4", "'a' is not a number"),
         ("0.4", "dash"),
         ("0.2-inf", "must be numbers"),
         ("nan-0.2", "must be numbers"),
@@ -124,7 +124,7 @@ def test_a_tier_narrower_than_the_table_can_tell_is_told() -> None:
     narrow, wide = Tier(1.0, 1 + 1.5 * error), Tier(1.0, 1.2)
     (line,) = told_of_narrow([narrow, wide, Tier(0, 1)], rough)
     assert line.startswith(f"tier {narrow.name} ms is ")
-    assert re.search(r"narrower than the latency table can tell: [0-4] of 10 networks", line)
+    assert re.search(r"narrower than the latency table can resolve: [0-4] of 10 networks", line)
 
 
 def test_width_of_a_tier() -> None:

@@ -1,4 +1,4 @@
-"""How right a latency table of the whole `gpunet` space is on this device, beside the ways it could have been made.
+"""Measures how accurate a latency table of the whole `gpunet` space is on this device, compared with other methods.
 
 On a quiet machine:
 
@@ -7,10 +7,10 @@ On a quiet machine:
     taskset -c 0 python benchmarks/latency/accuracy.py alone openvino fp32
     python benchmarks/latency/accuracy.py report openvino fp32
 
-`build` makes the table; `check` measures 50 networks of the space and 25 of one tier that is 20 % wide, none of which
-the table has seen; `alone` measures each of their layers by itself, which is the paper's method as written; `report`
-compares. Layers alone take long in int8, which quantises each: `--networks 12` measures those of the first twelve.
-Each step adds to a file in benchmarks/latency/results as it goes and continues after a stop.
+`build` builds the table; `check` measures 50 networks of the space and 25 of one tier that is 20 % wide, none of which
+the table has seen; `alone` measures each of their layers in isolation, which is the paper's method as written; `report`
+compares the methods. Isolated layers take long in int8, because each is quantized: `--networks 12` measures only those
+of the first twelve networks. Each step appends to a file in benchmarks/latency/results and can be resumed.
 """
 
 from __future__ import annotations

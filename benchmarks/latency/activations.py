@@ -1,6 +1,6 @@
-"""What Swish and hard-swish cost on each engine for CPUs, in EfficientNet-Lite0's plan at 128 pixels.
+"""Measures the cost of Swish and hard-swish on each CPU engine, for EfficientNet-Lite0's stage plan at 128 pixels.
 
-Each network is measured in turn with the same one with ReLU: python benchmarks/latency/activations.py
+Each network is interleaved with the same network with ReLU: python benchmarks/latency/activations.py
 Writes results/activations.json. Takes about two minutes.
 """
 

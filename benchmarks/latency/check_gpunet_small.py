@@ -1,7 +1,7 @@
-"""Builds the latency table of gpunet-small on this machine and checks it on 30 fresh networks.
+"""Builds the latency table of gpunet-small on this machine and checks it with 30 fresh networks.
 
-Run on a quiet machine, some two minutes: python benchmarks/latency/check_gpunet_small.py
-Writes the measurements, the figures and the scatter plot into benchmarks/latency/results.
+Run on a quiet machine, takes about two minutes: python benchmarks/latency/check_gpunet_small.py
+Writes the measurements, the figures and the scatter plot to benchmarks/latency/results.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Which networks should a latency table measure: a Sobol sequence, or those that the model is unsure of?
+"""Which networks should a latency table measure: a Sobol sequence, or those about which the model is uncertain?
 
-Replays the tables that accuracy.py built: a quarter of the networks is held out, tables grow by four networks at a
-time from the rest, and the error on the held-out ones is noted as a function of the time that measuring would have
-taken. "uncertain" is active learning after Cohn (1996): the networks that lower the expected variance over the space
-most, by a Gaussian process over layers; "uncertain per second" divides that by the time of a measurement.
+Replays the tables that accuracy.py built: a quarter of the networks is held out, tables grow by four networks at a time
+from the rest, and the error on the held-out ones is recorded as a function of the time that measuring would have taken.
+"uncertain" is active learning after Cohn (1996): the networks that reduce the expected variance over the space most,
+according to a Gaussian process over layers; "uncertain per second" divides that by the time of a measurement.
 
     python benchmarks/latency/choose_networks.py
 """

@@ -1,13 +1,14 @@
-"""A latency table measured in turn, and one of networks measured alone, on the same machine in the same hour.
+"""Compares a latency table of interleaved measurements with one of networks measured alone, in the same hour.
 
     python benchmarks/latency/clocks.py openvino fp32
     python benchmarks/latency/clocks.py openvino fp32 --beside
 
-`--beside` runs a neighbour meanwhile (`tiernas.testing.neighbour`). Each network of the table and of the check is
-compiled once, measured in turn with its anchor, measured alone right after (up to 2 s, as tables were before), and
-profiled. So there are two tables and two checks of the same networks: `check_in_turn` compares estimates of the one
-table with its own measurements, `check_alone` those of the other with its own. 50 fresh networks each. Results are in
-results/clocks-SPACE-ENGINE-PRECISION[-beside].json, tables beside it; a table that is there is continued.
+`--beside` runs a noisy neighbor meanwhile (`tiernas.testing.neighbour`). Each network of the table and of the check is
+compiled once, measured interleaved with its anchor, measured alone right after (up to 2 s, like tables of earlier
+versions), and profiled. This gives two tables and two checks of the same networks, 50 fresh ones each: `check_in_turn`
+compares the estimates of the interleaved table with its own measurements, `check_alone` those of the other table with
+its own. Results are written to results/clocks-SPACE-ENGINE-PRECISION[-beside].json, tables next to it; an existing
+table is continued.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Both methods of `clocks.py` side by side: prints the table of docs/latency.md and draws results/clocks.png.
+"""Compares both methods of `clocks.py`: prints the table of docs/latency.md and plots results/clocks.png.
 
 python benchmarks/latency/clocks_plot.py
 """

@@ -1,16 +1,16 @@
-"""What the interval of a ratio covers: measurements simulated on recorded turns, and real ones.
+"""Measures how often the interval of a ratio covers it, for simulated measurements on recorded turns and for real ones.
 
     python benchmarks/latency/coverage.py
     python benchmarks/latency/coverage.py --live
 
-On each trace of results/traces (`traces.py`) 200 measurements begin at random and end by the clock's own rule and
-estimate, with all that was seen of the anchor until then as its level. The truth is the median ratio of the quiet pairs
-of the whole trace. With its spread from measurement to measurement stands that of the network's median alone in the
-very same times. `error_pct_anchor_every` is the root mean square error of five seconds in which the anchor runs after
-every turn of the network, after every second, or after every fourth one. Writes results/coverage.json.
+On each trace of results/traces (`traces.py`), 200 measurements start at random times and end by the clock's own rule
+and estimate; the anchor's level is computed from everything observed of it so far. The true value is the median ratio
+of the quiet pairs of the whole trace. The spread between measurements is compared with that of the network's own median
+over exactly the same times. `error_pct_anchor_every` is the root mean square error of five seconds in which the anchor
+runs after every turn of the network, after every second, or after every fourth one. Writes results/coverage.json.
 
-`--live` measures one network 200 times beside a neighbour (`tiernas.testing.neighbour`), as those of a table are; the
-truth is the median of all 200 ratios. Writes results/coverage-live.json.
+`--live` measures one network 200 times next to a neighbor (`tiernas.testing.neighbour`), like a network of a table; the
+true value is the median of all 200 ratios. Writes results/coverage-live.json.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What the factors of gpunet_0 cost on this machine at 224 pixels: OpenVINO fp32 and int8, ONNX Runtime fp32.
+"""Measures the factors of gpunet_0 on this machine at 224 pixels: OpenVINO fp32 and int8, ONNX Runtime fp32.
 
-Some ten minutes: python benchmarks/latency/factors.py
-Writes the measurements and the figure into benchmarks/latency/results. Stopped, it continues.
+Takes about ten minutes: python benchmarks/latency/factors.py
+Writes the measurements and the figure to benchmarks/latency/results. It can be stopped and resumed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""One million vectors of each space estimated and sorted into tiers, on one core.
+"""Estimates one million vectors of each space and sorts them into tiers, on one core.
 
     taskset -c 0 python benchmarks/latency/million.py [SPACE ...]
 
-By default of all spaces that come with tiernas, each in a process of its own. Uses the table that accuracy.py built for
-the space; where there is none, one of made-up latencies, which takes as long. Writes results/million.json.
+The default is all built-in spaces, each in a process of its own. Uses the table that accuracy.py built for the space
+or, if there is none, a table of made-up latencies, which takes as long. Writes results/million.json.
 """
 
 from __future__ import annotations

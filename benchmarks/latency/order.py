@@ -1,11 +1,11 @@
-"""Whether the networks of a tier come out in the same order each time they are measured; writes results/order.json.
+"""Measures whether the networks of a tier rank the same each time; writes results/order.json.
 
     python benchmarks/latency/order.py
 
-Eight networks of `gpunet-small` whose work is nearly equal are measured five times as the finalists of a search are, in
-turn with one anchor, each time beside a neighbour of another seed (`tiernas.testing.neighbour`) and with everything
-compiled anew. Counted are the pairs of networks that a run tells apart, since their intervals have nothing in common,
-and those among them that another run has the other way round: as told apart, or by the ratio alone.
+Eight networks of `gpunet-small` with nearly equal work are measured five times like the finalists of a search,
+interleaved with one anchor, each time next to a neighbor with another seed (`tiernas.testing.neighbour`) and with
+everything compiled again. It counts the pairs of networks that a run separates, because their intervals do not overlap,
+and those among them that another run has the other way round: by separated intervals, or by the ratio alone.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""How much a ratio changes by where the networks lie in memory; writes results/placement.json.
+"""Measures how much a ratio depends on the placement of the networks in memory; writes results/placement.json.
 
     python benchmarks/latency/placement.py
 
-Two networks take turns for 0.4 s, 24 times: without a change in between, with the network loaded anew, and with the
-anchor loaded anew before each time. Given is the standard deviation of the ratio, in per cent, and how long loading
-takes. The networks are one of some 6 ms with one of some 15 ms, and two of less than 1 ms.
+Two networks take turns for 0.4 s, 24 times: without a change in between, with the network reloaded each time, and with
+the anchor reloaded each time. It reports the standard deviation of the ratio, in percent, and the time of a reload. The
+networks are one of about 6 ms with one of about 15 ms, and two of less than 1 ms.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Fits the committed tables anew, as this version does, and compares with the measurements that are there already.
+"""Refits the committed tables with this version and compares them with existing measurements.
 
     python benchmarks/latency/refit.py
 
-Nothing is measured: the raw networks of a table are in results/NAME.jsonl, the fresh networks with what was measured of
-them in results/NAME.json. Estimates, figures and plots are written anew. The layers that err most are left out: they
-need the profiles of the fresh networks, which are not kept. The networks of one tier are those that were chosen by the
-fit of the time when they were measured.
+Nothing is measured: the raw networks of a table are in results/NAME.jsonl, the fresh networks with their measurements
+in results/NAME.json. Estimates, figures and plots are rewritten. The worst layers are omitted: they require the
+profiles of the fresh networks, which are not stored. The networks of one tier are those that were chosen by the fit at
+the time of the measurement.
 """
 
 from __future__ import annotations

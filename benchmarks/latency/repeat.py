@@ -1,10 +1,10 @@
-"""The same networks measured in five processes over some hours, beside a neighbour; writes results/repeat.json.
+"""Measures the same networks in five processes over some hours, next to a neighbor; writes results/repeat.json.
 
     python benchmarks/latency/repeat.py --times 5 --every 60
 
-Each time a neighbour of another seed runs (`tiernas.testing.neighbour`), and one new process per pair measures the two
-networks in turn (`tiernas latency measure NETWORK --against OTHER`), for twenty seconds. The results are added to what
-is there; remove them to begin anew.
+Each time a neighbor with another seed runs (`tiernas.testing.neighbour`), and one new process per pair measures the two
+networks interleaved (`tiernas latency measure NETWORK --against OTHER`), for twenty seconds. The results are added to
+existing ones; remove the file to start again.
 """
 
 from __future__ import annotations

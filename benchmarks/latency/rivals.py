@@ -1,11 +1,11 @@
-"""The paper's Fig. 1 for this CPU: the released GPUNets and twenty rivals of timm, accuracy over measured latency.
+"""Reproduces the paper's Fig. 1 for this CPU: accuracy over measured latency of the released GPUNets and twenty rivals.
 
     taskset -c 0 python benchmarks/latency/rivals.py
 
-measures all networks of rivals.json at their test resolution with random weights, OpenVINO, batch 1, one thread, in
-fp32 and in int8 (quantised with noise, which has the latency of a calibrated network), and draws the figure. After
-each network the results are written, so that it continues where it was stopped; remove the results to measure again.
-Accuracies are those published, with their source in rivals.json. Needs a quiet machine and
+measures all networks of rivals.json (the rivals are timm's) at their test resolution with random weights, OpenVINO,
+batch 1, one thread, in fp32 and in int8 (quantized with noise, which has the latency of a calibrated network), and
+plots the figure. Results are written after each network, so it can be stopped and resumed; remove the results to
+measure again. Accuracies are the published ones, with their source in rivals.json. Needs a quiet machine and
 `pip install 'tiernas[openvino,rivals]'`.
 """
 

@@ -15,7 +15,7 @@ from matplotlib.transforms import Bbox
 GPUNET = ("GPUNet", "GPUNet, distilled")
 GPUNET_COLOUR = "#d55e00"
 COLOURS = ("#0072b2", "#00795a", "#c2559d", "#7a5195", "#6b8e23", "#8c6d1f", "#333333", "#a52a2a", "#5f7285")
-"""One per family of rivals, dark enough for small letters; families are told apart by their markers too."""
+"""One color per family of rivals, dark enough for small letters; markers distinguish families, too."""
 MARKERS = "osD^vP<>X"
 
 OFFSETS = [

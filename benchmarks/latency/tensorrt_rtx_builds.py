@@ -1,8 +1,8 @@
-"""Builds the seven released networks with TensorRT-RTX in fp32, fp16 and int8 and looks into what was built.
+"""Builds the seven released networks with TensorRT-RTX in fp32, fp16 and int8 and inspects the results.
 
-Needs no GPU; some two minutes on one core: python benchmarks/latency/tensorrt_rtx_builds.py
-Writes results/tensorrt-rtx-builds.json. The weights are random: what is checked is parsing, typing and building. The
-counts are those of the typed network that the builder is given, and it changes no types; which kernels run shows only
+Needs no GPU; takes about two minutes on one core: python benchmarks/latency/tensorrt_rtx_builds.py
+Writes results/tensorrt-rtx-builds.json. The weights are random: this checks parsing, typing and building. The counts
+are those of the typed network that is passed to the builder, which changes no types; which kernels run is visible only
 on a GPU.
 """
 

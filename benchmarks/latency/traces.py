@@ -1,12 +1,12 @@
-"""Records turns of networks as the clock takes them, for simulations of what its interval covers (`coverage.py`).
+"""Records turns of networks as measured by the clock, for simulations of the coverage of its interval (`coverage.py`).
 
     python benchmarks/latency/traces.py
     python benchmarks/latency/traces.py --beside
 
-Each trace is two minutes of one engine and precision: row by row one turn of every network, without a pause. Writes
-results/traces/*.npz: `S` (`n`, when each row began, in s), `T` (`n x networks`, turns in ms), `names`. Slow networks
-take one inference to a turn, fast ones several, and are loaded anew every second. `--beside` records beside the
-neighbour of `tiernas.testing`.
+Each trace is two minutes of one engine and precision: rows of one turn of every network, without a pause. Writes
+results/traces/*.npz: `S` (`n`, start of each row in s), `T` (`n x networks`, turns in ms), `names`. A turn is one
+inference of a slow network, or several of a fast one, which is reloaded every second. `--beside` records next to the
+neighbor of `tiernas.testing`.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
-"""What an error of a latency table costs its tiers, and what its verdict says of good and bad tables of any size.
+"""What errors of a latency table mean for tiers, and how its verdict judges good and bad tables of any size.
 
     python benchmarks/latency/verdict.py
 
 Nothing is measured: the networks of the committed tables are in results/NAME.jsonl, fresh ones in results/NAME.json.
 
-`tiers`: the networks of a space take what the table says; their estimates are off as those of the fresh networks were,
-all errors multiplied until their mean is as wanted. Of the networks that are then estimated in a tier 20 % wide it is
-counted how many are in it, and of all pairs that could share one how many are in order. Beside it stands what
-`chances_inside` says of the errors alone, from as many of them as a table has networks.
+`tiers`: the table's estimates serve as the true latencies of the networks of a space; their simulated estimates have
+the errors of the fresh networks, all multiplied until their mean is the target. It counts how many of the networks
+estimated in a tier 20 % wide are in it, and how many of the pairs that could share a tier are in the right order. Next
+to it is what `chances_inside` predicts from the errors alone, using as many of them as a table has networks.
 
-`verdicts`: tables of a few of the measured networks, chosen at random, whose latencies are longer or shorter at random,
-whole and profile alike, as a neighbour on the machine makes them; how many are judged good, too few to tell, and not
-good enough.
+`verdicts`: tables of a few of the measured networks, chosen at random, with latencies that are randomly longer or
+shorter, total and profile alike, as neighbors on the machine would make them; it counts how many are judged good, too
+small to decide, and not good enough.
 """
 
 from __future__ import annotations

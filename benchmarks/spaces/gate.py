@@ -1,19 +1,19 @@
-"""Whether a space is worth searching: how far its networks of one tier differ, against what a seed does.
+"""Tests whether a space is worth searching: how much its networks of one tier differ, compared with seeds.
 
-Networks are drawn at random from the first tier of a search, and each is trained with its recipe and two seeds. Their
-accuracies are counted on the test part: it has more images than the validation part, so counting adds less noise. Three
-figures tell: the standard deviation of the networks' accuracies (means over seeds), that between the seeds of one
-network, and their ratio. A space passes where the ratio is at least 4: else its networks are all alike, as those of
-AutoFormer are, and a search finds nothing but lucky seeds.
+Networks are drawn at random from the first tier of a search, and each is trained with the search's recipe and two
+seeds. Their accuracies are computed on the test split, which has more images than the validation split and thus adds
+less noise. Three figures decide: the standard deviation of the networks' accuracies (means over seeds), that between
+the seeds of one network, and their ratio. A space passes if the ratio is at least 4: otherwise its networks are all
+alike, like those of AutoFormer, and a search finds only lucky seeds.
 
-From the root of the repository, with the file of a search whose latency table is there:
+From the root of the repository, with the configuration of a search whose latency table exists:
 
     tiernas latency build --space vit-small --table benchmarks/spaces/results/vit-small-openvino-fp32.jsonl
-    python benchmarks/spaces/gate.py run benchmarks/spaces/vit-small.toml      # continues where it was stopped
+    python benchmarks/spaces/gate.py run benchmarks/spaces/vit-small.toml      # resumes an interrupted run
     python benchmarks/spaces/gate.py table                                     # of all results
 
-Every training that is done is kept, in results/gate-NAME.json, with the figures of those so far. `run` exits with 1
-where the space does not pass.
+Every completed training run is stored in results/gate-NAME.json, with the figures so far. `run` exits with 1 if the
+space does not pass.
 """
 
 from __future__ import annotations

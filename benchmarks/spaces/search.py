@@ -1,15 +1,15 @@
-"""What 60 core-minutes of search find in each of the small spaces, in the same two tiers on the same 10,000 images.
+"""What 60 core-minutes of search find in each of the small spaces, in the same two tiers with the same 10,000 images.
 
-A search goes on, with equally many trainings in both tiers, until these have taken the minutes, each on one core;
+A search continues, with equally many training runs in both tiers, until these have taken the minutes, each on one core;
 finalists and measurements do not count. The best network of each tier is trained longer and becomes an entry of a model
-table. It is exported, and the export classifies the whole test part in OpenVINO and in ONNX Runtime.
+table. It is exported, and the export classifies the whole test split in OpenVINO and in ONNX Runtime.
 
-From the root of the repository, once the latency tables are there:
+From the root of the repository, once the latency tables exist:
 
     for space in gpunet-small mobile-small vit-small mlp-small; do
         tiernas latency build --space $space --table benchmarks/spaces/results/$space-openvino-fp32.jsonl
     done
-    python benchmarks/spaces/search.py run --workers 2    # continues where it was stopped
+    python benchmarks/spaces/search.py run --workers 2    # resumes an interrupted run
     python benchmarks/spaces/search.py table
 
 Writes results/search-SPACE.json.

@@ -1,7 +1,7 @@
-"""A network as it is deployed, in a folder: what the engine saved, how it is run, and images that prove it.
+"""A deployed network in a folder: what the engine saved, how to run it, and test images with their logits.
 
-The folder is made when the network is measured and holds all that an export needs, so that what is exported is what was
-measured, and neither its data nor its calibration are needed again.
+The folder is created when the network is measured and contains everything that an export needs. An export is therefore
+exactly what was measured, and needs neither the data nor another calibration.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tiernas.standalone.classify import CHECK, FACTS, FORMAT_VERSION, RUNTIME, C
 from tiernas.standalone.preprocessing import Pixels
 
 _PROGRAMS = ("classify", "preprocessing")
-"""Modules of `tiernas.standalone` that an export is run with."""
+"""Modules of `tiernas.standalone` that every export contains."""
 
 _PACKAGE = "tiernas.standalone"
 
@@ -33,15 +33,15 @@ _Count = Annotated[int, Field(ge=1)]
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """What a network wants of an image.
+    """How an image becomes an input of a network.
 
     Attributes:
-        image_size: Height and width to which images are cut and scaled first, as they are stored for training.
-        resolution: Height and width that the network takes, in pixels.
-        mean: Of red, green and blue in 0 ... 1, subtracted.
-        std: What is divided by afterwards.
-        fit_interpolation: How images are scaled to `image_size`, by Pillow's word.
-        scale_interpolation: How they are scaled from there to `resolution`.
+        image_size: Height and width in pixels to which images are first cropped and scaled, as stored for training.
+        resolution: Height and width of the network's input, in pixels.
+        mean: Mean of red, green and blue in 0 ... 1, which is subtracted.
+        std: Standard deviation, by which the difference is divided.
+        fit_interpolation: Interpolation to `image_size`, by its name in Pillow.
+        scale_interpolation: Interpolation from there to `resolution`.
     """
 
     image_size: int
@@ -74,7 +74,7 @@ class _Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What `deployment.json` must say at least."""
+    """The required keys of `deployment.json`."""
 
     format: _Count
     classes: list[str]
@@ -88,19 +88,19 @@ class _Facts:
 def begin_artefact(
     compiled: CompiledNetwork, folder: Path, preprocessing: Preprocessing, classes: Sequence[str]
 ) -> Classifier:
-    """Saves a compiled network and what runs it, and loads it from there.
+    """Saves a compiled network with its programs, and loads it from there.
 
     Args:
         compiled: The network.
         folder: An empty folder.
-        preprocessing: What it wants of an image.
+        preprocessing: How an image becomes its input.
         classes: Names of the classes, in the order of the logits.
 
     Returns:
-        The network as it runs where it is deployed.
+        The network as it runs when deployed.
 
     Raises:
-        TiernasError: The runtime cannot load what was saved.
+        TiernasError: The runtime cannot load the saved network.
     """
     saved = compiled.save(folder)
     shutil.copyfile(saved.runner, folder / RUNTIME)
@@ -128,10 +128,10 @@ def begin_artefact(
 
 
 def end_artefact(folder: Path, pixels: Pixels, logits: FloatArray) -> None:
-    """Adds images with the logits that the network gave, and digests of all files.
+    """Adds images with the network's logits, and digests of all files.
 
     Args:
-        folder: As `begin_artefact` left it.
+        folder: A folder that `begin_artefact` has written.
         pixels: `(n, image_size, image_size, 3)`, RGB.
         logits: `(n, classes)`.
     """
@@ -141,10 +141,10 @@ def end_artefact(folder: Path, pixels: Pixels, logits: FloatArray) -> None:
 
 
 def read_artefact(folder: Path) -> dict[str, Any]:
-    """What is known of an artefact, once all its files are found to be what they were.
+    """The contents of an artefact's `deployment.json`, after checking that all files are unchanged.
 
     Raises:
-        UsageError: A file is missing or damaged, or a newer version wrote it.
+        UsageError: A file is missing or damaged, or was written by a newer version.
     """
     try:
         text = (folder / FACTS).read_text("utf-8")
@@ -155,21 +155,21 @@ def read_artefact(folder: Path) -> dict[str, Any]:
         Fingerprint.from_dict(facts["measured_on"])
         for name in (facts["network"]["file"], RUNTIME, CHECK):
             if name not in facts["files"]:
-                raise ValueError(f"files: {name!r} is not among them")
+                raise ValueError(f"files: {name!r} is missing")
         wrong = [name for name, digest in facts["files"].items() if digest_of(folder / name) != digest]
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{folder / FACTS}: {where}: {first['msg']}; search again to write it anew") from None
+        raise UsageError(f"{folder / FACTS}: {where}: {first['msg']}; run the search again to recreate it") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError(f"{folder}: no artefact that can be read ({error}); search again to write it anew") from error
+        raise UsageError(f"{folder}: unreadable artefact ({error}); run the search again to recreate it") from error
     if wrong:
-        raise UsageError(f"{folder / wrong[0]}: is damaged or was changed; search again to write it anew")
+        raise UsageError(f"{folder / wrong[0]}: is damaged or was changed; run the search again to recreate it")
     return facts
 
 
 def write_programs(folder: Path) -> None:
-    """Writes the programs that read images and run the network; they import each other and nothing of tiernas."""
+    """Writes the programs that read images and run the network; they import only each other, nothing of tiernas."""
     home = Path(classify.__file__).parent
     for name in _PROGRAMS:
         source = (home / f"{name}.py").read_text("utf-8")
@@ -182,7 +182,7 @@ def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of the files of a folder, by name, but for `deployment.json`, which holds them."""
+    """SHA-256 of the files of a folder, by name, except `deployment.json`, which contains them."""
     return {file.name: digest_of(file) for file in sorted(folder.iterdir()) if file.name != FACTS}
 
 

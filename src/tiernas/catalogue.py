@@ -1,4 +1,4 @@
-"""All kinds of things that a user may name, each of which its room keeps."""
+"""All kinds of plug-ins that a user can name; each package keeps its own."""
 
 from __future__ import annotations
 

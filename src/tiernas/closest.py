@@ -1,4 +1,4 @@
-"""What a mistyped word was meant to be."""
+"""Suggests the likely meaning of a mistyped word."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Iterable
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or nothing where no known word is near."""
+    """`; did you mean 'x'?`, or an empty string if no known word is close."""
     spelt = {name.lower(): name for name in known}
     near = difflib.get_close_matches(str(word).lower(), spelt, n=1)
     return f"; did you mean {spelt[near[0]]!r}?" if near else ""
 
 
 def require_known(word: str, known: Iterable[str], what: str) -> str:
-    """The word.
+    """Returns the word if it is known.
 
     Args:
         word: What the user wrote.
-        known: What there is.
+        known: The valid words.
         what: What the word names, such as "engine".
 
     Raises:
-        ValueError: It is none of the known ones; names them all.
+        ValueError: The word is unknown; the message lists the valid ones.
     """
     names = tuple(known)
     if word not in names:

@@ -1,4 +1,4 @@
-"""Passwords and tokens are hidden wherever a text may be seen."""
+"""Hides passwords and tokens in any text that may be seen."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import re
 _HIDDEN = "***"
 
 _SECRET = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|sig(?:nature)?|credentials?)"
-"""What names of parameters that hold a secret end with."""
+"""Endings of the names of parameters that contain a secret."""
 
 _USER = r"(?:[A-Za-z][\w+.-]*:?/{1,3})?+[^/@\s:'\"]*"
-"""What stands before a password: a scheme, however mistyped, and the user; both may be missing."""
+"""What precedes a password: a scheme, however mistyped, and the user; both may be missing."""
 
 _IN_QUERY = re.compile(rf"([?&;][^=&;?\s]*{_SECRET}=)[^&]*", re.IGNORECASE)
 
 _WHOLE = re.compile(rf"^({_USER}):.*@", re.DOTALL)
 
 _BEFORE_AT = (
-    # A password may hold any of the characters that divide a URL, so everything up to the last @ is taken for it.
+    # A password may contain any of the characters that separate parts of a URL, so it extends to the last @.
     (re.compile(rf"(?<![\w+.%-])({_USER}):[^\s'\"]*@"), rf"\1:{_HIDDEN}@"),
-    # One with blanks or quotes, as it should not be written; a number after the host is its port.
+    # One with spaces or quotes, which are not allowed in a URL; a number after the host is its port.
     (
         re.compile(r"(://[^/@\s:'\"]*):(?!\*{3}@)(?!\d{1,5}(?:[/\s,;:.)\]'\"]|$))(?:(?!\s\S*://).)*@"),
         rf"\1:{_HIDDEN}@",
     ),
-    # A token in the place of the user.
+    # A token in place of the user.
     (re.compile(r"(https?://)[^/@\s:'\"]+@", re.IGNORECASE), rf"\1{_HIDDEN}@"),
 )
 _AFTER_SIGN = (
@@ -47,9 +47,9 @@ _IN_JSON = (
 
 
 def hide_credentials(text: str) -> str:
-    """A text with `***` in the place of passwords and tokens: in URLs and what is meant for one, and in assignments.
+    """The text with `***` in place of passwords and tokens: in URLs, even malformed ones, and in assignments.
 
-    It rather hides too much: what stands between a colon and an @ without a blank is taken for a password.
+    It errs on the side of hiding: anything between a colon and an @ without a space counts as a password.
     """
     for rules, sign in ((_BEFORE_AT, "@"), (_AFTER_SIGN, "="), (_IN_JSON, ":")):
         if sign in text:
@@ -59,7 +59,7 @@ def hide_credentials(text: str) -> str:
 
 
 def hide_url_credentials(url: str) -> str:
-    """`hide_credentials` of a text that is one URL and nothing else, so that its password may have any characters."""
+    """Like `hide_credentials`, for a text that is exactly one URL, whose password may thus have any characters."""
     before, mark, query = url.rpartition("?")
     hidden = _IN_QUERY.sub(rf"\1{_HIDDEN}", f"{mark}{query}")
     return hide_credentials(_WHOLE.sub(rf"\1:{_HIDDEN}@", f"{before}{hidden}"))

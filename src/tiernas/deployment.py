@@ -1,4 +1,4 @@
-"""A trained network as it is deployed: how accurate and how fast it is, and whether a low precision pays."""
+"""A trained network as deployed: its accuracy and latency, and whether a low precision pays off."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ from tiernas.training import IMAGE_MEAN, IMAGE_STD, Accuracy, ImageSet, Splits, 
 from tiernas.training.splitting import stratified
 
 _PREPARED_IMAGES = 256
-"""Images that are scaled and normalised at a time; changes nothing but time and memory."""
+"""Images scaled and normalized at a time; affects only time and memory."""
 
 _CHECK_IMAGES = 48
-"""Test images at most that are kept with the network to prove an export."""
+"""Maximum number of test images stored with the network to check an export."""
 
 _CHECK_BYTES = 600_000
-"""What these images may take before they are compressed, unless that is fewer than two images."""
+"""Maximum uncompressed size of these images, but at least two are stored."""
 
 _SAME = 1e-3
-"""Largest difference of a logit, relative to the largest, between the network that was measured and what was saved."""
+"""Maximum difference of a logit, relative to the largest, between the measured network and the saved one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A network in an engine at its precision.
+    """A network in an engine at a precision.
 
     Attributes:
-        accuracy: Top-1 accuracy on the test part, 0 to 1, of what was saved and is deployed.
-        recommended: Whether the precision is worth it, beside the next more exact one of the same engine; of course if
+        accuracy: Top-1 accuracy of the saved network on the test split, 0 to 1.
+        recommended: Whether the precision pays off compared with the next more exact one of the same engine; True if
             there is none.
-        reason: Why, in words; empty where there was nothing to decide.
-        class_mean_accuracy: The mean over the classes of the accuracy on the test images of each, 0 to 1, of what is
-            deployed.
+        reason: Why, in words; empty if there was nothing to decide.
+        class_mean_accuracy: Mean over the classes of the saved network's accuracy on the test images of each class, 0
+            to 1.
         latency: The measurement of the trained network, fields of `tiernas.engines.Measurement`.
         fingerprint: What it was measured on.
     """
@@ -76,26 +76,25 @@ def try_deployment(
     rule: TurnRule,
     artefact: Path,
 ) -> Deployment:
-    """Compiles a trained network, saves it as it will be deployed, and counts and measures what was saved.
+    """Compiles a trained network, saves it for deployment, and evaluates and measures the saved network.
 
-    The accuracy is counted on every image of the test part, by the program that an export is run with. The latency is
-    that of the trained weights: on some runtimes it depends on them. A precision that is not the engine's most exact
-    one is measured in turn with the next more exact one.
+    The accuracy is computed on every image of the test split, by the program of an export. The latency is that of the
+    trained weights, because some runtimes depend on them. A precision that is not the engine's most exact one is
+    measured interleaved with the next more exact one.
 
     Args:
-        network: The network, trained.
-        splits: Its data: calibrated with images drawn from the training part, evaluated on the test part.
+        network: The trained network.
+        splits: Its data: calibration uses images of the training split, evaluation the test split.
         engine: The engine with its precision.
-        exact_accuracy: Top-1 accuracy of the network in torch, in fp32, on the test part, 0 to 1.
+        exact_accuracy: Top-1 accuracy of the network in torch, in fp32, on the test split, 0 to 1.
         budget_points: Accuracy that the low precision may lose, in percentage points.
         measure: Measures the compiled network.
         rule: How long two precisions of it are compared.
-        artefact: Folder that what is deployed is written to, see `tiernas.artefact`; whole or not there. An older one
-            is replaced.
+        artefact: Folder for the deployed network, see `tiernas.artefact`; written atomically, replacing an older one.
 
     Raises:
         UsageError: The folder cannot be written.
-        TiernasError: What was saved does not give the logits of the network that was compiled.
+        TiernasError: The saved network does not reproduce the logits of the compiled one.
     """
     wanted = Preprocessing(splits.test.image_size, network.architecture.resolution, IMAGE_MEAN, IMAGE_STD)
     calibration = _inputs(_pixels(calibration_draw(splits)), wanted)
@@ -123,13 +122,13 @@ def try_deployment(
             shutil.rmtree(artefact, ignore_errors=True)
             new.rename(artefact)
     except OSError as error:
-        raise UsageError(f"cannot write {artefact}: {error.strerror}; free some space or change its rights") from error
+        raise UsageError(f"cannot write {artefact}: {error.strerror}; free space or change its permissions") from error
     recommended, reason = (advice.recommended, advice.reason) if advice else (True, "")
     return Deployment(accuracy.top1, recommended, reason, accuracy.class_mean, asdict(measured), fingerprint)
 
 
 def _save(compiled: CompiledNetwork, folder: Path, splits: Splits, preprocessing: Preprocessing) -> Accuracy:
-    """Saves a network with some test images, and counts how accurate what was saved is on all of them."""
+    """Saves a network with some test images, and computes the accuracy of the saved network on all of them."""
     deployed = begin_artefact(compiled, folder, preprocessing, splits.classes)
     test = splits.test
     rows = torch.split(torch.arange(len(test)), _PREPARED_IMAGES)
@@ -144,19 +143,19 @@ def _save(compiled: CompiledNetwork, folder: Path, splits: Splits, preprocessing
 def _require_same(
     compiled: CompiledNetwork, deployed: Classifier, pixels: Pixels, preprocessing: Preprocessing
 ) -> None:
-    """Refuses a saved network that is not the one that was compiled and is measured."""
+    """Refuses a saved network that differs from the compiled one, which is measured."""
     batch = compiled.input_shape[0]
     few = pixels[np.resize(np.arange(len(pixels)), batch)]
     difference = largest_difference(deployed.logits(few), compiled.run(_inputs(few, preprocessing)))
     if not difference <= _SAME:
         raise TiernasError(
-            f"{compiled.fingerprint.engine} {compiled.fingerprint.precision}: what it saved is not what it measures: a "
-            f"logit differs by {difference:.1e} of the largest (allowed: {_SAME:.0e})"
+            f"{compiled.fingerprint.engine} {compiled.fingerprint.precision}: the saved network differs from the "
+            f"measured one: a logit differs by {difference:.1e} of the largest (allowed: {_SAME:.0e})"
         )
 
 
 def _check_rows(images: ImageSet) -> torch.Tensor:
-    """Rows of some images, `(n,)` int64, of all classes alike; the same for the same labels."""
+    """Rows of some images, `(n,)` int64, balanced over the classes; a function of the labels alone."""
     most = min(_CHECK_IMAGES, max(2, _CHECK_BYTES // (3 * images.image_size**2)), len(images))
     rng = np.random.default_rng(0)
     drawn = stratified(images.labels.numpy(), most, rng, leave=0)[0]
@@ -169,5 +168,5 @@ def _pixels(images: torch.Tensor) -> Pixels:
 
 
 def _inputs(pixels: Pixels, wanted: Preprocessing) -> FloatArray:
-    """Stored images as the network takes them."""
+    """Stored images as inputs of the network."""
     return network_input(pixels, wanted.resolution, wanted.mean, wanted.std, wanted.scale_interpolation)

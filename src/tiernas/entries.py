@@ -1,4 +1,4 @@
-"""Finalists to entries of the model table."""
+"""Turns finalists into entries of the model table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tiernas.training import IMAGE_MEAN, IMAGE_STD, Splits
 
 
 def artefact_folder(config: SearchConfig, study: Study, finalist: Candidate) -> Path:
-    """Where what is deployed of a finalist is kept, until and after it is entered; see `tiernas.artefact`."""
+    """Folder of a finalist's deployed network, before and after it becomes an entry; see `tiernas.artefact`."""
     return config.study.output / "deployed" / study.name / f"{finalist.number}-{finalist.digest}"
 
 
@@ -29,23 +29,23 @@ def make_entry(
     splits: Splits,
     searched: Candidate | None = None,
 ) -> Entry:
-    """The entry of a finalist that is done, with everything that its figures came about by.
+    """The entry of a completed finalist, with the provenance of its figures.
 
-    Its name says study, tier and rank, what it runs on, and ends with its digest, so that no other entry has it.
+    The name consists of study, tier, rank and what the entry runs on, and ends with the digest, so it is unique.
 
     Args:
-        config: Of the search.
-        study: Of the tier.
-        finalist: A finalist that is measured, trained, and tried in the engine.
+        config: The configuration of the search.
+        study: The study of the tier.
+        finalist: A finalist that was measured, trained, and tried in the engine.
         architecture: Its network.
-        splits: What it was trained on.
-        searched: The candidate that it was chosen as.
+        splits: The data that it was trained on.
+        searched: The candidate from which it was chosen.
     """
     measured, result = finalist.measurement, finalist.result
     if measured is None or result is None or finalist.accuracy is None or finalist.finished_at is None:
         raise ValueError(f"finalist {finalist.number} of tier {study.name} is not measured and trained")
     deployment = measured["deployment"]
-    latency = deployment.get("latency", measured)  # ledgers of earlier versions have that of random weights
+    latency = deployment.get("latency", measured)  # ledgers of earlier versions: with random weights
     fingerprint = Fingerprint.from_dict(deployment.get("fingerprint", measured["fingerprint"]))
     in_turn = latency.get("in_turn")
     repeated = (searched and searched.repeated) or {}

@@ -1,4 +1,4 @@
-"""The errors that a user sees: one message that says what is wrong, where, and how to fix it."""
+"""Errors shown to users: one message that says what is wrong, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ class TiernasError(Exception):
 
 
 class UsageError(TiernasError, ValueError):
-    """Input, configuration or environment that the user can mend; the command line exits with 2."""
+    """The user can fix the input, configuration or environment; the command line exits with 2."""
 
     exit_code = 2
 
 
 class NothingFoundError(TiernasError, LookupError):
-    """A query that no entry meets; the command line exits with 3."""
+    """No entry matches a query; the command line exits with 3."""
 
     exit_code = 3
 
 
 class UnreachableError(TiernasError):
-    """Something that is needed, such as the storage of checkpoints, does not answer now; later it may."""
+    """A required service, such as the storage of checkpoints, does not respond at the moment, but may do so later."""
 
 
 class StoppedError(TiernasError):
@@ -32,7 +32,7 @@ class StoppedError(TiernasError):
 
 
 class NotInstalledError(UsageError):
-    """An optional dependency is missing; the message holds the command that installs it."""
+    """An optional dependency is missing; the message contains the command that installs it."""
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} is not installed. Install it with: pip install 'tiernas[{extra}]'")

@@ -1,4 +1,4 @@
-"""The best networks of a tier: measured whole, so that the measurement decides the tier, then trained longer."""
+"""The best networks of a tier: measured end to end, so that the measurement decides the tier, then trained longer."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from tiernas.tiers import Tier
 _log = logging.getLogger(__name__)
 
 _MEASURED_PER_FINALIST = 4
-"""How many candidates are measured at most for each finalist that a tier is to have."""
+"""Maximum number of candidates measured per finalist of a tier."""
 
 _ROUNDS = 3
-"""After so many measurements a network is in its tier if its latency is, though its interval reaches beyond an edge."""
+"""After this many measurements the latency alone decides the tier, even if its interval extends beyond an edge."""
 
 _GIVEN_UP = (State.FAILED, State.DROPPED)
 
 Record = Mapping[str, Any]
-"""A measurement as the ledger keeps it: the fields of `tiernas.engines.Measurement`."""
+"""A measurement as stored in the ledger: the fields of `tiernas.engines.Measurement`."""
 
 _Measure = Callable[[Candidate], Record]
 
 
 class TierVerdict(enum.Enum):
-    """What measurements say of a network and its tier."""
+    """Result of the measurements: whether a network is in its tier."""
 
     INSIDE = enum.auto()
     OUTSIDE = enum.auto()
@@ -51,14 +51,14 @@ def choose_finalists(
 ) -> int:
     """Measures the most accurate candidates until enough of them are in the tier, and records these as finalists.
 
-    What was measured already under the engine's fingerprint is in the ledger and is not measured again. A finalist that
-    was measured under another one, or by a version that did not measure in turn, is measured anew, and one that failed
-    or was dropped gives its place to the next candidate. So does one of which measuring cannot tell whether it is in
-    the tier; it is measured once more when the search is continued. A tier may end with fewer than `per_tier`
-    finalists, even none, where its best networks measure outside it.
+    Measurements with the engine's fingerprint that are in the ledger are not repeated. A finalist that was measured
+    with another fingerprint, or by a version that did not interleave, is measured again. The next candidate replaces a
+    finalist that failed or was dropped, or whose measurements cannot decide whether it is in the tier; the latter is
+    measured once more when the search is resumed. If the best networks measure outside the tier, it may end with fewer
+    than `per_tier` finalists, or none.
 
     Returns:
-        How many finalists are new.
+        Number of new finalists.
     """
 
     def measure(candidate: Candidate) -> Record:
@@ -78,20 +78,20 @@ def choose_finalists(
 
 
 def in_tier(finalist: Candidate, tier: Tier) -> bool:
-    """Whether a finalist measured inside its tier."""
+    """Whether a finalist's measured latency is inside its tier."""
     return finalist.measurement is not None and tier.contains(finalist.measurement["latency_ms"])
 
 
 def judge(records: Sequence[Record], tier: Tier, rounds: int = _ROUNDS) -> TierVerdict:
     """Decides by the interval of the latency whether a network is in a tier.
 
-    Inside is what lies in the tier with its whole interval, or after so many rounds with its latency; outside what has
-    nothing in common with the tier by its interval. The rest is open.
+    A network is inside if its whole interval is, or if its latency is after `rounds` measurements; it is outside if its
+    interval does not overlap the tier. Otherwise the question is open.
 
     Args:
-        records: The measurements so far, in turn.
+        records: The interleaved measurements so far.
         tier: The tier.
-        rounds: Measurements after which the latency decides where the interval does not.
+        rounds: Measurements after which the latency decides if the interval does not.
     """
     if not records:
         return TierVerdict.OPEN
@@ -105,12 +105,12 @@ def judge(records: Sequence[Record], tier: Tier, rounds: int = _ROUNDS) -> TierV
 
 
 def narrowest(records: Sequence[Record]) -> Record:
-    """The measurement that tells most: the one with the narrowest interval, as a share of its latency."""
+    """The most informative measurement: the one with the narrowest interval relative to its latency."""
     return min(records, key=lambda r: float(r["high_ms"] / r["low_ms"]))
 
 
 class _Measuring:
-    """Measurements of the candidates of a tier, in the ledger as soon as they are made."""
+    """Measurements of the candidates of a tier, written to the ledger as they are made."""
 
     def __init__(self, ledger: Ledger, study: Study, tier: Tier, fingerprint: Fingerprint, measure: _Measure) -> None:
         self._ledger = ledger
@@ -122,14 +122,14 @@ class _Measuring:
         self._most: dict[int, int] = {}
 
     def settle(self, candidates: Sequence[Candidate], wanted: int) -> list[Candidate]:
-        """The first so many of the candidates that are in the tier, in their order.
+        """The first `wanted` candidates that are in the tier, in the given order.
 
-        Open questions are taken in rounds, so that the measurements of one network lie some time apart.
+        Undecided candidates are measured in rounds, so that the measurements of one network are some time apart.
         """
         for candidate in candidates:
             known = _known(candidate, self._fingerprint)
             self._records[candidate.id] = known
-            # each time the search is continued an open question is asked once more
+            # an undecided candidate is measured once more each time the search is resumed
             self._most[candidate.id] = max(_ROUNDS, len(known) + 1)
         while True:
             standing = [c for c in candidates if self._may_stand(c)][:wanted]
@@ -140,7 +140,7 @@ class _Measuring:
                 self._measure_once(candidate)
 
     def kept(self, candidate: Candidate) -> dict[str, Any]:
-        """What the ledger keeps of a candidate's measurements: the narrowest one, and all of them."""
+        """A candidate's measurements as stored in the ledger: the narrowest one, and all of them."""
         records = self._records[candidate.id]
         return {**narrowest(records), "measurements": records, "fingerprint": self._fingerprint.to_dict()}
 
@@ -148,7 +148,7 @@ class _Measuring:
         return judge(self._records[candidate.id], self._tier)
 
     def _may_stand(self, candidate: Candidate) -> bool:
-        """Whether a candidate is in the tier, or may still turn out to be."""
+        """Whether a candidate is in the tier or may still prove to be."""
         verdict = self._verdict(candidate)
         return verdict is TierVerdict.INSIDE or (verdict is TierVerdict.OPEN and self._may_be_measured(candidate))
 
@@ -163,11 +163,11 @@ class _Measuring:
 
     def _report(self, candidate: Candidate, record: Record) -> None:
         latency_ms, low_ms, high_ms = record["latency_ms"], record["low_ms"], record["high_ms"]
-        again = "it is measured again" if self._may_be_measured(candidate) else "the next one takes its place"
+        again = "it is measured again" if self._may_be_measured(candidate) else "the next one replaces it"
         says = {
             TierVerdict.INSIDE: "inside the tier, a finalist",
-            TierVerdict.OUTSIDE: "outside the tier, no finalist",
-            TierVerdict.OPEN: f"too near to an edge of the tier to tell: {again}",
+            TierVerdict.OUTSIDE: "outside the tier, not a finalist",
+            TierVerdict.OPEN: f"too close to an edge of the tier to decide: {again}",
         }
         _log.info(
             "tier %s ms: candidate %d, accuracy %.4f, takes %s ms (%.4g to %.4g; estimated %.3g): %s",
@@ -183,7 +183,7 @@ class _Measuring:
 
 
 def _known(candidate: Candidate, fingerprint: Fingerprint) -> list[Record]:
-    """The measurements in turn of a candidate under a fingerprint."""
+    """The interleaved measurements of a candidate with a fingerprint."""
     kept = candidate.measurement
     if kept is None or Fingerprint.from_dict(kept["fingerprint"]).differences(fingerprint):
         return []

@@ -1,4 +1,4 @@
-"""The files below a folder: which are looked at, and why others are not."""
+"""The files below a folder: which are read, and why others are not."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ _SYSTEM = frozenset(
         "thumbs.db",
     }
 )
-"""What operating systems, file servers and Python leave in folders, in lower case; copies and previews among it."""
+"""Folders created by operating systems, file servers and Python, in lower case; some contain copies and previews."""
 
 _NEVER_DECODED = frozenset({"MPEG"})
-"""Formats that Pillow opens and never decodes, beside those that say so (`StubImageFile`)."""
+"""Formats that Pillow opens but never decodes, in addition to those that are marked as such (`StubImageFile`)."""
 
 _NAMED = 3
-"""Files of each reason that are named in a message."""
+"""Number of files per reason that a message names."""
 
 HIDDEN = "hidden"
-NO_IMAGE_FORMAT = "of no image format that is read"
+NO_IMAGE_FORMAT = "not in a supported image format"
 
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """Something that lies among the data and is not used.
+    """Something among the data that is not used.
 
     Attributes:
-        name: Its path or row, fit to be shown.
-        reason: One of a few, to count by.
-        kind: What to count by within the reason, such as the suffix; may be empty.
+        name: Its path or row, safe to show.
+        reason: One of a few, for counting.
+        kind: Subcategory of the reason, such as the suffix; may be empty.
     """
 
     name: str
@@ -61,7 +61,7 @@ class FileListing:
 
     Attributes:
         files: All that are not hidden, sorted.
-        passed_over: Hidden files and folders, links that lead nowhere or back, what is no file.
+        passed_over: Hidden files and folders, dangling links, links back to a folder, and anything that is not a file.
     """
 
     files: tuple[Path, ...]
@@ -69,18 +69,18 @@ class FileListing:
 
 
 def shown(name: str | PurePath) -> str:
-    r"""A name that can be written anywhere; bytes that are no UTF-8 become `\xNN`."""
+    r"""A name that can be written anywhere; bytes that are not UTF-8 become `\xNN`."""
     return os.fsencode(name).decode("utf-8", errors="backslashreplace")
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is left out, at any depth."""
+    """Whether a file or folder of this name is skipped, at any depth."""
     return name.startswith(".") or name.lower() in _SYSTEM
 
 
 @cache
 def image_suffixes() -> frozenset[str]:
-    """Endings of the files that this Pillow decodes, in lower case, with their dot."""
+    """File suffixes that the installed Pillow decodes, in lower case, with their dot."""
     decoded = set()
     for suffix, name in Image.registered_extensions().items():
         opener = Image.OPEN.get(name, (None,))[0]
@@ -91,16 +91,16 @@ def image_suffixes() -> frozenset[str]:
 
 
 def without_format(path: Path, root: Path) -> PassedOver:
-    """What is said of a file of a format that is not read."""
+    """The record of a file whose format is not supported."""
     return PassedOver(shown(path.relative_to(root)), NO_IMAGE_FORMAT, shown(path.suffix.lower()) or "no suffix")
 
 
 def files_below(folder: Path, root: Path) -> FileListing:
-    """Lists the files of a folder and of all folders in it, linked ones too; each folder is read once.
+    """Lists the files of a folder and of all its subfolders, including linked ones; each folder is read once.
 
     Args:
         folder: The folder.
-        root: Folder of the whole data set, at or above `folder`; names are shown relative to it.
+        root: Folder of the entire data set, `folder` or above it; names are shown relative to it.
 
     Raises:
         UsageError: A folder cannot be read.
@@ -118,9 +118,7 @@ def files_below(folder: Path, root: Path) -> FileListing:
             try:
                 status = path.stat()
             except OSError:
-                passed_over.append(
-                    PassedOver(name, "links that lead nowhere" if path.is_symlink() else "not to be read")
-                )
+                passed_over.append(PassedOver(name, "dangling links" if path.is_symlink() else "unreadable"))
                 continue
             if stat.S_ISREG(status.st_mode):
                 files.append(path)
@@ -136,7 +134,7 @@ def files_below(folder: Path, root: Path) -> FileListing:
 
 @dataclass(frozen=True, slots=True)
 class FolderLevel:
-    """What lies directly in a folder and is not hidden.
+    """The visible contents of a folder, without those of its subfolders.
 
     Attributes:
         folders: Folders and links to folders, sorted.
@@ -150,11 +148,11 @@ class FolderLevel:
 
 
 def level_of(folder: Path, root: Path) -> FolderLevel:
-    """Lists a folder without those in it.
+    """Lists a folder without its subfolders' contents.
 
     Args:
         folder: The folder.
-        root: Folder of the whole data set, at or above `folder`.
+        root: Folder of the entire data set, `folder` or above it.
 
     Raises:
         UsageError: The folder cannot be read.
@@ -176,11 +174,11 @@ def level_of(folder: Path, root: Path) -> FolderLevel:
 
 
 def _read_already(path: Path, first: Path, root: Path) -> PassedOver:
-    return PassedOver(shown(path.relative_to(root)), "links to folders that are read already", shown(first.name))
+    return PassedOver(shown(path.relative_to(root)), "links to folders that are already read", shown(first.name))
 
 
 def _above(folder: Path, root: Path) -> dict[tuple[int, int], Path]:
-    """A folder and those around it up to the root, by what they are on the disk."""
+    """A folder and its parents up to the root, by their identity on disk."""
     return {_identity(path): path for path in (folder, *folder.parents) if path == root or root in path.parents}
 
 
@@ -200,14 +198,14 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def counted(passed_over: Iterable[PassedOver]) -> str:
-    """What was passed over in words: how many for each reason, with some of their names."""
+    """The skipped items in words: the count for each reason, with some names."""
     by_reason: defaultdict[str, list[PassedOver]] = defaultdict(list)
     for item in passed_over:
         by_reason[item.reason].append(item)
-    told = []
+    parts = []
     for reason, items in by_reason.items():
         kinds = Counter(item.kind for item in items if item.kind)
         of_kinds = f": {', '.join(f'{kind} {n}' for kind, n in kinds.most_common())}" if kinds else ""
         names = ", ".join(item.name for item in items[:_NAMED]) + (", ..." if len(items) > _NAMED else "")
-        told.append(f"{reason} ({len(items)}{of_kinds}): {names}")
-    return "; ".join(told)
+        parts.append(f"{reason} ({len(items)}{of_kinds}): {names}")
+    return "; ".join(parts)

@@ -26,30 +26,30 @@ except ImportError as error:
     raise NotInstalledError("Optuna, which `tiernas export optuna` writes for,", "optuna") from error
 
 _JOURNAL = ".log"
-"""A file of that ending is written in Optuna's journal format, any other one as SQLite."""
+"""A file with this suffix is written in Optuna's journal format, any other as SQLite."""
 
 _STATES = {State.PENDING: TrialState.WAITING, State.RUNNING: TrialState.RUNNING, State.DONE: TrialState.COMPLETE}
 _STATES |= {State.PRUNED: TrialState.PRUNED}
-"""All other states are a trial that failed."""
+"""All other states are exported as failed trials."""
 
 
 def export_optuna(config: SearchConfig, path: Path) -> Mapping[str, int]:
-    """Writes each tier as an Optuna study; one of the same name that is in the file already is replaced.
+    """Writes each tier as an Optuna study, replacing any study of the same name in the file.
 
-    Trials stand in the order in which candidates were proposed. Parameters have the names of the search space, values
+    Trials are in the order in which candidates were proposed. Parameters have the names of the search space, values
     are accuracies, and accuracies at the rungs of the screen are intermediate values. User attributes: `candidate`,
-    `estimated_latency_ms`, `architecture` (its digest) and, where there is one, `reason` and `origin`.
+    `estimated_latency_ms`, `architecture` (its digest) and, if they exist, `reason` and `origin`.
 
     Args:
-        config: The search.
+        config: The configuration of the search.
         path: The file; `.log` for Optuna's journal, anything else for SQLite.
 
     Returns:
-        Names of the studies, and how many trials each has.
+        The number of trials by name of the study.
 
     Raises:
         NothingFoundError: The search has not begun.
-        UsageError: The file cannot be written, or is no Optuna storage.
+        UsageError: The file cannot be written, or is not an Optuna storage.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     space = get_space(config.study.space)
@@ -81,7 +81,7 @@ def _trials(candidates: Sequence[Candidate], space: SearchSpace) -> list[FrozenT
 
 
 def _distribution(dimension: Dimension) -> BaseDistribution:
-    """Integers from low to high where the values are evenly spaced, else a choice between them."""
+    """Integers from low to high if the values are evenly spaced, otherwise a categorical choice."""
     values = dimension.values
     steps = {high - low for low, high in pairwise(values)}
     if dimension.categorical or len(steps) > 1:
@@ -119,5 +119,5 @@ def _trial(candidate: Candidate, distributions: dict[str, BaseDistribution]) -> 
 
 
 def _local(time: dt.datetime) -> dt.datetime:
-    """The time as Optuna keeps it: of this machine's zone, without saying so."""
+    """The time as Optuna stores it: naive, in this machine's time zone."""
     return (time if time.tzinfo else time.replace(tzinfo=dt.UTC)).astimezone().replace(tzinfo=None)

@@ -1,20 +1,20 @@
-"""Numbers as people read them."""
+"""Formats numbers for people."""
 
 from __future__ import annotations
 
 import math
 
 _MOST_DIGITS = 16
-"""Beyond so many significant digits the shortest text that gives the same float is used."""
+"""Beyond this many significant digits, the shortest text that gives the same float is used."""
 
 
 def apart(a: float, b: float, digits: int = 3) -> tuple[str, str]:
-    """Two numbers with so many significant digits, or more where these would make them look equal.
+    """Formats two numbers with `digits` significant digits, or more if they would otherwise look equal.
 
     Args:
         a: A number.
-        b: Another one; where the two are equal they look equal.
-        digits: Significant digits to begin with; digits before the point are never rounded.
+        b: Another number; equal numbers look equal.
+        digits: Significant digits to start with; digits before the decimal point are never rounded.
     """
     least = max(digits, _integer_digits(a), _integer_digits(b))
     for count in range(least, _MOST_DIGITS + 1):
@@ -25,7 +25,7 @@ def apart(a: float, b: float, digits: int = 3) -> tuple[str, str]:
 
 
 def rounded_up(x: float, digits: int = 2) -> str:
-    """A positive number with so many significant digits, never less than it is; see `apart`."""
+    """Formats a positive number with `digits` significant digits, rounded up; see `apart`."""
     for count in range(max(digits, _integer_digits(x)), _MOST_DIGITS + 1):
         step = 10.0 ** (math.floor(math.log10(x)) - count + 1)
         shown = f"{math.ceil(x / step) * step:.{count}g}"

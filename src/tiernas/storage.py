@@ -1,4 +1,4 @@
-"""Tensors and JSON in one safetensors file that is either whole or not there."""
+"""Tensors and JSON in one safetensors file, written atomically."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _FACTS, _SHA256 = "tiernas", "sha256"
 def write_tensors(
     path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], *, keep_old_as: Path | None = None
 ) -> None:
-    """Writes a file under a temporary name, flushes it to the disk and gives it its name.
+    """Writes a file under a temporary name, flushes it to disk and renames it.
 
-    With it goes a checksum of all that it holds. What a writer of the same file left behind that was killed is removed.
+    The file includes a checksum of its contents. Temporary files of killed writers of the same file are removed.
 
     Args:
-        path: The file; its folder is made.
+        path: The file; its folder is created.
         tensors: Dense tensors of any memory format; strides are not kept.
-        facts: What else to keep, as JSON.
-        keep_old_as: Name that an older file gets, in the same folder; if None, it is replaced.
+        facts: Other contents, serializable as JSON.
+        keep_old_as: Path to which an older file is renamed, in the same folder; if None, it is replaced.
 
     Raises:
-        UsageError: The folder cannot be written to, or the disk is full; an older file of that name is untouched.
+        UsageError: The folder is not writable, or the disk is full; an older file of that name is left untouched.
     """
-    from safetensors.torch import save_file  # brings torch, which a query of the model table can do without
+    from safetensors.torch import save_file  # imports torch, which a query of the model table does not need
 
     dense = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(facts)
@@ -58,10 +58,10 @@ def write_tensors(
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Tensors and facts of a file; None where there is no such file, or it is damaged or not one of ours.
+    """Tensors and facts of a file; None if there is no such file, or it is damaged or not one of ours.
 
     Raises:
-        UsageError: The file must not be read.
+        UsageError: There is no permission to read the file.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -89,7 +89,7 @@ def _checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Makes a renaming survive a power cut; where folders cannot be opened (Windows) there is nothing to do."""
+    """Makes a rename survive a power failure; does nothing where folders cannot be opened (Windows)."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

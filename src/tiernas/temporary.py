@@ -1,7 +1,7 @@
 """Temporary folders that are removed later if their writer is killed.
 
-Whoever made one holds a lock on it, which the system frees when the process dies. What nobody holds was left behind.
-Where there are no such locks (Windows, some network file systems) nothing is removed.
+The creator of a folder holds a lock on it, which the system releases when the process dies. A folder without a holder
+was abandoned. Without such locks (Windows, some network file systems) nothing is removed.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ except ImportError:  # Windows
 
 @contextmanager
 def owned_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
-    """A new folder that counts as in use while the context lasts, and is removed at its end.
+    """A new folder that counts as in use during the context and is removed at its end.
 
-    Those of the same prefix that were left behind are removed first.
+    Abandoned folders with the same prefix are removed first.
 
     Args:
-        prefix: What its name begins with.
-        parent: Where it is made; by default the system's folder for temporary files.
+        prefix: Beginning of its name.
+        parent: Where it is created; by default the system's folder for temporary files.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: It cannot be created.
     """
     parent = Path(tempfile.gettempdir()) if parent is None else parent
     if fcntl is not None:
@@ -39,7 +39,7 @@ def owned_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
         path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         try:
             holding = _hold(path)
-        except (FileNotFoundError, BlockingIOError):  # it was taken for left behind before it was held
+        except (FileNotFoundError, BlockingIOError):  # another process took it for abandoned before it was locked
             continue
         if path.exists():
             break
@@ -54,11 +54,11 @@ def owned_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
 
 
 def _remove_abandoned(parent: Path, prefix: str) -> None:
-    """Removes what this user left behind; files too, as earlier versions made."""
+    """Removes what this user's processes abandoned, including files, which earlier versions created."""
     for path in [Path(entry) for entry in os.scandir(parent) if entry.name.startswith(prefix)]:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:  # it is gone, or somebody else's
+        except OSError:  # it is gone, or belongs to another user
             continue
         try:
             if os.fstat(descriptor).st_uid == os.geteuid() and _held(descriptor):
@@ -73,11 +73,11 @@ def _remove_abandoned(parent: Path, prefix: str) -> None:
 
 
 def _hold(folder: Path) -> int | None:
-    """A descriptor that holds a folder until it is closed, where there are locks; None where the system has none.
+    """A descriptor that holds the folder's lock until it is closed; None if the system has no locks.
 
     Raises:
-        FileNotFoundError: It has been removed.
-        BlockingIOError: Another process holds it, to remove it.
+        FileNotFoundError: The folder has been removed.
+        BlockingIOError: Another process holds the folder in order to remove it.
     """
     if fcntl is None:
         return None
@@ -87,7 +87,7 @@ def _hold(folder: Path) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         raise
-    except OSError:  # a file system without locks, on which nobody removes it
+    except OSError:  # a file system without locks; nobody removes the folder there
         pass
     return descriptor
 
@@ -96,6 +96,6 @@ def _held(descriptor: int) -> bool:
     """Whether this process holds the lock from now on."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # another one holds it, or there are no locks on this file system
+    except OSError:  # another process holds it, or the file system has no locks
         return False
     return True

@@ -1,4 +1,4 @@
-"""What networks of a tier are measured with: one anchor of the latency table's ladder, on the table's scale."""
+"""Measures the networks of a tier interleaved with one anchor of the latency table's ladder, on the table's scale."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from tiernas.spaces import Architecture
 from tiernas.tiers import Tier
 
 _WIDTH = 0.01
-"""Measuring stops when the interval of the ratio is narrower than this: finalists of a tier lie close together."""
+"""Measuring stops when the interval of the ratio is narrower than this: finalists of a tier are close together."""
 
 _LOADS = 5
-"""So often a network is loaded within the time limit: where it lies in memory may change its latency."""
+"""Number of times a network is loaded within the time limit: its placement in memory can change its latency."""
 
 _PATIENCE = 2
-"""So many times the limit is waited for a quiet moment."""
+"""Measuring waits for quiet moments up to this multiple of the time limit."""
 
 
 class TierClock:
-    """Measures the networks of a tier in turn with the same anchor, so that their order is that of their ratios.
+    """Measures all networks of a tier interleaved with the same anchor, so that their ratios rank them.
 
-    A context manager: one session, whose anchors are compiled when they are needed and freed at the end.
+    A context manager for one session; anchors are compiled on first use and freed at the end.
 
     Args:
-        load_table: Gives the latency table of the search; called when something is measured for the first time.
-        engine: What to measure with.
-        limit_s: How long each network is measured at most.
+        load_table: Returns the latency table of the search; called before the first measurement.
+        engine: The engine to measure with.
+        limit_s: Time limit per network in seconds.
     """
 
     def __init__(self, load_table: Callable[[], LatencyTable], engine: Engine, limit_s: float) -> None:
@@ -50,7 +50,7 @@ class TierClock:
         return measure_architecture(architecture, num_classes, self._ladder, self.rule, rung=self.rung(tier))
 
     def rung(self, tier: Tier) -> int:
-        """The number of the anchor that the table estimates nearest to the middle of a tier."""
+        """Index of the anchor whose estimated latency is nearest to the middle of a tier."""
         middle_ms = (tier.low_ms + tier.high_ms) / 2
         return int(np.argmin(np.abs(np.log(self._rungs_ms / middle_ms))))
 

@@ -1,4 +1,4 @@
-"""Latency tiers, and the pools of networks that a space has in each."""
+"""Latency tiers, and the pool of networks that a space has in each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Tier:
     """A half-open interval of latencies: `low_ms <= latency < high_ms`.
 
     Raises:
-        UsageError: The ends are no numbers, negative, or not increasing.
+        UsageError: The ends are not numbers, negative, or not increasing.
     """
 
     low_ms: float
@@ -39,7 +39,7 @@ class Tier:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low_ms) and math.isfinite(self.high_ms) and 0 <= self.low_ms < self.high_ms):
             raise UsageError(
-                f"tier {self.name!r}: the ends must be numbers of ms, not negative and increasing, such as '0.2-0.4'"
+                f"tier {self.name!r}: the ends must be non-negative, increasing numbers of ms, such as '0.2-0.4'"
             )
 
     @property
@@ -49,7 +49,7 @@ class Tier:
 
     @property
     def width(self) -> float:
-        """How much longer its end is than its beginning, as a share; infinite where it begins at 0."""
+        """Relative width: upper over lower end, minus 1; infinite if the tier starts at 0."""
         return self.high_ms / self.low_ms - 1 if self.low_ms else math.inf
 
     @overload
@@ -57,17 +57,17 @@ class Tier:
     @overload
     def contains(self, latency_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]: ...
     def contains(self, latency_ms: Any) -> Any:
-        """Whether a latency lies in the tier, or which of several (`n`) do."""
+        """Whether a latency is in the tier; for an array of `n` latencies, a mask."""
         return (self.low_ms <= latency_ms) & (latency_ms < self.high_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The sampled networks of a tier, the fastest first.
+    """The sampled networks of a tier, fastest first.
 
     Attributes:
         tier: The tier.
-        vectors: `n x d` integers, all different.
+        vectors: `n x d` integers; all rows differ.
         latency_ms: `n` estimated latencies, increasing.
     """
 
@@ -79,7 +79,7 @@ class Pool:
         return len(self.vectors)
 
     def summary(self) -> dict[str, Any]:
-        """The pool without its networks, as what JSON can hold."""
+        """The pool without its networks, as values that JSON can represent."""
         return {
             "tier": self.tier.name,
             "low_ms": self.tier.low_ms,
@@ -94,11 +94,11 @@ def parse_tier(text: str) -> Tier:
     """The tier of a text such as `0.2-0.4`.
 
     Raises:
-        UsageError: It is no tier.
+        UsageError: The text is not a tier.
     """
     low, dash, high = text.strip().partition("-")
     if not dash or not high:
-        raise UsageError(f"tier {text!r}: must be two numbers of ms with a dash between, such as '0.2-0.4'")
+        raise UsageError(f"tier {text!r}: must be two numbers of ms separated by a dash, such as '0.2-0.4'")
     return Tier(_number(low, text), _number(high, text))
 
 
@@ -120,7 +120,7 @@ def parse_edges(text: str) -> tuple[Tier, ...]:
     """The tiers between edges written as `0.2,0.4,0.8`.
 
     Raises:
-        UsageError: An edge is no number, or as in `tiers_between`.
+        UsageError: An edge is not a number, or as in `tiers_between`.
     """
     return tiers_between([_number(edge, text) for edge in text.split(",")])
 
@@ -138,14 +138,15 @@ def sample_pools(
         space: The space; it must be the one that the table was built for.
         table: The latency table.
         tiers: The tiers.
-        n: Networks sampled; equal ones count once in a pool.
+        n: Networks to sample; a pool contains duplicates only once.
         seed: Seed of the Sobol sequence.
 
     Returns:
         One pool per tier, in the order of the tiers.
 
     Raises:
-        UsageError: The table is of another space, or a tier has no network (names the latencies that there are).
+        UsageError: The table belongs to another space, or a tier has no network (the message gives the range of
+            latencies).
     """
     table.require_space(space)
     vectors, _ = unique_rows(space.sample(n, seed))
@@ -159,23 +160,23 @@ def sample_pools(
             fastest, _ = apart(float(latency_ms[0]), tier.high_ms)
             slowest, _ = apart(float(latency_ms[-1]), tier.low_ms)
             raise UsageError(
-                f"tier {tier.name!r}: none of {len(vectors)} networks of {space.name!r} lies in it; their estimated "
-                f"latencies go from {fastest} to {slowest} ms: choose edges in that range, or sample more networks"
+                f"tier {tier.name!r}: none of {len(vectors)} networks of {space.name!r} is in it; their estimated "
+                f"latencies range from {fastest} to {slowest} ms: choose edges in that range, or sample more networks"
             )
         pools[tier] = Pool(tier, vectors[inside], latency_ms[inside])
     return pools
 
 
 def told_of_narrow(tiers: Sequence[Tier], table: LatencyTable) -> list[str]:
-    """A line for each tier that is narrower than the table's estimates can tell: fewer than half are rightly in it."""
+    """One warning per tier that is too narrow for the table: fewer than half of the estimates in it are correct."""
     lines = []
     for tier in tiers:
         inside = float(chances_inside(table.held_out_ms, table.measured_ms, tier.width).mean())
         if inside < LEAST_INSIDE:
             lines.append(
-                f"tier {tier.name} ms is {100 * tier.width:.2g} % wide, narrower than the latency table can tell: "
-                f"{math.floor(10 * inside)} of 10 networks that are estimated in it are in it; a wider one loses fewer "
-                "trainings"
+                f"tier {tier.name} ms is {100 * tier.width:.2g} % wide, narrower than the latency table can resolve: "
+                f"{math.floor(10 * inside)} of 10 networks that are estimated in it are in it; a wider tier wastes "
+                "fewer training runs"
             )
     return lines
 
@@ -184,4 +185,4 @@ def _number(text: str, whole: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise UsageError(f"tiers {whole!r}: {text.strip()!r} is no number of ms") from error
+        raise UsageError(f"tiers {whole!r}: {text.strip()!r} is not a number of ms") from error

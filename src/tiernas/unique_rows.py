@@ -1,4 +1,4 @@
-"""Different rows of a large matrix of integers, fast."""
+"""The distinct rows of a large integer matrix, fast."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy.typing as npt
 IntArray = npt.NDArray[np.int64]
 
 _BITS = 63
-"""Of an integer that is not negative."""
+"""Usable bits of a non-negative integer."""
 
 
 def unique_rows(rows: IntArray) -> tuple[IntArray, IntArray]:
-    """The different rows of a matrix, and which of them each row is.
+    """The distinct rows of a matrix, and the index of each row among them.
 
-    Does what `numpy.unique(rows, axis=0, return_inverse=True)` does, many times as fast, by packing each row
+    Equivalent to `numpy.unique(rows, axis=0, return_inverse=True)`, but many times faster, because each row is packed
     into the bits of one integer.
 
     Args:
-        rows: `m x k` integers; fastest where columns are contiguous in memory.
+        rows: `m x k` integers; fastest if columns are contiguous in memory.
 
     Returns:
-        `u x k` integers in lexicographic order, in memory as `rows` are, and `m` indices into them.
+        `u x k` integers in lexicographic order, with the memory layout of `rows`, and `m` indices into them.
     """
     if not len(rows):
         return rows, np.zeros(0, dtype=np.int64)
@@ -40,7 +40,7 @@ def unique_rows(rows: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def _codes(column: IntArray) -> tuple[IntArray, int]:
-    """The values of a column (`m`) without what all have in common, in their order, and how many bits they take."""
+    """The values of a column (`m`) minus their common part, order preserved, and the number of bits they need."""
     codes = column.copy()
     codes -= codes.min()
     different = int(np.bitwise_or.reduce(codes))
@@ -50,15 +50,15 @@ def _codes(column: IntArray) -> tuple[IntArray, int]:
 
 
 def _ranks(keys: IntArray, bits: int) -> tuple[IntArray, int]:
-    """The place of each key (`m`) among the different ones, and how many bits that takes."""
+    """The rank of each key (`m`) among the distinct keys, and the number of bits that ranks need."""
     first, ranks = _unique(keys, bits)
     return ranks, (len(first) - 1).bit_length()
 
 
 def _unique(keys: IntArray, bits: int) -> tuple[IntArray, IntArray]:
-    """Where each different one of `m` keys of so many bits is, in their order, and which of these each key is (`m`)."""
+    """For `m` keys of `bits` bits: an index of each distinct key, sorted, and the rank of each key (`m`)."""
     places = (len(keys) - 1).bit_length()
-    if bits + places <= _BITS:  # numbers are sorted several times as fast as their places
+    if bits + places <= _BITS:  # sorting is several times faster than argsort
         ordered = keys << places
         ordered |= np.arange(len(keys))
         ordered.sort()

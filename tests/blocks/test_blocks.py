@@ -291,7 +291,7 @@ def test_work_of_a_kind_that_the_block_does_not_name_is_refused() -> None:
         __slots__ = ()
         work_kinds = ("spatial_macs",)
 
-    with pytest.raises(ValueError, match=r"'conv' counts activated, .*weights, which its work_kinds do not name"):
+    with pytest.raises(ValueError, match=r"'conv' counts activated, .*weights, which its work_kinds do not include"):
         BlockRows(Odd, BlockRows.of([LAYERS[1]]).values).work()
 
 

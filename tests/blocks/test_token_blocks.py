@@ -171,7 +171,7 @@ def test_residual_branches_of_tokens_are_those_of_maps() -> None:
     [
         (TOKENIZERS[0], "stride", 6, r"it.stride = 6: must be a power of two"),
         (TOKENIZERS[0], "position", "sine", r"it.position = 'sine': must be one of none, learnt"),
-        (MIXERS[2], "tokens", 10, r"it.tokens = 10: must be a square number, since there is a convolution"),
+        (MIXERS[2], "tokens", 10, r"it.tokens = 10: must be a square number, as there is a convolution"),
         (MIXERS[2], "kernel", 2, r"it.kernel = 2: must be odd, or 0 for no convolution"),
         (MIXERS[0], "norm", "group", r"it.norm = 'group': must be one of layer, batch"),
         (MIXERS[0], "heads", 0, r"it.heads = 0: must be a whole number from 1"),

@@ -61,7 +61,7 @@ def test_everything_is_listed(site: Site) -> None:
         ("kind of teacher", "mean"): None,
     }
     assert "acme_worse cannot be imported: ZeroDivisionError" in lines["engine", "worse"]["problem"]
-    assert "several have this name" in lines["engine", "openvino"]["problem"]
+    assert "the name is ambiguous" in lines["engine", "openvino"]["problem"]
     assert lines["search space", "acme"]["origin"] == "acme 1.0"
     assert lines["search space", "acme"]["use"] == 'study.space = "acme"'
 

@@ -45,7 +45,7 @@ def test_load_of_others_is_a_warning_where_cores_are_few() -> None:
 
 def test_load_outside_the_container_has_no_names() -> None:
     (finding,) = load_findings(Load(2, 1.0, 0.0, []))
-    assert "not seen from here" in finding.found
+    assert "not visible here" in finding.found
 
 
 def test_stolen_time_is_a_warning() -> None:

@@ -71,7 +71,9 @@ def test_a_look_that_is_too_short_tells_no_difference_and_promises_no_short_tabl
     assert (found.table_difference, found.long_difference) == (None, None)
     assert found.network_s == 2 * (3 + RULE.limit_s)
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["table_difference"] is None
-    assert found.sentences[0] == "no difference can be told in a table, no difference can be told in one look of 1 s"
+    assert found.sentences[0] == (
+        "no difference can be resolved in a table, no difference can be resolved in one measurement of 1 s"
+    )
 
 
 def test_words() -> None:
@@ -88,7 +90,8 @@ def test_words() -> None:
         table_s=528.0,
     )
     assert found.sentences == (
-        "differences below 2 % cannot be told in a table, differences below 0.61 % cannot be told in one look of 20 s",
+        "differences below 2 % cannot be resolved in a table, differences below 0.61 % cannot be resolved in one "
+        "measurement of 20 s",
         "the machine was quiet 40 % of the time; as found, a network takes 1.35 times as long as undisturbed",
         "a table of 48 networks takes about 9 minutes",
     )

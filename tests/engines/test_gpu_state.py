@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiernas.engines.gpu_state import Gpu, clock_event_reasons, find_gpu, told
+from tiernas.engines.gpu_state import Gpu, clock_event_reasons, find_gpu, supported
 
 pynvml = pytest.importorskip("pynvml")
 
@@ -29,7 +29,7 @@ def test_what_a_gpu_does_not_tell_is_left_out() -> None:
     def not_supported() -> int:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
 
-    assert told({"sm_clock_mhz": lambda: 1980, "power_limit_w": not_supported}) == {"sm_clock_mhz": 1980}
+    assert supported({"sm_clock_mhz": lambda: 1980, "power_limit_w": not_supported}) == {"sm_clock_mhz": 1980}
 
 
 def test_flags_name_architecture_and_driver() -> None:

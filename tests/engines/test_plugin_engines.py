@@ -37,7 +37,7 @@ def test_its_fingerprint_tells_the_class(site: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("class E(OpenVinoEngine): pass", "calls itself 'openvino', as one of tiernas does"),
+        ("class E(OpenVinoEngine): pass", "its name is 'openvino', which is built in"),
         ("class E(Engine): name = 'e'", "is not an engine: E has no precisions, fingerprint, compile"),
         ("E = OpenVinoEngine()", "is an object of OpenVinoEngine; name the class itself"),
         (

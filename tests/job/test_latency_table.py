@@ -145,7 +145,7 @@ def test_a_search_that_has_begun_goes_on_with_its_table_as_it_is(tmp_path: Path)
     before, few = path.read_bytes(), ("--set", "latency.networks=12")
     told = stderr(tmp_path, *few, "--set", "latency.inaccurate=true")
     assert "It is used all the same: latency.inaccurate = true" in told
-    assert "% wide, narrower than the latency table can tell" in told
+    assert "% wide, narrower than the latency table can resolve" in told
     assert (trained(tmp_path), path.read_bytes()) == (1, before)
     assert "the search has begun with it" in stderr(tmp_path, *few, "--set", "search.trainings=2")
     assert (trained(tmp_path), path.read_bytes()) == (2, before)

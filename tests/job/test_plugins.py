@@ -87,7 +87,7 @@ def test_what_does_not_fit_is_one_message(site: Path, tmp_path: Path, override: 
             "unknown key data.options.klasses; did you mean 'classes'?",
         ),
         (["data.kind=acme-digits", "data.path=x"], "does not exist"),
-        (["data.kind=acme-digits", "data.path=."], "data.path: there is no place for it"),
+        (["data.kind=acme-digits", "data.path=."], "data.path is not supported"),
         (["data.kind=acme-digits", "data.options={classes=1}"], "there is only one class"),
         (["data.options={classes=3}"], "options is only for kind = package.module:function"),
         (["recipe.teacher={kind='mean'}"], "recipe.teacher.options.strength is missing"),
@@ -106,14 +106,14 @@ def test_wrong_options_are_one_message(site: Path, tmp_path: Path, overrides: li
     [
         ("raise RuntimeError('no licence')", "bad cannot be imported: RuntimeError: no licence ("),
         ("import acme_absent", "bad needs acme_absent, which is not installed"),
-        (SPACE.replace('"acme"', '"gpunet"'), "calls itself 'gpunet', as one of tiernas does"),
+        (SPACE.replace('"acme"', '"gpunet"'), "its name is 'gpunet', which is built in"),
         (
             SPACE.replace('"acme"', '"other"'),
-            "calls itself 'other'; files record it so: its entry point must have the same",
+            "its name is 'other', which files record: give it and its entry point the same",
         ),
         (
             SPACE + "    SPACE.canonical = lambda vectors: vectors * 0\n",
-            "does not hold together: canonical vectors: vector 0: resolution (position 0) = 0 is not in space 'acme'",
+            "is inconsistent: canonical vectors: vector 0: resolution (position 0) = 0 is not in space 'acme'",
         ),
         (
             SPACE + "    SPACE.layer_groups = lambda vectors: iter(())\n",
@@ -130,9 +130,9 @@ def test_a_broken_package_is_one_message(site: Path, tmp_path: Path, code: str, 
 def test_two_packages_with_one_name(site: Path, tmp_path: Path) -> None:
     install_acme(site)
     install(site, "other", "", {"tiernas.engines": {"acme": "other:Engine"}})
-    said = "several have this name: acme.engines:Engine (acme 1.0) and other:Engine (other 1.0)"
+    said = "the name is ambiguous: acme.engines:Engine (acme 1.0) and other:Engine (other 1.0)"
     assert said in refused(tmp_path, "engine.name=acme")
-    with pytest.raises(UsageError, match="several have this name"):
+    with pytest.raises(UsageError, match="the name is ambiguous"):
         get_engine("acme")
 
 
@@ -142,49 +142,49 @@ def test_two_packages_with_one_name(site: Path, tmp_path: Path) -> None:
         (
             'block = "sandglass"',
             'block = "glass"',
-            "does not hold together: blocks: block 'glass': no such block; there are",
+            "is inconsistent: blocks: block 'glass': no such block; there are",
         ),
         (
             'block = "sandglass"',
             'block = "irb"',
-            "SandglassBlock calls itself 'irb', by which files are read with tiernas.blocks.irb:IrbBlock; give it ",
+            "SandglassBlock has the name 'irb', by which files find tiernas.blocks.irb:IrbBlock; give it ",
         ),
         (
             "return self.out_channels, size, size",
             "return self.out_channels, size + 1, size + 1",
-            "blocks[2] (sandglass 3x3/2 24-16-32 @6) takes 24 x 6 x 6, but blocks[1] gives 24 x 7 x 7",
+            "blocks[2] (sandglass 3x3/2 24-16-32 @6) takes 24 x 6 x 6, but blocks[1] outputs 24 x 7 x 7",
         ),
         (
             "convolution(outs, outs, self.kernel, self.stride, groups=outs)",
             "convolution(outs, outs, self.kernel, groups=outs)",
-            "block 'sandglass': its module gives 24 x 12 x 12, but its out_shape is 24 x 6 x 6 "
+            "block 'sandglass': its module outputs 24 x 12 x 12, but its out_shape is 24 x 6 x 6 "
             "(layer 1, sandglass 3x3/2 16-12-24 @12)",
         ),
         (
             "convolution(ins, mid, 1)",
             "convolution(ins + 1, mid, 1)",
-            "its module cannot take its in_shape, 16 x 12 x 12, on torch's device 'meta': RuntimeError: ",
+            "its module fails for its in_shape, 16 x 12 x 12, on torch's device 'meta': RuntimeError: ",
         ),
         ("body = nn.Sequential(", "body = nn.Sequential(1 / 0,", "its module cannot be built: ZeroDivisionError: "),
         ("return Residual(body, ", "return [body] or (", "module() returns a list; must return a torch.nn.Module"),
-        ("return Residual(body, ", "return nn.GRU(3, 3) or (", "its module cannot take its in_shape, 16 x 12 x 12"),
+        ("return Residual(body, ", "return nn.GRU(3, 3) or (", "its module fails for its in_shape, 16 x 12 x 12"),
         (
             '"pointwise_macs": before',
             '"pointed_macs": before',
-            "work: ValueError: block 'sandglass' counts pointed_macs, which its work_kinds do not name",
+            "work: ValueError: block 'sandglass' counts pointed_macs, which its work_kinds do not include",
         ),
         (
             '"weights": (kernel**2 + mid) * (ins + outs)',
             '"weights": np.ones(3)',
-            "block 'sandglass' counts weights in shape (3,) for 18 layers; must be one for each",
+            "block 'sandglass' counts weights in shape (3,) for 18 layers; must be one per layer",
         ),
         ("before * (3 * ins", "-before * (3 * ins", "block 'sandglass' counts moved = -"),
         (
             "axis=1))",
             "axis=0))",
-            "block 'sandglass' gives a likeness of shape (6, 18) for 18 layers; must be a row",
+            "block 'sandglass' returns a likeness of shape (6, 18) for 18 layers; must be a row",
         ),
-        ("axis=1))", "axis=1)) + np.inf", "block 'sandglass' gives a likeness that is not finite"),
+        ("axis=1))", "axis=1)) + np.inf", "block 'sandglass' returns a likeness that is not finite"),
     ],
 )
 def test_a_block_that_contradicts_itself_is_one_message(
@@ -211,7 +211,7 @@ def test_a_latency_table_of_another_version_of_a_space_is_refused(
     install_example(site, "1.1", {'"resolution": (24, 32, 48)': '"resolution": (24, 32, 64)'})
     said = refused(tmp_path, "study.space=acme-sandglass", f"latency.table={older_table}")
     assert said.startswith(f"{older_table}: ")
-    assert "was built for another space that was called 'acme-sandglass' too" in said
+    assert "was built for another space that was also called 'acme-sandglass'" in said
     assert "(of acme_tiernas 1.0; this one is of acme_tiernas 1.1)" in said
 
 

@@ -69,7 +69,7 @@ def test_show_of_a_table_that_is_wrong_says_how_to_measure_on() -> None:
     assert (told["usable"], told["in_order"]["least"]) == (False, 0.7)
     assert "not good enough for a search" in told["reason"]
     *_, last = run("latency", "show").splitlines()
-    assert last == f"{told['reason']}. Measure on, on a quieter machine if possible, with: {told['command']}"
+    assert last == f"{told['reason']}. Measure more, on a quieter machine if possible, with: {told['command']}"
 
 
 def test_build_ends_with_the_verdict(tmp_path: Path) -> None:

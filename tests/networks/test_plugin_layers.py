@@ -41,9 +41,9 @@ def with_last(layer: Pooled) -> LayeredArchitecture:
 
 def test_a_classifier_must_give_a_logit_for_each_class(tmp_path: Path) -> None:
     network = with_last(OneClassMore(9, 16))
-    with pytest.raises(UsageError, match=r"its module gives 6, but there are 5 classes \(layer 3, pooled 16 @9"):
+    with pytest.raises(UsageError, match=r"its module outputs 6, but there are 5 classes \(layer 3, pooled 16 @9"):
         require_declared_shapes(network, CLASSES)
-    with pytest.raises(UsageError, match="its module gives 6, but there are 5 classes"):
+    with pytest.raises(UsageError, match="its module outputs 6, but there are 5 classes"):
         export_untrained(network, CLASSES, tmp_path / "network.onnx")
     assert not list(tmp_path.iterdir())
 

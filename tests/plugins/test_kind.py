@@ -115,16 +115,16 @@ def test_a_class_is_given_back(animals: Kind[type[Animal]]) -> None:
         ("class Fish:\n    name, eat, sleep = 'fish', 1, 2", "it must be a subclass of tests.plugins.Animal"),
         ("Fish = 7", "is not an animal: an int has no name, eat, sleep"),
         ("Fish = Cat()", "is an object of Cat; name the class itself"),
-        ("class Fish(Cat): pass", "calls itself 'cat', as one of tiernas does, and files record it so: rename it"),
+        ("class Fish(Cat): pass", "its name is 'cat', which is built in and recorded in files: rename it"),
         (
             "class Fish(Cat): name = 'shark'",
-            "calls itself 'shark'; files record it so: its entry point must have the same",
+            "its name is 'shark', which files record: give it and its entry point the same",
         ),
         ("class Fish(Cat): name = ''", "its attribute name is ''"),
         (
             "class Odd(type(Cat)):\n    @property\n    def name(cls): return 1 / 0\n"
             "class Fish(Animal, metaclass=Odd):\n    eat = sleep = None\n",
-            "cannot be looked at: ZeroDivisionError",
+            "cannot be inspected: ZeroDivisionError",
         ),
         ("Fish = 1 / 0", "acme.zoo cannot be imported: ZeroDivisionError: division by zero"),
         ("Fisch = 1", "acme.zoo has no 'Fish'; did you mean 'Fisch'?"),
@@ -147,9 +147,9 @@ def test_what_does_not_fit_is_told_when_it_is_asked_for_and_listed(
 def test_a_name_of_two_packages_is_refused(animals: Kind[type[Animal]], site: Path) -> None:
     offer(site, DOG, dog="acme.zoo:Dog")
     offer(site, DOG, package="other", version="2", dog="other.zoo:Dog")
-    said = "several have this name: acme.zoo:Dog (acme 1.0) and other.zoo:Dog (other 2); write the one that is meant"
+    said = "the name is ambiguous: acme.zoo:Dog (acme 1.0) and other.zoo:Dog (other 2); write the reference instead"
     assert said in refused(animals, "dog")
-    with pytest.raises(ValueError, match="several have this name"):
+    with pytest.raises(ValueError, match="the name is ambiguous"):
         animals.require_known("dog")
     assert animals.load("other.zoo:Dog").__module__ == "other.zoo"
     assert all("several" in str(line.problem) for line in animals.listed() if line.name == "dog")
@@ -157,7 +157,7 @@ def test_a_name_of_two_packages_is_refused(animals: Kind[type[Animal]], site: Pa
 
 def test_a_name_of_tiernas_cannot_be_taken(animals: Kind[type[Animal]], site: Path) -> None:
     offer(site, DOG, cat="acme.zoo:Dog")
-    assert f"several have this name: {OWN['cat']} (built-in) and acme.zoo:Dog (acme 1.0)" in refused(animals, "cat")
+    assert f"the name is ambiguous: {OWN['cat']} (built-in) and acme.zoo:Dog (acme 1.0)" in refused(animals, "cat")
     assert [line.name for line in animals.listed() if line.problem] == ["cat", "cat"]
     assert animals.load(OWN["cat"]) is Cat
     assert animals.load("acme.zoo:Dog").name == "dog"
@@ -208,7 +208,7 @@ def test_a_package_without_a_name_is_told_as_none(animals: Kind[type[Animal]], s
 def test_objects_and_functions() -> None:
     require_object_of(Cat(), Animal, "an animal", MEMBERS)
     with pytest.raises(
-        ValueError, match=r"is a class; name an object of it, which its module makes: NAME = Cat\(\.\.\.\)"
+        ValueError, match=r"is a class; name an object of it, created in its module: NAME = Cat\(\.\.\.\)"
     ):
         require_object_of(Cat, Animal, "an animal", MEMBERS)
     with pytest.raises(ValueError, match="an int has no name, eat, sleep"):

@@ -73,7 +73,7 @@ def test_an_export(splits: Splits, tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), trained.parameters(), strict=True))
     assert network.classes == splits.classes
     assert network.input_mean == pytest.approx(table.get("light").input_mean)
-    assert "name the entry or export it is of" in refused(table.artefact_path(table.get("light")))
+    assert "name its entry or export" in refused(table.artefact_path(table.get("light")))
     (tmp_path / "export" / "light.safetensors").unlink()
     assert "light.safetensors: is missing, damaged" in refused(tmp_path / "export")
 
@@ -107,28 +107,26 @@ def test_a_training_without_a_running_mean_gives_its_weights(splits: Splits, tmp
 
 
 def test_weights_of_a_folder_are_its_own(entry: Path, tmp_path: Path) -> None:
-    assert "has weights of its own; leave weights out" in refused(entry, tmp_path / "other.pth")
+    assert "has weights of its own; omit weights" in refused(entry, tmp_path / "other.pth")
 
 
 def test_a_folder_that_is_none_says_what_is_in_it(entry: Path, tmp_path: Path) -> None:
-    assert "is no folder of an entry, an export or a training; it has entries in it, name one of them: tiny" in refused(
-        entry.parent
-    )
+    assert "an export or a training run; it contains entries, name one of them: tiny" in refused(entry.parent)
     (tmp_path / "empty").mkdir()
-    assert refused(tmp_path / "empty").endswith("is no folder of an entry, an export or a training")
-    assert "weights.safetensors: is no file of a training; name the folder" in refused(entry / "weights.safetensors")
+    assert refused(tmp_path / "empty").endswith("is not the folder of an entry, an export or a training run")
+    assert "weights.safetensors: is not a file of a training run; name" in refused(entry / "weights.safetensors")
 
 
 def test_a_spoilt_entry_is_told(entry: Path) -> None:
     facts = json.loads((entry / "entry.json").read_text())
-    spoilt = {"classes": "say which classes", "input_mean": "say how its input is normalised"}
+    spoilt = {"classes": "name its classes", "input_mean": "say how its input is normalized"}
     for key, message in spoilt.items():
         (entry / "entry.json").write_text(json.dumps({**facts, key: 3}))
         assert message in refused(entry)
     (entry / "entry.json").write_text("[")
     assert "entry.json: cannot be read" in refused(entry)
     (entry / "entry.json").write_text(json.dumps({**facts, "classes": ["one"]}))
-    assert "holds the weights of another network" in refused(entry)
+    assert "contains weights of a network other than" in refused(entry)
     (entry / "entry.json").write_text(json.dumps(facts))
     (entry / "architecture.json").unlink()
     assert "architecture.json: there is no such file" in refused(entry)

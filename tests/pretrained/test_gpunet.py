@@ -73,22 +73,22 @@ def test_the_checkpoint_of_another_network_is_told(checkpoint: Path, tmp_path: P
     with pytest.raises(UsageError) as caught:
         tiernas.load("gpunet_1", checkpoint)
     assert str(caught.value) == (
-        f"{checkpoint}: holds the weights of another network than gpunet_1: "
-        "network.head: 2.net.0.weight is 32 x 3 x 3 x 3, and must be 24 x 3 x 3 x 3"
+        f"{checkpoint}: contains weights of a network other than gpunet_1: "
+        "network.head: 2.net.0.weight is 32 x 3 x 3 x 3, but must be 24 x 3 x 3 x 3"
     )
     tensors = random_tensors("gpunet_0")
     save_file({t: v for t, v in tensors.items() if " layer15" not in t}, tmp_path / "cut.safetensors")
     with pytest.raises(UsageError, match="it has 63 modules with weights, not 60"):
         tiernas.load("gpunet_0", tmp_path / "cut.safetensors")
     save_file({**tensors, "network.stage: 9 layer99.conv.weight": torch.zeros(1)}, tmp_path / "more.safetensors")
-    with pytest.raises(UsageError, match="another network than gpunet_0"):
+    with pytest.raises(UsageError, match="a network other than gpunet_0"):
         tiernas.load("gpunet_0", tmp_path / "more.safetensors")
     save_file({"conv_stem.weight": torch.zeros(1)}, tmp_path / "timm.safetensors")
-    with pytest.raises(UsageError, match=r"no checkpoint of a GPUNet: it has a tensor 'conv_stem\.weight'"):
+    with pytest.raises(UsageError, match=r"not a checkpoint of a GPUNet: it has a tensor 'conv_stem\.weight'"):
         tiernas.load("gpunet_0", tmp_path / "timm.safetensors")
 
 
 def test_without_weights_it_is_said_where_they_are() -> None:
-    with pytest.raises(UsageError, match=r"give the checkpoint of NVIDIA's DeepLearningExamples .* 'fresh' for random"):
+    with pytest.raises(UsageError, match=r"pass the checkpoint of NVIDIA's DeepLearningExamples .* 'fresh' for random"):
         tiernas.load("gpunet_d2")
     assert sum(p.numel() for p in tiernas.load("gpunet_0", "fresh", num_classes=1000).parameters()) == 11_885_432

@@ -71,12 +71,12 @@ def test_the_architecture_is_a_value_like_any_other(name: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("mixnet_s", r"its blocks\.1\.0\.conv_pw is a MixedConv2d, not one plain convolution"),
-        ("efficientnet_cc_b0_4e", r"its blocks\.4\.0 is a CondConvResidual, which no block of tiernas is"),
+        ("mixnet_s", r"its blocks\.1\.0\.conv_pw is a MixedConv2d, not a plain convolution"),
+        ("efficientnet_cc_b0_4e", r"its blocks\.4\.0 is a CondConvResidual, which tiernas does not support"),
         ("mobilenetv4_conv_small", r"its blocks\.2\.0 is a UniversalInvertedResidual, which"),
         ("gc_efficientnetv2_rw_t", r"its blocks\.3\.0\.se is a GlobalContext, not the squeeze-and-excitation"),
-        ("efficientnet_blur_b0", r"its blocks\.1\.0\.aa is a \w+, which no block of tiernas has"),
-        ("efficientnet_b0_gn", r"its bn1 is a GroupNormAct, not a batch normalisation"),
+        ("efficientnet_blur_b0", r"its blocks\.1\.0\.aa is a \w+, which no block of tiernas supports"),
+        ("efficientnet_b0_gn", r"its bn1 is a GroupNormAct, not a batch normalization"),
         ("efficientnet_b0_g16_evos", r"its blocks\.0\.0\.conv_dw has \d+ groups, not 32"),
     ],
 )
@@ -87,12 +87,12 @@ def test_a_block_that_ours_cannot_be_is_named(name: str, message: str) -> None:
 
 def test_a_network_of_another_builder_is_refused() -> None:
     message = refused("timm:resnet18")
-    assert "'timm:resnet18': is built of other blocks than tiernas has" in message
+    assert "'timm:resnet18': consists of other blocks than tiernas has" in message
     assert "efficientnet, mobilenetv3, hardcorenas" in message
 
 
 def test_a_mistyped_name_is_told_with_those_near() -> None:
-    assert "no such network; near are: timm:efficientnet_lite0" in refused("timm:efficientnet_lite00")
+    assert "no such network; similar names: timm:efficientnet_lite0" in refused("timm:efficientnet_lite00")
     assert "Invalid pretrained tag (imaginary) for efficientnet_b0" in refused("timm:efficientnet_b0.imaginary")
 
 
@@ -105,8 +105,8 @@ def test_without_timm_the_command_that_installs_it_is_told(monkeypatch: pytest.M
 def test_without_a_hub_a_file_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     message = refused("timm:mobilenetv3_small_050.lamb_in1k", weights=None)
-    assert "cannot be had from the hub (" in message
-    assert "give a file of them as weights, or 'fresh' for random ones" in message
+    assert "are not available from the hub (" in message
+    assert "pass a file as weights, or 'fresh' for random ones" in message
     assert "No pretrained weights exist for mnasnet_050" in refused("timm:mnasnet_050", weights=None)
 
 
@@ -142,11 +142,11 @@ def test_another_number_of_classes_gives_a_fresh_classifier_alone(seven: Path) -
 def test_weights_of_another_network_are_told_by_tensor_and_shapes(seven: Path, tmp_path: Path) -> None:
     message = refused("timm:mobilenetv3_small_100", seven)
     assert message == (
-        f"{seven}: holds the weights of another network than timm:mobilenetv3_small_100: "
-        "blocks.0.0.conv_pw.weight is 8 x 16 x 1 x 1, and must be 16 x 16 x 1 x 1"
+        f"{seven}: contains weights of a network other than timm:mobilenetv3_small_100: "
+        "blocks.0.0.conv_pw.weight is 8 x 16 x 1 x 1, but must be 16 x 16 x 1 x 1"
     )
     save_file({"conv_stem.weight": torch.zeros(16, 3, 3, 3)}, tmp_path / "one.safetensors")
-    assert "bn1.weight is missing, and must be 16" in refused(
+    assert "bn1.weight is missing, but must be 16" in refused(
         "timm:mobilenetv3_small_050", tmp_path / "one.safetensors"
     )
     torch.save(timm.create_model("lcnet_035").state_dict() | {"more": torch.zeros(2, 3)}, tmp_path / "more.pth")

@@ -61,7 +61,7 @@ def test_code_in_a_file_is_refused_and_does_not_run(old_format: bool, tmp_path: 
     path, made = tmp_path / "bad.pth", tmp_path / "made"
     torch.save({"state_dict": NEW, "more": Harmful(made)}, path, _use_new_zipfile_serialization=not old_format)
     with pytest.raises(
-        UsageError, match=r"bad\.pth: beside tensors it holds posix\.mkdir, and so code that runs"
+        UsageError, match=r"bad\.pth: is refused: besides tensors it contains posix\.mkdir, and thus code that runs"
     ) as caught:
         read_weights(path)
     assert "torch.save(network.state_dict(), PATH)" in str(caught.value)
@@ -83,17 +83,17 @@ def test_a_file_that_was_cut_off_is_told(ending: str, kept: int, tmp_path: Path)
     big = {"weight": torch.zeros(999)}
     save_file(big, path) if ending == "safetensors" else torch.save(big, path)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(UsageError, match=rf"net\.{ending}: is no file of weights, is damaged or was cut off \("):
+    with pytest.raises(UsageError, match=rf"net\.{ending}: is not a file of weights, or damaged or truncated \("):
         read_weights(path)
 
 
 def test_what_holds_no_tensors_is_told(tmp_path: Path) -> None:
     for number, stored in enumerate([[torch.zeros(1)], {"epoch": 3}, torch.zeros(2), {"state_dict": {}}]):
         torch.save(stored, tmp_path / f"{number}.pth")
-        with pytest.raises(UsageError, match=rf"{number}\.pth: holds no tensors by name"):
+        with pytest.raises(UsageError, match=rf"{number}\.pth: contains no named tensors"):
             read_weights(tmp_path / f"{number}.pth")
     (tmp_path / "text.pth").write_text("these are weights")
-    with pytest.raises(UsageError, match=r"text\.pth: is no file of weights"):
+    with pytest.raises(UsageError, match=r"text\.pth: is not a file of weights"):
         read_weights(tmp_path / "text.pth")
 
 

@@ -95,11 +95,11 @@ def test_a_space_of_ones_own_holds_together() -> None:
             {"canonical": outside},
             r"canonical vectors: vector 0: resolution \(position 0\) = 33 is not in space",
         ),
-        ({"canonical": other_network}, r"vector 48,.*: its canonical vector 32,.* stands for another network"),
-        ({"canonical": in_place}, "canonical changes the array that it is given"),
+        ({"canonical": other_network}, r"vector 48,.*: its canonical vector 32,.* represents another network"),
+        ({"canonical": in_place}, "canonical modifies its argument"),
         (
             {"canonical": lambda right, v: v[:, :-1]},
-            r"canonical gives shape \(258, 40\) for vectors of shape",
+            r"canonical returns shape \(258, 40\) for vectors of shape",
         ),
         ({"encode": lambda right, a: np.zeros(41)}, r"encode\(decode\(v\)\) is 0\.0,.*, canonical\(v\) 32,8,"),
         ({"sample": lambda right, n, seed=0: right(n, seed).astype(float)}, "gives float64 of shape"),
@@ -111,7 +111,7 @@ def test_a_space_of_ones_own_holds_together() -> None:
             {"decode": lambda right, v: replace(right(v), resolution=32)},
             r"encode\(decode\(v\)\) is 32,.*, canonical\(v\) 48,",
         ),
-        ({"decode": unpadded}, r"vector 32,.*: layer \d+ has no pixel left"),
+        ({"decode": unpadded}, r"vector 32,.*: layer \d+ has no pixels left"),
     ],
 )
 def test_a_contradiction_is_told(methods: dict[str, Callable[..., Any]], said: str) -> None:

@@ -298,12 +298,12 @@ def test_sampling_nothing_is_refused() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (None, "hold integers; got object"),
-        ("abc", "hold integers; got <U"),
-        (float("nan"), "hold integers; got float64"),
-        (float("inf"), "hold integers; got one of inf"),
-        (10**400, "hold integers; got object"),
-        (2**63, "hold integers; got one of 9.22e"),
+        (None, "contain integers; got object"),
+        ("abc", "contain integers; got <U"),
+        (float("nan"), "contain integers; got float64"),
+        (float("inf"), "contain integers; got one of inf"),
+        (10**400, "contain integers; got object"),
+        (2**63, "contain integers; got one of 9.22e"),
         (-(2**63), r"resolution \(position 0\) = -9223372036854775808 is not in space"),
         (0, r"resolution \(position 0\) = 0 is not in space 'gpunet'; allowed: 224"),
         (True, "is not in space"),
@@ -322,7 +322,7 @@ def test_vectors_of_different_lengths_are_refused() -> None:
 
 @pytest.mark.parametrize("thing", [None, {}, "gpunet_0", 3, [1, 2]])
 def test_only_an_architecture_is_encoded(thing: Any) -> None:
-    with pytest.raises(UsageError, match=f"encodes an architecture of stages, not {type(thing).__name__}"):
+    with pytest.raises(UsageError, match=f"encodes a staged architecture, not {type(thing).__name__}"):
         get_space("gpunet").encode(thing)
 
 

@@ -71,7 +71,7 @@ def test_a_field_with_a_default_is_written_where_it_has_another_value() -> None:
         ((STEM,) * 1001, "not 1001"),
         (
             (STEM, IRB, CONV, HEAD),
-            r"^blocks\[2\] \(conv 3x3 8-8 relu @8\) takes 8 x 8 x 8, but blocks\[1\] gives 16 x 4",
+            r"^blocks\[2\] \(conv 3x3 8-8 relu @8\) takes 8 x 8 x 8, but blocks\[1\] outputs 16 x 4",
         ),
         ((replace(STEM, in_size=32), CONV), r"^blocks\[0\] .* takes 3 x 32 x 32, but an image has 3 x 16 x 16$"),
         ((replace(STEM, kernel=4),), r"^blocks\[0\]\.kernel = 4: must be odd"),

@@ -215,8 +215,8 @@ def deeper(plan: Plan) -> LayeredArchitecture:
 @pytest.mark.parametrize(
     ("architecture", "message"),
     [
-        (released("gpunet_0"), "encodes an architecture of layers, not StagedArchitecture"),
-        (with_layers(StemBlock(3, 32, 3, 1, "relu", 224)), "must begin with a stem and end with a head"),
+        (released("gpunet_0"), "encodes a layered architecture, not StagedArchitecture"),
+        (with_layers(StemBlock(3, 32, 3, 1, "relu", 224)), "must start with a stem and end with a head"),
         (
             with_layers(*LITE0.layers[:1], HeadBlock(32, 1280, 0, "relu", 112)),
             "stage 2 must have stride 2, but nothing",
@@ -228,7 +228,7 @@ def deeper(plan: Plan) -> LayeredArchitecture:
         (deeper(EFFICIENTNET), "more stages than the 7"),
         (network([(1, 16, 1, 1, 3), (7, 24, 2, 2, 3), *EFFICIENTNET[2:]], "relu"), r"stage2.expansion .* = 7"),
         (network([(1, 17, 1, 1, 3), *EFFICIENTNET[1:]], "relu"), r"stage1.filters .* = 17"),
-        (network(EFFICIENTNET, "gelu"), "'gelu' as an activation; allowed: relu, swish, hard_swish"),
+        (network(EFFICIENTNET, "gelu"), "its activation is 'gelu'; allowed: relu, swish, hard_swish"),
         (replace(LITE0, bn_eps=1e-5), "bn_eps = 1e-05; the space has 0.001"),
         (
             with_layers(*LITE0.layers[:-1], HeadBlock(320, 1280, 64, "relu", 7)),

@@ -55,7 +55,7 @@ def test_its_networks_are_read_by_the_names_of_their_blocks() -> None:
 def test_a_block_that_calls_itself_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     get_block.cache_clear()
     monkeypatch.setattr(Mlp, "block", "mlp")
-    with pytest.raises(UsageError, match="calls itself 'mlp', which files record: make both the same"):
+    with pytest.raises(UsageError, match="its `block` is 'mlp', which files record: make both the same"):
         get_block("tests.tokens:Mlp")
 
 
@@ -74,9 +74,7 @@ def test_a_latency_table_finds_the_truth() -> None:
 
 
 def test_what_a_block_costs_that_was_never_measured_is_not_made_up() -> None:
-    message = (
-        r"no measured network with the block 'tests.tokens:Patches', so .* not known; its networks have: stem, conv"
-    )
+    message = r"no measured network with the block 'tests.tokens:Patches', so .* unknown; its networks have: stem, conv"
     with pytest.raises(UsageError, match=message):
         synthetic_table().layer_costs(SPACE.decode(VECTORS[0]).layers)
     with pytest.raises(
@@ -105,11 +103,11 @@ def test_nodes_have_the_numbers_of_layers(tmp_path: Path) -> None:
 
 
 def test_tokens_of_another_number_need_another_network() -> None:
-    message = "resolution = 64: the layers of this network are written for 24 pixels; choose a network of its space"
+    message = "resolution = 64: the layers of this network are defined for 24 pixels; choose a network of its space"
     with pytest.raises(UsageError, match=message):
         SPACE.decode([24, 16, 2, 2]).resized(64)
 
 
 def test_a_backbone_needs_maps() -> None:
-    with pytest.raises(UsageError, match=r"a backbone gives feature maps, but tests.tokens:Patches gives none"):
+    with pytest.raises(UsageError, match=r"a backbone outputs feature maps, but tests.tokens:Patches does not"):
         build(SPACE.decode(VECTORS[0]), features_only=True)

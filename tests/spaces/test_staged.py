@@ -167,7 +167,7 @@ def test_what_is_no_architecture(text: str) -> None:
 
 def test_too_many_layers_together() -> None:
     stage = released("gpunet_0").stages[0]
-    with pytest.raises(UsageError, match="at most 1000 layers together"):
+    with pytest.raises(UsageError, match="at most 1000 layers in total"):
         replace(released("gpunet_0"), stages=(replace(stage, layers=600),) * 2)
 
 

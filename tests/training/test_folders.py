@@ -114,7 +114,7 @@ def test_a_folder_of_notes_beside_splits_is_told(tmp_path: Path) -> None:
     root = photos(tmp_path, train__cat=6, train__dog=6)
     (root / "annotations").mkdir()
     (root / "annotations" / "boxes.xml").write_text("")
-    assert "of no image format that is read (1: .xml 1): annotations/boxes.xml" in note(loaded(root), "passed over")
+    assert "not in a supported image format (1: .xml 1): annotations/boxes.xml" in note(loaded(root), "passed over")
 
 
 # Files
@@ -154,7 +154,7 @@ def test_other_files_are_counted_by_their_suffix(tmp_path: Path) -> None:
     photo(root / "loose.png", 7)
     splits = loaded(root, tmp_path / "cache")
     told = note(splits, "passed over")
-    assert "of no image format that is read (6: .heic 2, .md 1, .mpg 1, .txt 1, no suffix 1): README.md, " in told
+    assert "not in a supported image format (6: .heic 2, .md 1, .mpg 1, .txt 1, no suffix 1): README.md, " in told
     assert "images in no class folder (1): loose.png" in told
     assert loaded(root, tmp_path / "cache").notes == splits.notes
     (path,) = (tmp_path / "cache").glob("*.splits.csv")
@@ -168,7 +168,7 @@ def test_other_files_are_counted_by_their_suffix(tmp_path: Path) -> None:
         "README.md",
         "loose.png",
     }
-    assert reasons["cat/b.HEIC"] == "of no image format that is read .heic"
+    assert reasons["cat/b.HEIC"] == "not in a supported image format .heic"
 
 
 def test_a_class_of_unread_files_is_told_what_was_passed_over(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_a_class_of_unread_files_is_told_what_was_passed_over(tmp_path: Path) ->
     (tmp_path / "dog").mkdir()
     (tmp_path / "dog" / "a.heic").write_text("")
     assert "'dog' has 0" in refused(tmp_path)
-    assert "Passed over: of no image format that is read (1: .heic 1): dog/a.heic" in refused(tmp_path)
+    assert "Passed over: not in a supported image format (1: .heic 1): dog/a.heic" in refused(tmp_path)
 
 
 def test_linked_folders_are_read_and_seen_by_the_cache(tmp_path: Path) -> None:
@@ -203,8 +203,8 @@ def test_links_in_loops_and_to_nowhere_are_told(tmp_path: Path) -> None:
     splits = loaded(root, tmp_path / "cache")
     assert splits.digest == usual
     told = note(splits, "passed over")
-    assert "links to folders that are read already (65: images 65): " in told
-    assert "links that lead nowhere (2): class0/gone.png, class0/itself" in told
+    assert "links to folders that are already read (65: images 65): " in told
+    assert "dangling links (2): class0/gone.png, class0/itself" in told
     assert "neither file nor folder (1): class0/pipe.png" in told
 
 

@@ -1,4 +1,4 @@
-"""Blocks, one file each: fields, shape of the output, work, likeness, and how torch builds one."""
+"""Blocks, one file each: fields, output shape, work, similarity, and torch module."""
 
 from tiernas.blocks.activations import ACTIVATIONS, GATES
 from tiernas.blocks.attention import AttentionBlock

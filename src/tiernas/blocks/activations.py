@@ -1,4 +1,4 @@
-"""Activations: their names, what they cost, how torch builds them."""
+"""Activations: names, work and torch modules."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ if TYPE_CHECKING:
     from torch import nn
 
 ACTIVATIONS = ("relu", "swish", "hard_swish", "prelu", "gelu", "sigmoid", "relu6")
-"""Those that can be built. The GPUNet spaces search the first two, the mobile spaces the first three."""
+"""All supported activations. The GPUNet spaces search the first two, the mobile spaces the first three."""
 
 GATES = ("sigmoid", "hard_sigmoid")
-"""What squeeze-and-excitation weighs channels with; MobileNetV3 (arXiv 1905.02244) has the second one."""
+"""Gates of squeeze-and-excitation; MobileNetV3 (arXiv 1905.02244) uses the second one."""
 
 SE_ACTIVATIONS = ("block", *ACTIVATIONS)
-"""Activation between the two layers of squeeze-and-excitation: that of the block, or another (MobileNetV3: ReLU)."""
+"""Activation between the two layers of squeeze-and-excitation: the block's own or another (MobileNetV3: ReLU)."""
 
 
 def squeeze_name(gate: str) -> str:
-    """Squeeze-and-excitation with this gate, in words."""
+    """Short name of squeeze-and-excitation with this gate."""
     return "SE" if gate == "sigmoid" else "hard SE"
 
 
 def costly(rows: BlockRows) -> BoolArray:
-    """Which of the layers (`m`) have an activation that takes more than a comparison per element."""
+    """Mask of the layers (`m`) whose activation takes more than a comparison per element."""
     return ~(rows.have("activation", "relu") | rows.have("activation", "relu6"))
 
 
 def activation_work(rows: BlockRows, elements: FloatArray) -> dict[str, FloatArray]:
     """The work of activations, by kind.
 
-    Hard-swish is told from the others: on some engines it costs next to nothing where Swish doubles the latency of a
-    network, on others it is the dearer of the two (docs/latency.md).
+    Hard-swish is counted separately: on some engines it costs almost nothing where Swish doubles the latency of a
+    network, on others it is the more expensive of the two (docs/latency.md).
 
     Args:
         rows: `m` layers.
-        elements: How many elements each passes through its activation (`m`).
+        elements: Number of elements that pass through the activation of each layer (`m`).
     """
     hard = rows.have("activation", "hard_swish")
     return {

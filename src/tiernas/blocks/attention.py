@@ -1,4 +1,4 @@
-"""Self-attention of tokens."""
+"""Self-attention between tokens."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AttentionBlock(TokenBlock):
-    """Normalisation and attention of several heads, added to the input.
+    """Normalization and multi-head attention, added to the input.
 
     Attributes:
-        heads: How many heads.
-        head_dim: Channels of the queries and of the keys of a head.
-        value_dim: Channels of the values of a head.
+        heads: Number of heads.
+        head_dim: Channels of a head's queries and keys.
+        value_dim: Channels of a head's values.
     """
 
     block = "attention"

@@ -1,4 +1,4 @@
-"""`Block`: what networks and latency tables know of a layer."""
+"""`Block`: a layer as networks and latency tables see it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ModuleOptions:
-    """What a layer is built with beside its fields.
+    """Options for building a layer, in addition to its fields.
 
     Attributes:
         num_classes: Classes of the classifier.
-        bn_eps: Epsilon of every batch normalisation.
+        bn_eps: Epsilon of every batch normalization.
         dropout: Dropout before the classifier.
-        drop_path_rate: Probability with which a residual branch is dropped in training.
+        drop_path_rate: Probability that a residual branch is dropped during training.
     """
 
     num_classes: int = 1000
@@ -36,29 +36,30 @@ class ModuleOptions:
 
 
 _MOST = 2**16
-"""The greatest whole number: more than any network has, so that a wrong one is told before it fills the memory."""
+"""The largest allowed integer: more than any network needs, so that an error is reported before it fills memory."""
 
 
 def whole(least: int = 1, *, odd: bool = False) -> dict[str, Any]:
-    """Metadata of a field that holds a whole number; one without them is at least 1."""
+    """Metadata of an integer field; without metadata, a field is at least 1."""
     return {"least": least, "odd": odd}
 
 
 def choice(*allowed: str) -> dict[str, Any]:
-    """Metadata of a field that holds one of these texts."""
+    """Metadata of a field that holds one of these strings."""
     return {"allowed": allowed}
 
 
 class Block(abc.ABC):
-    """A kind of block; an instance is a layer: one block with the shape of its input, the key of the latency table.
+    """A kind of block; an instance is a layer: one block with its input shape, the key of the latency table.
 
-    A subclass is a frozen dataclass with slots. Its fields are whole numbers (`whole`), or texts of a fixed choice
-    (`choice`), and say all that a latency depends on but the number of classes.
+    A subclass is a frozen dataclass with slots. Its fields are integers (`whole`) or strings from a fixed choice
+    (`choice`), and determine the latency except for the number of classes.
 
     Attributes:
         block: Name of the kind of block.
         work_kinds: What `work` counts, in order. A kind whose name ends in `_macs` counts multiply-accumulates.
-        stand_ins: Kinds that count as another one for a latency table none of whose networks has them; none by default.
+        stand_ins: Maps a kind to the one it counts as in a latency table whose networks do not have it; empty by
+            default.
     """
 
     __slots__ = ()
@@ -70,12 +71,12 @@ class Block(abc.ABC):
     @property
     @abc.abstractmethod
     def in_shape(self) -> tuple[int, ...]:
-        """Shape of the input without the batch, such as channels, height and width."""
+        """Shape of the input without the batch dimension, such as channels, height and width."""
 
     @property
     @abc.abstractmethod
     def out_shape(self) -> tuple[int, ...]:
-        """Shape of the output without the batch; of a classifier, of the last map that it makes."""
+        """Shape of the output without the batch dimension; for a classifier, of its last feature map."""
 
     @property
     def reduction(self) -> int:
@@ -85,7 +86,7 @@ class Block(abc.ABC):
     @property
     @abc.abstractmethod
     def settings(self) -> str:
-        """The fields but the shape of the input, in words: "5x5 stride 2 mid 288 SE 12 swish"."""
+        """The fields except the input shape, in words: "5x5 stride 2 mid 288 SE 12 swish"."""
 
     @property
     @abc.abstractmethod
@@ -101,33 +102,33 @@ class Block(abc.ABC):
             rows: `m` layers of this block.
 
         Returns:
-            `m` counts for each of `work_kinds`; a kind that is missing counts nothing.
+            `m` counts for each of `work_kinds`; a missing kind counts as zero.
         """
 
     @classmethod
     @abc.abstractmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:
-        """What layers differ in, scaled so that similar ones are near each other.
+        """Features of layers, scaled so that similar layers are close to each other.
 
         Args:
             rows: `m` layers of this block.
 
         Returns:
-            `m x f` numbers. Layers that are 4 apart are still alike: a doubling of channels is 1.
+            `m x f` numbers. Layers at a distance of 4 are still similar: a doubling of channels is 1.
         """
 
     @abc.abstractmethod
     def module(self, options: ModuleOptions) -> nn.Module:
-        """Builds the layer with fresh weights; its modules are registered in the order they run."""
+        """Builds the layer with fresh weights; its modules are registered in execution order."""
 
     def checked(self, where: str) -> Self:
-        """The same layer, its numbers those of Python.
+        """Validates the fields and returns the layer with plain Python integers.
 
         Args:
-            where: What messages call it.
+            where: How messages refer to it.
 
         Raises:
-            UsageError: A field has another type or is out of range; names it.
+            UsageError: A field has the wrong type or is out of range; the message names it.
         """
         values: dict[str, Any] = {}
         for each in fields(self):  # type: ignore[arg-type]
@@ -139,7 +140,7 @@ class Block(abc.ABC):
         return type(self)(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Name of the block and its fields, as what JSON can hold; without those that have their default value."""
+        """Name and fields of the block, serializable as JSON, without fields that have their default value."""
         defaults = self.defaults()
         given = {name: value for name, value in asdict(self).items() if value != defaults.get(name)}  # type: ignore[call-overload]
         return {"block": self.block, **given}
@@ -153,13 +154,13 @@ class Block(abc.ABC):
     @classmethod
     @cache
     def defaults(cls) -> Mapping[str, Any]:
-        """Values of fields that need not be given, such as those that a block got after files had been written."""
+        """Default values of optional fields, such as fields that were added to a block later."""
         return {each.name: each.default for each in fields(cls) if each.default is not MISSING}  # type: ignore[arg-type]
 
     @classmethod
     @cache
     def allowed(cls) -> Mapping[str, tuple[str, ...]]:
-        """The texts that fields may hold, by name; a row holds their positions."""
+        """The allowed strings of each choice field; a row stores their positions."""
         found = {each.name: each.metadata.get("allowed") for each in fields(cls)}  # type: ignore[arg-type]
         return {name: texts for name, texts in found.items() if texts is not None}
 

@@ -1,4 +1,4 @@
-"""What IRB and fused IRB have in common: they widen a map, may weigh its channels, and narrow it again."""
+"""Common base of IRB and fused IRB, which expand the channels of a map, may gate them, and project them again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Bottleneck(ProjectedBlock, abc.ABC):
         kernel: Size of the spatial convolution.
         stride: Stride of the spatial convolution.
         mid_channels: Channels after the expansion.
-        se_channels: Channels of the squeeze-and-excitation bottleneck, 0 without one.
+        se_channels: Channels of the squeeze-and-excitation bottleneck; 0 without one.
         activation: One of `ACTIVATIONS`.
         padding: One of `PADDINGS`, of the spatial convolution.
         in_size: Height and width of the square input, in pixels.

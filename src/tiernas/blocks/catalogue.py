@@ -43,30 +43,30 @@ BLOCKS: Kind[type[Block]] = Kind(
 
 @cache
 def get_block(name: str) -> type[Block]:
-    """The block of a name; looked for once, since a network has dozens of layers.
+    """The block of a name; cached, because a network has dozens of layers.
 
     Args:
-        name: One that comes with tiernas or that an installed package offers, or `package.module:Class`.
+        name: A built-in block or one that an installed package offers, or `package.module:Class`.
 
     Raises:
-        UsageError: There is no block of that name, it cannot be used, or it calls itself otherwise.
+        UsageError: There is no block of that name, it cannot be used, or its `block` attribute differs from the name.
     """
     found = BLOCKS.load(name)
     if found.block != name:
-        raise UsageError(f"block {name!r}: calls itself {found.block!r}, which files record: make both the same")
+        raise UsageError(f"block {name!r}: its `block` is {found.block!r}, which files record: make both the same")
     return found
 
 
 def layer_from_dict(data: object, where: str) -> Block:
-    """The layer that `Block.to_dict` wrote down.
+    """The layer that `Block.to_dict` serialized.
 
     Args:
         data: Name of the block and its fields.
-        where: What messages call it.
+        where: How messages refer to it.
 
     Raises:
-        UsageError: It is no object, there is no such block, or a field is missing, unknown, of another type or out of
-            range.
+        UsageError: `data` is not an object, there is no such block, or a field is missing, unknown, of the wrong type
+            or out of range.
     """
     if not isinstance(data, dict):
         raise UsageError(f"{where}: must be an object, not {type(data).__name__}")

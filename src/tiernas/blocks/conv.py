@@ -1,4 +1,4 @@
-"""A convolution with batch normalisation and activation."""
+"""A convolution with batch normalization and activation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What blocks of convolutions have in common: padding, kinds of work, likeness."""
+"""Shared by convolutional blocks: padding, kinds of work, similarity."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy.typing as npt
 from tiernas.blocks.rows import FloatArray
 
 PADDINGS = ("same", "valid", "tensorflow")
-"""Padding of a spatial convolution: half the kernel; none (the released stride-2 fused blocks); or that of TensorFlow,
-the least that gives the size of "same", with the odd pixel at the end."""
+"""Padding of a spatial convolution: half the kernel; none (the released stride-2 fused blocks); or TensorFlow's "SAME",
+the least padding that yields its output size, with the odd pixel at the end."""
 
 SKIPS = ("auto", "none")
 """When the input is added to the output: with stride 1 if both have the same shape, or never."""
@@ -37,18 +37,18 @@ WORK_KINDS: tuple[str, ...] = (
 )
 """Multiply-accumulates of dense spatial convolutions, of 1x1 expansions, of depthwise convolutions, of 1x1 projections
 and of squeeze-and-excitation; weights; elements of the input, of the map before and after the spatial convolution, and
-of the output; elements that pass an activation, and those of a costly one (not ReLU); elements that are gated,
+of the output; elements that pass through an activation, and through a costly one (not ReLU); elements that are gated,
 and that are added; rows of pixels over all convolutions; squeeze-and-excitations;
 elements of hard-swish.
 
-All such blocks are fitted with all kinds, even those that one of them never has: so the sums of a fit are rounded as
-those of earlier versions were."""
+All such blocks are fitted with all kinds, including those that a block never has, so that the sums of a fit are rounded
+as in earlier versions."""
 
 STAND_INS = {"hard_swished": "swished"}
 """See `tiernas.blocks.Block.stand_ins`."""
 
 _ODD = 0.3
-"""Weight of how far channels are from a multiple of 32, against one doubling of channels."""
+"""Weight of the distance of channels from a multiple of 32, relative to one doubling of channels."""
 
 
 def convolved_size(size: int, kernel: int, stride: int, padding: str) -> int:
@@ -60,7 +60,7 @@ def convolved_size(size: int, kernel: int, stride: int, padding: str) -> int:
 def convolved_sizes(
     size: FloatArray, kernel: FloatArray, stride: FloatArray, padded: npt.NDArray[np.bool_] | bool
 ) -> FloatArray:
-    """Heights (`m`) of the outputs of many convolutions; `padded` says which have padding."""
+    """Heights (`m`) of the outputs of many convolutions; `padded` is the mask of those with padding."""
     sizes: FloatArray = (size + 2 * np.where(padded, kernel // 2, 0) - kernel) // stride + 1
     return sizes
 
@@ -76,22 +76,22 @@ def convolution_likeness(
     costly: npt.NDArray[np.bool_],
     squeezed: npt.NDArray[np.bool_] | bool = False,
 ) -> FloatArray:
-    """What layers of one block of convolutions differ in, see `Block.likeness`.
+    """Features of the layers of one convolutional block, see `Block.likeness`.
 
     Args:
-        inputs: Channels of the input (`m`, as all others).
+        inputs: Channels of the input (`m`, like all others).
         outputs: Channels of the output.
-        between: Channels between.
-        size: Height of the input.
-        kernel: Of the spatial convolution.
-        stride: Of the spatial convolution.
-        costly: Whether the activation is a costly one.
+        between: Channels in between.
+        size: Height of the input, in pixels.
+        kernel: Kernel size of the spatial convolution.
+        stride: Stride of the spatial convolution.
+        costly: Whether the activation is costly.
         squeezed: Whether there is squeeze-and-excitation.
 
     Returns:
-        `m x 11` numbers: binary logarithms of the channels in, out and between and of the input's size; the kernel,
-        3 to 5 being one step; the stride; whether there is squeeze-and-excitation, a costly activation, a map that
-        keeps its shape; and how far the channels are from a multiple of 32, which vector instructions like, as shares.
+        `m x 11` numbers: binary logarithms of the channels in, out and in between and of the input's size; the kernel,
+        where 3 to 5 is one step; the stride; whether there is squeeze-and-excitation, a costly activation, a map that
+        keeps its shape; and the relative distance of the channels from multiples of 32, which suit vector instructions.
     """
     logs = [np.log2(np.maximum(count, 1)) for count in (inputs, outputs, between, size)]
     steps = [(kernel - 3) / 2, stride - 1]

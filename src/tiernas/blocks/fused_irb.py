@@ -22,7 +22,7 @@ class FusedIrbBlock(Bottleneck):
     """A fused inverted residual block.
 
     Attributes:
-        groups: Groups of channels that the spatial convolution keeps apart, see `torch.nn.Conv2d`.
+        groups: Channel groups of the spatial convolution, see `torch.nn.Conv2d`.
     """
 
     block = "fused_irb"

@@ -1,4 +1,4 @@
-"""The classifier: 1x1 convolution, pooling, perhaps a second 1x1 convolution, linear."""
+"""The classifier: 1x1 convolution, pooling, optionally a second 1x1 convolution, linear layer."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HeadBlock(MapBlock):
-    """A map to logits. How many classes there are is no field: all networks of a latency table have the same.
+    """Turns a map into logits.
+
+    The number of classes is not a field: it is the same for all networks of a latency table.
 
     Attributes:
         in_channels: Channels of the map.
-        filters: Channels of the 1x1 convolution; 0 where there is none.
-        hidden: Channels of the second 1x1 convolution, after pooling; 0 where there is none.
+        filters: Channels of the 1x1 convolution; 0 without one.
+        hidden: Channels of the second 1x1 convolution, after pooling; 0 without one.
         activation: One of `ACTIVATIONS`.
         in_size: Height and width of the square map, in pixels.
-        hidden_bias: "yes" where the second convolution has a bias.
+        hidden_bias: "yes" if the second convolution has a bias.
     """
 
     block = "head"

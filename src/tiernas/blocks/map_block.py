@@ -1,4 +1,4 @@
-"""What blocks of square maps have in common."""
+"""Common base of blocks that operate on square maps."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ class MapBlock(Block, abc.ABC):
         return self.in_channels, self.in_size, self.in_size
 
     def resized(self, in_size: int) -> Self:
-        """The same layer for maps of another height, in pixels."""
+        """The same layer for maps of another size, in pixels."""
         values = {name: getattr(self, name) for name in self.columns()}
         return type(self)(**(values | {"in_size": in_size}))

@@ -1,4 +1,4 @@
-"""The MLP over the channels of each token."""
+"""The MLP across the channels of each token."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MlpBlock(TokenBlock):
-    """Normalisation and two linear layers, added to the input; between them perhaps a depthwise convolution.
+    """Normalization and two linear layers with an optional depthwise convolution in between, added to the input.
 
     Attributes:
         hidden: Channels between the linear layers.
@@ -84,7 +84,7 @@ class MlpBlock(TokenBlock):
         if layer.kernel and layer.kernel % 2 == 0:
             raise UsageError(f"{where}.kernel = {layer.kernel}: must be odd, or 0 for no convolution")
         if layer.kernel and math.isqrt(layer.tokens) ** 2 != layer.tokens:
-            raise UsageError(f"{where}.tokens = {layer.tokens}: must be a square number, since there is a convolution")
+            raise UsageError(f"{where}.tokens = {layer.tokens}: must be a square number, as there is a convolution")
         return layer
 
     def module(self, options: ModuleOptions) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Parts that blocks are built of. Modules are registered in the order they run, as in the released networks."""
+"""Building blocks of layers. Modules are registered in execution order, as in the released networks."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def convolution(
     groups: int = 1,
     bias: bool = False,
 ) -> nn.Conv2d:
-    """A convolution padded as one of `PADDINGS` says; depthwise with as many groups as channels."""
-    if padding == "tensorflow" and stride > 1:  # with stride 1 it is half the kernel
+    """A convolution with one of `PADDINGS`; depthwise with as many groups as channels."""
+    if padding == "tensorflow" and stride > 1:  # with stride 1 it equals half the kernel
         return TensorflowConv(in_channels, out_channels, kernel, stride, groups=groups, bias=bias)
     pad = 0 if padding == "valid" else kernel // 2
     return nn.Conv2d(in_channels, out_channels, kernel, stride, padding=pad, groups=groups, bias=bias)
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: in training, zeroes whole samples of a residual branch (arXiv 1603.09382).
+    """Stochastic depth: during training, zeroes whole samples of a residual branch (arXiv 1603.09382).
 
     Args:
         rate: Probability that a sample is dropped; the others are scaled by `1 / (1 - rate)`.
@@ -65,7 +65,7 @@ class SqueezeExcite(nn.Module):
 
 
 class Residual(nn.Module):
-    """Runs `body`, a sequence of modules, and adds its input if it is `residual`."""
+    """Runs `body`, a sequence of modules, and adds its input if `residual` is set."""
 
     def __init__(self, body: nn.Sequential, residual: bool, drop_path_rate: float) -> None:
         super().__init__()
@@ -79,14 +79,14 @@ class Residual(nn.Module):
 
 
 def conv_bn_act(conv: nn.Conv2d, bn_eps: float, act: str) -> list[nn.Module]:
-    """A convolution with its batch normalisation and activation."""
+    """A convolution with its batch normalization and activation."""
     return [conv, nn.BatchNorm2d(conv.out_channels, eps=bn_eps), activation(act, conv.out_channels)]
 
 
 def projected(
     layer: ProjectedBlock, inner: list[nn.Module], options: ModuleOptions, end: Sequence[nn.Module] = ()
 ) -> Residual:
-    """The modules up to the spatial convolution, squeeze-and-excitation, if any, the projection, and `end`."""
+    """The modules up to the spatial convolution, squeeze-and-excitation if there is any, the projection, and `end`."""
     channels: int = getattr(layer, layer.projected)
     out = layer.out_channels
     act = layer.activation if layer.se_activation == "block" else layer.se_activation

@@ -1,4 +1,4 @@
-"""What blocks have in common that end in a 1x1 projection without activation: IRB, fused IRB, separable."""
+"""Common base of blocks that end in a 1x1 projection without activation: IRB, fused IRB, separable."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tiernas.blocks.strided import StridedBlock, added, convolved
 
 
 class ProjectedBlock(StridedBlock, abc.ABC):
-    """A block that may weigh the channels of its spatial convolution, projects them, and may add its input.
+    """A block that may gate the channels of its spatial convolution, projects them, and may add its input.
 
     Attributes:
-        projected: Name of the field with the channels that are weighed and projected.
-        se_channels: Channels of the squeeze-and-excitation bottleneck, 0 without one.
+        projected: Name of the field with the channels that are gated and projected.
+        se_channels: Channels of the squeeze-and-excitation bottleneck; 0 without one.
         gate: One of `GATES`, of the squeeze-and-excitation.
         se_activation: One of `SE_ACTIVATIONS`, of the squeeze-and-excitation.
     """
@@ -55,7 +55,7 @@ class ProjectedBlock(StridedBlock, abc.ABC):
 
     @classmethod
     def _projection_work(cls, rows: BlockRows) -> dict[str, FloatArray]:
-        """The work of squeeze-and-excitation, projection and addition, and the maps, which all such blocks have."""
+        """The work that all such blocks have: squeeze-and-excitation, projection, addition, and maps."""
         ins, outs, channels, squeezed = rows.numbers("in_channels", "out_channels", cls.projected, "se_channels")
         (size,) = rows.numbers("in_size")
         out_size = convolved(rows)

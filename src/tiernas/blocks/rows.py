@@ -1,4 +1,4 @@
-"""Many layers as integers: those of one block, and those of several in an order of their own."""
+"""Many layers as integers: layers of one block, and ordered layers of several blocks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BlockRows:
 
     Attributes:
         block: The kind of block.
-        values: `m x k` integers, a column per field of the block; texts by their position among those allowed.
+        values: `m x k` integers, one column per field of the block; strings as positions in the allowed choice.
     """
 
     block: type[Block]
@@ -29,7 +29,7 @@ class BlockRows:
 
     @classmethod
     def of(cls, layers: Sequence[Block]) -> BlockRows:
-        """The rows of layers of one block, at least one."""
+        """The rows of one or more layers of one block."""
         block = type(layers[0])
         allowed = block.allowed()
         rows = [
@@ -47,12 +47,12 @@ class BlockRows:
 
         Args:
             block: The kind of block.
-            m: How many layers.
-            columns: For each field its values (`m`), or the one that all have; arrays of texts as positions. A field
-                with a default may be left out.
+            m: Number of layers.
+            columns: For each field its values (`m`) or a common value; arrays of strings as positions. A field with a
+                default may be omitted.
         """
         columns = {**block.defaults(), **columns}
-        values = np.empty((len(block.columns()), m), dtype=np.int64)  # what reads whole columns is fastest so
+        values = np.empty((len(block.columns()), m), dtype=np.int64)  # column-major, for fast access to columns
         for row, name in zip(values, block.columns(), strict=True):
             value = columns[name]
             row[:] = block.allowed()[name].index(value) if isinstance(value, str) else value
@@ -62,7 +62,7 @@ class BlockRows:
         return len(self.values)
 
     def layers(self) -> list[Block]:
-        """The layers that these rows are."""
+        """The layers that these rows represent."""
         allowed = [self.block.allowed().get(name) for name in self.block.columns()]
         return [
             self.block(*(texts[v] if texts else v for texts, v in zip(allowed, row, strict=True)))
@@ -74,26 +74,26 @@ class BlockRows:
         return BlockRows(self.block, self.values[index])
 
     def numbers(self, *names: str) -> tuple[FloatArray, ...]:
-        """The values (`m`) of fields that are whole numbers."""
+        """The values (`m`) of integer fields."""
         columns = self.block.columns()
         return tuple(self.values[:, columns.index(name)].astype(np.float64) for name in names)
 
     def have(self, name: str, text: str) -> BoolArray:
-        """Which of the layers (`m`) have this text in a field."""
+        """Mask of the layers (`m`) whose field has this value."""
         code = self.block.allowed()[name].index(text)
         found: BoolArray = self.values[:, self.block.columns().index(name)] == code
         return found
 
     def work(self) -> FloatArray:
-        """Counts of work, kind by kind (`m x k`), columns as `Block.work_kinds`.
+        """Counts of work by kind (`m x k`), columns as in `Block.work_kinds`.
 
         Raises:
-            ValueError: The block counts a kind that it does not name.
+            ValueError: The block counts a kind that is not among its `work_kinds`.
         """
         kinds, counted = self.block.work_kinds, self.block.work(self)
         if not counted.keys() <= set(kinds):
             unknown = ", ".join(sorted(counted.keys() - set(kinds)))
-            raise ValueError(f"block {self.block.block!r} counts {unknown}, which its work_kinds do not name")
+            raise ValueError(f"block {self.block.block!r} counts {unknown}, which its work_kinds do not include")
         counts = np.zeros((len(self), len(kinds)))
         for column, kind in enumerate(kinds):
             if kind in counted:
@@ -107,23 +107,23 @@ class BlockRows:
         return total
 
     def likeness(self) -> FloatArray:
-        """What the layers differ in (`m x f`), see `Block.likeness`."""
+        """Features of the layers (`m x f`), see `Block.likeness`."""
         return self.block.likeness(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerRows:
-    """Layers of several blocks in an order of their own.
+    """Ordered layers of several blocks.
 
     Attributes:
-        parts: For each block its rows, and the places (`m_b`) that they have in the order, increasing.
+        parts: For each block its rows and their positions (`m_b`) in the order, increasing.
     """
 
     parts: tuple[tuple[BlockRows, IntArray], ...]
 
     @classmethod
     def of(cls, layers: Sequence[Block]) -> LayerRows:
-        """The rows of layers; blocks in the order in which they first occur."""
+        """The rows of layers; blocks in order of first occurrence."""
         places: dict[type[Block], list[int]] = {}
         for place, layer in enumerate(layers):
             places.setdefault(type(layer), []).append(place)
@@ -135,14 +135,14 @@ class LayerRows:
         return sum(len(rows) for rows, _ in self.parts)
 
     def each(self, function: Callable[[BlockRows], FloatArray]) -> FloatArray:
-        """What a function gives for the rows of each block, in the order of the layers (`m`)."""
+        """Applies a function to the rows of each block; results in the order of the layers (`m`)."""
         values = np.empty(len(self))
         for rows, places in self.parts:
             values[places] = function(rows)
         return values
 
     def subset(self, kept: BoolArray) -> LayerRows:
-        """Those of the layers (`m`) that are kept, in the same order."""
+        """The layers selected by a mask (`m`), in the same order."""
         renumbered = np.cumsum(kept) - 1
         found = [(rows.subset(kept[places]), renumbered[places[kept[places]]]) for rows, places in self.parts]
         return LayerRows(tuple(part for part in found if len(part[0])))

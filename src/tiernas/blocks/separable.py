@@ -1,4 +1,4 @@
-"""The depthwise separable convolution: depthwise, squeeze-and-excitation, 1x1 projection, mostly without activation.
+"""The depthwise separable convolution: depthwise, squeeze-and-excitation, 1x1 projection, usually without activation.
 
 The first blocks of MobileNetV2, MobileNetV3 and EfficientNet: an inverted residual block that does not expand.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 ENDS = ("linear", "activated")
-"""What follows the projection: nothing, or the activation once more (MobileNetV1, arXiv 1704.04861)."""
+"""What follows the projection: nothing, or a second activation (MobileNetV1, arXiv 1704.04861)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class SeparableBlock(ProjectedBlock):
         out_channels: Channels of the output.
         kernel: Size of the depthwise convolution.
         stride: Stride of the depthwise convolution.
-        se_channels: Channels of the squeeze-and-excitation bottleneck, 0 without one.
+        se_channels: Channels of the squeeze-and-excitation bottleneck; 0 without one.
         activation: One of `ACTIVATIONS`.
         padding: One of `PADDINGS`, of the depthwise convolution.
         in_size: Height and width of the square input, in pixels.

@@ -1,4 +1,4 @@
-"""The gated MLP: channels are widened, one half gates the other across tokens, and narrowed again."""
+"""The gated MLP: channels are expanded, one half gates the other across tokens, and projected again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SpatialGateBlock(TokenBlock):
     """A whole block of gMLP (arXiv 2105.08050), added to its input.
 
     Attributes:
-        gated: Channels of each half: of those that are gated, and of those that gate.
+        gated: Channels of each half: the gated one and the one that gates.
         activation: One of `ACTIVATIONS`.
     """
 

@@ -1,4 +1,4 @@
-"""The first convolutions of a network, the first of them with stride 2."""
+"""The first convolutions of a network; the very first has stride 2."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class StemBlock(StridedBlock):
         in_channels: Channels of the image.
         out_channels: Channels of every convolution.
         kernel: Size of every kernel.
-        layers: How many convolutions; the first has stride 2, the others 1.
+        layers: Number of convolutions; the first has stride 2, the others 1.
         activation: One of `ACTIVATIONS`.
         in_size: Height and width of the square image, in pixels.
-        padding: Of every convolution, one of `PADDINGS` but "valid".
+        padding: Padding of every convolution, one of `PADDINGS` except "valid".
     """
 
     block = "stem"
@@ -69,7 +69,7 @@ class StemBlock(StridedBlock):
         return convolution_likeness(
             inputs=ins,
             outputs=outs,
-            between=layers,  # in the place of channels, as tables have always been fitted
+            between=layers,  # instead of channels, as tables have always been fitted
             size=size,
             kernel=kernel,
             stride=_STRIDE,

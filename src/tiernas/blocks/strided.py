@@ -1,4 +1,4 @@
-"""What blocks around one spatial convolution have in common: it alone may have a stride."""
+"""Common base of blocks with one spatial convolution, which alone may have a stride."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class StridedBlock(MapBlock, abc.ABC):
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """Channels of the input, of what lies between, and of the output."""
+        """Channels of the input, in between, and of the output."""
         return self.in_channels, self.out_channels
 
     @property
@@ -65,15 +65,15 @@ class StridedBlock(MapBlock, abc.ABC):
         return f"{self.block} {kernel} {channels}{self._squeeze('')} {self.activation}{self._rare()} @{self.in_size}"
 
     def _squeeze(self, gap: str) -> str:
-        """Squeeze-and-excitation in words, with a space before it; empty where there is none.
+        """Squeeze-and-excitation in words, with a leading space; empty without it.
 
         Args:
-            gap: What stands before the number of channels.
+            gap: Text before the number of channels.
         """
         return ""
 
     def _rare(self) -> str:
-        """What few networks have, in words, with a space before it; empty for the others."""
+        """Rare settings in words, with a leading space; empty for most networks."""
         return " padded as in TensorFlow" if self.padding == "tensorflow" else ""
 
 
@@ -84,7 +84,7 @@ def convolved(rows: BlockRows) -> FloatArray:
 
 
 def added(rows: BlockRows, out_size: FloatArray) -> BoolArray:
-    """Which of the strided blocks (`m`) add their input to their output, whose heights (`m`) are given."""
+    """Mask of the strided blocks (`m`) that add their input to their output, whose heights (`m`) are `out_size`."""
     ins, outs, stride, size = rows.numbers("in_channels", "out_channels", "stride", "in_size")
     found: BoolArray = (stride == 1) & (ins == outs) & (out_size == size) & rows.have("skip", "auto")
     return found

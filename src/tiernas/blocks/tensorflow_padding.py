@@ -1,4 +1,4 @@
-"""Convolutions that pad by the size of their input, as TensorFlow's "SAME" does."""
+"""Convolutions whose padding depends on the size of their input, like TensorFlow's "SAME"."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Pads = tuple[int, int, int, int]
 
 
 class TensorflowConv(nn.Conv2d):
-    """A convolution that gives a pixel for every stride-th one of its input, padded with as little as that takes.
+    """A convolution with the least padding that yields one output pixel for every `stride` input pixels, rounded up.
 
-    The odd pixel of padding comes at the end. In ONNX it is one node, padded as for the size that it is traced at.
+    The odd pixel of padding is at the end. In ONNX it is one node, padded for the size at which it was traced.
     """
 
     @classmethod
     def like(cls, conv: nn.Conv2d) -> TensorflowConv:
-        """One with the parameters of another convolution, whose padding does not matter."""
+        """A convolution with the parameters of another one, whose padding is ignored."""
         copy = cls(
             conv.in_channels,
             conv.out_channels,
@@ -51,14 +51,14 @@ class TensorflowConv(nn.Conv2d):
         for pixels, kernel, stride, dilation in zip(
             x.shape[-2:], self.kernel_size, self.stride, self.dilation, strict=True
         ):
-            size = int(pixels)  # while it is traced a tensor
+            size = int(pixels)  # a tensor during tracing
             missing.append(max((-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0))
         top, left = missing[0] // 2, missing[1] // 2
         return left, missing[1] - left, top, missing[0] - top
 
 
 class _PaddedConvolution(torch.autograd.Function):
-    """Stands for the node of the ONNX graph; not differentiable."""
+    """Represents the node of the ONNX graph; not differentiable."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, pads: Pads, options: Any) -> Tensor:
@@ -67,7 +67,7 @@ class _PaddedConvolution(torch.autograd.Function):
 
     @staticmethod
     def symbolic(graph: Any, x: Any, weight: Any, bias: Any, pads: Pads, options: Any) -> Any:
-        """The node; torch calls it."""
+        """The ONNX node; called by torch."""
         left, right, top, bottom = pads
         *stride_dilation, groups = options
         inputs = (x, weight) if bias is None else (x, weight, bias)

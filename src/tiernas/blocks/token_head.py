@@ -1,4 +1,4 @@
-"""The classifier of tokens: normalisation, mean, linear."""
+"""The classifier of tokens: normalization, mean, linear layer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TokenHeadBlock(TokenBlock):
-    """Tokens to logits. How many classes there are is no field: all networks of a latency table have the same."""
+    """Turns tokens into logits.
+
+    The number of classes is not a field: it is the same for all networks of a latency table.
+    """
 
     block = "token_head"
     work_kinds = ("input", "normed", "output")

@@ -1,4 +1,4 @@
-"""The MLP over tokens: channel by channel, every token sees every other."""
+"""The MLP across tokens: in each channel, every token depends on every other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TokenMlpBlock(TokenBlock):
-    """Normalisation and two linear layers over the tokens, added to the input (MLP-Mixer, arXiv 2105.01601).
+    """Normalization and two linear layers across the tokens, added to the input (MLP-Mixer, arXiv 2105.01601).
 
     Attributes:
         hidden: Values per channel between the linear layers.

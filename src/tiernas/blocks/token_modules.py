@@ -1,4 +1,7 @@
-"""Parts of networks of tokens, `(n, tokens, dim)`. Numbers of tokens are constants, so that exports need no shapes."""
+"""Building blocks of token networks, `(n, tokens, dim)`.
+
+Numbers of tokens are constants, so that exported graphs compute no shapes.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from tiernas.blocks.modules import Residual
 
 _LAYER_NORM_EPS = 1e-5
 _POSITION_STD = 0.02
-"""Of first position embeddings, as in ViT (arXiv 2010.11929)."""
+"""Standard deviation of initial position embeddings, as in ViT (arXiv 2010.11929)."""
 
 
 class TokenBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation of the channels of tokens; in evaluation one multiplication and one addition."""
+    """Batch normalization of the channels of tokens; at inference one multiplication and one addition."""
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
@@ -26,14 +29,14 @@ class TokenBatchNorm(nn.BatchNorm1d):
 
 
 class Transposed(nn.Module):
-    """Tokens to channels and back: the last two dimensions change places."""
+    """Swaps tokens and channels, the last two dimensions."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.transpose(1, 2)
 
 
 class Map(nn.Module):
-    """Tokens of a square grid to a map `(n, dim, size, size)`."""
+    """Turns the tokens of a square grid into a map `(n, dim, size, size)`."""
 
     def __init__(self, dim: int, size: int) -> None:
         super().__init__()
@@ -44,7 +47,7 @@ class Map(nn.Module):
 
 
 class Tokens(nn.Module):
-    """A map `(n, dim, size, size)` to the tokens of its pixels, row by row."""
+    """Turns a map `(n, dim, size, size)` into one token per pixel, row by row."""
 
     def __init__(self, dim: int, size: int) -> None:
         super().__init__()
@@ -55,7 +58,7 @@ class Tokens(nn.Module):
 
 
 class Position(nn.Module):
-    """Adds a learnt vector to each token."""
+    """Adds a learned vector to each token."""
 
     def __init__(self, tokens: int, dim: int) -> None:
         super().__init__()
@@ -67,12 +70,12 @@ class Position(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Attention of all tokens to all, its heads side by side.
+    """Multi-head attention between all tokens.
 
     Args:
-        tokens: How many tokens.
-        dim: Channels in and out.
-        heads: How many heads.
+        tokens: Number of tokens.
+        dim: Input and output channels.
+        heads: Number of heads.
         head_dim: Channels of a head's queries and keys.
         value_dim: Channels of a head's values.
     """
@@ -96,14 +99,14 @@ class SelfAttention(nn.Module):
 
 
 class SpatialGating(nn.Module):
-    """Multiplies one half of the channels by the other, which a linear layer over the tokens has mixed.
+    """Multiplies one half of the channels by the other, after a linear layer has mixed the latter across tokens.
 
-    It starts as a gate that lets everything through (gMLP, arXiv 2105.08050).
+    Initially the gate is the identity (gMLP, arXiv 2105.08050).
 
     Args:
         tokens: How many tokens.
         gated: Channels of each half.
-        norm: Normalises the half that gates.
+        norm: Normalizes the half that gates.
     """
 
     def __init__(self, tokens: int, gated: int, norm: nn.Module) -> None:
@@ -128,10 +131,10 @@ class Mean(nn.Module):
 
 
 def token_norm(norm: str, dim: int, options: ModuleOptions) -> nn.Module:
-    """The normalisation of a name in `NORMS`."""
+    """The normalization module of a name in `NORMS`."""
     return nn.LayerNorm(dim, eps=_LAYER_NORM_EPS) if norm == "layer" else TokenBatchNorm(dim, eps=options.bn_eps)
 
 
 def residual(options: ModuleOptions, *modules: nn.Module) -> Residual:
-    """Modules one after another, whose output is added to the input of the first."""
+    """A sequence of modules whose output is added to its input."""
     return Residual(nn.Sequential(*modules), True, options.drop_path_rate)

@@ -1,4 +1,4 @@
-"""Strided pooling of tokens: a quarter of them, with other channels."""
+"""Strided pooling of tokens: keeps a quarter of them and changes the number of channels."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _KERNEL, _STRIDE = 3, 2
 
 @dataclass(frozen=True, slots=True)
 class TokenPoolBlock(Block):
-    """A depthwise convolution of stride 2 with batch normalisation, and a linear layer per token.
+    """A depthwise convolution of stride 2 with batch normalization, and a linear layer per token.
 
     Attributes:
         grid: Tokens along each side.
         dim: Channels of a token.
-        out_dim: Channels of a token of the output.
+        out_dim: Channels of an output token.
     """
 
     block = "token_pool"

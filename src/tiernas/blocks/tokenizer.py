@@ -21,18 +21,19 @@ POSITIONS = ("none", "learnt")
 
 @dataclass(frozen=True, slots=True)
 class TokenizerBlock(Block):
-    """Convolutions with batch normalisation and activation, then a linear layer per pixel: each is a token.
+    """Convolutions with batch normalization and activation, then a linear layer per pixel, which makes it a token.
 
-    Early convolutions train better than patches (Xiao et al., arXiv 2106.14881). As many of them as can halve the map
-    do; where there are fewer, the first one reduces the rest. A kernel is two strides wide less one, at least 3.
+    Early convolutions train better than patches (Xiao et al., arXiv 2106.14881). As many convolutions as needed halve
+    the map; if there are too few, the first one has a larger stride. The kernel size is twice the stride minus one, but
+    at least 3.
 
     Attributes:
         in_channels: Channels of the map.
         filters: Channels of every convolution.
-        layers: How many convolutions.
+        layers: Number of convolutions.
         stride: Pixels of the map per token along each side, a power of two.
         dim: Channels of a token.
-        position: One of `POSITIONS`: whether a learnt vector is added to each token.
+        position: One of `POSITIONS`: whether a learned vector is added to each token.
         activation: One of `ACTIVATIONS`.
         in_size: Height and width of the square map, in pixels.
     """

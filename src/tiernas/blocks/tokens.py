@@ -1,4 +1,4 @@
-"""What blocks of tokens have in common: a sequence as long as it was, normalised before anything else is done to it."""
+"""Common base of token blocks, which keep the length of the sequence and start with normalization."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tiernas.blocks.block import Block, choice
 from tiernas.blocks.rows import BlockRows, BoolArray
 
 NORMS = ("layer", "batch")
-"""Normalisation of tokens: each over its channels, or each channel over the batch."""
+"""Normalization of tokens: each over its channels, or each channel over the batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class TokenBlock(Block, abc.ABC):
     """A block that takes a sequence of tokens.
 
     Attributes:
-        tokens: How many tokens; those of an image lie row by row.
+        tokens: Number of tokens; those of an image are in row-major order.
         dim: Channels of each.
         norm: One of `NORMS`.
     """
@@ -36,5 +36,5 @@ class TokenBlock(Block, abc.ABC):
 
 
 def layer_normed(rows: BlockRows) -> BoolArray:
-    """Which of the layers (`m`) have layer normalisation; batch normalisation is one multiplication and addition."""
+    """Mask of the layers (`m`) with layer normalization; batch normalization is one multiplication and addition."""
     return rows.have("norm", "layer")

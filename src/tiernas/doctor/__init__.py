@@ -1,4 +1,4 @@
-"""Which engines work on this machine, what is missing, and what will spoil measurements."""
+"""Which engines work on this machine, what is missing, and what would disturb measurements."""
 
 from tiernas.doctor.diagnosis import Diagnosis, diagnose
 from tiernas.doctor.engines import EngineTrial, Status

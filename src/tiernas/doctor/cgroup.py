@@ -1,4 +1,4 @@
-"""How much CPU and memory a container may use: control groups of both versions.
+"""CPU and memory limits of a container: control groups of both versions.
 
 Formats: Documentation/admin-guide/cgroup-v2.rst, Documentation/scheduler/sched-bwc.rst and
 Documentation/admin-guide/cgroup-v1/memory.rst of the Linux kernel.
@@ -12,17 +12,17 @@ from pathlib import Path, PurePosixPath
 from tiernas.doctor.system_file import read
 
 _V1_UNLIMITED = 2**62
-"""Version 1 says "no memory limit" with the largest multiple of a page below 2^63."""
+"""Version 1 represents "no memory limit" by the largest multiple of a page below 2^63."""
 
 
 def cpu_limit(root: Path = Path("/")) -> float | None:
-    """Cores that this process's control groups allow, None where they set no limit.
+    """Number of cores that this process's control groups allow; None without a limit.
 
-    The limit is a share of time, such as `docker run --cpus 1.5`: when the group has used it up, all its threads
-    stand still until the next period, which is 100 ms by default.
+    The limit is a share of time, such as `docker run --cpus 1.5`: once the group has used it up, all its threads stop
+    until the next period, which is 100 ms by default.
 
     Args:
-        root: Folder that holds `proc` and `sys`.
+        root: Folder that contains `proc` and `sys`.
     """
     limits = [parse_cpu_max(text) for text in _v2(root, "cpu.max")]
     for folder in _v1_folders(root, "cpu"):
@@ -33,10 +33,10 @@ def cpu_limit(root: Path = Path("/")) -> float | None:
 
 
 def memory_limit(root: Path = Path("/")) -> int | None:
-    """Bytes that this process's control groups allow, None where they set no limit.
+    """Bytes that this process's control groups allow; None without a limit.
 
     Args:
-        root: Folder that holds `proc` and `sys`.
+        root: Folder that contains `proc` and `sys`.
     """
     v1 = (read(folder / "memory.limit_in_bytes") for folder in _v1_folders(root, "memory"))
     limits = [parse_bytes(text) for text in [*_v2(root, "memory.max"), *v1] if text is not None]
@@ -44,13 +44,13 @@ def memory_limit(root: Path = Path("/")) -> int | None:
 
 
 def parse_cpu_max(text: str) -> float | None:
-    """Cores of a `cpu.max` file: `QUOTA PERIOD` in us, or `max PERIOD` for none; None also for anything else."""
+    """Cores in a `cpu.max` file, `QUOTA PERIOD` in us; None for `max PERIOD` (no limit) and anything else."""
     quota, *period = text.split() or ["max"]
     return parse_quota(quota, period[0] if period else "100000")
 
 
 def parse_quota(quota_us: str, period_us: str) -> float | None:
-    """Cores of a quota and its period in us; None where the quota is `max` or -1, or one of them is no number."""
+    """Cores of a quota and its period in us; None if the quota is `max` or -1, or one of them is not a number."""
     try:
         quota, period = int(quota_us), int(period_us)
     except ValueError:
@@ -59,7 +59,7 @@ def parse_quota(quota_us: str, period_us: str) -> float | None:
 
 
 def parse_bytes(text: str) -> int | None:
-    """Bytes of a memory limit; None where it is `max`, so large that it is none, or no number."""
+    """Bytes of a memory limit; None if it is `max`, so large that it means no limit, or not a number."""
     try:
         limit = int(text)
     except ValueError:
@@ -88,11 +88,11 @@ def _groups(root: Path) -> Iterator[tuple[list[str], PurePosixPath]]:
         hierarchy, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if hierarchy.isdigit() and path.startswith("/"):
-            inside = PurePosixPath("/" if "/.." in path else path)  # ".." leads to groups that are not visible here
+            inside = PurePosixPath("/" if "/.." in path else path)  # ".." refers to groups that are not visible here
             yield [name for name in controllers.split(",") if name], inside
 
 
 def _upwards(mount: Path, path: PurePosixPath) -> Iterator[Path]:
-    """A group's folder and those above it up to the mount; inside a container the mount is the container's group."""
+    """A group's folder and its parents up to the mount; inside a container the mount is the container's group."""
     for group in (path, *path.parents):
         yield mount / group.relative_to("/")

@@ -1,4 +1,4 @@
-"""The whole of what the doctor looks at."""
+"""The complete diagnosis of a machine."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tiernas.engines.fingerprint import cpu_device, cpu_flags
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What works here and what spoils measurements.
+    """What works here and what disturbs measurements.
 
     Attributes:
-        cores: Cores of the machine.
+        cores: Number of cores of the machine.
         gpus: Its NVIDIA GPUs.
-        trials: The engines, tried.
-        findings: What measurements suffer from or depend on.
-        noise: How noisy the machine is for networks; None where it was not asked for.
+        trials: Results of trying the engines.
+        findings: What disturbs measurements or what they depend on.
+        noise: How noisy the machine is for networks; None if not requested.
     """
 
     cores: int
@@ -44,7 +44,7 @@ class Diagnosis:
         return any(trial.status is Status.WORKS for trial in self.trials)
 
     def to_dict(self) -> dict[str, Any]:
-        """The diagnosis as what JSON can hold."""
+        """The diagnosis, serializable as JSON."""
         return {
             "works": self.works,
             "tiernas": __version__,
@@ -66,11 +66,11 @@ def diagnose(
     noise: NoiseTrial | None = None,
     progress: Callable[[EngineTrial], None] = lambda trial: None,
 ) -> Diagnosis:
-    """Looks at the machine for a second, then tries the engines, then measures the noise.
+    """Observes the machine for a second, then tries the engines, then measures the noise.
 
     Args:
-        slow_engines: Whether engines that compile for long are tried too.
-        noise: How the noise is measured; None: it is not.
+        slow_engines: Whether to try also the engines that take long to compile.
+        noise: How to measure the noise; None: it is not measured.
         progress: Called after each engine and precision.
     """
     cores = os.cpu_count() or 1
@@ -84,10 +84,10 @@ def diagnose(
 
 
 def machine_findings(root: Path = Path("/")) -> list[Finding]:
-    """What is wrong with the settings of the CPU, the container and the memory.
+    """Findings about the settings of the CPU, the container and the memory.
 
     Args:
-        root: Folder that holds `proc` and `sys`.
+        root: Folder that contains `proc` and `sys`.
     """
     cores = os.cpu_count() or 1
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores

@@ -1,4 +1,4 @@
-"""Which engines work here: each is really tried."""
+"""Which engines work here, found out by trying each."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ NETWORK = StagedArchitecture(
     ),
     Head(16),
 )
-"""A tiny network with every kind of block, by which an engine is tried."""
+"""A tiny network with every kind of block, for trying an engine."""
 
 NUM_CLASSES = 4
 
 SLOW_ENGINES = ("torch-compile",)
-"""Engines that compile for a minute or so, with a C++ compiler; tried only when asked for."""
+"""Engines that take about a minute and a C++ compiler to compile a network; tried only on request."""
 
 
 class Status(StrEnum):
-    """What came of trying an engine."""
+    """The result of trying an engine."""
 
     WORKS = "works"
     FAILS = "fails"
@@ -47,16 +47,16 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineTrial:
-    """One engine and precision, tried.
+    """The trial of one engine and precision.
 
     Attributes:
         engine: Name of the engine.
-        precision: The precision; None where the engine is not installed.
-        status: What came of it.
-        detail: What to do about it, or what went wrong; empty where it works.
-        version: Version of the runtime, None where it is not known.
-        device: What it runs on, None where it is not known.
-        seconds: Time to compile and run a tiny network, None where that did not happen.
+        precision: The precision; None if the engine is not installed.
+        status: The result.
+        detail: What to do about it, or what went wrong; empty if it works.
+        version: Version of the runtime; None if unknown.
+        device: The device that it runs on; None if unknown.
+        seconds: Time to compile and run a tiny network; None if that did not happen.
     """
 
     engine: str
@@ -68,18 +68,18 @@ class EngineTrial:
     seconds: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The trial as what JSON can hold."""
+        """The trial, serializable as JSON."""
         return asdict(self) | {"status": str(self.status)}
 
 
 def try_engines(*, slow: bool = False) -> Iterator[EngineTrial]:
-    """Compiles and runs a tiny network on every engine, in every precision that it says it runs here.
+    """Compiles and runs a tiny network on every engine, in every precision that it claims to support here.
 
     Args:
-        slow: Whether `SLOW_ENGINES` are tried too.
+        slow: Whether to try also `SLOW_ENGINES`.
 
     Yields:
-        One trial per engine and precision, as soon as it is over; whatever goes wrong is in it.
+        One trial per engine and precision, as soon as it is finished; it contains any error.
     """
     with tempfile.TemporaryDirectory(prefix="tiernas-doctor-") as folder:
         path = Path(folder) / "tiny.onnx"
@@ -94,13 +94,13 @@ def _try_engine(name: str, path: Path, *, slow: bool) -> Iterator[EngineTrial]:
     except NotInstalledError as error:
         yield EngineTrial(name, None, Status.NOT_INSTALLED, str(error))
         return
-    except Exception as error:  # a broken runtime may raise anything when it is imported
+    except Exception as error:  # a broken runtime may raise anything on import
         yield EngineTrial(name, None, Status.FAILS, _reason(error))
         return
     for precision in precisions:
         if name in SLOW_ENGINES and not slow:
             yield EngineTrial(
-                name, precision, Status.NOT_TRIED, "compiles for a minute or so; try it with: tiernas doctor --all"
+                name, precision, Status.NOT_TRIED, "takes about a minute to compile; try it with: tiernas doctor --all"
             )
         else:
             yield _try_precision(name, precision, path)
@@ -116,7 +116,7 @@ def _try_precision(name: str, precision: str, path: Path) -> EngineTrial:
         _compile_and_run(engine, path)
     except NotInstalledError as error:
         return EngineTrial(name, precision, Status.NOT_INSTALLED, str(error), version, device)
-    except Exception as error:  # what a runtime raises on a machine that it does not fit is not known beforehand
+    except Exception as error:  # a runtime may raise anything on an unsuitable machine
         return EngineTrial(name, precision, Status.FAILS, _reason(error), version, device)
     return EngineTrial(name, precision, Status.WORKS, "", version, device, time.perf_counter() - begin)
 
@@ -125,7 +125,7 @@ def _compile_and_run(engine: Engine, path: Path) -> None:
     with engine.compile(path) as network:
         logits = network.run(np.zeros(network.input_shape, dtype=np.float32))
     if logits.shape != (1, NUM_CLASSES) or not np.isfinite(logits).all():
-        raise TiernasError(f"gives logits of shape {logits.shape}, {np.isfinite(logits).mean():.0%} of them finite")
+        raise TiernasError(f"returns logits of shape {logits.shape}, {np.isfinite(logits).mean():.0%} of them finite")
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""What the doctor says of a machine."""
+"""A finding of the doctor about a machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How bad it is: a warning spoils measurements, a note says what they depend on."""
+    """Severity of a finding: a warning disturbs measurements, a note is something that they depend on."""
 
     WARNING = "warning"
     NOTE = "note"
@@ -15,14 +15,14 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that spoils measurements or that they depend on.
+    """Something that disturbs measurements or that they depend on.
 
     Attributes:
-        level: How bad it is.
-        topic: What it is about, in a word or two.
-        found: What was found, with its figures.
+        level: Its severity.
+        topic: The topic in a word or two.
+        found: What was found, with figures.
         why: Why it matters for latencies.
-        fix: The command or the setting that mends it.
+        fix: The command or setting that fixes it.
     """
 
     level: Severity
@@ -32,5 +32,5 @@ class Finding:
     fix: str
 
     def to_dict(self) -> dict[str, str]:
-        """The finding as what JSON can hold."""
+        """The finding, serializable as JSON."""
         return {key: str(value) for key, value in asdict(self).items()}

@@ -11,22 +11,22 @@ from tiernas.doctor.finding import Finding, Severity
 from tiernas.engines.gpu_state import clock_event_reasons
 
 _SLOWDOWNS = ("sw_power_cap", "hw_slowdown", "sw_thermal_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown")
-"""Of NVML's clock event reasons those that nobody asked for."""
+"""Those of NVML's clock event reasons that are not intended by the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class GpuReading:
-    """What NVML says of a GPU; None where it does not tell.
+    """NVML's readings of a GPU; None if NVML does not report a value.
 
     Attributes:
-        index: Its number for nvidia-smi.
+        index: Its index in nvidia-smi.
         name: Its name.
         driver: Version of the driver.
-        persistent: Whether the driver stays loaded when nobody uses the GPU.
-        utilization: Share of the last moments in which it computed.
-        processes: Numbers of the processes that compute on it.
-        slowdowns: Why its clock is lower than it could be.
-        max_clock_mhz: Highest clock of its multiprocessors.
+        persistent: Whether the driver stays loaded while the GPU is unused.
+        utilization: Recent utilization, 0 to 1.
+        processes: IDs of the processes that compute on it.
+        slowdowns: Reasons for a reduced clock.
+        max_clock_mhz: Maximum clock of its multiprocessors.
     """
 
     index: int
@@ -40,7 +40,7 @@ class GpuReading:
 
 
 def read_gpus() -> list[GpuReading]:
-    """The NVIDIA GPUs of this machine; none without nvidia-ml-py or without a driver."""
+    """The NVIDIA GPUs of this machine; empty without nvidia-ml-py or a driver."""
     try:
         pynvml: Any = import_module("pynvml")
     except ImportError:
@@ -56,7 +56,7 @@ def read_gpus() -> list[GpuReading]:
 
 
 def gpu_findings(gpu: GpuReading) -> Iterator[Finding]:
-    """What spoils measurements on a GPU."""
+    """What disturbs measurements on a GPU."""
     topic = f"GPU {gpu.index}"
     if gpu.persistent is False:
         yield Finding(
@@ -72,23 +72,23 @@ def gpu_findings(gpu: GpuReading) -> Iterator[Finding]:
             Severity.WARNING,
             topic,
             f"{len(gpu.processes)} other processes compute on it{busy}",
-            "They share its time and memory with what is measured.",
-            "stop them or wait for their end; see them with: nvidia-smi",
+            "They share its time and memory with the measured network.",
+            "stop them or wait until they end; list them with: nvidia-smi",
         )
     if gpu.slowdowns:
         yield Finding(
             Severity.WARNING,
             topic,
-            f"its clock is lowered: {', '.join(gpu.slowdowns)}",
-            "A latency then depends on heat and power.",
-            f"let it cool, and lock a clock that it can hold: sudo nvidia-smi -i {gpu.index} -lgc MHZ",
+            f"its clock is reduced: {', '.join(gpu.slowdowns)}",
+            "Latencies then depend on heat and power.",
+            f"let it cool down, and lock a clock that it can sustain: sudo nvidia-smi -i {gpu.index} -lgc MHZ",
         )
     if gpu.max_clock_mhz is not None:
         yield Finding(
             Severity.NOTE,
             topic,
-            f"its clock moves up to {gpu.max_clock_mhz} MHz unless you have locked it; the driver does not tell",
-            "The first inferences after a pause run on a low clock.",
+            f"its clock varies up to {gpu.max_clock_mhz} MHz unless you locked it, which the driver does not report",
+            "The first inferences after a pause run at a low clock.",
             f"sudo nvidia-smi -i {gpu.index} -lgc MHZ while measuring, sudo nvidia-smi -i {gpu.index} -rgc afterwards",
         )
 
@@ -97,7 +97,7 @@ def _read(nvml: Any, index: int) -> GpuReading:
     handle = nvml.nvmlDeviceGetHandleByIndex(index)
 
     def ask(function: str, *arguments: Any) -> Any:
-        """What NVML answers; None where this GPU or this driver has no answer."""
+        """The result of an NVML function; None if this GPU or driver does not support it."""
         try:
             return getattr(nvml, function)(handle, *arguments)
         except (nvml.NVMLError, AttributeError):

@@ -1,4 +1,4 @@
-"""What else runs on the machine."""
+"""Other load on the machine."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import psutil
 from tiernas.doctor.finding import Finding, Severity
 
 _LEAST_CORES = 0.25
-"""Less load of others than this is there on any machine, and measuring in turn takes it out."""
+"""A lower load of others is present on any machine, and interleaving cancels it out."""
 _LEAST_SHARE = 0.05
-"""On a machine with many cores a load below this share of it is a note."""
+"""On a machine with many cores, a load below this share of them is only a note."""
 _LEAST_STEAL = 0.01
 _SHOWN = 3
 _INTERPRETERS = ("python", "java", "node", "perl", "ruby")
@@ -23,12 +23,12 @@ _INTERPRETERS = ("python", "java", "node", "perl", "ruby")
 
 @dataclass(frozen=True, slots=True)
 class BusyProcess:
-    """A process and how many cores it kept busy.
+    """A process and the number of cores that it kept busy.
 
     Attributes:
-        pid: Its number.
-        name: Its name, with the script that it runs where it is an interpreter.
-        cores: Cores that it kept busy, on average.
+        pid: Its process ID.
+        name: Its name; for an interpreter, with the script that it runs.
+        cores: Average number of cores that it kept busy.
     """
 
     pid: int
@@ -38,13 +38,13 @@ class BusyProcess:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What others did while nothing was done here.
+    """The load of other processes while this one was idle.
 
     Attributes:
-        cores: Cores of the machine.
-        busy_cores: Cores that others kept busy, on average.
+        cores: Number of cores of the machine.
+        busy_cores: Average number of cores that others kept busy.
         steal: Share of the machine's time that the hypervisor gave to other machines.
-        processes: Those that were seen to use CPU time, the busiest first; a container sees only its own.
+        processes: Processes that used CPU time, busiest first; a container sees only its own.
     """
 
     cores: int
@@ -54,10 +54,10 @@ class Load:
 
 
 def observe_load(seconds: float = 1.0) -> Load:
-    """Does nothing for some seconds and looks at what others do.
+    """Waits for some seconds and observes the load of other processes.
 
     Args:
-        seconds: How long; the system counts busy time in steps of 10 ms.
+        seconds: Duration; the system counts busy time in steps of 10 ms.
     """
     cores = psutil.cpu_count() or 1
     begin, times, spent = time.perf_counter(), psutil.cpu_times(), _spent_s()
@@ -77,7 +77,7 @@ def observe_load(seconds: float = 1.0) -> Load:
 
 
 def load_findings(load: Load) -> list[Finding]:
-    """What is wrong with a load."""
+    """Findings about a load."""
     found = []
     if load.busy_cores >= _LEAST_CORES:
         named = ", ".join(f"{p.cores:.2f} {p.name} (process {p.pid})" for p in load.processes[:_SHOWN])
@@ -85,10 +85,10 @@ def load_findings(load: Load) -> list[Finding]:
             Finding(
                 Severity.WARNING if load.busy_cores >= _LEAST_SHARE * load.cores else Severity.NOTE,
                 "load of others",
-                f"{load.busy_cores:.2f} of {load.cores} cores are busy: {named or 'with processes not seen from here'}",
-                "They take the core away in the midst of an inference, and share caches, memory and heat in any case: "
-                "measurements take longer, and tell less.",
-                "stop them or wait for their end; watch them with: top -o %CPU",
+                f"{load.busy_cores:.2f} of {load.cores} cores are busy: {named or 'with processes not visible here'}",
+                "They interrupt inferences, and share caches, memory and heat in any case: measurements take longer "
+                "and are less precise.",
+                "stop them or wait until they end; watch them with: top -o %CPU",
             )
         )
     if load.steal >= _LEAST_STEAL:
@@ -97,7 +97,7 @@ def load_findings(load: Load) -> list[Finding]:
                 Severity.WARNING,
                 "stolen time",
                 f"the hypervisor gave {load.steal:.0%} of this machine's time to others",
-                "It stops this machine in the midst of an inference.",
+                "It stops this machine during inferences.",
                 "use an instance with dedicated cores (not a burstable one), or repeat when its host is less busy",
             )
         )
@@ -105,13 +105,13 @@ def load_findings(load: Load) -> list[Finding]:
 
 
 def _spent_s() -> Mapping[int, float]:
-    """CPU time of every process so far, in s, by its number."""
+    """CPU time of every process so far, in s, by process ID."""
     spent = ((process.pid, process.info["cpu_times"]) for process in psutil.process_iter(["cpu_times"]))
-    return {pid: times.user + times.system for pid, times in spent if times is not None}  # None: must not be looked at
+    return {pid: times.user + times.system for pid, times in spent if times is not None}  # None: access denied
 
 
 def _command(pid: int) -> str:
-    """A process's name, with its script where it is an interpreter; nothing else of its command line is shown."""
+    """A process's name; for an interpreter, with its script. The rest of its command line is not shown."""
     try:
         process = psutil.Process(pid)
         name = str(process.name())

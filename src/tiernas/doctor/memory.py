@@ -1,4 +1,4 @@
-"""Memory that is left for measuring."""
+"""Memory available for measuring."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ENOUGH_MB = 2048
 
 
 def memory(root: Path = Path("/")) -> Finding | None:
-    """Too little memory, of the machine or of the container.
+    """Too little memory, in the machine or in the container.
 
     Args:
-        root: Folder that holds `proc` and `sys`.
+        root: Folder that contains `proc` and `sys`.
     """
     limit, free_mb = memory_limit(root), _meminfo_mb(root).get("MemAvailable")
     limit_mb = None if limit is None else limit // 2**20
@@ -29,7 +29,7 @@ def memory(root: Path = Path("/")) -> Finding | None:
         Severity.WARNING,
         "memory",
         f"the container may use {left_mb} MB" if limits else f"{left_mb} MB are available",
-        "Large networks may not compile, or the system swaps while they are measured.",
+        "Large networks may fail to compile, or the system swaps while they are measured.",
         f"allow at least {ENOUGH_MB} MB: docker run --memory" if limits else "end programs that are not needed",
     )
 
@@ -38,7 +38,7 @@ def swap(root: Path = Path("/")) -> Finding | None:
     """Swap in use.
 
     Args:
-        root: Folder that holds `proc`.
+        root: Folder that contains `proc`.
     """
     meminfo = _meminfo_mb(root)
     used_mb = meminfo.get("SwapTotal", 0) - meminfo.get("SwapFree", 0)
@@ -48,12 +48,12 @@ def swap(root: Path = Path("/")) -> Finding | None:
         Severity.NOTE,
         "swap",
         f"{used_mb} MB are swapped out",
-        "A page that must be read back from the disk takes longer than an inference.",
+        "Reading a page back from disk takes longer than an inference.",
         "free memory, then: sudo swapoff --all && sudo swapon --all",
     )
 
 
 def _meminfo_mb(root: Path) -> dict[str, int]:
-    """Sizes in /proc/meminfo, in MB (its kB are 1024 bytes); empty where there is none."""
+    """Sizes in /proc/meminfo, in MB (its kB are 1024 bytes); empty if the file does not exist."""
     text = read(root / "proc/meminfo") or ""
     return {key: int(kb) // 1024 for key, kb in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.M)}

@@ -1,4 +1,4 @@
-"""How noisy a machine is for networks, in terms of what can be measured on it."""
+"""How noisy a machine is for networks, in terms of the differences that it can resolve."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from tiernas.engines.clock.ratio import FloatArray, Pairs, Ratio, estimate_ratio
 from tiernas.engines.measurement import WIDE
 
 _STARTS = 5
-"""Moments of the trace from which on a network of a table might have been measured."""
+"""Number of moments in the trace at which the measurement of a table's network is simulated to start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """What two copies of one network, measured in turn, tell of a machine.
+    """The noise of a machine, measured with two interleaved copies of one network.
 
     Attributes:
         network_ms: Undisturbed latency of the network.
-        observed_s: How long the copies took turns.
-        copies_differ: By what share of it the copies differ, though nothing but their place in memory does.
-        table_difference: Share of a latency by which two networks of a table must differ to be told apart; None where
-            the time of a table's measurement tells none.
+        observed_s: How long the copies were interleaved.
+        copies_differ: Relative difference of the copies, which differ only in their placement in memory.
+        table_difference: Smallest relative difference of two networks that a table can resolve; None if the time of a
+            table's measurement is too short to resolve any.
         long_difference: The same after `observed_s`.
         slowdown: Latency as found, over the undisturbed one.
-        quiet_share: Share of the pairs that nothing disturbed.
-        networks: Networks of a table.
-        network_s: Time that one network of a table takes, all steps together, and a second time where it needs that.
-        table_s: Time that a whole table takes.
+        quiet_share: Share of the pairs that are quiet.
+        networks: Number of networks of a table.
+        network_s: Time for one network of a table, including all steps and repeated measurements.
+        table_s: Time for a whole table.
     """
 
     network_ms: float
@@ -48,32 +48,32 @@ class Noise:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What the figures mean, in words."""
+        """The meaning of the figures, in words."""
         return (
-            f"{_cannot_be_told(self.table_difference)} in a table, "
-            f"{_cannot_be_told(self.long_difference)} in one look of {self.observed_s:.0f} s",
+            f"{_unresolved(self.table_difference)} in a table, "
+            f"{_unresolved(self.long_difference)} in one measurement of {self.observed_s:.0f} s",
             f"the machine was quiet {100 * self.quiet_share:.0f} % of the time; "
             f"as found, a network takes {self.slowdown:.2f} times as long as undisturbed",
             f"a table of {self.networks} networks takes about {_duration(self.table_s)}",
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as what JSON can hold."""
+        """The figures, serializable as JSON."""
         return asdict(self)
 
 
 def noise_of(pairs: Pairs, level: Level, rule: TurnRule, *, prepare_s: float, networks: int) -> Noise:
-    """What a trace of two copies of one network tells.
+    """The noise according to a trace of two copies of one network.
 
-    Two networks are told apart where the intervals of their ratios to the anchor have nothing in common: where they
-    differ by the width of one. Nothing below the difference of the copies can be told either.
+    Two networks can be distinguished if the intervals of their ratios to the anchor do not overlap, that is, if they
+    differ by the width of one. Differences below that of the copies cannot be resolved either.
 
     Args:
-        pairs: Turns of the second copy, each between two of the first; at least two.
-        level: What the first copy took.
+        pairs: Turns of the second copy, each between two turns of the first; at least two.
+        level: Latency of the first copy.
         rule: How long a network of a table is measured.
-        prepare_s: Time in which a network is exported, compiled and profiled.
-        networks: Networks of a table.
+        prepare_s: Time for exporting, compiling and profiling a network.
+        networks: Number of networks of a table.
     """
     whole = estimate_ratio(pairs, level.undisturbed_ms, rule.block_s)
     copies_differ = abs(math.log(whole.ratio))
@@ -84,8 +84,8 @@ def noise_of(pairs: Pairs, level: Level, rule: TurnRule, *, prepare_s: float, ne
         network_ms=level.undisturbed_ms,
         observed_s=float(ends_s[-1]),
         copies_differ=copies_differ,
-        table_difference=_told(float(np.median([ratio.width for _, ratio in found])), copies_differ),
-        long_difference=_told(whole.width, copies_differ),
+        table_difference=_resolved(float(np.median([ratio.width for _, ratio in found])), copies_differ),
+        long_difference=_resolved(whole.width, copies_differ),
         slowdown=level.found_ms / level.undisturbed_ms,
         quiet_share=whole.quiet_pairs / whole.pairs,
         networks=networks,
@@ -94,22 +94,22 @@ def noise_of(pairs: Pairs, level: Level, rule: TurnRule, *, prepare_s: float, ne
     )
 
 
-def _cannot_be_told(difference: float | None) -> str:
+def _unresolved(difference: float | None) -> str:
     if difference is None:
-        return "no difference can be told"
-    return f"differences below {100 * difference:.2g} % cannot be told"
+        return "no difference can be resolved"
+    return f"differences below {100 * difference:.2g} % cannot be resolved"
 
 
 def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"
 
 
-def _told(width: float, copies_differ: float) -> float | None:
+def _resolved(width: float, copies_differ: float) -> float | None:
     return max(width, copies_differ) if math.isfinite(width) else None
 
 
 def _times(ratio: Ratio) -> int:
-    """How often `build_table` measures a network whose ratio comes out so."""
+    """How often `build_table` measures a network with this ratio."""
     return 2 if ratio.width > WIDE else 1
 
 
@@ -120,7 +120,7 @@ def _starts_s(ends_s: FloatArray, rule: TurnRule) -> list[float]:
 def _as_in_a_table(
     pairs: Pairs, ends_s: FloatArray, start_s: float, level: Level, rule: TurnRule
 ) -> tuple[float, Ratio]:
-    """How long a network would have been measured from a moment on, and its ratio then, or at the trace's end."""
+    """How long a network would have been measured from a moment on, and its ratio then or at the end of the trace."""
     begin = int(np.searchsorted(pairs.at_s, start_s))
     most = len(ends_s) - begin
     count = min(rule.next_look(0), most)
@@ -139,5 +139,5 @@ def _part(pairs: Pairs, which: slice) -> Pairs:
 
 
 def _ends_s(pairs: Pairs) -> FloatArray:
-    """When each pair was over: when the next one began; the last one is taken to be of typical length."""
+    """When each pair ended: when the next one began; the last one is assumed to have typical length."""
     return np.append(pairs.at_s[1:], pairs.at_s[-1] + np.median(np.diff(pairs.at_s)))

@@ -1,4 +1,4 @@
-"""A network measured in turn with a copy of itself: how noisy the machine is."""
+"""Measures the noise of the machine by interleaving a network with a copy of itself."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tiernas.latency.measuring.untrained import compiled_untrained
 from tiernas.spaces import SearchSpace
 
 _LEAST_S = 1.0
-"""A shorter look tells nothing."""
+"""Minimum duration of a meaningful trial."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class NoiseTrial:
-    """How the noise of a machine is found.
+    """How to measure the noise of a machine.
 
     Attributes:
-        space: Of its ladder of anchors the middle one is measured.
-        engine: What to measure with.
-        seconds: How long.
+        space: The space; the middle anchor of its ladder is measured.
+        engine: The engine to measure with.
+        seconds: Duration.
 
     Raises:
         UsageError: The time is too short.
@@ -45,7 +45,7 @@ class NoiseTrial:
             raise UsageError(f"seconds = {self.seconds:g}: must be at least {_LEAST_S:g}")
 
     def run(self) -> Noise:
-        """Measures an anchor in turn with a second copy of itself, the two alone on their device."""
+        """Measures an anchor interleaved with a second copy of itself, alone on their device."""
         rungs = rungs_of(self.space)
         rung = rungs[len(rungs) // 2]
         begin = time.perf_counter()

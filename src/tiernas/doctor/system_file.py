@@ -1,4 +1,4 @@
-"""Small files in which the system tells about itself."""
+"""Small files in which the system describes itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def read(path: Path) -> str | None:
-    """The text of a file without blanks at its ends; None where there is none that can be read."""
+    """The stripped text of a file; None if it cannot be read."""
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):

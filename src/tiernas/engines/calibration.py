@@ -1,4 +1,4 @@
-"""Images from which int8 engines learn the range of every activation."""
+"""Images from which int8 engines determine the range of every activation."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def calibration_images(images: FloatArray | None, input_shape: tuple[int, int, int, int]) -> FloatArray:
-    """Images to calibrate a network with.
+    """Images for calibrating a network.
 
     Args:
-        images: `n x channels x height x width`, normalised as the network was trained; None for one batch of noise,
-            which is enough where only latency matters: it does not depend on the ranges.
+        images: `n x channels x height x width`, normalized as in training; None for one batch of noise, which suffices
+            if only latency matters, because latency does not depend on the ranges.
         input_shape: Shape of the network's input, NCHW.
 
     Returns:
-        `m x channels x height x width`, `m` the largest multiple of the batch that there are images for; evenly spaced
-        ones where `m` is less than all, since images often lie class by class.
+        `m x channels x height x width`, where `m` is the largest multiple of the batch size that is at most `n`. If it
+        is less, evenly spaced images are chosen, because images are often sorted by class.
 
     Raises:
-        UsageError: There are too few images, they have another shape, or hold values that are no numbers.
+        UsageError: There are too few images, they have the wrong shape, or contain values that are not finite.
     """
     if images is None:
         return np.random.default_rng(0).standard_normal(input_shape, dtype=np.float32)
@@ -36,7 +36,7 @@ def calibration_images(images: FloatArray | None, input_shape: tuple[int, int, i
             "(channels, height, width)"
         )
     if not np.isfinite(images).all():
-        raise UsageError("calibration: the images hold values that are no numbers")
+        raise UsageError("calibration: the images contain values that are not finite numbers")
     whole = len(images) // batch * batch
     taken = images if whole == len(images) else images[np.linspace(0, len(images) - 1, whole).round().astype(int)]
     return taken.astype(np.float32, copy=False)

@@ -1,4 +1,4 @@
-"""Engines by name; a runtime is imported when its engine is asked for."""
+"""Engines by name; a runtime is imported when its engine is requested."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENGINES: Kind[type[Engine]] = Kind(
 
 
 def engine_names() -> tuple[str, ...]:
-    """Names that `get_engine` knows, whether the runtime is installed or not; those of installed packages last."""
+    """Names that `get_engine` accepts, even if the runtime is not installed; those of installed packages last."""
     return ENGINES.names()
 
 
@@ -36,7 +36,7 @@ def get_engine(name: str | type[Engine], *, precision: str = "fp32", batch: int 
     """The engine of a name.
 
     Args:
-        name: One of `engine_names()`, or `package.module:Class`, or such a class.
+        name: One of `engine_names()`, `package.module:Class`, or an engine class.
         precision: One of the engine's `precisions()`.
         batch: Images per inference.
         threads: Threads of one inference.

@@ -1,4 +1,4 @@
-"""What every deployment engine offers."""
+"""The interface of deployment engines."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tiernas.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class NodeTime:
-    """Mean time of one node that the engine runs.
+    """Mean time of one node that the engine executes.
 
     Attributes:
-        name: Its name in the engine. It holds the name of the ONNX node that the engine's node starts with, such as
-            `/blocks/blocks.3/body/body.0/Conv`; a node that converts a layout holds the name of its consumer last.
+        name: Its name in the engine. It contains the name of the ONNX node that the engine's node starts with, such as
+            `/blocks/blocks.3/body/body.0/Conv`; the name of a layout conversion ends with its consumer.
         time_ms: Mean time of one run, in ms.
     """
 
@@ -32,7 +32,7 @@ class NodeTime:
 
 
 class CompiledNetwork(abc.ABC):
-    """A network that an engine has compiled; a context manager that frees it at the end.
+    """A network compiled by an engine; a context manager that frees it at the end.
 
     Attributes:
         fingerprint: What it runs on.
@@ -47,64 +47,64 @@ class CompiledNetwork(abc.ABC):
         """Logits (`batch x classes`) of images (`input_shape`).
 
         Raises:
-            UsageError: The images have another shape.
+            UsageError: The images have the wrong shape.
         """
 
     def require_shape(self, images: FloatArray) -> None:
         """Refuses images that are not of `input_shape`.
 
         Raises:
-            UsageError: They have another shape.
+            UsageError: They have a different shape.
         """
         if images.shape != self.input_shape:
             raise UsageError(f"images of shape {images.shape}: the network takes {self.input_shape}")
 
     @abc.abstractmethod
     def infer(self) -> None:
-        """Runs once on prepared buffers, without copies from or to the host, and waits for the end."""
+        """Runs once on prepared buffers, without copies from or to the host, and waits until it has finished."""
 
     def time_ns(self) -> int:
-        """Runs once like `infer` and returns how long it took, in ns; what `tiernas.engines.measure` calls.
+        """Runs once like `infer` and returns the duration in ns; called by `tiernas.engines.measure`.
 
-        By the clock of the host; an engine overrides it where the device has a better one (events of a GPU).
+        Uses the host's clock; an engine overrides it if the device has a better one (events of a GPU).
         """
         start = time.perf_counter_ns()
         self.infer()
         return time.perf_counter_ns() - start
 
     def device_state(self) -> Mapping[str, Any]:
-        """What the device was doing right now that a latency depends on: clocks, power, throttling; for JSON.
+        """The current state of the device as far as latency depends on it: clocks, power, throttling; for JSON.
 
-        Read before and after timing. Empty where the device does not tell.
+        Read before and after timing. Empty if the device does not report it.
         """
         return {}
 
     @abc.abstractmethod
     def reload(self) -> None:
-        """Loads the network anew: its weights as the engine packs them, and its buffers, lie elsewhere in memory.
+        """Reloads the network, so that its packed weights and its buffers are placed elsewhere in memory.
 
-        What was decided when it was compiled stays: nothing is quantised again, and kernels that were chosen by timing
-        are not chosen again. Where a network lies may change its latency, so a long measurement (`TurnRule.reload_s`)
-        has several loads. An engine that cannot do all of it does what it can, and says so.
+        All decisions made at compilation are kept: nothing is quantized again, and kernels that were chosen by timing
+        are not chosen again. Placement in memory can change the latency, so a long measurement (`TurnRule.reload_s`)
+        covers several loads. An engine that can do this only partly documents what it does.
         """
 
     @abc.abstractmethod
     def profile(self) -> Sequence[NodeTime]:
-        """Times of the nodes that really run, in the order they run.
+        """Times of the nodes that are actually executed, in execution order.
 
-        They are means over some hundred milliseconds of runs. Profiling costs time of its own, so the sum may
-        differ from the latency that `tiernas.engines.measure` finds; call under `device_lock`.
+        They are means over some hundred milliseconds of runs. Profiling itself takes time, so the sum may differ from
+        the latency that `tiernas.engines.measure` reports; call under `device_lock`.
         """
 
     @abc.abstractmethod
     def save(self, folder: Path) -> SavedNetwork:
-        """Writes what is deployed: this very network, with its precision and its quantisation, as the runtime reads it.
+        """Writes exactly this network for deployment, with its precision and quantization, in the runtime's format.
 
         Args:
             folder: An empty folder.
 
         Returns:
-            The files and how they are run; loaded by the runner they give the logits that `run` gives.
+            The files and how to run them; loaded by the runner they produce the same logits as `run`.
         """
 
     @abc.abstractmethod
@@ -134,10 +134,11 @@ class Engine(abc.ABC):
     """
 
     name: ClassVar[str]
-    """Name by which `get_engine` finds the engine."""
+    """Name of the engine in `get_engine`."""
 
     recipe: ClassVar[str] = "1"
-    """Changed whenever the engine's own code hands the runtime other networks, or runs them otherwise, than before."""
+    """Version of the engine's own code; changed whenever it passes different networks to the runtime or runs them
+    differently."""
 
     def __init__(self, precision: str = "fp32", batch: int = 1, threads: int = 1) -> None:
         allowed = self.precisions()
@@ -155,7 +156,7 @@ class Engine(abc.ABC):
     @classmethod
     @abc.abstractmethod
     def precisions(cls) -> tuple[str, ...]:
-        """The precisions that the engine can really run on this device, the most exact first.
+        """The precisions that the engine can actually run on this device, most exact first.
 
         Raises:
             NotInstalledError: The runtime is not installed.
@@ -169,13 +170,13 @@ class Engine(abc.ABC):
 
     @property
     def plugin(self) -> str | None:
-        """`package.module:Class` of an engine that does not come with tiernas, for its fingerprint; else None."""
+        """`package.module:Class` of an engine that is not built in, for its fingerprint; otherwise None."""
         kind = type(self)
         return None if kind.__module__.startswith("tiernas.") else f"{kind.__module__}:{kind.__qualname__}"
 
     @abc.abstractmethod
     def fingerprint(self) -> Fingerprint:
-        """What a measured latency depends on, besides the network; `name` and `plugin` are in it."""
+        """What a measured latency depends on, besides the network; includes `name` and `plugin`."""
 
     def cpu_fingerprint(
         self, engine_version: str, *, options: Mapping[str, object] | None = None, quantizer: str | None = None
@@ -184,8 +185,8 @@ class Engine(abc.ABC):
 
         Args:
             engine_version: Version of the runtime.
-            options: What the runtime is told; the number of threads stands in the fingerprint already.
-            quantizer: What makes its int8 networks, with its version; only told at that precision.
+            options: Options of the runtime, without the number of threads, which the fingerprint contains already.
+            quantizer: Name and version of what creates int8 networks; used only at that precision.
         """
         return Fingerprint(
             device=cpu_device(),
@@ -207,11 +208,11 @@ class Engine(abc.ABC):
         """Compiles an ONNX file with one input, images of fixed shape, and one output.
 
         Args:
-            onnx_path: The file, in fp32; the engine makes its own precision of it.
-            calibration: Images for int8, as `tiernas.engines.calibration_images` takes them; other precisions
-                ignore them. Without any, int8 has the latency of a calibrated network and a useless accuracy.
+            onnx_path: The file, in fp32; the engine converts it to its own precision.
+            calibration: Images for int8, as in `tiernas.engines.calibration_images`; other precisions ignore them.
+                Without them, an int8 network has the latency of a calibrated one but a useless accuracy.
 
         Raises:
-            UsageError: The file is missing, is no network that the engine can run, has dynamic shapes, or was
-                exported for another batch; the calibration images do not fit.
+            UsageError: The file is missing, is not a network that the engine can run, has dynamic shapes, or was
+                exported for another batch size; or the calibration images are unsuitable.
         """

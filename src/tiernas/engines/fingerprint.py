@@ -18,14 +18,14 @@ from tiernas.errors import UsageError
 _ISA = re.compile(
     r"avx2|avx_vnni|avx512f|avx512_?(vnni|bf16|fp16)|amx_(tile|bf16|int8|fp16)|asimd(dp|hp)?|sve2?|i8mm|bf16"
 )
-"""CPU flags that decide which kernels an engine selects (names as in /proc/cpuinfo on x86 and Arm)."""
+"""CPU flags that determine which kernels an engine selects (names as in /proc/cpuinfo on x86 and Arm)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Under which conditions a latency was measured; latencies of unequal fingerprints must not be mixed.
+    """The conditions of a measured latency; latencies with different fingerprints must not be mixed.
 
-    What a file of an earlier version does not tell is None, and so is what does not apply; either is no difference.
+    A field is None if it does not apply or if a file of an earlier version lacks it; None never counts as a difference.
 
     Attributes:
         device: Name of the device, such as "Intel(R) Xeon(R) Platinum 8375C CPU @ 2.90GHz".
@@ -35,12 +35,12 @@ class Fingerprint:
         batch: Images per inference.
         threads: Threads of one inference.
         flags: CPU flags that select kernels; for other devices the driver.
-        recipe: `Engine.recipe`, the version of what tiernas makes of a network before it hands it to the runtime.
-        options: Options that the runtime is given, as one line.
-        quantizer: What makes int8 networks, with its version.
-        governor: How the system sets the clock of the CPU's cores, such as "performance".
-        plugin: `package.module:Class` of an engine that does not come with tiernas: others may have its name.
-        newer: What a later version of tiernas wrote that this one does not know; it is kept and not compared.
+        recipe: `Engine.recipe`, the version of how tiernas prepares a network for the runtime.
+        options: Options passed to the runtime, as one line.
+        quantizer: Name and version of what creates int8 networks.
+        governor: Frequency governor of the CPU's cores, such as "performance".
+        plugin: `package.module:Class` of an engine that is not built in; its name alone may not be unique.
+        newer: Fields written by a later version of tiernas, unknown to this one; kept but not compared.
     """
 
     device: str
@@ -59,21 +59,21 @@ class Fingerprint:
 
     @property
     def device_slug(self) -> str:
-        """The device as a short name of lower-case letters, digits and dashes."""
+        """Short name of the device, in lower-case letters, digits and dashes."""
         return device_slug(self.device)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fingerprint as what JSON can hold, without what is not known."""
-        told = {name: value for name in _KNOWN if (value := getattr(self, name)) is not None}
-        return told | {"flags": list(self.flags), **self.newer}
+        """The fingerprint, serializable as JSON, without unknown fields."""
+        known = {name: value for name in _KNOWN if (value := getattr(self, name)) is not None}
+        return known | {"flags": list(self.flags), **self.newer}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Fingerprint:
-        """The fingerprint that `to_dict` made a mapping of, in this version, an earlier or a later one.
+        """The fingerprint that `to_dict` of this, an earlier or a later version serialized.
 
         Raises:
-            UsageError: It is no mapping, a key that every version wrote is missing, or a value has another type;
-                names the key.
+            UsageError: `data` is not a mapping, a key that every version writes is missing, or a value has the wrong
+                type; the message names the key.
         """
         if not isinstance(data, Mapping):
             raise UsageError(f"fingerprint: must be an object, not {type(data).__name__}")
@@ -87,7 +87,7 @@ class Fingerprint:
         return cls(**{**found, "flags": tuple(found["flags"]), "newer": newer})
 
     def differences(self, other: Fingerprint) -> dict[str, tuple[Any, Any]]:
-        """Fields that are not equal, each with the value here and the value of the other; not those unknown to one."""
+        """Fields that differ, each with its own and the other's value; fields unknown to either are not compared."""
         pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self) if f.compare}
         return {name: pair for name, pair in pairs.items() if None not in pair and pair[0] != pair[1]}
 
@@ -98,7 +98,7 @@ _OPTIONAL = ("recipe", "options", "quantizer", "governor", "plugin")
 _KNOWN = (*_TEXTS, *_COUNTS, "flags", *_OPTIONAL)
 
 OF_DEVICE = ("device", "flags", "engine_version", "recipe", "options", "quantizer", "governor")
-"""Fields that may differ from device to device; the others are settings that the user chose."""
+"""Fields that may differ between devices; the others are settings chosen by the user."""
 
 
 def _fits(name: str, value: object) -> bool:
@@ -112,11 +112,11 @@ def _fits(name: str, value: object) -> bool:
 def _kind(name: str) -> str:
     if name in _COUNTS:
         return "a whole number, at least 1"
-    return "a list of texts" if name == "flags" else "a text"
+    return "a list of strings" if name == "flags" else "a string"
 
 
 def device_slug(device: str) -> str:
-    """A device's name as lower-case letters, digits and dashes, without trade marks and clock."""
+    """A device's name in lower-case letters, digits and dashes, without trademarks and clock frequency."""
     plain = re.sub(r"\((r|tm|c)\)|@.*|\b(cpu|processor|with)\b", " ", device.lower())
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
@@ -128,10 +128,10 @@ def cpu_device() -> str:
 
 
 def cpu_name(info: Mapping[str, str]) -> str:
-    """Name of a CPU; with family and model where a hypervisor hides which one it is.
+    """Name of a CPU; with family and model if a hypervisor hides the name.
 
     Args:
-        info: A core's entry of /proc/cpuinfo; empty where there is none.
+        info: A core's entry of /proc/cpuinfo; empty if there is none.
     """
     name = info.get("model name") or platform.processor() or platform.machine()
     if not re.search(r"\d", name) and "cpu family" in info:
@@ -141,32 +141,32 @@ def cpu_name(info: Mapping[str, str]) -> str:
 
 @cache
 def cpu_flags() -> tuple[str, ...]:
-    """The flags of this machine's CPU that select kernels, sorted."""
+    """The CPU flags of this machine that select kernels, sorted."""
     info = _cpuinfo()
     return isa_flags((info.get("flags") or info.get("Features") or "").split())
 
 
 def cpu_governor(root: Path = Path("/")) -> str | None:
-    """How the system sets the clocks of the cores, sorted where cores differ; None where it does not tell.
+    """Frequency governor of the cores, or all of them, sorted, if cores differ; None if the system does not report it.
 
     Args:
-        root: Folder that holds `sys` (Linux, Documentation/admin-guide/pm/cpufreq.rst).
+        root: Folder that contains `sys` (Linux, Documentation/admin-guide/pm/cpufreq.rst).
     """
     found = set()
     for path in (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor"):
-        with contextlib.suppress(OSError):  # a core that is off
+        with contextlib.suppress(OSError):  # an offline core
             found.add(path.read_text(encoding="utf-8").strip())
     return ",".join(sorted(found)) or None
 
 
 def isa_flags(flags: Iterable[str]) -> tuple[str, ...]:
-    """Those of a CPU's flags that decide which kernels an engine selects, sorted."""
+    """The subset of CPU flags that determine which kernels an engine selects, sorted."""
     return tuple(sorted(flag for flag in flags if _ISA.fullmatch(flag)))
 
 
 def graph_digest(onnx_path: Path) -> str:
-    """16 hexadecimal digits that are the same for equal graphs, whatever their weights."""
-    import onnx  # slow, and who reads a configuration or a table needs none of it
+    """16 hexadecimal digits that are equal for equal graphs, independent of their weights."""
+    import onnx  # slow to import, and not needed for reading configurations or tables
 
     model = onnx.load(onnx_path)
     for tensor in model.graph.initializer:
@@ -178,7 +178,7 @@ def graph_digest(onnx_path: Path) -> str:
 
 
 def _cpuinfo() -> dict[str, str]:
-    """The first core's entry of /proc/cpuinfo; empty where there is none."""
+    """The first core's entry of /proc/cpuinfo; empty if there is none."""
     path = Path("/proc/cpuinfo")
     if not path.exists():
         return {}

@@ -1,4 +1,4 @@
-"""Which NVIDIA GPU is used, and what it is doing: clocks, power, temperature and what holds its clocks down."""
+"""Which NVIDIA GPU is used, and its state: clocks, power, temperature, and reasons for reduced clocks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 try:
     import pynvml
-except ImportError:  # states and the driver's version stay unknown
+except ImportError:  # state and driver version remain unknown
     pynvml = None
 
 _REASONS = {
@@ -33,10 +33,10 @@ class Gpu:
     """An NVIDIA GPU.
 
     Attributes:
-        index: Its number among the GPUs that this process sees.
+        index: Its index among the GPUs visible to this process.
         name: Such as "NVIDIA L4".
         capability: Compute capability, such as (8, 9).
-        uuid: By which NVML knows it: NVML counts GPUs that CUDA_VISIBLE_DEVICES hides.
+        uuid: Its identifier in NVML, whose indices include GPUs hidden by CUDA_VISIBLE_DEVICES.
     """
 
     index: int
@@ -51,21 +51,21 @@ class Gpu:
 
     @property
     def kind(self) -> str:
-        """What GPUs have in common that can run an engine of each other: "NVIDIA L4 sm_89"."""
+        """Equal for GPUs that can run each other's engines, such as "NVIDIA L4 sm_89"."""
         return f"{self.name} {self.architecture}"
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Architecture and driver, as a fingerprint holds them: ("sm_89", "driver 580.95.05")."""
+        """Architecture and driver, as stored in a fingerprint: ("sm_89", "driver 580.95.05")."""
         return (self.architecture, f"driver {_driver_version() or 'unknown'}")
 
     def state(self) -> dict[str, Any]:
-        """What it is doing right now.
+        """Its current state.
 
         Returns:
-            Of `sm_clock_mhz`, `sm_clock_max_mhz`, `memory_clock_mhz`, `power_w`, `power_limit_w`, `temperature_c`
-            and `clock_event_reasons` (a list of words, empty at full clocks) those that the GPU tells; nothing at all
-            without nvidia-ml-py or without NVML.
+            `sm_clock_mhz`, `sm_clock_max_mhz`, `memory_clock_mhz`, `power_w`, `power_limit_w`, `temperature_c` and
+            `clock_event_reasons` (a list of words, empty at full clocks), as far as the GPU reports them; empty without
+            nvidia-ml-py or NVML.
         """
         if not _nvml_works():
             return {}
@@ -73,7 +73,7 @@ class Gpu:
             handle = pynvml.nvmlDeviceGetHandleByUUID(self.uuid)
         except pynvml.NVMLError:  # a slice of a GPU (MIG) has no clocks of its own
             return {}
-        return told(
+        return supported(
             {
                 "sm_clock_mhz": lambda: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
                 "sm_clock_max_mhz": lambda: pynvml.nvmlDeviceGetMaxClockInfo(handle, pynvml.NVML_CLOCK_SM),
@@ -89,7 +89,7 @@ class Gpu:
 
 
 def find_gpu() -> Gpu | None:
-    """The GPU that torch uses by default in this process; None where there is none, or torch was built without CUDA."""
+    """The GPU that torch uses by default in this process; None without a GPU, or if torch was built without CUDA."""
     if not torch.cuda.is_available():
         return None
     index = torch.cuda.current_device()
@@ -98,13 +98,13 @@ def find_gpu() -> Gpu | None:
 
 
 def clock_event_reasons(mask: int) -> list[str]:
-    """Words for a mask of NVML's clock event reasons; a bit that NVML added later is shown as a number."""
+    """Words for a mask of NVML's clock event reasons; unknown bits of later NVML versions are shown as numbers."""
     bits = [1 << i for i in range(mask.bit_length()) if mask >> i & 1]
     return [_REASONS.get(bit, hex(bit)) for bit in bits]
 
 
-def told(queries: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
-    """Answers of NVML, without those that it has not on this GPU: laptops tell no power limit, vGPUs no clocks."""
+def supported(queries: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+    """The results of NVML queries, without unsupported ones: laptops report no power limit, vGPUs no clocks."""
     answers = {}
     for name, query in queries.items():
         with contextlib.suppress(pynvml.NVMLError):
@@ -113,7 +113,7 @@ def told(queries: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
 
 
 def _nvml_works() -> bool:
-    """Whether NVML can be asked; it counts how often it was opened, so opening it again is cheap."""
+    """Whether NVML is available; it is reference-counted, so initializing it again is cheap."""
     if pynvml is None:
         return False
     try:

@@ -19,16 +19,16 @@ _SILENT_WAIT_S = 1.0
 """Waiting longer than this for another measurement is logged."""
 
 _AGAIN_S = 600.0
-"""What was logged is not logged again so soon: a table waits for each of its networks."""
+"""Minimum time between two such log messages: a table may wait for each of its networks."""
 
 _logged_at: dict[Path, float] = {}
 
 
 @contextmanager
 def device_lock(device_slug: str) -> Iterator[None]:
-    """Waits until no other process of this user measures on the device, then holds it.
+    """Waits until no other process of this user measures on the device, then holds the lock.
 
-    Within one process the lock can be taken again while it is held. The system frees it when a process dies.
+    The lock is reentrant within one process. The system releases it when a process dies.
 
     Args:
         device_slug: `Fingerprint.device_slug`.
@@ -39,7 +39,7 @@ def device_lock(device_slug: str) -> Iterator[None]:
         lock.acquire(timeout=_SILENT_WAIT_S)
     except Timeout:
         if time.monotonic() - _logged_at.get(path, -math.inf) >= _AGAIN_S:
-            _log.info("waiting: another process measures on %s (%s)", device_slug, path)
+            _log.info("waiting: another process is measuring on %s (%s)", device_slug, path)
             _logged_at[path] = time.monotonic()
         lock.acquire()
     try:

@@ -1,4 +1,4 @@
-"""What a measured latency is made of, and how it is read from a file."""
+"""The result of a measurement, and how it is read from a file."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from typing import Any, TypeGuard
 from tiernas.errors import UsageError
 
 LEAST_MS, MOST_MS = 1e-6, 1e7
-"""What an inference can take: from a nanosecond, in which files are written, to almost three hours."""
+"""Plausible latency of an inference: from a nanosecond, the resolution of files, to almost three hours."""
 
 
 WIDE = 0.03
-"""A ratio whose interval is wider than this share of it is marked."""
+"""A ratio whose interval is wider than this share of the ratio is marked."""
 
 
 @dataclass(frozen=True, slots=True)
 class InTurn:
-    """A network's latency as a multiple of an anchor's, with which it took turns.
+    """A network's latency as a multiple of that of an anchor, with which it was interleaved.
 
     Attributes:
         anchor: `graph_digest` of the anchor.
-        ratio: The network's latency over the anchor's while the machine is undisturbed.
-        ratio_low: Lower end of the 95 % interval of the ratio, which holds at any stopping time.
-        ratio_high: Upper end of it.
+        ratio: The network's latency over the anchor's on the undisturbed machine.
+        ratio_low: Lower end of the 95 % interval of the ratio, which is valid at any stopping time.
+        ratio_high: Upper end of that interval.
         ratio_found: Median over all pairs, disturbed or not.
-        pairs: Turns of the network, each between two of the anchor.
-        quiet_pairs: Pairs whose anchor took at most a tenth more than undisturbed.
+        pairs: Number of turns of the network, each between two turns of the anchor.
+        quiet_pairs: Number of pairs whose anchor turns took at most 10 % longer than undisturbed.
         anchor_ms: The anchor's undisturbed latency, by which the ratio was multiplied.
-        anchor_low_ms: The quietest moment of the anchor in the session.
+        anchor_low_ms: Latency of the anchor in the quietest moment of the session.
         anchor_high_ms: Upper end of the 95 % interval of the anchor's undisturbed latency in the session.
         anchor_found_ms: Median of the anchor during this measurement.
         anchor_quiet_ms: Tenth percentile of the anchor during this measurement.
-        measured_at: When, in UTC.
+        measured_at: Time of the measurement, in UTC.
     """
 
     anchor: str
@@ -54,20 +54,20 @@ class InTurn:
 
     @property
     def width(self) -> float:
-        """Width of the interval of the ratio, as a share of it."""
+        """Width of the interval relative to the ratio."""
         return (self.ratio_high - self.ratio_low) / self.ratio
 
     @property
     def is_wide(self) -> bool:
-        """Whether so little is known of the ratio that it is marked."""
+        """Whether the interval is so wide that the ratio is marked."""
         return self.width > WIDE
 
     @classmethod
     def from_dict(cls, data: object) -> InTurn:
-        """What `dataclasses.asdict` made a mapping of; keys of later versions are passed over.
+        """Inverse of `dataclasses.asdict`; keys of later versions are ignored.
 
         Raises:
-            UsageError: It is no mapping, a key is missing, or a value cannot be; names the key.
+            UsageError: `data` is not a mapping, a key is missing, or a value is invalid; the message names the key.
         """
         if not isinstance(data, Mapping):
             raise UsageError(f"in_turn must be an object, not {type(data).__name__}")
@@ -93,32 +93,32 @@ class InTurn:
 class Measurement:
     """The distribution of a network's latency over single inferences.
 
-    A measurement in turn with an anchor (`tiernas.engines.measure_in_turn`) has the undisturbed latency with its
-    interval, while percentiles, `cv` and `found_ms` are of all inferences as found. One of the network alone
-    (`tiernas.engines.measure`) has all of them as found.
+    A measurement interleaved with an anchor (`tiernas.engines.measure_in_turn`) has the undisturbed latency with its
+    interval; percentiles, `cv` and `found_ms` are as found, over all inferences. If the network was measured alone
+    (`tiernas.engines.measure`), all of them are as found.
 
     Attributes:
-        latency_ms: Median; in turn: the ratio times the anchor's undisturbed latency.
-        low_ms: Lower end of the interval of the median, nominally 95 %: so often it would cover the median if the
-            number of runs or loads were fixed beforehand and they were independent. Measuring stops as soon as it is
-            narrow, so it covers less where loads differ (docs/latency.md has figures).
-        high_ms: Upper end of it.
+        latency_ms: Median; if interleaved: the ratio times the anchor's undisturbed latency.
+        low_ms: Lower end of the interval of the median. Its nominal coverage of 95 % would hold if the number of runs
+            or loads were fixed beforehand and they were independent. Measuring stops as soon as the interval is narrow,
+            so the coverage is lower if loads differ (docs/latency.md has figures).
+        high_ms: Upper end of that interval.
         p90_ms: 90th percentile.
         p95_ms: 95th percentile.
         p99_ms: 99th percentile.
         cv: Coefficient of variation: standard deviation over mean.
         runs: Timed inferences.
-        preemptions: How often the system gave a core of this process to another one while timing; 0 where the
-            system does not tell.
-        unstable: The interval was wider than 3 % of the median at the time limit, the median drifted while measuring,
-            other processes interrupted more than a tenth of the runs (of long runs: more than ten times a second), or
-            kept so many cores busy that too few were left.
-        other_load: Cores that other processes kept busy while timing, on average.
-        device_state: What the device says of clocks, power and throttling, before and after timing; empty on CPUs.
-        loads: How often the network was loaded while it was measured.
-        load_cv: Coefficient of variation of the medians of the loads, in measurements of earlier versions; 0 elsewhere.
-        found_ms: Median as found; None where nothing else was told (`latency_ms` is it).
-        in_turn: Ratio to an anchor; None where the network was measured alone.
+        preemptions: How often the system gave a core of this process to another one during timing; 0 if the system
+            does not report it.
+        unstable: The interval was wider than 3 % of the median at the time limit, the median drifted during the
+            measurement, or other processes interrupted more than a tenth of the runs (for long runs: more than ten
+            times a second) or left too few cores free.
+        other_load: Average number of cores that other processes kept busy during timing.
+        device_state: Clocks, power and throttling as reported by the device, before and after timing; empty on CPUs.
+        loads: How often the network was loaded during the measurement.
+        load_cv: Coefficient of variation of the medians of the loads, in measurements of earlier versions; otherwise 0.
+        found_ms: Median as found; None if that is `latency_ms`.
+        in_turn: Ratio to an anchor; None if the network was measured alone.
     """
 
     latency_ms: float
@@ -140,20 +140,20 @@ class Measurement:
 
     @property
     def rank(self) -> tuple[bool, float]:
-        """Of several measurements of one network the one with the least rank counts.
+        """Sort key: of several measurements of one network, the smallest counts.
 
-        A stable one before an unstable one, then the faster: load of other processes only adds time.
+        Stable measurements come before unstable ones, then faster ones: load of other processes only adds time.
         """
         return self.unstable, self.latency_ms
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Measurement:
-        """The measurement that `dataclasses.asdict` made a mapping of, in this version, an earlier or a later one.
+        """Inverse of `dataclasses.asdict` of this, an earlier or a later version.
 
-        Keys that are not a measurement's are passed over.
+        Unknown keys are ignored.
 
         Raises:
-            UsageError: It is no mapping, a key is missing, or a value has another type or cannot be; names the key.
+            UsageError: `data` is not a mapping, a key is missing, or a value is invalid; the message names the key.
         """
         if not isinstance(data, Mapping):
             raise UsageError(f"a measurement must be an object, not {type(data).__name__}")
@@ -172,11 +172,11 @@ class Measurement:
 
 _TIMES = ("latency_ms", "low_ms", "high_ms", "p90_ms", "p95_ms", "p99_ms")
 _COUNTS = {"runs": 1, "preemptions": 0, "loads": 1}
-"""Whole numbers, each with the least that it can be."""
+"""Integer fields with their minimum."""
 
 
 def is_time_ms(value: object, least_ms: float = LEAST_MS) -> bool:
-    """Whether a value of a file is the time of an inference, or of a part of one, in ms."""
+    """Whether a value from a file is a plausible time of an inference, or of a part of one, in ms."""
     return _is_number(value) and least_ms <= value <= MOST_MS
 
 
@@ -207,9 +207,9 @@ def _kind(name: str) -> str:
 
 
 def _in_turn_problem(name: str, value: object) -> str | None:
-    """What a value of `InTurn` must be, if it is not."""
+    """What a value of `InTurn` must be; None if it is."""
     if name in ("anchor", "measured_at"):
-        return None if isinstance(value, str) else "a text"
+        return None if isinstance(value, str) else "a string"
     if name in ("pairs", "quiet_pairs"):
         is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
         return None if is_count else "a whole number, at least 0"

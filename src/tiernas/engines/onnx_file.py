@@ -1,4 +1,4 @@
-"""The ONNX file that an engine is given: one network, one input of fixed shape, one output."""
+"""The ONNX file of an engine: one network with one input of fixed shape and one output."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tiernas.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class OnnxNetwork:
-    """A network as it was read.
+    """A network read from a file.
 
     Attributes:
-        path: Where it was read from.
+        path: The file.
         model: The network, with its weights.
         input_name: Name of the images.
         input_shape: Their shape, NCHW.
@@ -29,15 +29,15 @@ class OnnxNetwork:
 
 
 def read_network(path: Path, batch: int) -> OnnxNetwork:
-    """Reads an ONNX file and checks that it is a network that can be measured.
+    """Reads an ONNX file and checks that it contains a network that can be measured.
 
     Args:
         path: The file.
-        batch: Images per inference that it must have been exported for.
+        batch: Images per inference for which it must have been exported.
 
     Raises:
-        UsageError: The file is missing, is no ONNX network, has not one input of four fixed sizes and type float32
-            and one output, or was exported for another batch.
+        UsageError: The file is missing, is not an ONNX network, does not have exactly one float32 input of four fixed
+            sizes and one output, or was exported for another batch size.
     """
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file")
@@ -45,7 +45,7 @@ def read_network(path: Path, batch: int) -> OnnxNetwork:
         model = onnx.load(path)
         onnx.checker.check_model(model)
     except (DecodeError, onnx.checker.ValidationError, OSError) as error:
-        raise UsageError(f"{path}: is no ONNX network: {last_line(error)}") from error
+        raise UsageError(f"{path}: is not an ONNX network: {last_line(error)}") from error
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
     if len(inputs) != 1 or len(model.graph.output) != 1:
@@ -56,7 +56,7 @@ def read_network(path: Path, batch: int) -> OnnxNetwork:
     tensor = inputs[0].type.tensor_type
     if tensor.elem_type != onnx.TensorProto.FLOAT:
         found = onnx.TensorProto.DataType.Name(tensor.elem_type)
-        raise UsageError(f"{path}: takes images of type {found}; must be FLOAT: engines make their own precisions")
+        raise UsageError(f"{path}: takes images of type {found}; must be FLOAT: engines convert to their own precision")
     shape = [d.dim_value or d.dim_param or "?" for d in tensor.shape.dim]
     if len(shape) != 4 or not all(isinstance(size, int) and size > 0 for size in shape):
         shown = ", ".join(map(str, shape))
@@ -68,6 +68,6 @@ def read_network(path: Path, batch: int) -> OnnxNetwork:
 
 
 def last_line(error: Exception) -> str:
-    """The last line of an error's message; runtimes print their own call stack above it."""
+    """The last line of an error message; runtimes print their own call stack above it."""
     lines = str(error).strip().splitlines()
     return lines[-1] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""A compiled network as files: what is deployed is what was measured."""
+"""A compiled network as files, so that exactly what was measured is deployed."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import Any
 from tiernas.engines.calibration import FloatArray
 
 STEM = "network"
-"""How the names of the files begin that an engine saves."""
+"""Stem of the names of the files that an engine saves."""
 
 
 @dataclass(frozen=True, slots=True)
 class SavedNetwork:
-    """What an engine wrote into a folder, and how it is run without tiernas.
+    """The files that an engine wrote into a folder, and how to run them without tiernas.
 
     Attributes:
-        files: Names of the files, all of them `network.SUFFIX`; the first is the one that the runner loads.
-        options: What the runner is told, as JSON can hold it: all settings of the runtime that a result or a latency
-            depends on.
-        runner: A Python file that imports the runtime and numpy and nothing of tiernas, with a function
-            `load(path, options)` that returns a function of images (NCHW, float32, normalised) to logits.
-        requirements: What pip must install for it, such as `openvino==2026.4.1`.
+        files: Names of the files, all of them `network.SUFFIX`; the runner loads the first one.
+        options: Options of the runner, serializable as JSON: all settings of the runtime that results or latencies
+            depend on.
+        runner: A Python file that imports the runtime and NumPy but nothing of tiernas, with a function
+            `load(path, options)` that returns a function from images (NCHW, float32, normalized) to logits.
+        requirements: Packages that pip must install for it, such as `openvino==2026.4.1`.
     """
 
     files: tuple[str, ...]
@@ -34,13 +34,13 @@ class SavedNetwork:
     requirements: tuple[str, ...]
 
     def load(self, folder: Path) -> Callable[[FloatArray], FloatArray]:
-        """The network as its runner loads it from the folder that it was saved to."""
+        """The network, loaded by its runner from the folder to which it was saved."""
         run: Callable[[FloatArray], FloatArray] = load_file(self.runner).load(folder / self.files[0], self.options)
         return run
 
 
 def runner_of(name: str) -> Path:
-    """The file of one of the runners that come with tiernas."""
+    """The file of a built-in runner."""
     found = importlib.util.find_spec(f"tiernas.standalone.runners.{name}")
     assert found is not None
     assert found.origin is not None
@@ -48,7 +48,7 @@ def runner_of(name: str) -> Path:
 
 
 def load_file(path: Path) -> ModuleType:
-    """A Python file as a module, wherever it lies."""
+    """Imports a Python file from anywhere as a module."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None

@@ -1,4 +1,4 @@
-"""The one clock: warm up, then time single inferences until the median is known."""
+"""Times a network alone: warms up, then times single inferences until the median is known."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from tiernas.engines.measurement import Measurement
 from tiernas.errors import TiernasError
 
 CONFIDENCE = 0.95
-"""Of the interval of the median."""
+"""Confidence level of the interval of the median."""
 
 _DRIFT = 0.02
-"""Medians of the first and the second half of the runs that differ by more than this share are no steady state."""
+"""If the medians of the first and second half of the runs differ by more than this share, the latency drifts."""
 
 _WIDE = 0.03
-"""An interval of the median that is still wider than this share of it at the time limit is unstable."""
+"""A measurement is unstable if the interval is still wider than this share of the median at the time limit."""
 
 _PREEMPTED = 0.1
-"""Share of the runs that other processes may interrupt before the record is unstable."""
+"""Share of the runs that other processes may interrupt before the measurement counts as unstable."""
 
 _PREEMPTED_PER_S = 10.0
-"""Interruptions per second that do no harm to long runs: the system's slices of some ms are 5 % of the time then."""
+"""Harmless number of interruptions per second of long runs: time slices of some ms are then 5 % of the time."""
 
 _CROWDED = 0.25
-"""Cores that others may keep busy beyond the spare ones before the record is unstable."""
+"""Cores that others may keep busy, beyond the spare ones, before the measurement counts as unstable."""
 
 _LEAST_LOAD_S = 0.1
-"""The system counts busy time in steps of 10 ms; over less than this the load of others is not told."""
+"""The system counts busy time in steps of 10 ms; over a shorter time than this, the load of others is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class StopRule:
     """How long to measure.
 
     Attributes:
-        warmup_s: Untimed runs first, at least this long.
+        warmup_s: Minimum duration of untimed runs at the start.
         relative_width: Stop when the 95 % interval of the median is narrower than this share of the median.
-        min_s: Time at least this long, so that a burst of load cannot fill a whole measurement.
+        min_s: Time at least this long, so that a burst of load cannot fill the whole measurement.
         limit_s: Stop timing after this long in any case.
     """
 
@@ -59,7 +59,7 @@ class StopRule:
 
 
 def measure(network: CompiledNetwork, rule: StopRule | None = None) -> Measurement:
-    """Measures a compiled network as it is loaded, alone on its device.
+    """Measures a compiled network alone on its device, without reloading it.
 
     Args:
         network: The network; it runs on its prepared buffers.
@@ -73,9 +73,9 @@ def measure(network: CompiledNetwork, rule: StopRule | None = None) -> Measureme
 
 
 def measure_call(time_ns: Callable[[], int], rule: StopRule, *, threads: int = 1) -> Measurement:
-    """Measures a function that runs one inference on so many threads and returns its ns.
+    """Measures a function that runs one inference on `threads` threads and returns its duration in ns.
 
-    The caller sees to it that nothing else is measured.
+    The caller ensures that nothing else is measured at the same time.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -104,14 +104,14 @@ def summarise(
     other_load: float = 0.0,
     spare_cores: int = 0,
 ) -> Measurement:
-    """The measurement of single latencies (`n`, in ms, in the order they were taken).
+    """Summarizes single latencies as a measurement.
 
     Args:
-        times_ms: The latencies.
-        relative_width: The share of the median that its interval was to be narrower than.
+        times_ms: `n` latencies, in ms, in chronological order.
+        relative_width: Target width of the interval, relative to the median.
         preemptions: See `Measurement`.
         other_load: See `Measurement`.
-        spare_cores: Cores that the inference does not need; others may have them.
+        spare_cores: Cores that the inference does not need and others may use.
     """
     times = np.asarray(times_ms, dtype=np.float64)
     median, low, high = median_and_interval(times)
@@ -134,7 +134,7 @@ def summarise(
 
 
 def drifts(times_ms: npt.NDArray[np.float64]) -> bool:
-    """Whether latencies, in the order they were taken, are no steady state: medians of their halves are 2 % apart."""
+    """Whether chronological latencies drift: the medians of their halves differ by more than 2 %."""
     half = len(times_ms) // 2
     if not half:
         return False
@@ -143,11 +143,11 @@ def drifts(times_ms: npt.NDArray[np.float64]) -> bool:
 
 
 def is_disturbed(runs: int, timed_s: float, preemptions: int, other_load: float, spare_cores: int) -> bool:
-    """Whether other processes interrupted so many runs, or kept so many cores busy, that the latency is not trusted.
+    """Whether other processes interrupted too many runs or kept too many cores busy for the latency to be trusted.
 
     Args:
         runs: Timed inferences.
-        timed_s: How long they took together.
+        timed_s: Their total duration.
         preemptions: See `Measurement`.
         other_load: See `Measurement`.
         spare_cores: Cores that the inference does not need.
@@ -157,7 +157,7 @@ def is_disturbed(runs: int, timed_s: float, preemptions: int, other_load: float,
 
 
 def median_and_interval(times_ms: npt.NDArray[np.float64]) -> tuple[float, float, float]:
-    """Median of `n` times and the ends of its confidence interval, in the unit of the times."""
+    """Median of `n` times and the ends of its confidence interval, in ms."""
     ordered = np.sort(times_ms)
     rank = interval_rank(len(ordered))
     return float(np.median(ordered)), float(ordered[rank - 1]), float(ordered[-rank])
@@ -167,12 +167,12 @@ def median_and_interval(times_ms: npt.NDArray[np.float64]) -> tuple[float, float
 def interval_rank(n: int) -> int:
     """Rank `j` for which `[x_(j), x_(n+1-j)]` covers the median with at least `CONFIDENCE`.
 
-    The number of times below the median is binomial with p = 1/2 whatever their distribution, so the interval of
-    the j-th smallest and the j-th largest misses the median with probability `2 P(B(n, 1/2) <= j - 1)` (David and
-    Nagaraja, Order Statistics, 3rd edition, section 7.1). The largest such `j` is returned.
+    For any distribution, the number of times below the median is binomial with p = 1/2, so the interval from the j-th
+    smallest to the j-th largest misses the median with probability `2 P(B(n, 1/2) <= j - 1)` (David and Nagaraja, Order
+    Statistics, 3rd edition, section 7.1). The largest such `j` is returned.
 
     Returns:
-        The rank, counted from 1; 1 also for fewer than 6 times, where no pair reaches 95 %.
+        The rank, counted from 1; also 1 for fewer than 6 times, for which no pair reaches 95 %.
     """
     below = int(binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))
     while below > 0 and binom.cdf(below - 1, n, 0.5) > (1 - CONFIDENCE) / 2:
@@ -190,7 +190,7 @@ def _preemptions() -> int:
 
 
 class OtherWork:
-    """What other processes do on the cores of this machine, from its making on."""
+    """The activity of other processes on the cores of this machine since the object was created."""
 
     def __init__(self) -> None:
         self._preemptions = _preemptions()
@@ -198,7 +198,7 @@ class OtherWork:
         self._busy_s, self._own_s = _busy_s(), time.process_time()
 
     def so_far(self) -> tuple[int, float]:
-        """How often they took a core of this process, and how many cores they kept busy, on average."""
+        """How often they took a core from this process, and how many cores they kept busy on average."""
         elapsed_s = time.perf_counter() - self._begin
         preemptions = _preemptions() - self._preemptions
         if elapsed_s < _LEAST_LOAD_S:
@@ -208,7 +208,7 @@ class OtherWork:
 
 
 def _busy_s() -> float:
-    """Time that the cores of this machine have been busy so far, summed, in s; the hypervisor's share too."""
+    """Total time that the cores of this machine have been busy so far, in s, including time stolen by a hypervisor."""
     times = psutil.cpu_times()
     return sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal"))
 
@@ -222,7 +222,7 @@ def _run_for(time_ns: Callable[[], int], duration_s: float) -> None:
 
 
 def _time_until(time_ns: Callable[[], int], rule: StopRule) -> npt.NDArray[np.float64]:
-    """Latencies in ms. Looks at the interval whenever a quarter more times are there, which costs no time."""
+    """Latencies in ms. Checks the interval each time their number has grown by a quarter, which costs no time."""
     times_ns: list[int] = []
     begin = time.perf_counter()
     look_at = 10
@@ -237,5 +237,5 @@ def _time_until(time_ns: Callable[[], int], rule: StopRule) -> npt.NDArray[np.fl
                 break
             look_at = len(times_ns) * 5 // 4
     if not all(times_ns):
-        raise TiernasError("an inference took less than the clock can tell; nothing was measured")
+        raise TiernasError("an inference took less time than the clock can resolve; nothing was measured")
     return np.array(times_ns, dtype=np.float64) / 1e6

@@ -1,4 +1,4 @@
-"""PyTorch on the CPU, eager and compiled by Inductor: what deployment engines are compared with."""
+"""PyTorch on the CPU, eager and compiled by Inductor: a baseline for deployment engines."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ except ImportError as error:
 _INDUCTOR_OPTIONS: dict[str, str | int | bool | Callable[..., object]] = {"freezing": True}
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _PROFILE_S = 0.15
-"""Length of a profile, unless that is fewer runs than this."""
+"""Duration of a profile, with this minimum number of runs."""
 _MIN_PROFILE_RUNS = 4
 _OUTLIERS = 0.25
-"""Share of a node's times that is left out at either end, so that a burst of load does no harm."""
+"""Share of a node's times that is trimmed at both ends, so that a burst of load does no harm."""
 
 
 class TorchEngine(Engine):
     """Eager torch in inference mode, channels last.
 
-    The ONNX file is read by onnx2torch, so batch normalisation is folded already; sigmoid and product become SiLU
-    again, as a network written in torch has it.
+    The ONNX file is read by onnx2torch, so batch normalization is already folded; sigmoid and product become SiLU
+    again, as in a network written in torch.
     """
 
     name: ClassVar[str] = "torch"
@@ -61,7 +61,7 @@ class TorchEngine(Engine):
 
 
 class TorchCompileEngine(TorchEngine):
-    """`torch.compile` with Inductor, weights frozen, shapes fixed. Compiling takes a C++ compiler and minutes."""
+    """`torch.compile` with Inductor, frozen weights and fixed shapes; needs a C++ compiler and takes minutes."""
 
     name: ClassVar[str] = "torch-compile"
     _options: ClassVar[dict[str, object]] = {**TorchEngine._options, **_INDUCTOR_OPTIONS}
@@ -74,7 +74,7 @@ class TorchNetwork(CompiledNetwork):
     """A network as a torch module.
 
     Args:
-        network: The network as it was read.
+        network: The network as read from the file.
         fingerprint: What it runs on.
 
     Raises:
@@ -82,7 +82,7 @@ class TorchNetwork(CompiledNetwork):
     """
 
     _compile_options: ClassVar[dict[str, Any] | None] = None
-    """What `torch.compile` is told; None where it is not used."""
+    """Arguments of `torch.compile`; None if it is not used."""
 
     def __init__(self, network: OnnxNetwork, fingerprint: Fingerprint) -> None:
         self.fingerprint = fingerprint
@@ -94,7 +94,7 @@ class TorchNetwork(CompiledNetwork):
         self._images = self._tensor(np.random.default_rng(0).standard_normal(self.input_shape, dtype=np.float32))
         try:
             self.infer()
-        except Exception as error:  # Dynamo's and Inductor's have no common base
+        except Exception as error:  # errors of Dynamo and Inductor have no common base
             raise UsageError(f"{network.path}: {fingerprint.engine} cannot run it: {_reason(error)}") from error
 
     def run(self, images: FloatArray) -> FloatArray:
@@ -128,9 +128,9 @@ class TorchNetwork(CompiledNetwork):
         ]
 
     def save(self, folder: Path) -> SavedNetwork:
-        """Writes the module as a program of `torch.export`, `network.pt2`, that needs torch alone."""
+        """Writes the module as a `torch.export` program, `network.pt2`, which needs only torch."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what torch does inside
+            warnings.simplefilter("ignore")  # from torch's internals
             program = torch.export.export(self._module, (self._images,))
             torch.export.save(program, folder / f"{STEM}.pt2")
         return SavedNetwork(
@@ -148,7 +148,7 @@ class TorchNetwork(CompiledNetwork):
         del self._call, self._module, self._images
 
     def _prepare(self, module: fx.GraphModule) -> Callable[[Tensor], Tensor]:
-        """What is called to run the module."""
+        """The function that runs the module."""
         return module
 
     def _tensor(self, images: FloatArray) -> Tensor:
@@ -156,12 +156,12 @@ class TorchNetwork(CompiledNetwork):
 
 
 class TorchCompiledNetwork(TorchNetwork):
-    """A network compiled by Inductor; it is saved as an eager one is, and compiled again where it is loaded."""
+    """A network compiled by Inductor; saved like an eager network, and compiled again when loaded."""
 
     _compile_options = {"dynamic": False, "options": _INDUCTOR_OPTIONS}  # noqa: RUF012 (it is a ClassVar)
 
     def reload(self) -> None:
-        """Makes the images anew alone: Inductor froze the weights into its code, and compiling takes minutes."""
+        """Reallocates only the images: Inductor froze the weights into its code, and compiling takes minutes."""
         self._images = self._images.clone()
 
     def profile(self) -> Sequence[NodeTime]:
@@ -171,7 +171,7 @@ class TorchCompiledNetwork(TorchNetwork):
             UsageError: Always.
         """
         raise UsageError(
-            "torch-compile: has no profile by layer: Inductor fuses across layers and its kernels do not say which; "
+            "torch-compile: has no profile by layer: Inductor fuses across layers and its kernels do not name them; "
             "profile with another engine"
         )
 
@@ -184,7 +184,7 @@ def to_module(network: OnnxNetwork) -> tuple[fx.GraphModule, dict[str, str]]:
     """A network as a torch module in evaluation mode.
 
     Returns:
-        The module, and the name of the ONNX node of each of its submodules.
+        The module, and the ONNX node name of each of its submodules.
 
     Raises:
         UsageError: onnx2torch lacks an operator, or cannot read the network for another reason.
@@ -194,7 +194,7 @@ def to_module(network: OnnxNetwork) -> tuple[fx.GraphModule, dict[str, str]]:
     _resolve_shared_weights(model)
     try:
         module = convert(model).eval()
-    except Exception as error:  # a missing operator is a NotImplementedError; odd graphs raise whatever they hit
+    except Exception as error:  # NotImplementedError for a missing operator; anything for unusual graphs
         raise UsageError(f"{network.path}: onnx2torch cannot read it: {last_line(error)}") from error
     calls = [node for node in module.graph.nodes if node.op == "call_module"]
     origins = dict(zip(calls, model.graph.node, strict=True))
@@ -203,7 +203,7 @@ def to_module(network: OnnxNetwork) -> tuple[fx.GraphModule, dict[str, str]]:
 
 
 def _resolve_shared_weights(model: onnx.ModelProto) -> None:
-    """Removes Identity nodes by which exporters share weights: onnx2torch wants weights at the nodes themselves."""
+    """Removes Identity nodes by which exporters share weights: onnx2torch requires weights at the nodes themselves."""
     weights = {tensor.name for tensor in model.graph.initializer}
     origins: dict[str, str] = {}
     kept: list[onnx.NodeProto] = []
@@ -219,11 +219,11 @@ def _resolve_shared_weights(model: onnx.ModelProto) -> None:
 
 
 def _restore_silu(module: fx.GraphModule, products: Collection[fx.Node]) -> None:
-    """Makes `x * sigmoid(x)` the one operator that it was.
+    """Turns `x * sigmoid(x)` back into SiLU.
 
     Args:
-        module: The network, changed in place.
-        products: Its calls that multiply.
+        module: The network, modified in place.
+        products: Its multiplication calls.
     """
     modules = dict(module.named_modules())
     for product in products:
@@ -244,7 +244,7 @@ def _restore_silu(module: fx.GraphModule, products: Collection[fx.Node]) -> None
 
 
 class _Stopwatch(fx.Interpreter):
-    """Runs a module and notes the time of every submodule's call, in ns, in the order they run."""
+    """Runs a module and records the duration of every submodule call, in ns, in execution order."""
 
     def __init__(self, module: fx.GraphModule) -> None:
         super().__init__(module)
@@ -260,7 +260,7 @@ class _Stopwatch(fx.Interpreter):
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Sets the number of torch's threads, which is one for the whole process, and restores it."""
+    """Sets torch's process-wide number of threads and restores it."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -270,6 +270,6 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """What an error says, without the hints for debugging that torch appends."""
+    """The error message, without torch's debugging hints."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

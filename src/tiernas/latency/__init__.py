@@ -1,6 +1,6 @@
-"""Latencies: measured (`measuring`), estimated by a table (`estimating`), and explained factor by factor (`factors`).
+"""Latencies: measured (`measuring`), estimated by a table (`estimating`), and studied factor by factor (`factors`).
 
-Tables and factor studies measure with `measuring`, which knows neither.
+Tables and factor studies use `measuring`, which depends on neither.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Networks: `Architecture` to torch modules and to ONNX."""
+"""Networks: turns an `Architecture` into torch modules and ONNX files."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""`Architecture` to `torch.nn.Module`."""
+"""Builds the `torch.nn.Module` of an `Architecture`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
 
 _MAP = 3
-"""A map has channels, height and width."""
+"""Dimensions of a map: channels, height and width."""
 
 
 class Network(nn.Module):
-    """A classifier: `(n, 3, resolution, resolution)` images to `(n, num_classes)` logits.
+    """A classifier from `(n, 3, resolution, resolution)` images to `(n, num_classes)` logits.
 
     Attributes:
-        architecture: What it was built from.
-        blocks: One module per layer of the architecture, in the order they run.
+        architecture: The architecture that it was built from.
+        blocks: One module per layer of the architecture, in execution order.
     """
 
     def __init__(self, architecture: Architecture, num_classes: int, dropout: float, drop_path_rate: float) -> None:
@@ -39,15 +39,15 @@ class Network(nn.Module):
 
 
 class FeatureNet(nn.Module):
-    """A backbone: images to the last feature map of every stride, finest first.
+    """A backbone from images to the last feature map of every stride, finest first.
 
     Attributes:
-        architecture: What it was built from.
+        architecture: The architecture that it was built from.
         channels: Channels of each feature map.
         strides: Input pixels per pixel of each feature map.
 
     Raises:
-        UsageError: The network has layers that give no map.
+        UsageError: The network has layers that do not output a map.
     """
 
     def __init__(self, architecture: Architecture, drop_path_rate: float) -> None:
@@ -56,7 +56,7 @@ class FeatureNet(nn.Module):
         body = architecture.layers[:-1]
         for layer in body:
             if len(layer.out_shape) != _MAP:
-                raise UsageError(f"a backbone gives feature maps, but {layer.block} gives none: use another network")
+                raise UsageError(f"a backbone outputs feature maps, but {layer.block} does not: use another network")
         self.blocks = nn.Sequential(*islice(architecture.modules(1, drop_path_rate=drop_path_rate), len(body)))
         self._taps = [i for i in range(len(body)) if i + 1 == len(body) or body[i + 1].reduction > 1]
         self.channels = tuple(body[i].out_shape[0] for i in self._taps)
@@ -116,12 +116,12 @@ def build(
         A `Network`, or a `FeatureNet` if `features_only`.
 
     Raises:
-        UsageError: It is a text or a path, which `tiernas.load` opens.
+        UsageError: The architecture is a string or a path, which `tiernas.load` opens.
     """
     if isinstance(architecture, str | Path):
         raise UsageError(
             f"build takes an Architecture, not {str(architecture)!r}: tiernas.load opens a name or a folder with its "
-            "weights, tiernas.released a published architecture, tiernas.spaces.read_architecture a file of JSON"
+            "weights, tiernas.released a published architecture, tiernas.spaces.read_architecture a JSON file"
         )
     if features_only:
         return FeatureNet(architecture, drop_path_rate)
@@ -130,7 +130,7 @@ def build(
 
 @contextmanager
 def repeatable_weights() -> Iterator[None]:
-    """Networks built inside have the same random weights every time; torch's own random state is left alone."""
+    """Networks built in this context have the same random weights every time; torch's random state is unaffected."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
@@ -139,7 +139,7 @@ def repeatable_weights() -> Iterator[None]:
 def _initialise(network: nn.Module) -> None:
     """Normal weights with variance 2 / fan-out, fan-out counted per group (EfficientNet, arXiv 1905.11946).
 
-    The classifier keeps torch's own.
+    The classifier keeps torch's default.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):

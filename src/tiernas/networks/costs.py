@@ -17,8 +17,8 @@ class Cost:
 
     Attributes:
         params: Trainable parameters.
-        macs: Multiply-accumulates of all convolutions and the classifier at batch 1; batch normalisation,
-            activations and pooling are not counted.
+        macs: Multiply-accumulates of all convolutions and the classifier at batch 1; batch normalization, activations
+            and pooling are not counted.
     """
 
     params: int

@@ -1,4 +1,4 @@
-"""Networks to ONNX, checked against torch."""
+"""Exports networks to ONNX and checks them against torch."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tiernas.plugins import failure
 from tiernas.spaces.architecture import Architecture
 
 OPSET = 17
-"""ONNX operator set: what every supported engine reads."""
+"""ONNX operator set, which every supported engine reads."""
 
 _TOLERANCE = 1e-3
-"""Largest difference of a logit, relative to the largest logit, that rounding explains in fp32."""
+"""Maximum difference of a logit, relative to the largest logit, that rounding explains in fp32."""
 
 
 def export_onnx(network: Network, path: Path, *, batch: int = 1) -> None:
-    """Writes a network in evaluation mode as ONNX, input `images` and output `logits`, fixed shapes.
+    """Writes a network in evaluation mode as ONNX, with input `images`, output `logits` and fixed shapes.
 
-    A node's name begins with the path of its module, `/blocks/blocks.3/...` for layer 3, by which latency profiles
-    are split into layers.
+    A node's name starts with the path of its module, `/blocks/blocks.3/...` for layer 3, which assigns the nodes of a
+    latency profile to layers.
 
     Args:
         network: The network; its mode is restored.
@@ -37,24 +37,24 @@ def export_onnx(network: Network, path: Path, *, batch: int = 1) -> None:
         batch: Images per inference.
 
     Raises:
-        UsageError: torch cannot write a network that has blocks of plug-ins.
+        UsageError: torch cannot export a network with plug-in blocks.
     """
     resolution = network.architecture.resolution
     try:
         write_onnx(network, path, (batch, 3, resolution, resolution))
-    except Exception as error:  # torch raises whatever an operator that it cannot write hits
+    except Exception as error:  # torch raises anything for an operator that it cannot export
         if (blocks := plugin_blocks(network.architecture)) is None:
             raise
         raise UsageError(
-            f"torch cannot write a network with the {blocks} as ONNX (operator set {OPSET}): {failure(error)}"
+            f"torch cannot export a network with the {blocks} to ONNX (operator set {OPSET}): {failure(error)}"
         ) from error
 
 
 def export_untrained(architecture: Architecture, num_classes: int, path: Path, *, batch: int = 1) -> None:
-    """Writes a network of repeatable random weights, which is all that a latency needs, as `export_onnx` does.
+    """Like `export_onnx`, for a network with repeatable random weights, which suffice for latencies.
 
     Raises:
-        UsageError: A layer of a plug-in contradicts its module, or torch cannot write it.
+        UsageError: A plug-in layer contradicts its module, or torch cannot export it.
     """
     require_declared_shapes(architecture, num_classes)
     with repeatable_weights():
@@ -62,9 +62,9 @@ def export_untrained(architecture: Architecture, num_classes: int, path: Path, *
 
 
 def write_onnx(network: nn.Module, path: Path, input_shape: tuple[int, ...]) -> None:
-    """Writes any network as `export_onnx` does, for inputs of one shape (of images: NCHW).
+    """Like `export_onnx`, for any network and inputs of one shape (for images: NCHW).
 
-    What torch raises where a network cannot be traced is not caught.
+    Errors that torch raises if a network cannot be traced are not caught.
     """
     training = network.training
     network.eval()
@@ -73,7 +73,7 @@ def write_onnx(network: nn.Module, path: Path, input_shape: tuple[int, ...]) -> 
             # The newer exporter takes 10 to 15 times as long (2.6 to 4.9 s for a network of gpunet-small, which a
             # latency table pays hundreds of times) and names nodes without their module.
             warnings.simplefilter("ignore", DeprecationWarning)
-            # Sizes become constants, as they should: shapes are fixed.
+            # Sizes become constants, which is correct because shapes are fixed.
             warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
             torch.onnx.export(
                 network,
@@ -89,13 +89,13 @@ def write_onnx(network: nn.Module, path: Path, input_shape: tuple[int, ...]) -> 
 
 
 def check_onnx(path: Path, network: nn.Module, *, seed: int = 0) -> float:
-    """Runs an exported file on random images and compares with torch.
+    """Runs an exported file on random images and compares the result with torch.
 
-    Runs on ONNX Runtime where it is installed, else on ONNX's own (slow) reference implementation.
+    Uses ONNX Runtime if it is installed, otherwise ONNX's own (slow) reference implementation.
 
     Args:
         path: The exported file.
-        network: What it was exported from.
+        network: The network that it was exported from.
         seed: Seed of the random images.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Layers of plug-ins: whether the modules that they build give the shapes that they declare."""
+"""Checks that the modules of plug-in layers have the output shapes that the layers declare."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from tiernas.plugins import failure
 from tiernas.spaces.architecture import Architecture
 
 _REMEMBERED = 4096
-"""Layers of a process that are looked at once only; a search has some hundred different ones."""
+"""Number of layers whose check is cached per process; a search has some hundred distinct ones."""
 
 
 def plugin_blocks(architecture: Architecture) -> str | None:
-    """The blocks of a network that do not come with tiernas, in words; None where all do."""
+    """The plug-in blocks of a network, in words; None if all blocks are built in."""
     names = dict.fromkeys(layer.block for layer in architecture.layers if _is_plugin(layer))
     return f"block{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}" if names else None
 
 
 def require_declared_shapes(architecture: Architecture, num_classes: int) -> None:
-    """Refuses a network with a layer of a plug-in that cannot be built, or gives another shape than it declares.
+    """Refuses a network with a plug-in layer that cannot be built or whose output shape differs from its declaration.
 
-    Nothing is computed, and no random number drawn. Layers of tiernas are not looked at.
+    Nothing is computed, and no random number is drawn. Built-in layers are not checked.
 
     Args:
         architecture: The network.
-        num_classes: Its classes.
+        num_classes: Its number of classes.
 
     Raises:
-        UsageError: Names the layer and both shapes, or what its module raised.
+        UsageError: The message names the layer and both shapes, or the error of its module.
     """
     layers = architecture.layers
     for number, layer in enumerate(layers):
@@ -44,7 +44,7 @@ def require_declared_shapes(architecture: Architecture, num_classes: int) -> Non
             continue
         if isinstance(given, tuple):
             what = f"there are {num_classes} classes" if is_last else f"its out_shape is {_shown(declared)}"
-            given = f"its module gives {_shown(given)}, but {what}"
+            given = f"its module outputs {_shown(given)}, but {what}"
         raise UsageError(f"block {layer.block!r}: {given} (layer {number}, {layer.label})")
 
 
@@ -54,14 +54,14 @@ def _is_plugin(layer: Block) -> bool:
 
 @lru_cache(_REMEMBERED)
 def _given(layer: Block, num_classes: int) -> tuple[int, ...] | str:
-    """The shape that a layer's module gives, or why it gives none.
+    """The output shape of a layer's module, or why it has none.
 
-    It is run on torch's device "meta", where tensors are shapes alone; networks are counted there, too.
+    It is run on torch's device "meta", where tensors are only shapes; the size of networks is counted there, too.
     """
     with torch.device("meta"), torch.no_grad():
         try:
             module = layer.module(ModuleOptions(num_classes))
-        except Exception as error:  # whatever somebody's code does, its message is what helps
+        except Exception as error:  # foreign code may raise anything
             return f"its module cannot be built: {failure(error)}"
         if not isinstance(module, nn.Module):
             return f"module() returns a {type(module).__name__}; must return a torch.nn.Module"
@@ -69,8 +69,8 @@ def _given(layer: Block, num_classes: int) -> tuple[int, ...] | str:
             output = module.eval()(torch.empty(1, *layer.in_shape))
         except Exception as error:  # as above
             taken = _shown(layer.in_shape)
-            return f"its module cannot take its in_shape, {taken}, on torch's device 'meta': {failure(error)}"
-    return tuple(output.shape[1:]) if isinstance(output, Tensor) else f"its module gives a {type(output).__name__}"
+            return f"its module fails for its in_shape, {taken}, on torch's device 'meta': {failure(error)}"
+    return tuple(output.shape[1:]) if isinstance(output, Tensor) else f"its module outputs a {type(output).__name__}"
 
 
 def _shown(shape: tuple[int, ...]) -> str:

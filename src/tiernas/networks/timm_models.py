@@ -1,4 +1,4 @@
-"""Networks of timm beside our own: by name to a torch module, with random weights."""
+"""Networks of timm as torch modules, by name, with random weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tiernas.networks.onnx import write_onnx
 _MOST_SUGGESTIONS = 5
 
 _MODULE_ERRORS = (RuntimeError, AssertionError, ValueError, TypeError, IndexError)
-"""What the code of a thousand networks raises for sizes and options that they cannot take."""
+"""Errors that the code of a thousand networks raises for sizes and options that they do not support."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +32,8 @@ class TimmNetwork:
         name: Its name in timm, such as "resnet18".
         module: The network with random weights, in evaluation mode: `(n, 3, height, width)` images to logits.
         image_size: Height and width of its input, in pixels.
-        input_mean: Mean of red, green and blue (pixels in 0 to 1) that is subtracted from the input.
-        input_std: What the input is divided by afterwards.
+        input_mean: Mean of red, green and blue (pixels in 0 to 1), which is subtracted from the input.
+        input_std: Standard deviation, by which the difference is divided.
         cost: Its parameters, and the multiply-accumulates of all its convolutions and matrix products.
     """
 
@@ -50,18 +50,18 @@ def build_timm(name: str, num_classes: int = 1000, resolution: int | None = None
 
     Args:
         name: Its name in timm, with or without the tag of pretrained weights, such as "resnet18.a1_in1k"; a tag
-            decides the resolution.
+            determines the resolution.
         num_classes: Number of classes.
-        resolution: Height and width of the input, in pixels; those that it is trained at by default.
+        resolution: Height and width of the input, in pixels; by default those of its training.
 
     Raises:
-        UsageError: timm has no such network (near matches are named), or it cannot run at the resolution.
+        UsageError: timm has no such network (the message lists similar names), or it cannot run at the resolution.
         NotInstalledError: timm is not installed.
     """
     timm = _timm()
     if not timm.is_model(name):
         near = near_timm_names(name)
-        hint = f"; near are: {', '.join(near)}" if near else ""
+        hint = f"; similar names: {', '.join(near)}" if near else ""
         raise UsageError(f"timm {timm.__version__} has no network {name!r}{hint}")
     with repeatable_weights():
         module, size = _create(timm, name, num_classes, resolution)
@@ -76,7 +76,7 @@ def build_timm(name: str, num_classes: int = 1000, resolution: int | None = None
 
 
 def export_timm(network: TimmNetwork, path: Path, *, batch: int = 1) -> None:
-    """Writes a network as ONNX, input `images` and output `logits`, fixed shapes.
+    """Writes a network as ONNX, with input `images`, output `logits` and fixed shapes.
 
     Args:
         network: The network.
@@ -84,7 +84,7 @@ def export_timm(network: TimmNetwork, path: Path, *, batch: int = 1) -> None:
         batch: Images per inference.
 
     Raises:
-        UsageError: It has an operation that ONNX lacks, or cannot be traced.
+        UsageError: The network has an operation that ONNX lacks, or cannot be traced.
     """
     try:
         write_onnx(network.module, path, (batch, 3, *network.image_size))
@@ -93,7 +93,7 @@ def export_timm(network: TimmNetwork, path: Path, *, batch: int = 1) -> None:
 
 
 def near_timm_names(name: str) -> list[str]:
-    """Names of timm's networks that a mistyped name may mean, best first; empty where timm is not installed."""
+    """Names of timm's networks similar to a mistyped name, best first; empty if timm is not installed."""
     try:
         timm = _timm()
     except NotInstalledError:
@@ -120,7 +120,7 @@ def _create(timm: Any, name: str, num_classes: int, resolution: int | None) -> t
         _, height, width = config["input_size"]
         if resolution is None or (resolution, resolution) == (height, width):
             return module, (height, width)
-        if config.get("fixed_input_size"):  # its weights depend on the size of the images
+        if config.get("fixed_input_size"):  # its weights depend on the image size
             module = timm.create_model(name, **options, img_size=resolution).eval()
     except _MODULE_ERRORS as error:
         at = f" at {resolution} pixels" if resolution else ""
@@ -132,12 +132,12 @@ def _cost(module: nn.Module, size: tuple[int, int]) -> Cost:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         logits = module(torch.zeros(1, 3, *size))
     if not isinstance(logits, torch.Tensor) or logits.dim() != 2:
-        raise ValueError("it is no classifier: its output is no matrix of logits")
+        raise ValueError("it is not a classifier: its output is not a matrix of logits")
     return Cost(sum(p.numel() for p in module.parameters()), counter.get_total_flops() // 2)
 
 
 def _export_as_one_node(network: nn.Module, padded_conv: type[nn.Conv2d]) -> None:
-    """Replaces convolutions that pad by the size of their input; of timm's, ONNX gets the arithmetic of sizes."""
+    """Replaces timm's convolutions whose padding depends on the input, which would export arithmetic on sizes."""
     for name, module in list(network.named_modules()):
         if isinstance(module, padded_conv):
             network.set_submodule(name, TensorflowConv.like(module))

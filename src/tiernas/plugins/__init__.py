@@ -1,4 +1,4 @@
-"""Plug-ins: how a name, or `package.module:object`, becomes an object that tiernas can work with."""
+"""Plug-ins: resolves a name, or `package.module:object`, to an object that tiernas can use."""
 
 import lazy_loader
 

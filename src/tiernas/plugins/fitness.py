@@ -1,4 +1,4 @@
-"""Whether an object is what it is named as; if not, what it lacks."""
+"""Checks whether a plug-in is of the expected kind, and what it lacks."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from tiernas.plugins.reference import UnusableError
 
 
 def require_class_of(thing: object, base: type, noun: str, members: Sequence[str]) -> None:
-    """Refuses all but subclasses of a class that have everything.
+    """Refuses anything but a complete subclass of a class.
 
     Args:
-        thing: What a user named.
+        thing: The object that a user named.
         base: The class.
-        noun: What such a class is, such as "an engine".
-        members: What users of the class call.
+        noun: What such a class represents, such as "an engine".
+        members: Names of the required members.
 
     Raises:
-        UnusableError: Names what is missing.
+        UnusableError: The object is something else or incomplete; the message says what is missing.
     """
     if isinstance(thing, base):
         raise UnusableError(f"is an object of {type(thing).__name__}; name the class itself")
@@ -27,27 +27,27 @@ def require_class_of(thing: object, base: type, noun: str, members: Sequence[str
 
 
 def require_object_of(thing: object, base: type, noun: str, members: Sequence[str]) -> None:
-    """Refuses all but objects of a class; the arguments are those of `require_class_of`.
+    """Refuses anything but an object of a class; the arguments are those of `require_class_of`.
 
     Raises:
-        UnusableError: Names what is missing.
+        UnusableError: The object is something else or incomplete; the message says what is missing.
     """
     if isinstance(thing, type) and issubclass(thing, base):
-        raise UnusableError(f"is a class; name an object of it, which its module makes: NAME = {thing.__name__}(...)")
+        raise UnusableError(f"is a class; name an object of it, created in its module: NAME = {thing.__name__}(...)")
     _require_members(thing, noun, members)
     if not isinstance(thing, base):
         raise UnusableError(f"is not {noun}: it must be an object of a subclass of {_shown(base)}")
 
 
 def require_function(thing: object, noun: str) -> None:
-    """Refuses what cannot be called.
+    """Refuses an object that cannot be called.
 
     Args:
-        thing: What a user named.
+        thing: The object that a user named.
         noun: What it must be, such as "a function that returns a Source".
 
     Raises:
-        UnusableError: It is something else.
+        UnusableError: The object is not callable.
     """
     if not callable(thing):
         raise UnusableError(f"must be {noun}, not {_article(type(thing).__name__)}")
@@ -63,7 +63,7 @@ def _require_members(thing: object, noun: str, members: Sequence[str]) -> None:
 
 
 def _shown(base: type) -> str:
-    """The class where users import it from: tiernas.engines.Engine, not tiernas.engines.engine.Engine."""
+    """The class by its public path: tiernas.engines.Engine, not tiernas.engines.engine.Engine."""
     return f"{base.__module__.rpartition('.')[0]}.{base.__name__}"
 
 

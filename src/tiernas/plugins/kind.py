@@ -1,4 +1,4 @@
-"""`Kind`: what there is of engines, spaces and the like, and how a name becomes one of them."""
+"""`Kind`: the available engines, spaces and the like, and how a name is resolved to one of them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A line of what there is.
+    """A line of the list of available things.
 
     Attributes:
-        kind: What it is, such as "engine".
+        kind: Its kind, such as "engine".
         name: Its name.
         origin: "built-in", or the package and its version.
-        reference: What the name stands for.
-        use: What a TOML file says to use it.
-        problem: Why it cannot be used; None where it can. What comes with tiernas is not tried.
+        reference: The reference that the name stands for.
+        use: How a TOML file selects it.
+        problem: Why it cannot be used; None if it can. Built-in things are not tried.
     """
 
     kind: str
@@ -37,17 +37,17 @@ class Listing:
 
 
 class Kind(Generic[T]):
-    """All things of one kind that a user may name.
+    """All things of one kind that a user can name.
 
-    A name is one that comes with tiernas, one that an installed package offers as an entry point, or a reference,
-    `package.module:object`. Nothing is imported but what is asked for.
+    A name is built in, or an entry point of an installed package, or a reference, `package.module:object`. Only what is
+    requested is imported.
 
     Args:
         noun: What one is called, such as "engine".
-        key: Where a TOML file names it, such as "engine.name".
+        key: The key of a TOML file that names it, such as "engine.name".
         group: Group of entry points.
-        built_in: What comes with tiernas, references by name.
-        check: Raises `UnusableError` for what a plug-in names as such a thing and is none.
+        built_in: References of built-in things, by name.
+        check: Raises `UnusableError` for a plug-in that is not of this kind.
         named: Whether such things have an attribute `name` by which files record them.
     """
 
@@ -70,31 +70,31 @@ class Kind(Generic[T]):
         self._loaded: dict[str, tuple[Offer, object]] = {}
 
     def names(self) -> tuple[str, ...]:
-        """What can be named without a reference, whether it can be used or not; built-in names first."""
+        """All names that need no reference, even of unusable plug-ins; built-in names first."""
         return tuple(dict.fromkeys(offer.name for offer in self._offers()))
 
     def find(self, name: str) -> Offer:
         """What a name or a reference stands for, without importing it.
 
         Raises:
-            UnusableError: There is nothing of that name, or several things.
+            UnusableError: The name is unknown or ambiguous.
         """
         if is_reference(name):
             split_reference(name)
         try:
             offer = one_of(name, self._offers())
         except LookupError as error:
-            raise UnusableError(f"several have this name: {error}; write the one that is meant") from error
+            raise UnusableError(f"the name is ambiguous: {error}; write the reference instead") from error
         if offer is None:
             names = self.names()
             raise UnusableError(f"no such {self.noun}; there are: {', '.join(names)}{did_you_mean(name, names)}")
         return offer
 
     def as_text(self, thing: object) -> object:
-        """What a file would say for an object: for configurations that are made in Python. All else stays.
+        """The text by which a file names an object, for configurations created in Python; other values are unchanged.
 
         Raises:
-            ValueError: It fits, and is to be found in no module.
+            ValueError: The object is of this kind, but no module contains it.
         """
         if thing is None or isinstance(thing, str | int | float | list | tuple | dict):
             return thing
@@ -102,37 +102,37 @@ class Kind(Generic[T]):
         return (self.offer_of(thing) or self.find(reference_to(thing))).name
 
     def require_known(self, name: str) -> str:
-        """The name, if it stands for something; for configurations, which import nothing.
+        """Returns the name if it is known; for configurations, which import nothing.
 
         Raises:
-            ValueError: It does not.
+            ValueError: The name is unknown.
         """
         self.find(name)
         return name
 
     def require_portable(self, name: str) -> str:
-        """What another machine understands that has the modules alone: a built-in name stays, others become references.
+        """A name for machines that have only the modules: a built-in name is unchanged, others become references.
 
         Raises:
-            ValueError: It stands for nothing.
+            ValueError: The name is unknown.
         """
         offer = self.find(name)
         return offer.name if offer.built_in else offer.reference
 
     def require_usable(self, name: str) -> str:
-        """The name, if what it stands for can be used; for configurations that need it at once.
+        """Returns the name if its object is usable; for configurations that need it immediately.
 
         Raises:
-            ValueError: It cannot.
+            ValueError: The object is not usable.
         """
         self._load(name)
         return name
 
     def load(self, name: str | T) -> T:
-        """What a name or a reference stands for, imported; an object of the kind is given back.
+        """Imports what a name or a reference stands for; an object of the kind is returned as it is.
 
         Raises:
-            UsageError: There is nothing of that name, or it cannot be used.
+            UsageError: The name is unknown, or its object cannot be used.
         """
         try:
             if isinstance(name, str):
@@ -144,11 +144,11 @@ class Kind(Generic[T]):
             raise UsageError(f"{self.noun} {shown}: {error}") from error
 
     def offer_of(self, thing: object) -> Offer | None:
-        """By what a thing was loaded in this process; None where it came in another way."""
+        """The offer by which a thing was loaded in this process; None if it was obtained in another way."""
         return next((offer for offer, loaded in self._loaded.values() if loaded is thing), None)
 
     def listed(self) -> Iterator[Listing]:
-        """All that can be named without a reference; plug-ins are imported to see whether they can be used."""
+        """All things that can be named without a reference; plug-ins are imported to check whether they are usable."""
         for offer in self._offers():
             use = f'{self.key} = "{offer.name}"'
             yield Listing(self.noun, offer.name, offer.origin, offer.reference, use, self._problem(offer))
@@ -184,8 +184,8 @@ class Kind(Generic[T]):
             self._check(thing)
         except UnusableError:
             raise
-        except Exception as error:  # a property of somebody's class
-            raise UnusableError(f"cannot be looked at: {failure(error)}") from error
+        except Exception as error:  # a property of a foreign class may raise anything
+            raise UnusableError(f"cannot be inspected: {failure(error)}") from error
 
     def _require_fit(self, offer: Offer, thing: object) -> None:
         self._require_kind(thing)
@@ -193,10 +193,8 @@ class Kind(Generic[T]):
             return
         own = getattr(thing, "name", None)
         if not isinstance(own, str) or not own:
-            raise UnusableError(f"its attribute name is {own!r}; files record it by its name: give it one")
+            raise UnusableError(f"its attribute name is {own!r}; files record it by its name, so give it one")
         if own in self.built_in:
-            raise UnusableError(f"calls itself {own!r}, as one of tiernas does, and files record it so: rename it")
+            raise UnusableError(f"its name is {own!r}, which is built in and recorded in files: rename it")
         if not is_reference(offer.name) and own != offer.name:
-            raise UnusableError(
-                f"calls itself {own!r}; files record it so: its entry point must have the same name, or it another one"
-            )
+            raise UnusableError(f"its name is {own!r}, which files record: give it and its entry point the same name")

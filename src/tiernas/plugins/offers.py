@@ -1,4 +1,4 @@
-"""What there is of a kind: names that come with tiernas, and those that installed packages offer as entry points."""
+"""The offers of a kind: built-in names, and entry points of installed packages."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tiernas.plugins.reference import is_reference, top_module
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A name that may be written, and what it stands for.
+    """A name that can be used, and what it stands for.
 
     Attributes:
-        name: What is written; the reference itself where there is no name for it.
+        name: The name; the reference itself if there is no name for it.
         reference: `package.module:object`.
-        package: Name and version of the package that it comes from, such as "acme 1.0"; None where that is not known.
-        built_in: Whether it comes with tiernas.
+        package: Name and version of the package that provides it, such as "acme 1.0"; None if unknown.
+        built_in: Whether it is part of tiernas.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Offer:
 
     @property
     def version(self) -> str:
-        """What changes when its package or its module's file does; to be asked once it is imported."""
+        """A text that changes with its package or its module's file; to be used after it is imported."""
         module = sys.modules.get(self.reference.partition(":")[0])
         file = getattr(module, "__file__", None)
         content = Path(file).read_bytes() if file else b""
@@ -43,31 +43,31 @@ class Offer:
 
 
 def built_in_offers(names: Mapping[str, str]) -> list[Offer]:
-    """What comes with tiernas: references by name."""
+    """Built-in offers, from references by name."""
     return [Offer(name, reference, None, built_in=True) for name, reference in names.items()]
 
 
 def installed_offers(group: str) -> list[Offer]:
-    """What installed packages offer in a group of entry points, by name; nothing is imported."""
+    """Offers of installed packages in a group of entry points, sorted by name; nothing is imported."""
     found = {Offer(point.name, point.value.partition("[")[0].strip(), _package(point)) for point in _points(group)}
     return sorted(found, key=lambda offer: (offer.name, offer.reference))
 
 
 def referred(reference: str) -> Offer:
-    """What a reference stands for; its package is known where it is called as the module, but for hyphens."""
+    """The offer of a reference; its package is found if it has the same name as the module, except for hyphens."""
     top = top_module(reference)
     try:
         found = distribution(top)
         return Offer(reference, reference, f"{found.name} {found.version}")
-    except Exception:  # it is no package that is installed, or one without metadata
+    except Exception:  # not an installed package, or one without metadata
         return Offer(reference, reference, None)
 
 
 def one_of(name: str, offers: list[Offer]) -> Offer | None:
-    """The offer of a name or a reference; None where there is none.
+    """The offer of a name or a reference; None if there is none.
 
     Raises:
-        LookupError: There are several; the message names them.
+        LookupError: There are several; the message lists them.
     """
     if is_reference(name):
         return next((offer for offer in offers if offer.built_in and offer.reference == name), None) or referred(name)
@@ -80,7 +80,7 @@ def one_of(name: str, offers: list[Offer]) -> Offer | None:
 def _points(group: str) -> list[EntryPoint]:
     try:
         return list(entry_points(group=group))
-    except Exception:  # the metadata of one package are damaged; the others count
+    except Exception:  # damaged metadata of one package must not hide the others
         return [point for distribution in distributions() for point in _points_of(distribution, group)]
 
 

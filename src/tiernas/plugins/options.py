@@ -1,4 +1,4 @@
-"""Options of a plug-in: parameters of a function, checked by its signature before it is called."""
+"""Options of a plug-in: arguments of a function, checked against its signature before it is called."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def checked_options(
     positional: int = 0,
     beside: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Options as a function takes them: converted to the types of its parameters, as pydantic does.
+    """Options as arguments of a function, converted to the types of its parameters by pydantic.
 
     Args:
-        function: A function, or a class.
-        options: Values by parameter, as a TOML file has them.
-        section: Section of the file that they stand in, such as "data.options".
-        given: Parameters that tiernas gives.
-        positional: How many parameters tiernas gives without their names, the first ones.
-        beside: Values that stand beside the section, such as `data.path`, by parameter; None where the file has none.
+        function: A function or a class.
+        options: Values by parameter, as in a TOML file.
+        section: Section of the file that contains them, such as "data.options".
+        given: Parameters that tiernas passes.
+        positional: Number of leading parameters that tiernas passes by position.
+        beside: Values next to the section, such as `data.path`, by parameter; None if the file does not have one.
 
     Returns:
-        The options, and what stands beside them, but for what the file does not have.
+        The options, and the values next to the section that the file has.
 
     Raises:
-        UsageError: One is unknown, missing or of another type; names it, and what is known.
+        UsageError: An option is unknown, missing or of the wrong type; the message names it and the known ones.
     """
     outside = dict(beside or {})
     for name in outside.keys() & options.keys():
@@ -50,7 +50,7 @@ def checked_options(
     named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     takes_any = not given and any(p.kind is p.VAR_KEYWORD for p in parameters)
     hints = _hints(function)
-    fields: dict[str, Any] = {  # by number, since a parameter may be called as something that pydantic has
+    fields: dict[str, Any] = {  # numbered, because the name of a parameter may clash with pydantic
         f"option_{number}": (hints.get(p.name, Any), Field(... if p.default is p.empty else p.default, alias=p.name))
         for number, p in enumerate(named)
     }
@@ -67,24 +67,24 @@ def checked_options(
 
 
 def call(function: Callable[..., object], *arguments: object, what: str, **named: object) -> object:
-    """Calls a function of a plug-in; what it prints goes to stderr, since results are on stdout.
+    """Calls a function of a plug-in; its output goes to stderr, because results are on stdout.
 
     Args:
-        function: The function, or a class.
-        arguments: For the function.
-        what: What a message begins with, such as "data.kind = 'acme'".
-        named: For the function.
+        function: The function or class.
+        arguments: Positional arguments of the function.
+        what: Beginning of the message, such as "data.kind = 'acme'".
+        named: Keyword arguments of the function.
 
     Raises:
-        UsageError: It failed, with what it raised and where.
-        TiernasError: The function raised it.
+        UsageError: The function failed; the message says with what error, and where.
+        TiernasError: Raised by the function itself.
     """
     try:
         with contextlib.redirect_stdout(sys.stderr):
             return function(*arguments, **named)
     except TiernasError:
         raise
-    except (Exception, SystemExit) as error:  # whatever somebody's code does, its message is what helps
+    except (Exception, SystemExit) as error:  # foreign code may raise anything
         raise UsageError(f"{what}: failed with {failure(error)}") from error
 
 
@@ -101,7 +101,7 @@ def _hints(function: Callable[..., object]) -> dict[str, Any]:
             function.__init__ if isinstance(function, type) else function,  # type: ignore[misc]
             include_extras=True,
         )
-    except Exception:  # a name that exists for type checkers only
+    except Exception:  # a name that exists only for type checkers
         return {}
 
 
@@ -110,7 +110,7 @@ def _as_text(value: object, hint: object) -> object:
 
 
 def _place(section: str, name: object, outside: Collection[object]) -> str:
-    """Where a file has the value of a parameter: in the section, or beside it."""
+    """The key of a parameter in a file: in the section, or next to it."""
     return f"{section.rpartition('.')[0] if name in outside else section}.{name}"
 
 
@@ -119,7 +119,7 @@ def _explained(section: str, problem: Any, known: list[str], outside: Collection
     where = ".".join([_place(section, name, outside), *map(str, within)])
     match problem["type"]:
         case "extra_forbidden" if name in outside:
-            return f"{where}: there is no place for it; remove it"
+            return f"{where} is not supported; remove it"
         case "extra_forbidden":
             there = f"; known: {', '.join(known)}" if known else "; there are none"
             return f"unknown key {where}{did_you_mean(name, known) or there}"

@@ -1,4 +1,4 @@
-"""References, `package.module:object`: imported, and every way in which that fails told in one line."""
+"""References, `package.module:object`: imports them, and reports every kind of failure in one line."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tiernas.errors import TiernasError
 
 
 class UnusableError(ValueError):
-    """What a name or a reference stands for cannot be used; the message says why, without the name itself."""
+    """The object of a name or a reference cannot be used; the message says why, without the name itself."""
 
 
 def is_reference(text: str) -> bool:
-    """Whether a text is meant as `package.module:object`, not as a name."""
+    """Whether a text is a reference, `package.module:object`, rather than a name."""
     return ":" in text
 
 
@@ -28,7 +28,7 @@ def split_reference(reference: str) -> tuple[str, str]:
     """Module and object of a reference, both dotted names.
 
     Raises:
-        UnusableError: It is not written so.
+        UnusableError: The reference is malformed.
     """
     module, _, name = reference.partition(":")
     if not (_is_dotted(module) and _is_dotted(name)):
@@ -37,18 +37,18 @@ def split_reference(reference: str) -> tuple[str, str]:
 
 
 def top_module(reference: str) -> str:
-    """The package of a reference, or its module where that is in none."""
+    """The top-level package or module of a reference."""
     return reference.partition(":")[0].partition(".")[0]
 
 
 def module_path(top: str) -> str | None:
-    """The folder of a package, or the file of a module, of somebody's own; nothing is imported.
+    """The folder of a user's own package, or the file of a user's own module; nothing is imported.
 
     Args:
         top: Its name, without a dot.
 
     Returns:
-        None for what is installed among Python's packages, and for what is not there.
+        The path; None for installed packages and if there is no such module.
     """
     _look_in_working_directory(top)
     try:
@@ -63,12 +63,12 @@ def module_path(top: str) -> str | None:
 def imported(reference: str) -> object:
     """The object of a reference.
 
-    Modules are found where Python finds them, and in the working directory last. What a module prints while it is
-    imported goes to stderr.
+    Modules are found on Python's path, and then in the working directory. Whatever a module prints during its import
+    goes to stderr.
 
     Raises:
-        UnusableError: It is not written as a reference, there is no such module or object, or the module fails.
-        TiernasError: The module raised it.
+        UnusableError: The reference is malformed, there is no such module or object, or the module fails.
+        TiernasError: Raised by the module itself.
     """
     module_name, name = split_reference(reference)
     _look_in_working_directory(module_name)
@@ -81,7 +81,7 @@ def imported(reference: str) -> object:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise UnusableError(f"{module_name} needs {error.name}, which is not installed") from error
         raise UnusableError(_no_module(error.name)) from error
-    except (Exception, SystemExit) as error:  # whatever somebody's code does, its message is what helps
+    except (Exception, SystemExit) as error:  # foreign code may raise anything
         raise UnusableError(f"{module_name} cannot be imported: {failure(error)}") from error
     where = module_name
     for part in name.split("."):
@@ -95,10 +95,10 @@ def imported(reference: str) -> object:
 
 
 def reference_to(thing: object) -> str:
-    """The reference of an object: where it was defined, or else a module that has it.
+    """The reference of an object: where it was defined, or else a module that contains it.
 
     Raises:
-        UnusableError: No module that is loaded has it.
+        UnusableError: No loaded module contains it.
     """
     module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "")
     if module in sys.modules and getattr(sys.modules[module], name, None) is thing:
@@ -107,16 +107,16 @@ def reference_to(thing: object) -> str:
         for name, there in list(getattr(loaded, "__dict__", {}).items()):
             if there is thing and _is_dotted(module) and name.isidentifier():
                 return f"{module}:{name}"
-    raise UnusableError(f"a {type(thing).__name__} that no module has; make it one's attribute, so that it has a name")
+    raise UnusableError(f"a {type(thing).__name__} that no module contains; assign it to a name in a module")
 
 
 def failure(error: BaseException) -> str:
-    """What somebody's code raised, and where, in one line."""
+    """The error of foreign code, and its location, in one line."""
     said = (str(error).strip() or type(error).__name__).splitlines()[0]
     if isinstance(error, TiernasError):
         return said
     text = said if said.startswith(type(error).__name__) else f"{type(error).__name__}: {said}"
-    if isinstance(error, SyntaxError):  # says the place itself
+    if isinstance(error, SyntaxError):  # states the location itself
         return text
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
     return f"{text} ({frames[-1].filename}, line {frames[-1].lineno})" if frames else text
@@ -127,13 +127,13 @@ def _is_dotted(text: str) -> bool:
 
 
 def _look_in_working_directory(module_name: str) -> None:
-    """Lets Python look there too, as `python -m` does; workers are started so."""
+    """Adds the working directory to Python's path, like `python -m`, by which workers are started."""
     here = os.getcwd()
     if sys.flags.safe_path or {"", here} & set(sys.path):
         return
     try:
         missing = importlib.util.find_spec(top_module(module_name)) is None
-    except (ImportError, ValueError):  # None in sys.modules, or a module without a spec: it is no matter of the path
+    except (ImportError, ValueError):  # None in sys.modules, or a module without a spec: the path does not matter
         return
     if missing:
         sys.path.append(here)
@@ -145,4 +145,4 @@ def _no_module(name: str) -> str:
     if parent:
         there = [module.name for module in pkgutil.iter_modules(getattr(sys.modules.get(parent), "__path__", ()))]
         return f"there is no module {name!r}{did_you_mean(last, there)}"
-    return f"there is no module {name!r}; install the package, or start tiernas in the folder that it lies in"
+    return f"there is no module {name!r}; install the package, or start tiernas in the folder that contains it"

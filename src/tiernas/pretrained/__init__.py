@@ -1,4 +1,4 @@
-"""Networks from elsewhere as ours: `load` opens those of timm, EfficientNet-Lite, GPUNets, and what tiernas trained."""
+"""Trained networks as tiernas networks: `load` opens those of timm, EfficientNet-Lite, GPUNet, and tiernas itself."""
 
 import lazy_loader
 

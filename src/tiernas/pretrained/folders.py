@@ -1,4 +1,4 @@
-"""Networks of ours in folders: entries of a model table, exports, trainings."""
+"""tiernas networks in folders: entries of a model table, exports, training runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tiernas.storage import read_tensors
 
 _ENTRY, _ARCHITECTURE = "entry.json", "architecture.json"
 _TRAINING = (WEIGHTS, CURRENT, PREVIOUS)
-"""Files of a training, that to be taken first."""
+"""Files of a training run, in order of preference."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,9 +28,9 @@ class _Opened:
     """A network with its weights.
 
     Attributes:
-        original: Which.
+        original: The network.
         tensors: Its weights by name.
-        file: Where they are.
+        file: The file that contains them.
     """
 
     original: Original
@@ -39,17 +39,17 @@ class _Opened:
 
 
 def load_folder(path: Path, wanted: Wanted) -> PretrainedNet:
-    """The network of an entry, of an export, or of a training: averaged weights where it has them.
+    """Loads the network of an entry, an export or a training run, with averaged weights if there are any.
 
     Args:
-        path: The folder, or a file of a training.
-        wanted: Which weights, and how many classes; it has weights of its own.
+        path: The folder, or a file of a training run.
+        wanted: The weights, which must not be another file, and the number of classes.
 
     Raises:
-        UsageError: It is none of these, or a file of it is missing, damaged or another network's.
+        UsageError: The path is none of these, or a file of it is missing, damaged or belongs to another network.
     """
     if wanted.file is not None:
-        raise UsageError(f"weights = {str(wanted.file)!r}: {path} has weights of its own; leave weights out")
+        raise UsageError(f"weights = {str(wanted.file)!r}: {path} has weights of its own; omit weights")
     opened = _open(path)
     if wanted.fresh:
         return fresh(opened.original, wanted.num_classes)
@@ -68,8 +68,8 @@ def _open(path: Path) -> _Opened:
     if files:
         return _training((whole or files)[0], path)
     inside = sorted(entry.parent.name for entry in path.glob(f"*/{_ENTRY}"))
-    hint = f"; it has entries in it, name one of them: {', '.join(inside)}" if inside else ""
-    raise UsageError(f"{path}: is no folder of an entry, an export or a training{hint}")
+    hint = f"; it contains entries, name one of them: {', '.join(inside)}" if inside else ""
+    raise UsageError(f"{path}: is not the folder of an entry, an export or a training run{hint}")
 
 
 def _entry(folder: Path) -> _Opened:
@@ -81,7 +81,7 @@ def _export(folder: Path) -> _Opened:
     facts = _json(folder / FACTS)
     name = facts.get("name")
     if not isinstance(name, str) or Path(name).name != name:
-        raise UsageError(f"{folder}: has what an engine runs, not what torch does; name the entry or export it is of")
+        raise UsageError(f"{folder}: contains a network for an engine, not for torch; name its entry or export")
     wanted = facts.get("preprocessing")
     normalization = wanted if isinstance(wanted, dict) else {}
     architecture, weights = (folder / f"{name}{ending}" for ending in (".json", ".safetensors"))
@@ -98,7 +98,7 @@ def _opened(
 ) -> _Opened:
     classes = facts.get("classes")
     if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
-        raise UsageError(f"{folder}: does not say which classes it tells apart; it is damaged or was changed")
+        raise UsageError(f"{folder}: does not name its classes; it is damaged or was changed")
     mean, std = (_rgb(normalization.get(key), folder) for key in keys)
     original = Original(str(folder), read_architecture(architecture), len(classes), mean, std, tuple(classes))
     return _Opened(original, _tensors(weights)[0], weights)
@@ -110,7 +110,7 @@ def _training(file: Path, source: Path) -> _Opened:
         identity = Identity.of(facts)
         architecture = architecture_from_json(identity.architecture)
     except (KeyError, TypeError, UsageError) as error:
-        raise UsageError(f"{file}: is no file of a training; name the folder of an entry or an export") from error
+        raise UsageError(f"{file}: is not a file of a training run; name the folder of an entry or export") from error
     original = Original(str(source), architecture, len(identity.classes), classes=identity.classes)
     for prefix in (AVERAGED_NETWORK, NETWORK):
         if state := {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}:
@@ -121,7 +121,7 @@ def _training(file: Path, source: Path) -> _Opened:
 def _tensors(file: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
     stored = read_tensors(file)
     if stored is None:
-        raise UsageError(f"{file}: is missing, damaged or was not written by tiernas")
+        raise UsageError(f"{file}: is missing, damaged, or not written by tiernas")
     return stored
 
 
@@ -139,4 +139,4 @@ def _rgb(values: Any, folder: Path) -> Rgb:
     try:
         return rgb(values)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"{folder}: does not say how its input is normalised; it is damaged or was changed") from error
+        raise UsageError(f"{folder}: does not say how its input is normalized; it is damaged or was changed") from error

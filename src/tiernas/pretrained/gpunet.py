@@ -1,7 +1,7 @@
 """The released GPUNets with the checkpoints of their publisher.
 
-Their tensors are called as in NVIDIA/DeepLearningExamples, PyTorch/Classification/GPUNet, commit 729963dd: every layer
-has a name that ends with its number, as `stage: 2 layer5`, and its modules are called as those of timm, or numbered.
+Tensors are named as in NVIDIA/DeepLearningExamples, PyTorch/Classification/GPUNet, commit 729963dd: the name of every
+layer ends with its number, such as `stage: 2 layer5`, and its modules have the names that timm uses, or numbers.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ _PREFIX = "network."
 
 
 def load_gpunet(name: str, wanted: Wanted) -> PretrainedNet:
-    """A released GPUNet; it comes without weights.
+    """Loads a released GPUNet, which has no weights of its own.
 
     Args:
-        name: As `tiernas.released` takes it.
-        wanted: Which weights, and how many classes.
+        name: A name for `tiernas.released`.
+        wanted: The weights, and the number of classes.
 
     Raises:
-        UsageError: No weights are given, they cannot be read, or are another network's.
+        UsageError: No weights are given, they cannot be read, or they belong to another network.
     """
     original = Original(name, released(name))
     if wanted.fresh:
         return fresh(original, wanted.num_classes)
     if wanted.file is None:
         raise UsageError(
-            f"source = {name!r}: tiernas does not bring its weights; give the checkpoint of NVIDIA's "
+            f"source = {name!r}: tiernas does not include its weights; pass the checkpoint of NVIDIA's "
             "DeepLearningExamples (PyTorch/Classification/GPUNet) as weights, or 'fresh' for random ones"
         )
     tensors = read_weights(wanted.file)
     if other := next((tensor for tensor in tensors if not tensor.startswith(_PREFIX)), None):
         raise UsageError(
-            f"{wanted.file}: is no checkpoint of a GPUNet: it has a tensor {other!r}, and theirs are called "
+            f"{wanted.file}: is not a checkpoint of a GPUNet: it has a tensor {other!r}, but theirs are named "
             f"{_PREFIX}..."
         )
     modules = modules_in_order(original.architecture, tensors)
@@ -51,10 +51,10 @@ def load_gpunet(name: str, wanted: Wanted) -> PretrainedNet:
 
 
 def modules_in_order(architecture: Architecture, tensors: Iterable[str]) -> list[str]:
-    """Names of the modules that have tensors in a checkpoint, in the order they run.
+    """Names of the modules that have tensors in a checkpoint, in execution order.
 
     Args:
-        architecture: The network; it gives the order in which the named modules of a layer run.
+        architecture: The network, which determines the execution order of the named modules of a layer.
         tensors: Names of the tensors, in any order.
     """
     layers: dict[str, set[str]] = {}
@@ -71,7 +71,7 @@ def modules_in_order(architecture: Architecture, tensors: Iterable[str]) -> list
 
 
 def _place(layer: str) -> float:
-    """Where a layer stands among the others; the first may have no number, and the last one of D1 and D2 has none."""
+    """Position of a layer among the others; the first may have no number, and the last one of D1 and D2 has none."""
     if layer.startswith("head"):
         return -1
     number = re.search(r"\d+$", layer)

@@ -1,4 +1,4 @@
-"""`load`: a network from elsewhere, as one of ours."""
+"""`load`: opens a trained network from any source as a tiernas network."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def load(source: str | Path, weights: str | Path | None = None, num_classes: int
     Args:
         source: `timm:NAME`, a network of timm's EfficientNet builder, whose weights come from the hub;
             `efficientnet-lite0`, `-lite1` or `-lite2` with the ImageNet weights of their packages; a released GPUNet,
-            such as `gpunet_0`, with the checkpoint of its publisher as `weights`; or a path: the folder of an entry, of
-            an export or of a training.
-        weights: None for those that the source comes with; the file of others (`.safetensors`, or what `torch.save`
-            wrote; nothing but tensors is read); "fresh" for random ones.
-        num_classes: Another number of classes than the weights have gives a fresh classifier, all else stays; None
-            keeps theirs.
+            such as `gpunet_0`, with the checkpoint of its publisher as `weights`; or a path: the folder of an entry, an
+            export or a training run.
+        weights: None for the source's own weights; a file of other weights (`.safetensors`, or written by `torch.save`;
+            only tensors are read); or "fresh" for random weights.
+        num_classes: If it differs from the number of classes of the weights, the classifier is a fresh one and
+            everything else is kept; None keeps theirs.
 
     Returns:
-        The network: `(n, 3, resolution, resolution)` images, normalised with its `input_mean` and `input_std`, to
+        The network, from `(n, 3, resolution, resolution)` images, normalized with its `input_mean` and `input_std`, to
         `(n, classes)` logits. `tiernas.build` builds its `architecture` with fresh weights.
 
     Raises:
-        UsageError: There is no such source, a block of it is none of ours, or the weights cannot be had, cannot be
-            read, or are those of another network.
-        NotInstalledError: What it comes from is not installed.
+        UsageError: There is no such source, it has a block that tiernas does not support, or the weights are
+            unavailable, cannot be read, or belong to another network.
+        NotInstalledError: The source's package is not installed.
     """
     if num_classes is not None and num_classes < 1:
-        raise UsageError(f"num_classes = {num_classes}: must be at least 1; None keeps those that the weights have")
+        raise UsageError(f"num_classes = {num_classes}: must be at least 1; None keeps that of the weights")
     file = None if weights is None or weights == _FRESH else Path(weights).expanduser()
     wanted = Wanted(file, weights == _FRESH, num_classes)
     if isinstance(source, str):
@@ -67,5 +67,5 @@ def _unknown(source: str | Path) -> UsageError:
     return UsageError(
         f"source = {str(source)!r}: there is no such network, file or folder{hint} A source is "
         f"{PREFIX}NAME, one of {', '.join(LITE_NAMES)}, a released network ({', '.join(released_names())}), or the "
-        "folder of an entry, an export or a training"
+        "folder of an entry, an export or a training run"
     )

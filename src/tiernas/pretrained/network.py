@@ -1,4 +1,4 @@
-"""`PretrainedNet`: one of our networks with somebody else's weights."""
+"""`PretrainedNet`: a tiernas network with weights from another source."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from tiernas.networks.plugin_layers import require_declared_shapes
 from tiernas.spaces.architecture import Architecture
 
 Rgb = tuple[float, float, float]
-"""A number for each of red, green and blue."""
+"""One number each for red, green and blue."""
 
 _LINEAR = 2
 """Dimensions of a classifier's weights: classes and channels."""
 
 _COUNTER = "num_batches_tracked"
-"""Of batch normalisation: nothing is computed with it, and older files have none."""
+"""A tensor of batch normalization that is not used in computations and missing in older files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A network from elsewhere, written as one of ours.
+    """A network from another source, described as a tiernas network.
 
     Attributes:
-        name: What messages call it.
-        architecture: The same network as ours.
-        num_classes: Classes that it has where no weights say otherwise.
-        input_mean: Mean of red, green and blue (pixels in 0 to 1) that is subtracted from its input.
-        input_std: What its input is divided by afterwards.
-        classes: Names of its classes, in the order of the logits; None where they are not known.
+        name: How messages refer to it.
+        architecture: Its tiernas architecture.
+        num_classes: Its number of classes unless weights determine another.
+        input_mean: Mean of red, green and blue (pixels in 0 to 1), which is subtracted from its input.
+        input_std: Standard deviation, by which the difference is divided.
+        classes: Names of its classes, in the order of the logits; None if unknown.
     """
 
     name: str
@@ -45,13 +45,12 @@ class Original:
 
 
 class PretrainedNet(Network):
-    """A classifier whose weights come from elsewhere.
+    """A classifier with weights from another source.
 
     Attributes:
-        input_mean: Mean of red, green and blue (pixels in 0 to 1) that is subtracted from its input.
-        input_std: What its input is divided by afterwards.
-        classes: Names of the classes, in the order of the logits; None where they are not known, or the classifier
-            is a fresh one.
+        input_mean: Mean of red, green and blue (pixels in 0 to 1), which is subtracted from its input.
+        input_std: Standard deviation, by which the difference is divided.
+        classes: Names of the classes, in the order of the logits; None if unknown or if the classifier is a fresh one.
     """
 
     def __init__(self, original: Original, num_classes: int, *, same_classes: bool) -> None:
@@ -62,7 +61,7 @@ class PretrainedNet(Network):
 
 
 def rgb(values: Iterable[float]) -> Rgb:
-    """Three numbers as such."""
+    """Three numbers, checked and converted to floats."""
     red, green, blue = (float(value) for value in values)
     return red, green, blue
 
@@ -71,8 +70,8 @@ def fresh(original: Original, num_classes: int | None) -> PretrainedNet:
     """The network with random weights, in evaluation mode.
 
     Args:
-        original: Which.
-        num_classes: Its classes; those of the original if None.
+        original: The network.
+        num_classes: Its number of classes; that of the original if None.
     """
     wanted = num_classes or original.num_classes
     return PretrainedNet(original, wanted, same_classes=wanted == original.num_classes).eval()
@@ -85,17 +84,17 @@ def inherit(
     num_classes: int | None,
     modules: Sequence[str] | None = None,
 ) -> PretrainedNet:
-    """The network with weights, in evaluation mode.
+    """The network with the given weights, in evaluation mode.
 
     Args:
-        original: Which.
+        original: The network.
         tensors: The weights by name.
-        file: Where they are from, for messages.
-        num_classes: Another number than theirs gives a fresh classifier; None keeps theirs.
-        modules: What the modules that have tensors are called in `tensors`, in the order they run; as ours if None.
+        file: Their origin, for messages.
+        num_classes: If it differs from that of the weights, the classifier is a fresh one; None keeps theirs.
+        modules: Names in `tensors` of the modules with tensors, in execution order; None if they are named like ours.
 
     Raises:
-        UsageError: The weights are those of another network; names the tensor and the shapes.
+        UsageError: The weights belong to another network; the message names the tensor and the shapes.
     """
     classifier = None if modules is None else tensors.get(f"{modules[-1]}.weight")
     theirs = len(classifier) if classifier is not None and classifier.dim() == _LINEAR else original.num_classes
@@ -115,7 +114,7 @@ def inherit(
                 taken[f"{our_name}.{key}"] = tensors[name]
             elif name in tensors or key != _COUNTER:
                 theirs_is = f"is {_shown(tensors[name])}" if name in tensors else "is missing"
-                raise _of_another_network(original, file, f"{name} {theirs_is}, and must be {_shown(ours_is)}")
+                raise _of_another_network(original, file, f"{name} {theirs_is}, but must be {_shown(ours_is)}")
     if extra := next((name for name in tensors if name not in known), None):
         raise _of_another_network(original, file, f"it has no {extra}, {_shown(tensors[extra])}")
     if len(names) != len(ours):
@@ -125,14 +124,14 @@ def inherit(
 
 
 def _modules(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Names and modules that have weights of their own, in the order they run."""
+    """Names and modules that have weights of their own, in execution order."""
     for name, module in network.named_modules():
         if next(module.parameters(recurse=False), None) is not None:
             yield name, module
 
 
 def _of_another_network(original: Original, file: str, why: str) -> UsageError:
-    return UsageError(f"{file}: holds the weights of another network than {original.name}: {why}")
+    return UsageError(f"{file}: contains weights of a network other than {original.name}: {why}")
 
 
 def _shown(tensor: Tensor) -> str:

@@ -1,4 +1,4 @@
-"""The blocks of timm's EfficientNet builder as ours, with what their modules are called."""
+"""Translates the blocks of timm's EfficientNet builder to tiernas blocks, with the names of their modules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "irb": ("conv_pw", "bn1", "conv_dw", "bn2", "se.conv_reduce", "se.conv_expand", "conv_pwl", "bn3"),
     "separable": ("conv_dw", "bn1", "se.conv_reduce", "se.conv_expand", "conv_pw", "bn2"),
 }
-"""What timm, and GPUNet after it, call the modules of each of our blocks, in the order they run."""
+"""Names that timm, and therefore GPUNet, give the modules of each of our blocks, in execution order."""
 
 _ACTIVATIONS = {"ReLU": "relu", "ReLU6": "relu6", "SiLU": "swish", "Hardswish": "hard_swish", "GELU": "gelu"}
 _GATES = {"Sigmoid": "sigmoid", "Hardsigmoid": "hard_sigmoid"}
@@ -38,18 +38,18 @@ class _Conv:
 
 
 class TimmReader:
-    """Goes through a network of timm from its first module to its last.
+    """Reads a network of timm from its first module to its last.
 
     Attributes:
-        modules: Names of the modules that have tensors, in the order they run.
+        modules: Names of the modules that have tensors, in execution order.
     """
 
     def __init__(self, network: Any, name: str, resolution: int) -> None:
-        """Begins to read.
+        """Starts reading.
 
         Args:
-            network: `timm.models.EfficientNet` or `timm.models.MobileNetV3`; what it computes with does not matter.
-            name: What messages call it.
+            network: `timm.models.EfficientNet` or `timm.models.MobileNetV3`; its weights do not matter.
+            name: How messages refer to it.
             resolution: Height and width of its input, in pixels.
         """
         self.modules: list[str] = []
@@ -60,10 +60,10 @@ class TimmReader:
         self._epsilons: dict[float, str] = {}
 
     def read(self) -> LayeredArchitecture:
-        """The network as ours.
+        """The network's tiernas architecture.
 
         Raises:
-            UsageError: A block cannot be written as one of ours; names it.
+            UsageError: A block has no equivalent in tiernas; the message names it.
         """
         self._read_stem()
         for i, stage in enumerate(self._network.blocks):
@@ -71,12 +71,12 @@ class TimmReader:
                 self._read_block(f"blocks.{i}.{j}", block)
         self._read_head()
         if len(self._epsilons) > 1:
-            self._refuse(list(self._epsilons.values())[1], "has another epsilon than the normalisations before it")
+            self._refuse(list(self._epsilons.values())[1], "has a different epsilon than the normalizations before it")
         return LayeredArchitecture(self._resolution, tuple(self._layers), next(iter(self._epsilons)))
 
     @property
     def _shape(self) -> tuple[int, int]:
-        """Channels and height of the map that the next layer gets."""
+        """Channels and height of the next layer's input."""
         channels, size, _ = self._layers[-1].out_shape
         return channels, size
 
@@ -107,10 +107,10 @@ class TimmReader:
         }
         kind = type(block).__name__
         if kind not in readers:
-            self._refuse(where, f"is a {kind}, which no block of tiernas is")
+            self._refuse(where, f"is a {kind}, which tiernas does not support")
         for blur in ("aa", "conv_s2d"):
             if not isinstance(module := getattr(block, blur, None), nn.Identity | None):
-                self._refuse(f"{where}.{blur}", f"is a {type(module).__name__}, which no block of tiernas has")
+                self._refuse(f"{where}.{blur}", f"is a {type(module).__name__}, which no block of tiernas supports")
         layer = readers[kind](where, block)
         squeezed = getattr(layer, "se_channels", 0)
         names = [name for name in MODULES[layer.block] if squeezed or not name.startswith("se.")]
@@ -206,7 +206,7 @@ class TimmReader:
         self.modules.append("classifier")
 
     def _early_head(self) -> HeadBlock:
-        """EfficientNet's: a convolution with normalisation, if any, before the pooling."""
+        """EfficientNet's head: a convolution with normalization, if there is any, before the pooling."""
         network = self._network
         channels, size = self._shape
         if isinstance(network.conv_head, nn.Identity):
@@ -217,14 +217,14 @@ class TimmReader:
         return HeadBlock(channels, filters, 0, activation, size)
 
     def _late_head(self) -> HeadBlock:
-        """MobileNetV3's: a convolution after the pooling; the last one before it is ours to have in the head."""
+        """MobileNetV3's head: a convolution after the pooling; the last one before it is part of our head."""
         network = self._network
         if not isinstance(network.norm_head, nn.Identity):
-            self._refuse("norm_head", f"is a {type(network.norm_head).__name__}, which no head of tiernas has")
+            self._refuse("norm_head", f"is a {type(network.norm_head).__name__}, which no head of tiernas supports")
         hidden = self._conv("conv_head", network.conv_head, bias=network.conv_head.bias is not None)
         activation = self._activation("act2", network.act2)
         if activation is None:
-            self._refuse("act2", "is no activation")
+            self._refuse("act2", "is not an activation")
         filters = 0
         last = self._layers[-1]
         if isinstance(last, ConvBlock) and (last.kernel, last.stride, last.activation, last.skip) == (
@@ -243,10 +243,10 @@ class TimmReader:
     def _conv(self, where: str, conv: Any, *, groups: int = 1, bias: bool = False) -> _Conv:
         kind = type(conv).__name__
         if kind not in ("Conv2d", "Conv2dSame"):
-            self._refuse(where, f"is a {kind}, not one plain convolution")
+            self._refuse(where, f"is a {kind}, not a plain convolution")
         kernel, stride = conv.kernel_size[0], conv.stride[0]
         if conv.kernel_size != (kernel, kernel) or conv.stride != (stride, stride) or conv.dilation != (1, 1):
-            self._refuse(where, "has a kernel that is not square, or one with holes")
+            self._refuse(where, "has a kernel that is not square, or dilated")
         if kernel % 2 == 0:
             self._refuse(where, f"has a {kernel}x{kernel} kernel, which is even")
         if conv.groups != groups:
@@ -268,9 +268,9 @@ class TimmReader:
         return found.out_channels
 
     def _normalised(self, where: str, norm: Any) -> str | None:
-        """What follows a batch normalisation; None where nothing does."""
+        """The activation after a batch normalization; None if there is none."""
         if not isinstance(norm, nn.BatchNorm2d):
-            self._refuse(where, f"is a {type(norm).__name__}, not a batch normalisation")
+            self._refuse(where, f"is a {type(norm).__name__}, not a batch normalization")
         if not isinstance(norm.drop, nn.Identity):
             self._refuse(f"{where}.drop", f"is a {type(norm.drop).__name__}")
         self._epsilons.setdefault(norm.eps, where)
@@ -308,7 +308,7 @@ class TimmReader:
             self._refuse(f"{where}.gate", f"is {gate}; gates of tiernas are {', '.join(_GATES)}")
         inside = self._activation(f"{where}.act1", module.act1)
         if inside is None:
-            self._refuse(f"{where}.act1", "is no activation")
+            self._refuse(f"{where}.act1", "is not an activation")
         return {
             "se_channels": reduce.out_channels,
             "gate": _GATES[gate],
@@ -320,5 +320,5 @@ class TimmReader:
 
 
 def _skip(block: Any, stride: int, in_channels: int, out_channels: int) -> str:
-    """Whether a block adds its input; "auto" too where it could not, so that equal networks are written alike."""
+    """Whether a block adds its input; also "auto" if it could not, so that equal networks have equal architectures."""
     return "none" if stride == 1 and in_channels == out_channels and not block.has_skip else "auto"

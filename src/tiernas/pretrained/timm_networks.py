@@ -1,4 +1,4 @@
-"""Networks of timm that are built of our blocks: those of its EfficientNet builder."""
+"""Networks of timm that consist of our blocks: those of its EfficientNet builder."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from tiernas.pretrained.weights_file import read_weights
 PREFIX = "timm:"
 
 HOMES = ("efficientnet", "mobilenetv3", "hardcorenas")
-"""Modules of timm whose networks come from its EfficientNet builder and have its two plain classes."""
+"""Modules of timm whose networks come from its EfficientNet builder and are of its two plain classes."""
 
 
 def load_timm(name: str, wanted: Wanted) -> PretrainedNet:
-    """A network of timm; the weights that it comes with are those of the hub.
+    """Loads a network of timm, by default with the weights of the hub.
 
     Args:
         name: Its name in timm, with or without the tag of its weights.
-        wanted: Which weights, and how many classes.
+        wanted: The weights, and the number of classes.
 
     Raises:
-        UsageError: timm has no such network, or not of our blocks; its weights cannot be had, or are another network's.
+        UsageError: timm has no such network, it has other blocks than tiernas, or its weights are unavailable or belong
+            to another network.
         NotInstalledError: timm is not installed.
     """
     try:
@@ -45,14 +46,14 @@ def load_timm(name: str, wanted: Wanted) -> PretrainedNet:
 
 
 def read_timm(network: Any, name: str) -> tuple[Original, tuple[str, ...]]:
-    """A network of timm as ours, and the names of its modules that have tensors, in the order they run.
+    """A network of timm as a tiernas network, and the names of its modules with tensors, in execution order.
 
     Args:
-        network: One of timm's EfficientNet builder; its weights do not matter.
-        name: What messages call it.
+        network: A network of timm's EfficientNet builder; its weights do not matter.
+        name: How messages refer to it.
 
     Raises:
-        UsageError: A block cannot be written as one of ours; names it.
+        UsageError: A block has no equivalent in tiernas; the message names it.
     """
     config = network.pretrained_cfg
     reader = TimmReader(network, name, config["input_size"][-1])
@@ -64,17 +65,17 @@ def read_timm(network: Any, name: str) -> tuple[Original, tuple[str, ...]]:
 def _require_ours(timm: Any, name: str) -> None:
     if not timm.is_model(name):
         near = ", ".join(PREFIX + found for found in near_timm_names(name))
-        hint = f"; near are: {near}" if near else ""
+        hint = f"; similar names: {near}" if near else ""
         raise UsageError(f"source = {PREFIX + name!r}: timm {timm.__version__} has no such network{hint}")
     if not timm.models.is_model_in_modules(name, HOMES):
         raise UsageError(
-            f"source = {PREFIX + name!r}: is built of other blocks than tiernas has; those of timm's EfficientNet "
-            f"builder can be had: its modules {', '.join(HOMES)}"
+            f"source = {PREFIX + name!r}: consists of other blocks than tiernas has; networks of timm's "
+            f"EfficientNet builder are supported: its modules {', '.join(HOMES)}"
         )
 
 
 def _outlined(timm: Any, name: str) -> Any:
-    """The network without memory for its weights."""
+    """The network without memory allocated for its weights."""
     try:
         with torch.device("meta"):
             return timm.create_model(name)
@@ -85,10 +86,10 @@ def _outlined(timm: Any, name: str) -> Any:
 def _downloaded(timm: Any, name: str) -> Any:
     try:
         return timm.create_model(name, pretrained=True)
-    except Exception as error:  # what the clients of hubs raise is anybody's guess
+    except Exception as error:  # hub clients may raise anything
         raise UsageError(
-            f"source = {PREFIX + name!r}: its weights cannot be had from the hub ({_first_line(error)}); give a file "
-            "of them as weights, or 'fresh' for random ones"
+            f"source = {PREFIX + name!r}: its weights are not available from the hub ({_first_line(error)}); pass a "
+            "file as weights, or 'fresh' for random ones"
         ) from error
 
 

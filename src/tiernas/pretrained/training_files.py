@@ -1,4 +1,4 @@
-"""The files that a training leaves in its folder, and what is in them."""
+"""The files of a training run in its folder, and their contents."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 CURRENT = "checkpoint.safetensors"
-"""The state after the last epoch, while it runs."""
+"""The state after the last completed epoch, during the training run."""
 
 PREVIOUS = "checkpoint.previous.safetensors"
-"""The state before."""
+"""The state one epoch earlier."""
 
 WEIGHTS = "weights.safetensors"
-"""The weights, once it is complete."""
+"""The weights, once the training run is complete."""
 
 NETWORK = "network."
-"""What the names of the network's tensors begin with in a state."""
+"""Prefix of the names of the network's tensors in a state."""
 
 AVERAGE = "average."
-"""What those of the running mean of its weights begin with."""
+"""Prefix for the running mean of its weights."""
 
 AVERAGED_NETWORK = f"{AVERAGE}module."
-"""What those of the network with these weights begin with."""
+"""Prefix for the network with these averaged weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a training is a training of; a checkpoint of any other is not continued.
+    """What identifies a training run; a checkpoint with a different identity is not resumed.
 
     Attributes:
         architecture: `Architecture.to_json()`.
         classes: Names of the classes, in the order of the logits.
         recipe_digest: `RecipeConfig.digest`.
         data_digest: `Splits.digest`.
-        seed: Seed of the training.
+        seed: Seed of the training run.
     """
 
     architecture: str
@@ -45,6 +45,6 @@ class Identity:
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self:
-        """The identity that a file holds."""
+        """The identity stored in a file."""
         known = facts["identity"]
         return cls(**{**known, "classes": tuple(known["classes"])})

@@ -1,4 +1,4 @@
-"""`Wanted`: what a caller asks of a source beside its architecture."""
+"""`Wanted`: what a caller requests of a source besides its architecture."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which weights, and how many classes.
+    """The requested weights and number of classes.
 
     Attributes:
-        file: A file of weights; None for those that the source comes with.
-        fresh: Whether weights are random instead.
-        num_classes: Another number than the weights have gives a fresh classifier; None keeps theirs.
+        file: A file of weights; None for the source's own.
+        fresh: Whether to use random weights instead.
+        num_classes: If it differs from that of the weights, the classifier is a fresh one; None keeps theirs.
     """
 
     file: Path | None = None

@@ -1,4 +1,4 @@
-"""Files of weights, of which nothing is taken but tensors."""
+"""Reads tensors, and nothing else, from files of weights."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from torch import Tensor
 from tiernas.errors import UsageError
 
 _STATES = ("state_dict_ema", "state_dict")
-"""Where checkpoints of timm and of NVIDIA keep weights; the running mean comes first: it is what they evaluate."""
+"""Keys of the weights in checkpoints of timm and NVIDIA; the running mean comes first, because they evaluate it."""
 
 _WRAPPERS = ("module.", "_orig_mod.")
-"""What names begin with where a network was saved from within `DistributedDataParallel` or `torch.compile`."""
+"""Prefixes of names in files saved from within `DistributedDataParallel` or `torch.compile`."""
 
 _CODE = re.compile(r"GLOBAL (\S+)")
-"""What torch calls things that are no tensors, in its message."""
+"""How torch's message names objects that are not tensors."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by name: a `.safetensors`, or what `torch.save` wrote of a state dict or a checkpoint.
+    """The tensors of a file by name: a `.safetensors` file, or a state dict or checkpoint written by `torch.save`.
 
     Raises:
-        UsageError: There is no such file, it is damaged or cut off, it holds code, or no tensors by name.
+        UsageError: There is no such file, it is damaged or truncated, contains code, or contains no named tensors.
     """
     if not path.is_file():
         raise UsageError(f"weights = {str(path)!r}: {'is a folder' if path.is_dir() else 'there is no such file'}")
     stored = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     tensors = _tensors(stored)
     if not tensors:
-        raise UsageError(f"{path}: holds no tensors by name; save them with torch.save(network.state_dict(), PATH)")
+        raise UsageError(f"{path}: contains no named tensors; save them with torch.save(network.state_dict(), PATH)")
     return tensors
 
 
@@ -50,26 +50,26 @@ def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
 
 def _read_torch(path: Path) -> object:
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):  # timm keeps the arguments of a training so
+        with torch.serialization.safe_globals([argparse.Namespace]):  # timm stores training arguments in it
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if found := _CODE.search(str(error)):
             raise UsageError(
-                f"{path}: beside tensors it holds {found[1]}, and so code that runs while it is read: it is refused. "
-                "Whoever has it can save the tensors alone: torch.save(network.state_dict(), PATH)"
+                f"{path}: is refused: besides tensors it contains {found[1]}, and thus code that runs when it is read. "
+                "Its author can save only the tensors: torch.save(network.state_dict(), PATH)"
             ) from error
         raise _unreadable(path, error) from error
-    except Exception as error:  # what a damaged file makes of its reader is anybody's guess
+    except Exception as error:  # a damaged file may raise anything
         raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> UsageError:
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return UsageError(f"{path}: is no file of weights, is damaged or was cut off ({reason}); fetch or copy it again")
+    return UsageError(f"{path}: is not a file of weights, or damaged or truncated ({reason}); fetch or copy it again")
 
 
 def _tensors(stored: object) -> dict[str, Tensor]:
-    """The weights among what a file holds, under the names that they have in the network."""
+    """The weights in the contents of a file, under their names in the network."""
     if not isinstance(stored, Mapping):
         return {}
     state: Mapping[Any, Any] = next((stored[key] for key in _STATES if isinstance(stored.get(key), Mapping)), stored)

@@ -1,4 +1,4 @@
-"""Search spaces: integer vectors and the architectures they stand for."""
+"""Search spaces: integer vectors and the architectures that they represent."""
 
 from tiernas.spaces.architecture import Architecture
 from tiernas.spaces.catalogue import get_space, referred_space, space_names

@@ -1,4 +1,4 @@
-"""A stage of attention: what the two spaces of vision transformers have in common."""
+"""A stage of attention, shared by the two spaces of vision transformers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tiernas.spaces.planned import Layers, codes, first, position
 
 STAGE_ACTIVATIONS = ("relu", "gelu")
 STAGE_NORMS = ("layer", "batch")
-"""What the values of dimensions `act` and `norm` stand for."""
+"""Meaning of the values of the dimensions `act` and `norm`."""
 _DEPTHWISE_KERNEL = 3
 
 
@@ -29,18 +29,20 @@ def attention_stage(
     act: IntArray,
     norm: IntArray,
 ) -> Layers:
-    """The layers of a stage in `n` networks: attention and MLP in turn. What head dimensions leave over is left out.
+    """The layers of a stage in `n` networks, attention and MLP alternating.
+
+    The number of heads, `dim / head_dim`, is rounded down, but is at least 1.
 
     Args:
-        layers: How many of each (`n`, as all others).
-        tokens: How many tokens.
+        layers: Number of each (`n`, like all others).
+        tokens: Number of tokens.
         dim: Channels of a token.
         head_dim: Channels of the queries of a head.
-        value_scale: How many times as many channels its values have.
-        mlp_ratio: How many times as many channels the MLP has inside.
-        depthwise: Whether it has a depthwise convolution.
-        act: Position among `STAGE_ACTIVATIONS`.
-        norm: Position among `STAGE_NORMS`.
+        value_scale: Channels of the values of a head per channel of its queries.
+        mlp_ratio: Hidden channels of the MLP per channel of a token.
+        depthwise: Whether the MLP has a depthwise convolution.
+        act: Position in `STAGE_ACTIVATIONS`.
+        norm: Position in `STAGE_NORMS`.
     """
     shared = {"tokens": tokens, "dim": dim, "norm": codes(STAGE_NORMS, norm, NORMS)}
     heads = np.maximum(dim // head_dim, 1)
@@ -55,10 +57,10 @@ def attention_stage(
 
 
 def read_attention_stage(layers: Sequence[Block]) -> dict[str, int]:
-    """The arguments of `attention_stage` by name, but for the tokens, of the layers of a stage.
+    """The arguments of `attention_stage` by name, except `tokens`, for the layers of a stage.
 
     Raises:
-        LookupError: There is no attention, no MLP, or an activation that no stage has.
+        LookupError: There is no attention or no MLP, or an activation that stages do not support.
     """
     attention, mlp = first(layers, AttentionBlock), first(layers, MlpBlock)
     return {
@@ -69,5 +71,5 @@ def read_attention_stage(layers: Sequence[Block]) -> dict[str, int]:
         "mlp_ratio": mlp.hidden // mlp.dim,
         "depthwise": int(mlp.kernel > 0),
         "act": position("activation", STAGE_ACTIVATIONS, mlp.activation),
-        "norm": position("normalisation", STAGE_NORMS, attention.norm),
+        "norm": position("normalization", STAGE_NORMS, attention.norm),
     }

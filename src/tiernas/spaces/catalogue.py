@@ -9,14 +9,14 @@ from tiernas.spaces.space import SearchSpace
 _MEMBERS = ("name", "dimensions", "num_classes", "decode", "encode", "canonical", "layer_groups")
 
 _CHECKED = 16
-"""Random networks by which a plug-in's space is checked whenever it is loaded, in some milliseconds."""
+"""Number of random networks for checking a plug-in's space whenever it is loaded, in some milliseconds."""
 
 
 def _require_space(thing: object) -> None:
     require_object_of(thing, SearchSpace, "a search space", _MEMBERS)
     assert isinstance(thing, SearchSpace)
     if wrong := inconsistency(thing, _CHECKED):
-        raise UnusableError(f"does not hold together: {wrong}")
+        raise UnusableError(f"is inconsistent: {wrong}")
 
 
 SPACES: Kind[SearchSpace] = Kind(
@@ -40,7 +40,7 @@ SPACES: Kind[SearchSpace] = Kind(
 
 
 def space_names() -> tuple[str, ...]:
-    """Names that `get_space` knows: those of tiernas, and those that installed packages offer."""
+    """Names that `get_space` accepts: built-in spaces, and those of installed packages."""
     return SPACES.names()
 
 
@@ -48,7 +48,7 @@ def get_space(name: str | SearchSpace) -> SearchSpace:
     """The search space of a name.
 
     Args:
-        name: One of `space_names()`, or `package.module:object`; a space is given back.
+        name: One of `space_names()`, or `package.module:object`; a space is returned as it is.
 
     Raises:
         UsageError: There is no space of that name, or it cannot be used.
@@ -57,9 +57,9 @@ def get_space(name: str | SearchSpace) -> SearchSpace:
 
 
 def referred_space(name: str) -> SearchSpace | None:
-    """The space of `package.module:object`; None for a name, which files record and find by themselves.
+    """The space of `package.module:object`; None for a name, by which files find their space on their own.
 
     Raises:
-        UsageError: It cannot be used.
+        UsageError: The space cannot be used.
     """
     return get_space(name) if is_reference(name) else None

@@ -2,10 +2,10 @@
 
 Stage 0 (stem) and stage 1 are convolutions and share their filters; stages 2 and 3 are fused IRBs; stages 4 to 7
 are IRBs; the head is a 1x1 convolution, pooling and a classifier. The order of the integers is resolution, stem
-filters, (kernel, activation, layers) of stage 1, then (filters, kernel, expansion, squeeze-excitation, activation,
+filters, (kernel, activation, layers) of stage 1, then (filters, kernel, expansion, squeeze-and-excitation, activation,
 layers) of each of stages 2 to 7.
 
-The vector has no place for kernel and activation of the stem: they are 3 and swish, as in the released networks
+The vector does not include kernel and activation of the stem: they are 3 and swish, as in the released networks
 GPUNet-0, -1 and -2. Stage 4 has 1 to 10 layers (the paper's Table 1; its text says 3 to 10).
 """
 
@@ -37,26 +37,26 @@ _STAGES: dict[int, tuple[type[Block], int]] = {
 }
 """Block and stride of each stage after the convolutions."""
 _ACTIVATIONS = ("relu", "swish")
-"""What a vector's activations stand for."""
+"""Meaning of a vector's activations."""
 _ACTIVATION_CODES = np.array([ACTIVATIONS.index(name) for name in _ACTIVATIONS])
-"""The same as columns of layers hold them."""
+"""The same, as stored in columns of layers."""
 _FIRST_COLUMN = 5
-"""Where stage 2 begins in a vector."""
+"""Position of stage 2 in a vector."""
 _CHANNEL_DIVISOR = 8
-"""Filters are multiples of it, so that expanded channels need no rounding."""
+"""Filters are multiples of this, so that expanded channels need no rounding."""
 _SE_DIVISOR = round(1 / SE_RATIO)
 _SLICES = [slice(i, i + len(_STAGE_FIELDS)) for i in range(_FIRST_COLUMN, 41, len(_STAGE_FIELDS))]
 """The part of a vector that belongs to each of stages 2 to 7."""
 _KINDS = [(block.block, stride) for block, stride in _STAGES.values()]
-"""What tells a `Stage` of each of stages 2 to 7 from those of others."""
+"""What distinguishes a `Stage` of each of stages 2 to 7 from the others."""
 
 _Places = tuple[int, ...]
-"""Which of stages 2 to 7, counted from 0, are there."""
+"""Which of stages 2 to 7, counted from 0, are not empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageRange:
-    """What a stage may have, as `(minimum, maximum, step)` or `(minimum, maximum)`; of kernels, all sizes."""
+    """Allowed values of a stage, as `(minimum, maximum, step)` or `(minimum, maximum)`; for kernels, all sizes."""
 
     filters: tuple[int, int, int]
     layers: tuple[int, int]
@@ -69,15 +69,15 @@ class ConvNetSpace(SearchSpace):
 
     Args:
         name: Name of the space.
-        resolution: Allowed heights of the input, in pixels.
+        resolution: Allowed resolutions of the input, in pixels.
         stem_filters: Allowed filters of stages 0 and 1, multiples of 8.
-        stem_layers: Smallest and largest number of convolutions in stage 1.
+        stem_layers: Minimum and maximum number of convolutions in stage 1.
         stages: The ranges of stages 2 to 7, in order; filters are multiples of 8, kernels odd.
         head_filters: Channels of the head's 1x1 convolution.
-        num_classes: Number of classes that latency tables are built with by default.
+        num_classes: Default number of classes of latency tables.
 
     Raises:
-        UsageError: A range is empty, or holds what no network of the space can have; names it.
+        UsageError: A range is empty or contains a value that no network of the space can have; the message names it.
     """
 
     def __init__(
@@ -137,16 +137,14 @@ class ConvNetSpace(SearchSpace):
     def encode(self, architecture: Architecture) -> IntArray:
         """The canonical vector (length 41) of an architecture.
 
-        The padding of stride-2 fused blocks is no dimension of the space: it is dropped, so the released GPUNet-0,
+        The padding of stride-2 fused blocks is not a dimension of the space and is dropped, so the released GPUNet-0,
         -1 and -2 become the vectors of the same networks with "same" padding.
 
         Raises:
-            UsageError: It is no architecture of stages, or the space has no such network.
+            UsageError: The architecture is not staged, or the space has no such network.
         """
         if not isinstance(architecture, StagedArchitecture):
-            raise UsageError(
-                f"space {self.name!r} encodes an architecture of stages, not {type(architecture).__name__}"
-            )
+            raise UsageError(f"space {self.name!r} encodes a staged architecture, not {type(architecture).__name__}")
         if not architecture.stages:
             raise UsageError(f"the architecture is not in space {self.name!r}: it has no stages")
         padded = replace(architecture, stages=tuple(replace(s, padding="same") for s in architecture.stages))
@@ -171,16 +169,16 @@ class ConvNetSpace(SearchSpace):
         return encoded
 
     def _activation(self, stage: Stage) -> int:
-        """What a vector says of a stage's activation."""
+        """The value of a stage's activation in a vector."""
         if stage.activation not in _ACTIVATIONS:
             raise UsageError(
-                f"the architecture is not in space {self.name!r}: it has {stage.activation!r} as an activation; "
+                f"the architecture is not in space {self.name!r}: its activation is {stage.activation!r}; "
                 f"allowed: {', '.join(_ACTIVATIONS)}"
             )
         return _ACTIVATIONS.index(stage.activation)
 
     def _written(self, stages: Sequence[Stage]) -> list[int]:
-        """What a vector says of the stages after the convolutions; where the space has none like them, nearly that."""
+        """The values in a vector of the stages after the convolutions; similar ones if the space has no such stages."""
         written = []
         for stage in stages:
             channels = [stage.filters, stage.kernel, int(stage.expansion), int(stage.squeeze_excite)]
@@ -194,7 +192,7 @@ class ConvNetSpace(SearchSpace):
         return [value for part in parts for value in part]
 
     def _placements(self, kinds: Sequence[tuple[str, int]]) -> list[_Places]:
-        """The stages that a run of stages of these kinds can be, the earliest ones first."""
+        """The possible positions of a run of stages of these kinds, earliest first."""
         needed = {place for place, part in enumerate(_SLICES) if self.dimensions[part][-1].values[0] > 0}
         return [
             places
@@ -211,9 +209,9 @@ class ConvNetSpace(SearchSpace):
 
     @cached_property
     def _earlier(self) -> Mapping[_Places, list[_Places]]:
-        """Where the stages of a vector could be as well, the earliest first, if another place allows their values.
+        """Alternative positions of the stages of a vector, earliest first, if their ranges allow the values.
 
-        Stages of one kind of which more than one may be empty are the reason; the built-in spaces have none.
+        They exist only if more than one stage of the same kind may be empty, which no built-in space has.
         """
         found: dict[_Places, list[_Places]] = {}
         for count in range(len(_KINDS) + 1):
@@ -238,8 +236,8 @@ class ConvNetSpace(SearchSpace):
 
         Args:
             vectors: The vectors.
-            places: The stages that are there, and no others.
-            earlier: Other stages of the same kinds, each as many.
+            places: Exactly the stages that are not empty.
+            earlier: Other stages of the same kinds and numbers.
         """
         there = np.array([place in places for place in range(len(_KINDS))])
         rows = np.flatnonzero(((vectors[:, [part.stop - 1 for part in _SLICES]] > 0) == there).all(axis=1))
@@ -310,7 +308,7 @@ class ConvNetSpace(SearchSpace):
 
 
 def _nearest(kinds: Sequence[tuple[str, int]]) -> _Places:
-    """The stages that the first ones of some kinds are, where no network of the space has stages of all these kinds."""
+    """The positions of the first stages of these kinds, if no network of the space has stages of all of them."""
     left, places = list(kinds), list[int]()
     for place, kind in enumerate(_KINDS):
         if left[:1] == [kind]:
@@ -325,7 +323,7 @@ def _widened(channels: IntArray, expansion: IntArray, se: IntArray) -> dict[str,
 
 
 def _require_buildable(space: str, dimension: Dimension) -> None:
-    """Refuses values whose networks cannot be built, or would have other layers than `layer_groups` says."""
+    """Refuses values whose networks cannot be built, or whose layers would contradict `layer_groups`."""
     stage, _, what = dimension.name.partition(".")
     match what or stage:
         case "filters":
@@ -333,7 +331,7 @@ def _require_buildable(space: str, dimension: Dimension) -> None:
             allowed = f"positive multiples of {_CHANNEL_DIVISOR}: other expanded channels would be rounded"
         case "kernel":
             wrong = [value for value in dimension.values if value < 1 or value % 2 == 0]
-            allowed = "odd: others change the size of an image by a pixel"
+            allowed = "odd: even ones change the size of an image by a pixel"
         case "layers":
             least = 1 if stage == "stage1" else 0
             wrong = [value for value in dimension.values if value < least]
@@ -352,7 +350,7 @@ def _span(low: int, high: int, step: int = 1) -> tuple[int, ...]:
         return tuple(range(low, high + 1, step))
     except (TypeError, ValueError) as error:
         raise UsageError(
-            f"range from {low} to {high} in steps of {step}: must be whole numbers, steps not 0"
+            f"range from {low} to {high} in steps of {step}: must be whole numbers, with a nonzero step"
         ) from error
 
 
@@ -408,4 +406,4 @@ GPUNET_SMALL = ConvNetSpace(
     head_filters=320,
     num_classes=10,
 )
-"""Small networks for small images: everything can be tried on a laptop."""
+"""Small networks for small images, suitable for a laptop."""

@@ -1,4 +1,4 @@
-"""`LayeredArchitecture`: a network written down layer by layer."""
+"""`LayeredArchitecture`: a network defined layer by layer."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _KEYS = ("resolution", "blocks", "bn_eps")
 
 @dataclass(frozen=True, slots=True)
 class LayeredArchitecture(Architecture):
-    """A network as its layers: what a space decodes to that has no shorter way to write one.
+    """A network as a list of layers, for spaces without a shorter description of a network.
 
     Attributes:
         resolution: Height and width of the input image, in pixels.
-        blocks: The layers in the order they run, the classifier last.
-        bn_eps: Epsilon of every batch normalisation.
+        blocks: The layers in execution order, the classifier last.
+        bn_eps: Epsilon of every batch normalization.
 
     Raises:
-        UsageError: There is no layer, a field of one has another type or is out of range, or a layer does not take
-            what the one before it gives; names the layer.
+        UsageError: There is no layer, a field has the wrong type or is out of range, or the input shape of a layer
+            differs from the output shape of the previous one; the message names the layer.
     """
 
     resolution: int
@@ -48,7 +48,7 @@ class LayeredArchitecture(Architecture):
         given = [image, *(layer.out_shape for layer in blocks[:-1])]
         for i, (shape, layer) in enumerate(zip(given, blocks, strict=True)):
             if layer.in_shape != shape:
-                source = f"blocks[{i - 1}] gives" if i else "an image has"
+                source = f"blocks[{i - 1}] outputs" if i else "an image has"
                 raise UsageError(
                     f"blocks[{i}] ({layer.label}) takes {_shown(layer.in_shape)}, but {source} {_shown(shape)}"
                 )
@@ -58,10 +58,11 @@ class LayeredArchitecture(Architecture):
         return self.blocks
 
     def resized(self, resolution: int) -> Architecture:
-        """The same network for images of another height, in pixels.
+        """The same network for images of another resolution, in pixels.
 
         Raises:
-            UsageError: A layer takes no map, and so input of one shape only; or the height is out of range.
+            UsageError: A layer does not operate on maps and thus has a fixed input shape, or the resolution is out of
+                range.
         """
         layers: list[Block] = []
         size = resolution
@@ -82,10 +83,10 @@ class LayeredArchitecture(Architecture):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> LayeredArchitecture:
-        """The architecture of what JSON holds.
+        """The architecture of a JSON object.
 
         Raises:
-            UsageError: A key is missing, unknown, of another type or out of range, or there is no such block.
+            UsageError: A key is missing, unknown, of the wrong type or out of range, or there is no such block.
         """
         for key in data:
             if key not in _KEYS:

@@ -1,9 +1,9 @@
-"""`mlp` (19 integers) and `mlp-small` (13): networks that mix tokens by linear layers.
+"""`mlp` (19 integers) and `mlp-small` (13): networks that mix tokens with linear layers.
 
-A convolutional stem makes tokens; each stage mixes them by token MLPs (MLP-Mixer, arXiv 2105.01601), which take turns
-with channel MLPs, or by spatial gates (gMLP, arXiv 2105.08050), which are a channel MLP as well. Between stages a
-strided depthwise convolution leaves a quarter of the tokens. Such layers know positions by themselves. The classifier
-takes the mean of all tokens.
+A convolutional stem creates tokens; each stage mixes them with token MLPs (MLP-Mixer, arXiv 2105.01601), which
+alternate with channel MLPs, or with spatial gates (gMLP, arXiv 2105.08050), which also act as channel MLPs. Between
+stages a strided depthwise convolution keeps a quarter of the tokens. Such layers need no position embeddings. The
+classifier uses the mean of all tokens.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from tiernas.spaces.space import Dimension
 
 _OF_STAGE = ("dim", "mixer", "token_ratio", "channel_ratio", "layers")
 _TOKEN_MLP, _GATE = 0, 1
-"""What the values of a dimension `mixer` stand for."""
+"""Meaning of the values of a dimension `mixer`."""
 _QUARTERS = 4
-"""A token ratio counts quarters: 1, 2 and 4 are 1/4, 1/2 and 1 value per token."""
+"""A token ratio counts quarters: 1, 2 and 4 mean 1/4, 1/2 and 1 hidden value per token."""
 
 
 @dataclass(frozen=True, slots=True)
 class MlpStage:
-    """What a stage may have, as `(minimum, maximum, step)` or `(minimum, maximum)`."""
+    """Allowed values of a stage, as `(minimum, maximum, step)` or `(minimum, maximum)`."""
 
     dim: tuple[int, int, int]
     layers: tuple[int, int]
@@ -49,14 +49,14 @@ class MlpSpace(PlannedSpace):
 
     Args:
         name: Name of the space.
-        resolution: Allowed heights of the input, in pixels.
-        stem_filters: Allowed filters of the stem's convolutions; no dimension if there is one.
+        resolution: Allowed resolutions of the input, in pixels.
+        stem_filters: Allowed filters of the stem's convolutions; not a dimension if there is only one.
         stem_stride: Pixels per token of the first stage, a power of two; each halving is one convolution.
         stages: The ranges of the stages, in order. Only the last one may have no layers.
-        num_classes: Number of classes that latency tables are built with by default.
+        num_classes: Default number of classes of latency tables.
 
     Raises:
-        UsageError: A stage but the last one may have no layers.
+        UsageError: A stage other than the last one may have no layers.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class MlpSpace(PlannedSpace):
         values = {
             "stem.filters": tokenizer.filters,
             "act": position("activation", STAGE_ACTIVATIONS, tokenizer.activation),
-            "norm": position("normalisation", STAGE_NORMS, head.norm),
+            "norm": position("normalization", STAGE_NORMS, head.norm),
             f"{self.stages[-1]}.layers": 0,
         }
         for stage, part in zip(self.stages, split_at(layers, TokenPoolBlock), strict=False):

@@ -1,14 +1,14 @@
-"""The mobile spaces, for CPUs: 54 integers, among them the kind of block of every stage.
+"""The mobile spaces, for CPUs: 54 integers, including the kind of block of every stage.
 
 Their networks have the plan of MobileNetV2 (arXiv 1801.04381), MobileNetV3 (arXiv 1905.02244) and EfficientNet (arXiv
 1905.11946): a stem of stride 2, seven stages of strides 1, 2, 2, 2, 1, 2, 1, of which those of stride 1 may be empty,
 and a head. The order of the integers is resolution; filters and activation of the stem; (block, filters, kernel,
-expansion, squeeze-excitation, activation, layers) of each stage; filters and activation of the head.
+expansion, squeeze-and-excitation, activation, layers) of each stage; filters and activation of the head.
 
-A vector has no place for the kernel of the stem, which is 3, nor for the gate of squeeze-and-excitation: it is the
+A vector includes neither the kernel of the stem, which is 3, nor the gate of squeeze-and-excitation, which is the
 sigmoid with swish, as in EfficientNet, and the hard sigmoid with ReLU and hard-swish, as in MobileNetV3. Squeezed
-channels are a quarter of a block's input, as in EfficientNet. An inverted residual that expands by 1 has no expansion,
-as in MobileNetV2: it is a separable block.
+channels are a quarter of a block's input, as in EfficientNet. An inverted residual block with expansion 1 has no
+expansion layer, as in MobileNetV2: it is a separable block.
 """
 
 from __future__ import annotations
@@ -40,31 +40,31 @@ from tiernas.spaces.layered import LayeredArchitecture
 from tiernas.spaces.space import Dimension, LayerGroup, SearchSpace
 
 _BLOCKS: tuple[type[Block], ...] = (SeparableBlock, IrbBlock, FusedIrbBlock, ConvBlock)
-"""What a vector's blocks stand for."""
+"""Meaning of a vector's blocks."""
 _SEPARABLE, _IRB, _FUSED_IRB, _CONV = range(4)
 _ACTIVATIONS = ("relu", "swish", "hard_swish")
-"""What a vector's activations stand for."""
+"""Meaning of a vector's activations."""
 _GATES = ("hard_sigmoid", "sigmoid", "hard_sigmoid")
 """The gate that goes with each activation."""
 _ACTIVATION_CODES = np.array([ACTIVATIONS.index(name) for name in _ACTIVATIONS])
 _GATE_CODES = np.array([GATES.index(name) for name in _GATES])
-"""Both as columns of layers hold them."""
+"""Both, as stored in columns of layers."""
 
 _STRIDES = (1, 2, 2, 2, 1, 2, 1)
-"""Of each stage; one of stride 1 may be empty."""
+"""Stride of each stage; stages of stride 1 may be empty."""
 _MOST_LAYERS = 5
 _FIELDS = ("block", "filters", "kernel", "expansion", "se", "act", "layers")
 _FIRST_COLUMN = 3
-"""Where the stages begin in a vector."""
+"""Position of the first stage in a vector."""
 _SLICES = [slice(i, i + len(_FIELDS)) for i in range(_FIRST_COLUMN, 52, len(_FIELDS))]
 """The part of a vector that belongs to each stage."""
 _CONTINUED = (4, 6)
-"""Stages, counted from 0, of stride 1 that follow one that is never empty: with its settings they only prolong it."""
+"""Stages, counted from 0, of stride 1 after one that is never empty: with equal settings they only extend it."""
 _SE_DIVISOR = 4
 _STEM_KERNEL = 3
 
 _Settings = tuple[int, ...]
-"""All fields of a stage but its layers."""
+"""All fields of a stage except its layers."""
 
 
 class MobileSpace(SearchSpace):
@@ -72,11 +72,11 @@ class MobileSpace(SearchSpace):
 
     Args:
         name: Name of the space.
-        resolution: Allowed heights of the input, in pixels.
+        resolution: Allowed resolutions of the input, in pixels.
         stem_filters: Allowed filters of the stem.
         stage_filters: Allowed filters of each of the seven stages.
         head_filters: Allowed channels of the head's 1x1 convolution.
-        num_classes: Classes that latency tables are built with by default.
+        num_classes: Default number of classes of latency tables.
     """
 
     def __init__(
@@ -135,19 +135,17 @@ class MobileSpace(SearchSpace):
     def encode(self, architecture: Architecture) -> IntArray:
         """The canonical vector (length 54) of an architecture.
 
-        Two details are no dimension of the space and are dropped: the bound of ReLU6, which becomes ReLU, and the gate
-        of squeeze-and-excitation.
+        Two details are not dimensions of the space and are dropped: the bound of ReLU6, which becomes ReLU, and the
+        gate of squeeze-and-excitation.
 
         Raises:
-            UsageError: It is not written layer by layer, or the space has no such network.
+            UsageError: The architecture is not layered, or the space has no such network.
         """
         if not isinstance(architecture, LayeredArchitecture):
-            raise UsageError(
-                f"space {self.name!r} encodes an architecture of layers, not {type(architecture).__name__}"
-            )
+            raise UsageError(f"space {self.name!r} encodes a layered architecture, not {type(architecture).__name__}")
         first, last = architecture.layers[0], architecture.layers[-1]
         if not isinstance(first, StemBlock) or not isinstance(last, HeadBlock):
-            raise self._not_in_it("it must begin with a stem and end with a head")
+            raise self._not_in_it("it must start with a stem and end with a head")
         vector = [architecture.resolution, first.out_channels, self._activation(first)]
         runs = self._runs(architecture.layers[1:-1])
         for number, (stride, part) in enumerate(zip(_STRIDES, _SLICES, strict=True), start=1):
@@ -157,9 +155,9 @@ class MobileSpace(SearchSpace):
                 vector += [dimension.values[0] for dimension in self.dimensions[part]]
             else:
                 what = f"a stage of stride {runs[0].stride}" if runs else "nothing"
-                raise self._not_in_it(f"stage {number} must have stride {stride}, but {what} comes there")
+                raise self._not_in_it(f"stage {number} must have stride {stride}, but there is {what}")
         if runs:
-            raise self._not_in_it(f"its layers make more stages than the {len(_STRIDES)} of strides {_STRIDES}")
+            raise self._not_in_it(f"its layers form more stages than the {len(_STRIDES)} with strides {_STRIDES}")
         vector += [last.filters, self._activation(last)]
         encoded: IntArray = self.canonical(self.validate([vector]))[0]
         decoded, wanted = self.decode(encoded), _without_details(architecture)
@@ -173,7 +171,7 @@ class MobileSpace(SearchSpace):
         return encoded
 
     def _runs(self, layers: Sequence[Block]) -> list[_Run]:
-        """Equal layers that follow each other, at most as many as a stage has."""
+        """Runs of equal consecutive layers, at most as long as a stage."""
         runs: list[_Run] = []
         for number, layer in enumerate(layers, start=1):
             if not isinstance(layer, _BLOCKS):
@@ -193,10 +191,10 @@ class MobileSpace(SearchSpace):
         return block, layer.out_channels, layer.kernel, expansion, squeezed, self._activation(layer)
 
     def _activation(self, layer: StridedBlock | HeadBlock) -> int:
-        """What a vector says of a layer's activation."""
+        """The value of a layer's activation in a vector."""
         name = _unbounded(layer.activation)
         if name not in _ACTIVATIONS:
-            raise self._not_in_it(f"it has {name!r} as an activation; allowed: {', '.join(_ACTIVATIONS)}")
+            raise self._not_in_it(f"its activation is {name!r}; allowed: {', '.join(_ACTIVATIONS)}")
         return _ACTIVATIONS.index(name)
 
     def _not_in_it(self, why: str) -> UsageError:
@@ -279,7 +277,7 @@ class MobileSpace(SearchSpace):
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Equal layers that follow each other; only the first may have a stride."""
+    """Equal consecutive layers; only the first may have a stride."""
 
     stride: int
     settings: _Settings
@@ -287,7 +285,7 @@ class _Run:
 
 
 def _layer(settings: _Settings, stride: int, in_shape: tuple[int, ...]) -> Block:
-    """A layer of a stage of these settings."""
+    """A layer of a stage with these settings."""
     code, filters, kernel, expansion, se, act = settings
     channels, size, _ = in_shape
     values = {
@@ -307,7 +305,7 @@ def _layer(settings: _Settings, stride: int, in_shape: tuple[int, ...]) -> Block
 
 
 def _without_details(architecture: LayeredArchitecture) -> LayeredArchitecture:
-    """The same network without what no dimension holds."""
+    """The same network without details that are not dimensions of the space."""
     return replace(architecture, blocks=tuple(_plain(layer) for layer in architecture.blocks))
 
 

@@ -1,4 +1,4 @@
-"""`PlannedSpace`: a space that says once which layers its vectors stand for, for one network and for millions."""
+"""`PlannedSpace`: a space that defines the layers of its vectors once, for one network and for millions."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from tiernas.spaces.layered import LayeredArchitecture
 from tiernas.spaces.space import LayerGroup, SearchSpace
 
 Columns = Mapping[str, IntArray | int | str]
-"""For each field of a block its values in `n` networks, or the one that all have; arrays of texts as positions."""
+"""For each field of a block its values in `n` networks, or a common value; arrays of strings as positions."""
 
 _B = TypeVar("_B", bound=Block)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layers:
-    """One layer, or several that follow each other, as often as each of `n` networks has them.
+    """One or more consecutive layers, and how often each of `n` networks repeats them.
 
     Attributes:
-        count: How often (`n`); 0 where a network has none.
-        blocks: The kinds of block in the order they run, with their fields.
+        count: Number of repetitions (`n`), possibly 0.
+        blocks: The kinds of block in execution order, with their fields.
     """
 
     count: IntArray
@@ -37,22 +37,22 @@ class Layers:
 
 
 class PlannedSpace(SearchSpace):
-    """A space whose networks are written layer by layer; `decode` and `layer_groups` follow the same plan."""
+    """A space whose networks are defined layer by layer; `decode` and `layer_groups` follow the same plan."""
 
     @abc.abstractmethod
     def plan(self, values: Mapping[str, IntArray]) -> Iterator[Layers]:
-        """The layers of `n` networks, in the order they run.
+        """The layers of `n` networks, in execution order.
 
         Args:
-            values: For each dimension, by name, its values (`n`).
+            values: The values (`n`) of each dimension, by name.
         """
 
     @abc.abstractmethod
     def read(self, layers: Sequence[Block]) -> Mapping[str, int]:
-        """The values of the dimensions that layers tell of; the others are the first of their dimension.
+        """The values of the dimensions that layers determine; others get the first value of their dimension.
 
         Raises:
-            LookupError: A layer is missing that every network has.
+            LookupError: A layer that every network has is missing.
         """
 
     def decode(self, vector: npt.ArrayLike) -> LayeredArchitecture:
@@ -66,9 +66,7 @@ class PlannedSpace(SearchSpace):
 
     def encode(self, architecture: Architecture) -> IntArray:
         if not isinstance(architecture, LayeredArchitecture):
-            raise UsageError(
-                f"space {self.name!r} encodes an architecture of layers, not {type(architecture).__name__}"
-            )
+            raise UsageError(f"space {self.name!r} encodes a layered architecture, not {type(architecture).__name__}")
         try:
             values = {"resolution": architecture.resolution, **self.read(architecture.blocks)}
         except LookupError as error:
@@ -78,9 +76,9 @@ class PlannedSpace(SearchSpace):
         if (nearest := self.decode(encoded)) != architecture:
             pairs = zip(architecture.layers, nearest.layers, strict=False)
             odd = next((f"it has {has.label}, not {would.label}" for has, would in pairs if has != would), None)
-            odd = odd or f"it has {len(architecture.layers)} layers, not {len(nearest.layers)}, or another epsilon"
+            odd = odd or f"it has {len(architecture.layers)} layers, not {len(nearest.layers)}, or a different epsilon"
             raise UsageError(
-                f"the architecture is not in space {self.name!r}: where the nearest network differs, {odd}"
+                f"the architecture is not in space {self.name!r}: compared with the nearest network, {odd}"
             )
         return encoded
 
@@ -90,7 +88,7 @@ class PlannedSpace(SearchSpace):
                 yield LayerGroup.of(block, part.count, **columns)
 
     def reset(self, vectors: IntArray, where: BoolArray, names: Sequence[str]) -> None:
-        """Sets dimensions to their first value, in place, in the vectors (`n x d`) in which they do not matter."""
+        """Sets dimensions to their first value, in place, in the vectors (`n x d`) selected by a mask."""
         for name in names:
             position = self._position(name)
             vectors[where, position] = self.dimensions[position].values[0]
@@ -103,7 +101,7 @@ class PlannedSpace(SearchSpace):
 
 
 def codes(names: Sequence[str], values: IntArray, allowed: Sequence[str] = ACTIVATIONS) -> IntArray:
-    """What columns of layers hold for a dimension whose values are positions in `names` (`n`)."""
+    """The values (`n`) of a dimension, positions in `names`, as stored in columns of layers."""
     found: IntArray = np.array([allowed.index(name) for name in names], dtype=np.int64)[values]
     return found
 
@@ -132,7 +130,7 @@ def position(what: str, names: Sequence[str], name: str) -> int:
 
 
 def split_at(layers: Sequence[Block], block: type[Block]) -> list[list[Block]]:
-    """The layers before, between and after those of a kind, which begin a part each."""
+    """Splits layers before each layer of a kind, which starts a new part."""
     parts: list[list[Block]] = [[]]
     for layer in layers:
         if isinstance(layer, block):
@@ -142,5 +140,5 @@ def split_at(layers: Sequence[Block], block: type[Block]) -> list[list[Block]]:
 
 
 def span(low: int, high: int, step: int = 1) -> tuple[int, ...]:
-    """All values from `low` to `high`, both included."""
+    """All values from `low` to `high`, inclusive."""
     return tuple(range(low, high + 1, step))

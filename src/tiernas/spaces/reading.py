@@ -1,4 +1,4 @@
-"""Architectures from JSON, whichever class wrote it."""
+"""Reads architectures of any class from JSON."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SOURCE = "an architecture is written by Architecture.to_json()"
 
 
 def architecture_from_json(text: str) -> Architecture:
-    """The architecture that `Architecture.to_json` wrote: of layers where it has the key `blocks`, else of stages.
+    """The architecture that `Architecture.to_json` wrote: layered if it has the key `blocks`, otherwise staged.
 
     Raises:
-        UsageError: The text is no JSON, or a key is missing, unknown, of another type or out of range.
+        UsageError: The text is not JSON, or a key is missing, unknown, of the wrong type or out of range.
     """
     try:
         data = json.loads(text)
@@ -30,17 +30,18 @@ def architecture_from_json(text: str) -> Architecture:
 
 
 def read_architecture(path: Path) -> Architecture:
-    """The architecture of a file that holds what `Architecture.to_json` wrote.
+    """The architecture of a file written by `Architecture.to_json`.
 
     Raises:
-        UsageError: There is no such file, it cannot be read, or it holds no architecture; names the file.
+        UsageError: There is no such file, it cannot be read, or it does not contain an architecture; the message names
+            the file.
     """
     try:
         return architecture_from_json(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise UsageError(f"{path}: there is no such file; {_SOURCE}") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: is no text; {_SOURCE}") from error
+        raise UsageError(f"{path}: is not a text file; {_SOURCE}") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
     except UsageError as error:

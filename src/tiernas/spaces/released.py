@@ -1,7 +1,7 @@
 """The seven released GPUNets, as data.
 
 Source: NVIDIA/DeepLearningExamples (Apache-2.0), PyTorch/Classification/GPUNet, commit 729963dd, its JSON
-configurations; written down in `released.json`.
+configurations; stored in `released.json`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _networks() -> dict[str, StagedArchitecture]:
 
 
 def released_names() -> tuple[str, ...]:
-    """Names of the released networks, as `released` takes them."""
+    """Names of the released networks."""
     return tuple(_networks())
 
 

@@ -1,4 +1,4 @@
-"""`SearchSpace`: what every search space offers, and how its vectors are sampled, checked and levelled."""
+"""`SearchSpace`: the interface of search spaces, and sampling, validation and levels of their vectors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
 
 _AT_ONCE = 2**12
-"""Vectors sampled or checked at once: they stay in the cache. A power of two keeps a Sobol sequence balanced."""
+"""Vectors sampled or checked at once, to stay in the cache; a power of two keeps a Sobol sequence balanced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class Dimension:
     """One integer of a vector.
 
     Attributes:
-        name: What the integer says, such as "stage2.filters".
+        name: Meaning of the integer, such as "stage2.filters".
         values: The allowed values, increasing.
-        categorical: Whether the order of the values means nothing (activations).
+        categorical: Whether the order of the values has no meaning (activations).
 
     Raises:
-        UsageError: There are no values, they are no whole numbers, or do not increase.
+        UsageError: There are no values, or they are not increasing integers.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Dimension:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerGroup:
-    """Layers of many networks: of each network at most one, some times over.
+    """Layers of many networks: at most one distinct layer per network, possibly repeated.
 
     Attributes:
         rows: The layers (`m`), all of one block.
-        network: `m` integers, the index of the network that the layer belongs to; none occurs twice.
+        network: `m` integers, the index of the network to which the layer belongs; none occurs twice.
         count: `m` integers, how often the network has this layer; at least once.
     """
 
@@ -66,8 +66,8 @@ class LayerGroup:
 
         Args:
             block: The kind of block.
-            count: How often each network (`n`) has the layer; those that have none are left out.
-            columns: Fields of the layers, see `BlockRows.of_columns`; of each network (`n`), or one for all.
+            count: How often each network (`n`) has the layer; networks without it are omitted.
+            columns: Fields of the layers, see `BlockRows.of_columns`; one value per network (`n`), or a common one.
         """
         present = np.flatnonzero(count)
         columns = {name: columns[name] for name in block.columns() if name in columns}
@@ -77,15 +77,15 @@ class LayerGroup:
 
 
 class SearchSpace(abc.ABC):
-    """A set of networks, each written as a vector of hyper-parameter values.
+    """A set of networks, each represented by a vector of hyperparameter values.
 
-    A vector holds the values themselves (32 filters is 32); a row of levels holds their indices, which is what
-    optimisers work on.
+    A vector contains the values themselves (32 filters is 32); a row of levels contains their indices, on which
+    optimizers work.
 
     Attributes:
-        name: Name of the space, by which `tiernas.get_space` finds those that come with tiernas.
+        name: Name of the space, by which `tiernas.get_space` finds built-in spaces.
         dimensions: The `d` integers of a vector.
-        num_classes: Number of classes that latency tables of this space are built with by default.
+        num_classes: Default number of classes of latency tables of this space.
 
     Raises:
         UsageError: There is no name, or no class.
@@ -105,7 +105,7 @@ class SearchSpace(abc.ABC):
         """The architecture of one vector of length `d`.
 
         Raises:
-            UsageError: The vector has another length or a value outside the space.
+            UsageError: The vector has the wrong length or a value outside the space.
         """
 
     @abc.abstractmethod
@@ -120,49 +120,49 @@ class SearchSpace(abc.ABC):
     def canonical(self, vectors: IntArray) -> IntArray:
         """The vectors (`n x d`) with every value that does not matter set to the first allowed one.
 
-        Two vectors decode to the same architecture exactly when their canonical vectors are equal.
+        Two vectors decode to the same architecture if and only if their canonical vectors are equal.
         """
 
     @abc.abstractmethod
     def layer_groups(self, vectors: IntArray) -> Iterator[LayerGroup]:
         """The layers of many networks (`n x d`), group by group, such as the first layers of one stage.
 
-        All groups together have the layers that `decode(v).layers` has, vector by vector; but without decoding each,
+        All groups together contain the layers of `decode(v).layers` for each vector, but without decoding each of them,
         so that a million networks take seconds.
         """
 
     @property
     def largest_resolution(self) -> int:
-        """Height of the largest images that its networks take, in pixels: that of the first or of the last vector."""
+        """The largest input resolution of its networks, in pixels: that of the first or of the last vector."""
         return max(architecture.resolution for architecture in self._ends)
 
     @cached_property
     def digest(self) -> str:
-        """16 hexadecimal digits that tell spaces of one name apart, of the dimensions and of what vectors stand for."""
+        """16 hexadecimal digits that distinguish spaces of the same name by their dimensions and networks."""
         ends = [architecture.to_json() for architecture in self._ends]
         dimensions = [(dimension.name, [int(v) for v in dimension.values]) for dimension in self.dimensions]
         return hashlib.sha256(json.dumps([dimensions, *ends]).encode()).hexdigest()[:16]
 
     @property
     def _ends(self) -> list[Architecture]:
-        """The networks of the first and of the last value of every dimension."""
+        """The networks with the first and with the last value of every dimension."""
         return [self.decode([dimension.values[end] for dimension in self.dimensions]) for end in (0, -1)]
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """How many values each dimension has."""
+        """Number of values of each dimension."""
         return tuple(len(d.values) for d in self.dimensions)
 
     @property
     def size(self) -> int:
-        """How many vectors there are; canonical or not."""
+        """Number of vectors, canonical or not."""
         return math.prod(self.levels)
 
     def sample(self, n: int, seed: int = 0) -> IntArray:
         """The first `n` points of a scrambled Sobol sequence, as canonical vectors (`n x d`)."""
         if n < 1:
             raise UsageError(f"n = {n}: at least 1 network must be sampled")
-        from scipy.stats import qmc  # takes half a second, and many commands sample nothing
+        from scipy.stats import qmc  # takes half a second, which many commands can avoid
 
         sobol = qmc.Sobol(len(self.dimensions), scramble=True, rng=np.random.default_rng(seed))
         vectors = []
@@ -184,7 +184,8 @@ class SearchSpace(abc.ABC):
         """The vectors as an `n x d` array of integers.
 
         Raises:
-            UsageError: Names the first vector and dimension that are wrong, the value, and what is allowed.
+            UsageError: A vector is not in the space; the message names the first invalid vector and dimension, the
+                value, and what is allowed.
         """
         return self._validated(vectors)[0]
 
@@ -193,7 +194,7 @@ class SearchSpace(abc.ABC):
         return [np.array(d.values, dtype=np.int64) for d in self.dimensions]
 
     def _validated(self, vectors: npt.ArrayLike) -> tuple[IntArray, IntArray]:
-        """Vectors as integers, and their levels (both `n x d`); an optimizer asks thousands of times."""
+        """Vectors as integers, and their levels (both `n x d`); called thousands of times by an optimizer."""
         try:
             array = np.asarray(vectors)
         except ValueError as error:
@@ -204,9 +205,9 @@ class SearchSpace(abc.ABC):
                 f"vectors of space {self.name!r} have {len(self.dimensions)} integers; got an array of shape {shape}"
             )
         if array.dtype.kind not in "iuf" or (array.dtype.kind == "f" and not np.array_equal(array, np.round(array))):
-            raise UsageError(f"vectors of space {self.name!r} hold integers; got {array.dtype}")
+            raise UsageError(f"vectors of space {self.name!r} contain integers; got {array.dtype}")
         if array.dtype.kind != "i" and array.size and abs(array).max() >= 2**62:
-            raise UsageError(f"vectors of space {self.name!r} hold integers; got one of {abs(array).max():.3g}")
+            raise UsageError(f"vectors of space {self.name!r} contain integers; got one of {abs(array).max():.3g}")
         array = array.astype(np.int64, copy=False)
         levels = np.empty_like(array)
         for begin in range(0, len(array), _AT_ONCE):

@@ -1,4 +1,4 @@
-"""`StagedArchitecture`: a network of convolutions as a stem, stages of equal blocks, and a head."""
+"""`StagedArchitecture`: a convolutional network as a stem, stages of equal blocks, and a head."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SE_RATIO = 0.25
 _BOTTLENECKS = {kind.block: kind for kind in (FusedIrbBlock, IrbBlock)}
 
 _MOST_PIXELS, _MOST_CHANNELS, _MOST_LAYERS, _MOST_KERNEL = 2**14, 2**16, 1000, 255
-"""What a network may have of each, far beyond any that runs: a wrong number is told before it fills the memory."""
+"""Upper bounds far beyond any practical network, so that an error is reported before it fills memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Stage:
         activation: One of `tiernas.blocks.ACTIVATIONS`.
         expansion: Channels after the expansion per input channel (IRB and fused IRB).
         squeeze_excite: Whether the blocks have squeeze-and-excitation.
-        padding: Padding of the first block; "valid" is what the released stride-2 fused blocks have.
+        padding: Padding of the first block; the released stride-2 fused blocks have "valid".
     """
 
     block: str
@@ -85,13 +85,13 @@ class StagedArchitecture(Architecture):
     Attributes:
         resolution: Height and width of the input image, in pixels.
         stem: The first convolutions.
-        stages: The stages in the order they run.
+        stages: The stages in execution order.
         head: The classifier.
-        bn_eps: Epsilon of every batch normalisation.
+        bn_eps: Epsilon of every batch normalization.
         channel_divisor: Expanded channels are rounded to a multiple of this (1: not rounded).
 
     Raises:
-        UsageError: A value has another type or is out of range; names it.
+        UsageError: A value has the wrong type or is out of range; the message names it.
     """
 
     resolution: int
@@ -118,7 +118,7 @@ class StagedArchitecture(Architecture):
         for i, stage in enumerate(self.stages):
             _check_stage(stage, f"stages[{i}]")
         if sum(stage.layers for stage in self.stages) > _MOST_LAYERS:
-            raise UsageError(f"stages: must have at most {_MOST_LAYERS} layers together")
+            raise UsageError(f"stages: must have at most {_MOST_LAYERS} layers in total")
 
     @property
     def layers(self) -> tuple[Block, ...]:
@@ -152,10 +152,10 @@ class StagedArchitecture(Architecture):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> StagedArchitecture:
-        """The architecture of what JSON holds.
+        """The architecture of a JSON object.
 
         Raises:
-            UsageError: A key is missing, unknown, of another type or out of range.
+            UsageError: A key is missing, unknown, of the wrong type or out of range.
         """
         top = _known(cls, data, "architecture")
         stages = top.get("stages", ())
@@ -171,9 +171,9 @@ class StagedArchitecture(Architecture):
 
 
 def round_channels(channels: float, divisor: int) -> int:
-    """The multiple of `divisor` nearest to `channels`, never more than a tenth below it.
+    """The multiple of `divisor` nearest to `channels`, but never more than a tenth below it.
 
-    The rule of MobileNet (arXiv 1905.02244) and of the released networks.
+    This is the rule of MobileNet (arXiv 1905.02244) and of the released networks.
     """
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * channels else rounded
@@ -194,7 +194,7 @@ def _known(cls: type, data: object, where: str) -> dict[str, Any]:
 
 
 def _make_plain(part: Any) -> None:
-    """Numbers become those of Python, and `expansion` and `bn_eps` floats: 5 and 5.0 must give one digest."""
+    """Converts to plain Python numbers, and `expansion` and `bn_eps` to floats: 5 and 5.0 must have the same digest."""
     for field in fields(part):
         value = getattr(part, field.name)
         if isinstance(value, Integral) and not isinstance(value, bool):

@@ -2,7 +2,7 @@
 
 A stem, a stage of inverted residual blocks at stride 4 and one at stride 8, then a stage of attention at stride 16 and
 one at stride 32: ranges merged from ElasticViT (arXiv 2303.09730) and EfficientFormerV2 (arXiv 2212.08059). Positions
-are learnt at the first stage of attention only; there is no class token: the classifier takes the mean of all tokens.
+are learned only at the first stage of attention; there is no class token: the classifier uses the mean of all tokens.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tiernas.spaces.space import Dimension
 
 _STEM_KERNEL = 3
 _SE_DIVISOR = 4
-"""Channels of the input per channel of squeeze-and-excitation."""
+"""Input channels per channel of squeeze-and-excitation."""
 _CONVOLUTIONS = ("stage1", "stage2")
 _ATTENTION = ("stage3", "stage4")
 _OF_ATTENTION = ("dim", "head_dim", "value_scale", "mlp_ratio", "depthwise", "layers")

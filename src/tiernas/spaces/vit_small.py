@@ -2,8 +2,8 @@
 
 A convolutional tokenizer of stride 4 (Compact Convolutional Transformers, arXiv 2104.05704), a stage of attention on
 8 x 8 to 16 x 16 tokens, and a second on a quarter of them, pooled by a strided depthwise convolution (PiT, arXiv
-2103.16302). Without a second stage, it is nearly a Compact Convolutional Transformer. Positions are learnt, once, after
-the tokenizer; the classifier takes the mean of all tokens.
+2103.16302). Without a second stage, it is nearly a Compact Convolutional Transformer. Positions are learned once, after
+the tokenizer; the classifier uses the mean of all tokens.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OF_STAGE = ("dim", "head_dim", "mlp_ratio", "layers")
 
 
 class SmallViTSpace(PlannedSpace):
-    """Vision transformers of one or two stages for images of 32 to 64 pixels."""
+    """Vision transformers with one or two stages for images of 32 to 64 pixels."""
 
     def __init__(self, name: str = "vit-small", num_classes: int = 10) -> None:
         dimensions = {

@@ -53,7 +53,7 @@ def test_missing_keys_and_bad_values_are_named(name: str) -> None:
         ("pairs", -1, "a whole number, at least 0"),
         ("quiet_pairs", 1.0, "a whole number, at least 0"),
         ("anchor_ms", 0.0, "a number of ms from 1e-06 to 1e"),
-        ("measured_at", 2026, "a text"),
+        ("measured_at", 2026, "a string"),
     ],
 )
 def test_values_that_cannot_be_are_told(name: str, value: object, allowed: str) -> None:

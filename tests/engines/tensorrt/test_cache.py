@@ -54,9 +54,9 @@ def test_what_another_version_or_device_made_is_not_used(
     [
         (lambda whole: whole[:-3], "is truncated to 2997 of 3000 bytes"),
         (lambda whole: whole[:-1] + b"x", "is damaged"),
-        (lambda whole: b"", "is no file of this cache"),
-        (lambda whole: b"[1, 2]\n", "is no file of this cache"),
-        (lambda whole: whole.replace(b'"device"', b'"divice"'), "is no file of this cache"),
+        (lambda whole: b"", "is not a file of this cache"),
+        (lambda whole: b"[1, 2]\n", "is not a file of this cache"),
+        (lambda whole: whole.replace(b'"device"', b'"divice"'), "is not a file of this cache"),
     ],
 )
 def test_a_damaged_file_is_made_again_with_one_line(  # type: ignore[no-untyped-def]
@@ -79,7 +79,7 @@ def test_a_full_disk_is_one_warning_and_leaves_nothing_half_written(
         assert cache.get_or_make(KEY, lambda: b"e" * 20_000) == b"e" * 20_000
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert ["cannot keep TensorRT engine" in message for message in caplog.messages] == [True]
+    assert ["cannot store TensorRT engine" in message for message in caplog.messages] == [True]
     assert [path.suffix for path in cache.folder.iterdir()] == [".lock"]
 
 

@@ -233,7 +233,7 @@ def test_an_operator_that_tensorrt_lacks_is_named(tmp_path: Path, precision: str
     path = tmp_path / "odd.onnx"
     onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
     with pytest.raises(
-        UsageError, match=r"odd\.onnx: TensorRT-RTX cannot take it: it has no operator Det \(node 'odd'\)"
+        UsageError, match=r"odd\.onnx: TensorRT-RTX cannot parse it: it has no operator Det \(node 'odd'\)"
     ):
         TensorRtRtxEngine(precision).build(path)
     assert list(tmp_path.glob("cache/tiernas/tensorrt/*.engine")) == []

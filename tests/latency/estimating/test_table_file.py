@@ -356,7 +356,7 @@ def test_a_damaged_reference_is_told(tmp_path: Path, key: str) -> None:
     path = tmp_path / "table.jsonl"
     table_file.create(path, HEADER)
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: 7}) + "\n")
-    with pytest.raises(UsageError, match=f"line 1 is damaged .{key} = 7: must be a text"):
+    with pytest.raises(UsageError, match=f"line 1 is damaged .{key} = 7: must be a string"):
         table_file.read(path)
 
 
@@ -373,7 +373,7 @@ def test_a_space_of_ones_own_is_given_along(tmp_path: Path) -> None:
         match=r"mine\.jsonl: was built for a space of your own, 'mine': give it with LatencyTable\.load\(path, space\)",
     ):
         LatencyTable.load(path)
-    with pytest.raises(UsageError, match=r"mine\.jsonl: .*another space that was called 'mine' too"):
+    with pytest.raises(UsageError, match=r"mine\.jsonl: .*another space that was also called 'mine'"):
         LatencyTable.load(path, own_space(head_filters=72))
     with pytest.raises(UsageError, match=r"mine\.jsonl: .*built for space 'mine', not 'gpunet-small'"):
         LatencyTable.load(path, SPACE)

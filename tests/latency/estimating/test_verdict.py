@@ -100,12 +100,12 @@ def test_words() -> None:
     )
     assert replace(good, networks=10, inside=Share(0.6, 0.4, 0.8), in_order=None).words == (
         "This table may be good for a search: networks it has not seen are estimated within 2.1 % on average, but its "
-        "10 networks are too few to be sure. More are measured with: tiernas latency build"
+        "10 networks are too few to be sure. Measure more with: tiernas latency build"
     )
     assert replace(good, mape=26.4, inside=Share(0.29, 0.2, 0.4), in_order=Share(0.59, 0.5, 0.65)).words == (
         "This table of 48 networks is not good enough for a search: networks it has not seen are estimated 26 % off on "
-        "average; of those estimated in a tier 20 % wide 2 of 10 are in it (5 are needed), and of two in it the faster "
-        "is known 5 of 10 times (7 are needed). Measure on, on a quieter machine if possible, with: "
+        "average; of those estimated in a tier 20 % wide 2 of 10 are in it (5 are needed), and the faster of two in it "
+        "is identified 5 of 10 times (7 are needed). Measure more, on a quieter machine if possible, with: "
         "tiernas latency build"
     )
 

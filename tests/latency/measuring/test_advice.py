@@ -41,7 +41,7 @@ def test_faster_is_recommended() -> None:
     assert found.recommended
     assert found.speedup == pytest.approx(2.0)
     assert [found.speedup_low, found.speedup_high] == pytest.approx([1 / 0.505, 1 / 0.495])
-    assert found.reason == "int8 is 2x as fast as fp32; what it does to the accuracy was not measured"
+    assert found.reason == "int8 is 2x as fast as fp32; its effect on the accuracy was not measured"
 
 
 def test_how_much_faster_is_told_by_an_interval_where_that_is_wide() -> None:
@@ -60,7 +60,7 @@ def test_how_much_faster_is_told_by_an_interval_where_that_is_wide() -> None:
         (
             0.8,
             0.25,
-            "int8 is 0.95 to 1.8x as fast as fp32, which is no clear difference: deploy fp32, or measure again on a "
+            "int8 is 0.95 to 1.8x as fast as fp32, which is not a clear difference: deploy fp32, or measure again on a "
             "quieter machine or longer",
         ),
     ],
@@ -88,8 +88,8 @@ def test_small_gains_are_told_in_per_cent() -> None:
 @pytest.mark.parametrize(
     ("accuracy", "recommended", "words"),
     [
-        (0.80, True, "and loses nothing"),
-        (0.76, True, "and loses nothing"),
+        (0.80, True, "and loses no accuracy"),
+        (0.76, True, "and loses no accuracy"),
         (0.75, True, "loses 1.00 points of accuracy"),
         (0.749996, False, "loses 1.0004 points of accuracy, more than the 1 allowed: deploy fp32"),
         (0.749, False, "loses 1.1 points of accuracy, more than the 1 allowed: deploy fp32"),

@@ -51,7 +51,7 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
     expected = {
         "none": "no such folder or file",
         "none.npy": "no such file",
-        "empty": "holds no images",
+        "empty": "contains no images",
         "broken": r"cat\.jpg: cannot be read as an image",
         "bytes.npy": "uint8",
         "flat.npy": r"shape \(2, 3\)",

@@ -210,7 +210,10 @@ def test_quiet_measurements_are_not_warned_of() -> None:
 @pytest.mark.parametrize(
     ("found", "warning"),
     [
-        (dataclasses.replace(QUIET, other_load=0.94), "fp32: 0.9 cores were busy with other work while measuring"),
+        (
+            dataclasses.replace(QUIET, other_load=0.94),
+            "fp32: 0.9 cores were busy with other work during the measurement",
+        ),
         (
             in_turn(1.0, 1.0, 1.2),
             "fp32: the machine was never quiet: the latency may be up to 20 % too high; the ratio",
@@ -241,8 +244,8 @@ def test_disturbed_measurements_are_warned_of_in_one_line(found: Measurement, wa
     [
         (0.871, 0.862, 0.880, "A takes 0.871 of B's time (0.862 to 0.88): A is faster", "A"),
         (1.2, 1.0002, 1.3, "A takes 1.200 of B's time (1.0002 to 1.3): B is faster", "B"),
-        (0.99, 0.98, 1.01, "A takes 0.990 of B's time (0.98 to 1.01): no difference can be told", None),
-        (1.0, 1.0, 1.0, "A takes 1.000 of B's time (1 to 1): no difference can be told", None),
+        (0.99, 0.98, 1.01, "A takes 0.990 of B's time (0.98 to 1.01): no difference can be resolved", None),
+        (1.0, 1.0, 1.0, "A takes 1.000 of B's time (1 to 1): no difference can be resolved", None),
     ],
 )
 def test_which_network_is_faster(ratio: float, low: float, high: float, words: str, faster: str | None) -> None:
@@ -260,7 +263,7 @@ def test_which_network_is_faster(ratio: float, low: float, high: float, words: s
         (["none.json"], "none.json: there is no such file"),
         (["list.json"], "list.json: architecture: must be an object"),
         (["none.onnx"], "none.onnx: there is no such file"),
-        (["text.onnx"], "text.onnx: is no ONNX network"),
+        (["text.onnx"], "text.onnx: is not an ONNX network"),
         (["dynamic.onnx"], "dynamic.onnx: input shape .*fixed"),
         (["tiny.onnx", "--batch", "2"], "exported for batch 1"),
         (["tiny.onnx", "--resolution", "32"], "resolution and classes of an ONNX file are fixed"),
@@ -271,12 +274,12 @@ def test_which_network_is_faster(ratio: float, low: float, high: float, words: s
         (["gpunet_0", "--classes", "-1"], "classes = -1: must be from 1"),
         (["gpunet_0", "--engine", "tensorflow"], "no such engine"),
         (["gpunet_0", "--precision", "int3"], "precision 'int3'"),
-        (["tiny.json", "--compare"], "fp32 is the most exact precision of openvino; choose a lower one, of .*int8"),
+        (["tiny.json", "--compare"], "fp32 is the most exact precision of openvino; choose a lower one: .*int8"),
         (["tiny.json", "--precision", "int8", "--compare", "--against", "gpunet_0"], "choose one"),
         (["tiny.json", "--against", "none.onnx"], "none.onnx: there is no such file"),
         (["tiny.json", "--calibration", "."], "only int8 does"),
         (["tiny.json", "--precision", "int8", "--calibration", "none"], "no such folder"),
-        (["tiny.json", "--precision", "int8", "--calibration", "empty"], "holds no images"),
+        (["tiny.json", "--precision", "int8", "--calibration", "empty"], "contains no images"),
     ],
 )
 def test_bad_input_is_one_message(folder: Path, words: list[str], message: str) -> None:
@@ -295,7 +298,7 @@ def test_timm_name_without_prefix_is_suggested() -> None:
     pytest.importorskip("timm")
     with pytest.raises(UsageError, match="did you mean timm:resnet18"):
         run("resnet18")
-    with pytest.raises(UsageError, match="no network 'resnet81'; near are: resnet18"):
+    with pytest.raises(UsageError, match="no network 'resnet81'; similar names: resnet18"):
         run("timm:resnet81")
 
 

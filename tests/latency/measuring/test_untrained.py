@@ -90,5 +90,5 @@ def test_an_operator_that_the_engine_lacks(site: Path, engine: str) -> None:
 
 def test_an_operator_that_onnx_lacks(site: Path) -> None:
     said = refused(network(site, "odd_bessel", "torch.special.bessel_j0"), "openvino")
-    assert said.startswith("torch cannot write a network with the block 'odd_bessel:Odd' as ONNX (operator set 17): ")
+    assert said.startswith("torch cannot export a network with the block 'odd_bessel:Odd' to ONNX (operator set 17): ")
     assert "special_bessel_j0" in said

@@ -1,4 +1,4 @@
-"""The clock: networks measured in turn with an anchor."""
+"""The clock: networks measured interleaved with an anchor."""
 
 import lazy_loader
 

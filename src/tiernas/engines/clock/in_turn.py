@@ -1,4 +1,4 @@
-"""The clock: a network and its anchor take turns, and their ratio is what is relied on."""
+"""The clock: a network and its anchor take turns, and the reliable result is their ratio."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tiernas.engines.measurement import WIDE, InTurn, Measurement
 from tiernas.engines.timing import OtherWork
 
 _SHORTEST_BLOCK_S = 1e-6
-"""Where there is no time at all every pair is a block."""
+"""Minimum length of a block: if there is no time at all, every pair is a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class TurnRule:
     """How long a network and its anchor take turns.
 
     Attributes:
-        relative_width: Stop when the 95 % interval of the ratio is narrower than this share of it.
-        min_s: Go on at least this long.
-        limit_s: Stop after this long, but for the eight pairs that an interval needs.
-        patience: Go on up to so many times `limit_s` where fewer than eight pairs were quiet.
-        reload_s: Network and anchor are loaded anew whenever this long has passed, those that are faster than 20 ms:
-            where they lie in memory changes their latency. None: never.
+        relative_width: Stop when the width of the 95 % interval, relative to the ratio, is below this.
+        min_s: Measure at least this long.
+        limit_s: Stop after this long, except for the eight pairs that an interval needs.
+        patience: Continue up to this multiple of `limit_s` while fewer than eight pairs are quiet.
+        reload_s: Networks and anchors faster than 20 ms are reloaded at this interval, because their placement in
+            memory changes their latency. None: never.
     """
 
     relative_width: float = 0.02
@@ -45,15 +45,15 @@ class TurnRule:
 
     @property
     def block_s(self) -> float:
-        """Pairs within this time are one value: shorter where there is little time."""
+        """Duration of a block of pairs, in s; shorter if there is little time."""
         return min(BLOCK_S, max(self.limit_s / 20, _SHORTEST_BLOCK_S))
 
     def next_look(self, pairs: int) -> int:
-        """At how many pairs the ratio is estimated next, which takes time of its own, after it was at so many."""
+        """Number of pairs at which to estimate the ratio next, after `pairs`; estimating takes time of its own."""
         return max(FEWEST, pairs + max(1, pairs // 8))
 
     def is_over(self, ratio: Ratio, elapsed_s: float) -> bool:
-        """Whether pairs that took so long, with this ratio, are enough."""
+        """Whether to stop, given the ratio and the time elapsed so far."""
         if elapsed_s < min(self.min_s, self.limit_s):
             return False
         is_quiet = ratio.quiet_pairs >= FEWEST
@@ -63,12 +63,12 @@ class TurnRule:
 
 
 class Anchor:
-    """A network that others are measured against, and what it was seen to take.
+    """A network that others are measured against, with its latencies observed in this session.
 
     Args:
-        network: The network, compiled; its owner closes it.
-        name: What records call it: `graph_digest` of its ONNX graph.
-        known_ms: Its undisturbed latency, where a longer look than this session's has told it.
+        network: The compiled network; its owner closes it.
+        name: Its name in records: `graph_digest` of its ONNX graph.
+        known_ms: Its undisturbed latency if known from longer observation than this session.
     """
 
     def __init__(self, network: CompiledNetwork, name: str, known_ms: float | None = None) -> None:
@@ -80,27 +80,27 @@ class Anchor:
 
     @property
     def about_ms(self) -> float:
-        """How fast it is, roughly."""
+        """Its approximate latency."""
         return self._player.about_ms
 
     def reload(self) -> None:
-        """Loads it anew if it is fast."""
+        """Reloads it if it is fast."""
         if self._player.is_fast:
             self._player.reload()
 
     def turn_ms(self) -> float:
-        """Runs for a turn."""
+        """Runs one turn and records its time."""
         self._at_s.append(time.perf_counter())
         self._turns_ms.append(self._player.turn_ms())
         return self._turns_ms[-1]
 
     def level(self) -> Level:
-        """What it took in this session so far; it has had a turn."""
+        """Its latency in this session so far; requires at least one turn."""
         return level_of(np.array(self._at_s), np.array(self._turns_ms))
 
     @property
     def seen_ms(self) -> float:
-        """Its undisturbed latency in this session so far; quickly told, between two turns."""
+        """Its undisturbed latency in this session so far; fast enough to be called between two turns."""
         return undisturbed_of(np.array(self._turns_ms))
 
     @property
@@ -111,11 +111,11 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """What a network and its anchor did in turn.
+    """The turns of a network and its anchor.
 
     Attributes:
         pairs: Their turns.
-        ratio: What these tell.
+        ratio: The ratio estimated from them.
         loads: How often the network was loaded.
     """
 
@@ -125,11 +125,11 @@ class Turns:
 
 
 def measure_in_turn(network: CompiledNetwork, anchor: Anchor, rule: TurnRule | None = None) -> Measurement:
-    """Measures a network in turn with an anchor, the two alone on their device.
+    """Measures a network interleaved with an anchor while nothing else is measured on their device.
 
     Args:
         network: The network; it runs on its prepared buffers.
-        anchor: An anchor on the same device, near in size: what is far from it in size is disturbed differently.
+        anchor: An anchor on the same device of similar size: networks of different size are disturbed differently.
         rule: When to stop.
     """
     rule = rule or TurnRule()
@@ -178,7 +178,7 @@ def measure_in_turn(network: CompiledNetwork, anchor: Anchor, rule: TurnRule | N
 
 
 def take_turns(player: Player, anchor: Anchor, rule: TurnRule) -> Turns:
-    """Lets a network and its anchor take turns until the rule says that it is enough; call under `device_lock`."""
+    """Lets a network and its anchor take turns until the rule ends the measurement; call under `device_lock`."""
     rows: list[tuple[float, float, float, float]] = []
     begin = loaded_at = time.perf_counter()
     before_ms = anchor.turn_ms()

@@ -1,4 +1,4 @@
-"""What an anchor takes by itself: the one absolute number of a session."""
+"""The latency of an anchor on its own: the only absolute quantity of a session."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy.typing as npt
 from scipy.stats import binom
 
 UNDISTURBED = 0.1
-"""The undisturbed latency is this quantile of all turns: what the machine does in its quiet moments, not its record."""
+"""The undisturbed latency is this quantile of all turns: that of quiet moments, not the record."""
 
 _BLOCK_S = 0.5
-"""Turns within this time are one value of the interval."""
+"""Turns within this time form one value of the interval."""
 
 _ERROR = 0.025
-"""How often at most the upper end misses the quantile."""
+"""Maximum probability that the upper end misses the quantile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Level:
 
     Attributes:
         undisturbed_ms: What the machine can do: a low quantile of all turns.
-        low_ms: The quietest half second.
+        low_ms: Median of the quietest half second.
         high_ms: Upper end of the 95 % interval of the low quantile, from blocks of half a second.
         found_ms: As found: the median of all turns.
     """
@@ -36,20 +36,20 @@ class Level:
 
 
 def undisturbed_of(turns_ms: npt.NDArray[np.float64]) -> float:
-    """The undisturbed latency that `n` turns tell, in ms."""
+    """The undisturbed latency estimated from `n` turns, in ms."""
     return float(np.quantile(turns_ms, UNDISTURBED))
 
 
 def level_of(at_s: npt.NDArray[np.float64], turns_ms: npt.NDArray[np.float64]) -> Level:
     """The level of `n` turns.
 
-    The upper end is an order statistic of the blocks' medians: how many of `n` independent blocks lie below their
-    quantile `q` is binomial with p = q. A quieter moment than any that was met cannot be excluded, so the lower end is
-    the quietest block.
+    The upper end is an order statistic of the blocks' medians: the number of `n` independent blocks below their
+    quantile `q` is binomial with p = q. A quieter moment than any observed cannot be excluded, so the lower end is the
+    quietest block.
 
     Args:
-        at_s: `n` times of the turns, in s.
-        turns_ms: `n` turns.
+        at_s: Start times of the `n` turns, in s.
+        turns_ms: Durations of the `n` turns.
     """
     numbers = ((at_s - at_s[0]) // _BLOCK_S).astype(np.int64)
     blocks_ms = np.sort([np.median(turns_ms[numbers == number]) for number in np.unique(numbers)])

@@ -1,4 +1,4 @@
-"""How long a network takes as a multiple of its anchor, from turns that the two took."""
+"""The latency of a network as a multiple of its anchor's, estimated from their turns."""
 
 from __future__ import annotations
 
@@ -14,54 +14,54 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 QUIET = 0.1
-"""A pair is quiet where its anchor took at most this share more than undisturbed, before and after."""
+"""A pair is quiet if both anchor turns took at most this share longer than undisturbed."""
 
 FEWEST = 8
-"""Blocks without which no interval can be told."""
+"""Minimum number of blocks for an interval."""
 
 BLOCK_S = 0.2
-"""Pairs within this time are one value: what disturbs one disturbs the next."""
+"""Pairs within this time form one value: a disturbance affects neighboring pairs alike."""
 
 _BLOCKS = 24
-"""Of a long measurement, so that slow changes are seen between its blocks."""
+"""Number of blocks of a long measurement, so that slow changes show up between blocks."""
 
 _CALM = 0.12
-"""A pair whose anchor is slower by this, on a logarithmic scale, weighs 1 / e as much."""
+"""The weight of a pair falls by a factor of e for each such slowdown of its anchor, on a logarithmic scale."""
 
 _FEWEST_EFFECTIVE = 5.0
-"""An interval needs blocks worth so many of equal weight; where they are not, disturbed pairs weigh more in it."""
+"""Required effective number of blocks of an interval; if there are fewer, disturbed pairs get more weight in it."""
 
 _SOFTER = 1.5
-"""The steps of `_CALM` by which they do."""
+"""Factors of `_CALM` that are tried for this."""
 
 _ELASTICITY = 0.3
-"""Disturbed pairs are off from quiet ones by about this power of how much slower the anchor is.
+"""Ratios of disturbed pairs are biased by about this power of the anchor's slowdown.
 
-Neighbours slow two networks down differently: in the traces of benchmarks/latency (`traces.py`) the power went from
+Neighbors slow two networks down differently: in the traces of benchmarks/latency (`traces.py`) the power ranged from
 -0.3 to 0.55."""
 
 _UNAVOIDABLE = 0.05
-"""So much slower, on a logarithmic scale, is the anchor of a quiet pair too, by chance."""
+"""Slowdown that the anchor of a quiet pair has by chance, on a logarithmic scale."""
 
 _PLACE = 0.003
-"""Two loads of a network differ by more than this, so no ratio is known better."""
+"""Two loads of a network differ by more than this, so no ratio can be more precise."""
 
 _MEDIAN = math.sqrt(math.pi / 2)
-"""Standard error of a median over that of a mean, of normally distributed values."""
+"""Standard error of a median over that of a mean, for normally distributed values."""
 
 _NORMAL = 1.4826
-"""Standard deviation of a normal distribution over its median absolute deviation."""
+"""Standard deviation over median absolute deviation, for a normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Turns of a network, each between two of its anchor.
+    """Turns of a network, each between two turns of its anchor.
 
     Attributes:
-        at_s: `n` times at which they began, in s, from the first one on.
+        at_s: `n` start times, in s, relative to the first one.
         network_ms: `n` turns of the network.
-        before_ms: `n` turns of the anchor right before.
-        after_ms: `n` turns of the anchor right after.
+        before_ms: `n` turns of the anchor immediately before.
+        after_ms: `n` turns of the anchor immediately after.
     """
 
     at_s: FloatArray
@@ -75,11 +75,11 @@ class Pairs:
         return np.asarray(np.log(self.network_ms) - (np.log(self.before_ms) + np.log(self.after_ms)) / 2)
 
     def slower(self, undisturbed_ms: float) -> FloatArray:
-        """`n` logarithms of how many times longer than undisturbed the slower turn of the anchor took."""
+        """`n` logarithms of the slower anchor turn over the anchor's undisturbed latency."""
         return np.asarray(np.log(np.maximum(self.before_ms, self.after_ms) / undisturbed_ms))
 
     def are_quiet(self, undisturbed_ms: float) -> npt.NDArray[np.bool_]:
-        """Which of the `n` pairs are quiet."""
+        """Mask of the quiet pairs (`n`)."""
         return np.asarray(self.slower(undisturbed_ms) <= np.log1p(QUIET))
 
 
@@ -88,12 +88,12 @@ class Ratio:
     """A network's latency over its anchor's.
 
     Attributes:
-        ratio: While the machine is undisturbed, as far as there were such moments.
+        ratio: The ratio on the undisturbed machine, as far as there were undisturbed moments.
         low: Lower end of its 95 % interval.
-        high: Upper end of it.
+        high: Upper end of its 95 % interval.
         found: Median over all pairs, disturbed or not.
-        pairs: How many there were.
-        quiet_pairs: How many of them were quiet.
+        pairs: Number of pairs.
+        quiet_pairs: Number of quiet pairs.
     """
 
     ratio: float
@@ -105,28 +105,29 @@ class Ratio:
 
     @property
     def width(self) -> float:
-        """Width of the interval, as a share of the ratio."""
+        """Width of the interval relative to the ratio."""
         return (self.high - self.low) / self.ratio
 
 
 def estimate_ratio(pairs: Pairs, undisturbed_ms: float, block_s: float = BLOCK_S) -> Ratio:
     """The ratio of two networks that took turns.
 
-    It is a weighted median of all pairs: the slower its anchor was, the less a pair weighs, since a neighbour slows one
-    network down more than another one. The interval is a confidence sequence (`half_width`) by how much blocks of pairs
-    differ, wider by what disturbed pairs may be off by, as far as they weigh. It is infinite for fewer than 8 blocks.
+    It is a weighted median of all pairs: the slower its anchor, the smaller the weight of a pair, because neighbors
+    slow some networks down more than others. The interval is a confidence sequence (`half_width`), computed from the
+    variation between blocks of pairs and widened by the possible bias of disturbed pairs in proportion to their weight.
+    It is infinite for fewer than 8 blocks.
 
     Args:
         pairs: The turns.
-        undisturbed_ms: Latency of the anchor while nothing disturbs it.
-        block_s: Least length of a block.
+        undisturbed_ms: Undisturbed latency of the anchor.
+        block_s: Minimum length of a block.
     """
     log_ratios = pairs.log_ratios
     slower = np.maximum(pairs.slower(undisturbed_ms), 0.0)
     weights = np.exp((slower.min() - slower) / _CALM)
     centre = _weighted_median(log_ratios, weights)
     low, high = _interval(log_ratios, slower, _blocks(pairs.at_s, block_s))
-    if not low <= centre <= high:  # a few quiet pairs say something else than the others
+    if not low <= centre <= high:  # a few quiet pairs disagree with the others
         off = _half_width(np.abs(log_ratios - centre), weights)
         low, high = min(low, centre - off), max(high, centre + off)
     ratio, low, high, found = np.exp([centre, low, high, np.median(log_ratios)]).tolist()
@@ -134,7 +135,7 @@ def estimate_ratio(pairs: Pairs, undisturbed_ms: float, block_s: float = BLOCK_S
 
 
 def _blocks(at_s: FloatArray, block_s: float) -> IntArray:
-    """The number of each pair's block, counted from 0; blocks without a pair have none."""
+    """The index of each pair's block, from 0; empty blocks are not counted."""
     longest_s = max(block_s, float(at_s[-1]) / _BLOCKS)
     return np.asarray(np.unique((at_s // longest_s).astype(np.int64), return_inverse=True)[1])
 
@@ -144,8 +145,8 @@ def _interval(log_ratios: FloatArray, slower: FloatArray, block: IntArray) -> tu
 
     Args:
         log_ratios: `n` pairs.
-        slower: By how much their anchor was slower than undisturbed, on a logarithmic scale.
-        block: The numbers of their blocks.
+        slower: Slowdown of their anchor compared with undisturbed, on a logarithmic scale.
+        block: The indices of their blocks.
     """
     count = int(block.max()) + 1
     if count < FEWEST:
@@ -160,17 +161,17 @@ def _interval(log_ratios: FloatArray, slower: FloatArray, block: IntArray) -> tu
 
 
 def _half_width(distances: FloatArray, weights: FloatArray) -> float:
-    """Half the width of the interval of a weighted median, by how far the values are from it."""
+    """Half the width of the interval of a weighted median, from the distances of the values to it."""
     return _MEDIAN * _NORMAL * _weighted_median(distances, weights) * half_width(_effective(weights))
 
 
 def _effective(weights: FloatArray) -> float:
-    """How many values of equal weight values with these weights are worth."""
+    """The effective number of values with these weights."""
     return float(weights.sum() ** 2 / (weights**2).sum())
 
 
 def _weights(slower: FloatArray, block: IntArray) -> FloatArray:
-    """The weights of `n` pairs by which the blocks are worth enough for an interval."""
+    """Weights of `n` pairs for which the effective number of blocks suffices for an interval."""
     calm = _CALM
     while True:
         weights: FloatArray = np.exp((slower.min() - slower) / calm)
@@ -185,7 +186,7 @@ def _means(values: FloatArray, block: IntArray) -> FloatArray:
 
 
 def _weighted_median(values: FloatArray, weights: FloatArray) -> float:
-    """The value below which half of the weight lies, interpolated."""
+    """The interpolated value below which half of the total weight is."""
     order = np.argsort(values)
     below = np.cumsum(weights[order]) - weights[order] / 2
     return float(np.interp(weights.sum() / 2, below, values[order]))

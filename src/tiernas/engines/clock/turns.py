@@ -8,24 +8,24 @@ from tiernas.engines.engine import CompiledNetwork
 from tiernas.errors import TiernasError
 
 TURN_MS = 10.0
-"""A turn of a fast network is so many inferences as take this long."""
+"""A turn of a fast network is as many inferences as take this long."""
 
 FAST_MS = 20.0
-"""A network that is faster than this runs once untimed at the beginning of its turn: the other one had the caches."""
+"""A network faster than this runs once untimed at the start of its turn, to refill the caches."""
 
 _PROBES = 3
-"""Inferences by which is found how fast a network is."""
+"""Number of inferences that determine a network's approximate latency."""
 
 
 class Player:
-    """A network as it takes turns.
+    """A network that takes turns.
 
     Args:
         network: The compiled network.
 
     Attributes:
-        about_ms: Its latency by a few inferences.
-        is_fast: Whether what the caches hold, and where it lies in memory, counts.
+        about_ms: Its approximate latency, from a few inferences.
+        is_fast: Whether it is so fast that cache contents and placement in memory matter.
         inferences_ms: All timed inferences of its turns.
     """
 
@@ -41,7 +41,7 @@ class Player:
         return min(self._time_ms() for _ in range(_PROBES))
 
     def turn_ms(self) -> float:
-        """Runs for a turn and returns the median of its timed inferences."""
+        """Runs one turn and returns the median of its timed inferences."""
         if self.is_fast:
             self._network.time_ns()
         times_ms = [self._time_ms() for _ in range(self._timed)]
@@ -49,12 +49,12 @@ class Player:
         return float(np.median(times_ms))
 
     def reload(self) -> None:
-        """Loads the network anew."""
+        """Reloads the network."""
         self._network.reload()
-        self._network.time_ns()  # the first inference prepares what the others find
+        self._network.time_ns()  # warm-up: the first inference is slower
 
     def _time_ms(self) -> float:
         time_ns = self._network.time_ns()
         if time_ns <= 0:
-            raise TiernasError("an inference took less than the clock can tell; nothing was measured")
+            raise TiernasError("an inference took less time than the clock can resolve; nothing was measured")
         return time_ns / 1e6

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU, and what it does for other engines: it casts, folds and finds the ranges of activations."""
+"""ONNX Runtime on the CPU; also used by other engines to cast, fold and compute ranges of activations."""
 
 import lazy_loader
 

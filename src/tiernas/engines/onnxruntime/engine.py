@@ -20,7 +20,7 @@ from tiernas.engines.saved import STEM, SavedNetwork, runner_of
 
 
 class OnnxRuntimeEngine(Engine):
-    """ONNX Runtime's CPU provider with all graph optimisations, nodes one after the other."""
+    """ONNX Runtime's CPU provider with all graph optimizations and sequential execution of nodes."""
 
     name: ClassVar[str] = "onnxruntime"
 
@@ -45,8 +45,8 @@ class OnnxRuntimeNetwork(CompiledNetwork):
     """A network in an ONNX Runtime session.
 
     Args:
-        model: The network in its precision, serialised.
-        network: The network as it was read.
+        model: The network in its precision, serialized.
+        network: The network as read from the file.
         fingerprint: What it runs on.
 
     Raises:
@@ -76,7 +76,7 @@ class OnnxRuntimeNetwork(CompiledNetwork):
         return profile(self._model, self._network.path, self.fingerprint.threads)
 
     def save(self, folder: Path) -> SavedNetwork:
-        """Writes the network that the session was made of, in int8 with its Q/DQ pairs: `network.onnx`."""
+        """Writes the session's network, in int8 with its Q/DQ pairs: `network.onnx`."""
         (folder / f"{STEM}.onnx").write_bytes(self._model)
         return SavedNetwork(
             files=(f"{STEM}.onnx",),

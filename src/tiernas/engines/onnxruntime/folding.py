@@ -1,4 +1,4 @@
-"""ONNX networks before they are quantised: what is constant is folded, and the shapes of all tensors are known."""
+"""Prepares ONNX networks for quantization: folds constants and infers the shapes of all tensors."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tiernas.engines.onnx_file import OnnxNetwork
 from tiernas.errors import UsageError
 
 _LEAST_OPSET = 13
-"""The first ONNX operator set whose DequantizeLinear takes one scale per channel."""
+"""The first ONNX operator set whose DequantizeLinear supports one scale per channel."""
 _IMAGE_RANK = 4
 """Axes of NCHW."""
 
 
 def folded(network: OnnxNetwork) -> onnx.ModelProto:
-    """The network with batch normalisation and constants folded, means as pooling, and all shapes known.
+    """The network with batch normalization and constants folded, means as pooling, and all shapes known.
 
     Raises:
-        NotInstalledError: ONNX Runtime, which folds, is not installed.
+        NotInstalledError: ONNX Runtime, which does the folding, is not installed.
         UsageError: ONNX Runtime cannot run the network, or its operator set is too old.
     """
     from tiernas.engines.onnxruntime.session import open_session
@@ -41,13 +41,13 @@ def folded(network: OnnxNetwork) -> onnx.ModelProto:
     images = {value.name for value in values if len(value.type.tensor_type.shape.dim) == _IMAGE_RANK}
     for node in model.graph.node:
         if node.op_type == "ReduceMean" and node.input[0] in images and _is_over_pixels(node, constants):
-            # A mean has no int8 kernel; pooling has.
+            # There is no int8 kernel for a mean, but one for pooling.
             node.CopyFrom(helper.make_node("GlobalAveragePool", node.input[:1], node.output, node.name))
     return model
 
 
 def _is_over_pixels(mean: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:
-    """Whether a ReduceMean of NCHW is over height and width and keeps both as axes of size 1."""
+    """Whether a ReduceMean of NCHW averages over height and width and keeps both as axes of size 1."""
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in mean.attribute}
     axes = attributes.get("axes", [])
     if len(mean.input) > 1 and mean.input[1] in constants:  # since operator set 18

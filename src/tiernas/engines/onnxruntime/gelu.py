@@ -1,4 +1,4 @@
-"""GELU as one node: pairs of QuantizeLinear and DequantizeLinear inside its formula would keep it from being fused."""
+"""GELU as one node: pairs of QuantizeLinear and DequantizeLinear inside its formula would prevent its fusion."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import onnx
 from onnx import helper, numpy_helper
 
 _DOMAIN, _VERSION = "com.microsoft", 1
-"""Operator set of ONNX Runtime that has Gelu; ONNX has it from operator set 20 on."""
+"""Operator set of ONNX Runtime that contains Gelu; ONNX itself has it since operator set 20."""
 
 
 def fuse_gelu(model: onnx.ModelProto) -> None:
-    """Replaces every `x * (1 + erf(x / sqrt 2)) * 0.5`, as torch exports GELU, by ONNX Runtime's node, in place."""
+    """Replaces every `x * (1 + erf(x / sqrt 2)) * 0.5`, torch's export of GELU, by ONNX Runtime's node, in place."""
     graph = model.graph
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     producers = {name: node for node in graph.node for name in node.output}

@@ -1,7 +1,7 @@
-"""Networks in int8 for ONNX Runtime: pairs of QuantizeLinear and DequantizeLinear where its kernels take int8.
+"""int8 networks for ONNX Runtime: pairs of QuantizeLinear and DequantizeLinear where its kernels support int8.
 
-ONNX Runtime's own `quantize_static` quantises networks of the size that a latency table is built from five times as
-slowly (it walks over the channels in Python), and leaves the squeeze of squeeze-excitation in fp32.
+ONNX Runtime's own `quantize_static` is five times slower for networks of the size of those in a latency table (it
+iterates over the channels in Python), and leaves the squeeze of squeeze-and-excitation in fp32.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from tiernas.engines.onnxruntime.ranges import ranges_of
 
 
 def quantize(network: OnnxNetwork, calibration: FloatArray, *, reduce_range: bool = False) -> onnx.ModelProto:
-    """A network as int8 for ONNX Runtime's CPU provider.
+    """Quantizes a network to int8 for ONNX Runtime's CPU provider.
 
-    Its kernels take and give int8, so everything between two of them is quantised: inputs and outputs of
-    convolutions, both inputs of sums, swish, and squeeze-excitation with its gate. Activations are uint8 with a zero
-    point, weights int8 per output channel, biases int32; the logits stay fp32, and so do GELU, softmax and layer
-    normalisation, which have no int8 kernel.
+    Its kernels have int8 inputs and outputs, so everything between two of them is quantized: inputs and outputs of
+    convolutions, both inputs of sums, swish, and squeeze-and-excitation with its gate. Activations are uint8 with a
+    zero point, weights int8 per output channel, biases int32. The logits stay fp32, and so do GELU, softmax and layer
+    normalization, which have no int8 kernel.
 
     Args:
         network: The network in fp32.
         calibration: `n x channels x height x width`, `n` a multiple of the network's batch.
-        reduce_range: Weights of 7 bits, for CPUs that `saturates` is true of.
+        reduce_range: Use 7-bit weights, for CPUs for which `saturates` is true.
 
     Raises:
         NotInstalledError: ONNX Runtime, which computes the ranges, is not installed.
@@ -44,6 +44,6 @@ def quantize(network: OnnxNetwork, calibration: FloatArray, *, reduce_range: boo
 
 
 def saturates() -> bool:
-    """Whether this CPU adds pairs of 8-bit products in 16 bits, which saturate: x86 without VNNI."""
+    """Whether this CPU adds pairs of 8-bit products in 16 bits, which can saturate: x86 without VNNI."""
     flags = cpu_flags()
     return "avx2" in flags and not any("vnni" in flag for flag in flags)

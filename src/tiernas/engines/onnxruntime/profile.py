@@ -22,29 +22,29 @@ from tiernas.engines.engine import NodeTime
 from tiernas.engines.onnxruntime.session import bound, open_session
 
 _PROFILE_S = 0.15
-"""Length of a profile, unless that is less or more runs than these."""
+"""Duration of a profile, within these limits on the number of runs."""
 _MIN_PROFILE_RUNS = 4
 _MAX_PROFILE_RUNS = 200
 _OUTLIERS = 0.25
-"""Share of a node's times that is left out at either end, so that a burst of load does no harm."""
+"""Share of a node's times that is trimmed at both ends, so that a burst of load does no harm."""
 _CHAIN = 64
-"""Nodes of the networks that the profiler's own time is measured with."""
+"""Number of nodes of the networks for measuring the profiler's own time."""
 _CHAIN_INPUTS = (2, 10)
-"""Inputs of each of their nodes; a quantised convolution has 9."""
+"""Number of inputs of each of their nodes; a quantized convolution has 9."""
 _QUIET = 10
-"""Percentile of their times that is used: load of other processes only adds time."""
+"""Percentile of their times that is used; low, because load of other processes only adds time."""
 _KERNEL = "_kernel_time"
-"""How the profiler's names of the times of kernels end."""
+"""Suffix of the profiler's names of kernel times."""
 _LAYOUT_CHANGE = re.compile(r"(ReorderInput|ReorderOutput|Transpose)(_token_\d+)?")
-"""Names of nodes that ONNX Runtime inserts where neighbours want different layouts; each runs before its consumer."""
+"""Names of nodes that ONNX Runtime inserts between nodes of different layouts; each runs before its consumer."""
 
 
 def profile(model: bytes, path: Path, threads: int) -> list[NodeTime]:
-    """Times of the nodes of a network, in the order they run.
+    """Times of the nodes of a network, in execution order.
 
     Args:
-        model: The network, serialised.
-        path: Where it was read from, for messages.
+        model: The network, serialized.
+        path: The file that it was read from, for messages.
         threads: Threads of one inference.
     """
     overhead = _profiler_overhead()
@@ -54,31 +54,31 @@ def profile(model: bytes, path: Path, threads: int) -> list[NodeTime]:
 
 @dataclass(frozen=True, slots=True)
 class ProfilerOverhead:
-    """What the profiler adds to the time of a node, less what it loses by cutting off to whole microseconds.
+    """Time that the profiler adds to a node, minus what it loses by truncation to whole microseconds.
 
-    Between its two looks at the clock it writes down the shapes of inputs and outputs (KernelScope in
+    Between its two readings of the clock it records the shapes of inputs and outputs (KernelScope in
     onnxruntime/core/framework/sequential_executor.cc), which takes as long as a small node.
 
     Attributes:
-        node_us: For every node.
-        input_us: For each of its inputs.
+        node_us: Per node, in us.
+        input_us: Per input of a node, in us.
     """
 
     node_us: float
     input_us: float
 
     def of(self, kernel: Mapping[str, Any]) -> float:
-        """What is added to a kernel's time, in us."""
+        """Time added to a kernel, in us."""
         return self.node_us + self.input_us * len(kernel["args"]["input_type_shape"])
 
 
 def node_times(kernels: Sequence[Mapping[str, Any]], runs: int, overhead: ProfilerOverhead) -> list[NodeTime]:
-    """Times of nodes over the last runs of a profile, in the order they run.
+    """Times of nodes over the last runs of a profile, in execution order.
 
     Args:
-        kernels: What ONNX Runtime's profiler wrote about each run of a kernel.
-        runs: How many of the runs to use; those before are cold.
-        overhead: What to subtract.
+        kernels: Records of ONNX Runtime's profiler, one per run of a kernel.
+        runs: Number of runs to use; earlier ones are cold.
+        overhead: Overhead to subtract.
     """
     of_node: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for kernel in kernels:
@@ -96,7 +96,7 @@ def node_times(kernels: Sequence[Mapping[str, Any]], runs: int, overhead: Profil
 
 
 def _profiled(model: bytes, path: Path, threads: int = 1) -> tuple[list[dict[str, Any]], int]:
-    """What the profiler writes about each run of a kernel, and how many of the runs are warm."""
+    """The profiler's records of each run of a kernel, and the number of warm runs."""
     with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
         session = open_session(model, path, threads=threads, profile_to=Path(folder) / "profile")
         binding = bound(session)
@@ -111,14 +111,14 @@ def _profiled(model: bytes, path: Path, threads: int = 1) -> tuple[list[dict[str
 
 @cache
 def _profiler_overhead() -> ProfilerOverhead:
-    """Measured once per process, with networks of tiny nodes that are run with the profiler and without."""
+    """Measured once per process, with networks of tiny nodes that are run with and without the profiler."""
     few, many = (_overhead_us(inputs) for inputs in _CHAIN_INPUTS)
     input_us = (many - few) / (_CHAIN_INPUTS[1] - _CHAIN_INPUTS[0])
     return ProfilerOverhead(few - input_us * _CHAIN_INPUTS[0], input_us)
 
 
 def _overhead_us(inputs: int) -> float:
-    """What the profiler adds to the time of a node with so many inputs, in us."""
+    """Time that the profiler adds to a node with this number of inputs, in us."""
     names = [f"t{i}" for i in range(_CHAIN + 1)]
     nodes = [helper.make_node("Max", [a] * inputs, [b], b) for a, b in pairwise(names)]
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 1, 1, 1)) for name in (names[0], names[-1])]

@@ -1,6 +1,6 @@
-"""An ONNX graph into which pairs of QuantizeLinear and DequantizeLinear are inserted, as each runtime fuses them.
+"""Inserts pairs of QuantizeLinear and DequantizeLinear into an ONNX graph such that each runtime can fuse them.
 
-ONNX Runtime's own `quantize_static` knows no placement but the one for its kernels.
+ONNX Runtime's own `quantize_static` supports only the placement for its own kernels.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import onnx
 from onnx import helper, numpy_helper
 
 QUANTIZER = "tiernas-qdq 2"
-"""Name and version of this quantiser; the version is raised whenever it makes other int8 networks than before."""
+"""Name and version of this quantizer; the version is raised whenever its int8 networks change."""
 
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
-"""Operators with weights that are quantised per output channel."""
+"""Operators whose weights are quantized per output channel."""
 _INT8_KERNELS = ("Add", "Mul", "Sigmoid", "LeakyRelu", "Concat", "AveragePool", "GlobalAveragePool")
-"""Operators besides the weighted ones that take and give int8 in ONNX Runtime's CPU provider, each with own ranges."""
+"""Other operators with int8 inputs and outputs in ONNX Runtime's CPU provider, each with ranges of their own."""
 _SAME_RANGE = ("MaxPool", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze")
-"""Operators that hand int8 on as it is: output and input share one range."""
+"""Operators that pass int8 values through: output and input share one range."""
 _ABSORBED = ("Relu", "Clip")
-"""Activations whose work saturation does: ONNX Runtime drops them where a QuantizeLinear follows and none precedes."""
+"""Activations that saturation replaces: ONNX Runtime drops them if a QuantizeLinear follows and none precedes."""
 _FLOAT_OR_UNKNOWN = (onnx.TensorProto.FLOAT, onnx.TensorProto.UNDEFINED)
-"""Types of tensors that can be quantised."""
+"""Types of tensors that can be quantized."""
 _LEAST_RANK = 2
-"""Weights of fewer axes have no output channels: a vector by which a matrix is multiplied."""
+"""Weights with fewer axes have no output channels: a vector by which a matrix is multiplied."""
 
 _GREATEST_BIAS = 2.0**30
-"""Largest quantised bias: half of what int32 holds, so that the sum of products still fits."""
+"""Largest quantized bias: half the range of int32, so that the sum of products still fits."""
 
 _Array = npt.NDArray[np.generic]
 
@@ -39,7 +39,7 @@ class QdqGraph:
     """A network's graph into which pairs are inserted.
 
     Args:
-        model: The network; it is changed. Shapes of its tensors are known, constants are folded.
+        model: The network, with folded constants and known tensor shapes; modified in place.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -55,10 +55,10 @@ class QdqGraph:
         self._fixed = self._constants.keys() | others
 
     def between_int8_kernels(self) -> dict[str, str]:
-        """Activations to quantise so that every int8 kernel of ONNX Runtime can be used.
+        """Activations to quantize so that every int8 kernel of ONNX Runtime can be used.
 
         Returns:
-            The activations, each with the one whose range it shares, itself in most cases.
+            The activations, each mapped to the one whose range it shares, usually itself.
         """
         origins: dict[str, str] = {}
         for node in self.model.graph.node:
@@ -74,10 +74,10 @@ class QdqGraph:
         return origins
 
     def into_weights(self) -> dict[str, str]:
-        """Activations to quantise so that weighted operators of more than one pixel and sums can be int8.
+        """Activations to quantize so that weighted operators of more than one pixel and sums can run in int8.
 
         Returns:
-            The activations, each with itself, whose range it has.
+            The activations, each mapped to itself.
         """
         origins = {
             node.input[0]: node.input[0]
@@ -97,14 +97,14 @@ class QdqGraph:
         symmetric: bool,
         greatest_weight: int,
     ) -> None:
-        """Quantises activations, and the weights that they meet.
+        """Quantizes activations, and the weights that they are multiplied with.
 
         Args:
-            origins: Activations to quantise, each with the one whose range it shares.
-            ranges: Least and greatest value of each of those.
-            symmetric: Activations are int8 with zero point 0 and biases stay floats; else activations are uint8 and
-                biases int32.
-            greatest_weight: Weights are quantised to whole numbers up to this.
+            origins: Activations to quantize, each mapped to the one whose range it shares.
+            ranges: Minimum and maximum of each of the latter.
+            symmetric: If true, activations are int8 with zero point 0 and biases stay floats; otherwise activations
+                are uint8 and biases int32.
+            greatest_weight: Largest absolute value of a quantized weight.
         """
         scales = {name: (_symmetric if symmetric else _asymmetric)(*ranges[origin]) for name, origin in origins.items()}
         nodes: list[onnx.NodeProto] = []
@@ -130,7 +130,7 @@ class QdqGraph:
         graph.initializer.extend(tensor for name, tensor in self._constants.items() if name in used)
 
     def _is_weighted(self, node: onnx.NodeProto) -> bool:
-        """Whether it multiplies float activations, its first input, by a constant matrix or kernels, its second."""
+        """Whether a node multiplies float activations, its first input, by constant weights, its second."""
         if node.op_type not in _WEIGHTED or node.input[0] in self._fixed or node.input[1] not in self._constants:
             return False
         return len(self._constants[node.input[1]].dims) >= _LEAST_RANK
@@ -145,7 +145,7 @@ class QdqGraph:
         return name
 
     def _pair(self, name: str, label: str, scale: np.float32, zero: np.generic) -> list[onnx.NodeProto]:
-        """The nodes that quantise an activation; the label begins their own names."""
+        """The nodes that quantize an activation; their names start with the label."""
         parameters = [self._constant(f"{name}/scale", np.array(scale)), self._constant(f"{name}/zero", np.array(zero))]
         quantized = f"{name}/quantized"
         return [
@@ -158,10 +158,10 @@ class QdqGraph:
     def _quantize_weights(
         self, node: onnx.NodeProto, greatest: int, input_scale: np.float32 | None
     ) -> list[onnx.NodeProto]:
-        """Gives a node int8 weights and, where the scale of its input is given, an int32 bias.
+        """Gives a node int8 weights and, if the scale of its input is specified, an int32 bias.
 
         Returns:
-            The nodes that dequantise them.
+            The nodes that dequantize them.
         """
         base = node.name or node.output[0]
         weights = numpy_helper.to_array(self._constants[node.input[1]])
@@ -184,7 +184,7 @@ class QdqGraph:
         return nodes
 
     def _bias_per_channel(self, node: onnx.NodeProto, channels: int) -> npt.NDArray[np.float64] | None:
-        """A node's bias, one number per output channel; None where it is another one for every row."""
+        """A node's bias, one number per output channel; None if it differs between rows."""
         bias = numpy_helper.to_array(self._constants[node.input[2]]).astype(np.float64)
         if bias.size > 1 and (bias.size != channels or bias.shape[-1] != channels):
             return None
@@ -217,7 +217,7 @@ def _symmetric(least: float, greatest: float) -> tuple[np.float32, np.int8]:
 
 
 def _asymmetric(least: float, greatest: float) -> tuple[np.float32, np.uint8]:
-    """Scale and zero point of uint8 for a range, widened to hold 0, which padding must be able to say exactly."""
+    """Scale and zero point of uint8 for a range, widened to include 0, which padding needs exactly."""
     least, greatest = min(least, 0.0), max(greatest, 0.0)
     scale = (greatest - least) / 255 or 1.0
     return np.float32(scale), np.uint8(round(-least / scale))

@@ -15,15 +15,15 @@ from tiernas.engines.onnx_file import OnnxNetwork
 def ranges_of(
     tensors: Iterable[str], model: onnx.ModelProto, network: OnnxNetwork, calibration: FloatArray
 ) -> dict[str, tuple[float, float]]:
-    """Least and greatest value of tensors, each the mean over batches.
+    """Minimum and maximum of tensors, averaged over batches.
 
-    The mean is NNCF's choice for activations, too: what a single image has beyond the others saturates, rather than
-    make the steps of all coarser.
+    NNCF uses the mean for activations, too: outliers of a single image saturate instead of making the steps of all
+    images coarser.
 
     Args:
         tensors: Names of tensors of the model.
         model: The network, folded.
-        network: The network as it was read.
+        network: The network as read from the file.
         calibration: `n x channels x height x width`, `n` a multiple of the network's batch.
 
     Raises:

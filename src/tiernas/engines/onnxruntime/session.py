@@ -25,14 +25,14 @@ OPTIONS: dict[str, Any] = {
     "graph_optimization_level": "ORT_ENABLE_ALL",
     "inter_op_num_threads": 1,
 }
-"""Options of every session that is measured, besides its threads, by the names of ONNX Runtime."""
+"""Options of every measured session except its threads, by their names in ONNX Runtime."""
 
 _ERRORS = tuple(kind for kind in vars(_native).values() if isinstance(kind, type) and issubclass(kind, Exception))
-"""What ONNX Runtime raises; they have no base of their own."""
+"""Exceptions of ONNX Runtime, which have no common base class."""
 
 
 def options_with(threads: int) -> dict[str, Any]:
-    """What a session depends on besides its network, as `tiernas.standalone.runners.onnxruntime` takes it."""
+    """Options of a session with this number of threads, for `tiernas.standalone.runners.onnxruntime`."""
     return {"providers": ["CPUExecutionProvider"], "intra_op_num_threads": threads, **OPTIONS}
 
 
@@ -42,11 +42,11 @@ def open_session(
     """A session on the CPU.
 
     Args:
-        model: The network, serialised.
-        path: Where it was read from, for messages.
+        model: The network, serialized.
+        path: The file that it was read from, for messages.
         threads: Threads of one inference.
-        fold_to: Fold what is constant, optimise no more, and write the network there.
-        profile_to: Profile every run; `end_profiling` writes a file whose name begins so.
+        fold_to: If given, only fold constants, and write the network to this file.
+        profile_to: If given, profile every run; the name of the file that `end_profiling` writes starts with it.
 
     Raises:
         UsageError: ONNX Runtime cannot run the network.
@@ -66,7 +66,7 @@ def open_session(
 
 
 def bound(session: onnxruntime.InferenceSession) -> onnxruntime.IOBinding:
-    """Buffers of a session, bound, with random images."""
+    """Bound buffers of a session with random images."""
     images, logits = session.get_inputs()[0], session.get_outputs()[0]
     binding = session.io_binding()
     values = np.random.default_rng(0).standard_normal(images.shape, dtype=np.float32)

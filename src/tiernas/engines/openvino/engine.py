@@ -25,13 +25,13 @@ from tiernas.engines.openvino.int8 import quantize, quantizer
 from tiernas.engines.openvino.profile import profile
 
 _NOISE = ("Exception from", "Check '", "FrontEnd API", "Model wasn't", "Summary:")
-"""How the lines of OpenVINO's errors begin that tell a user nothing: its source files, and headings."""
+"""Beginnings of lines of OpenVINO's errors that do not help a user: its source files, and headings."""
 
 
 class OpenVinoEngine(Engine):
     """OpenVINO's CPU plugin, one stream, tuned for latency.
 
-    Threads are not pinned: a pinned thread waits while another process has its core.
+    Threads are not pinned: a pinned thread waits while another process uses its core.
     """
 
     name: ClassVar[str] = "openvino"
@@ -43,9 +43,9 @@ class OpenVinoEngine(Engine):
         return ("fp32", *bf16, "int8")
 
     def fingerprint(self) -> Fingerprint:
-        told = self._options()
-        del told["INFERENCE_NUM_THREADS"]
-        return self.cpu_fingerprint(openvino.__version__.partition("-")[0], options=told, quantizer=quantizer())
+        options = self._options()
+        del options["INFERENCE_NUM_THREADS"]
+        return self.cpu_fingerprint(openvino.__version__.partition("-")[0], options=options, quantizer=quantizer())
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> OpenVinoNetwork:
         network = read_network(onnx_path, self.batch)
@@ -102,7 +102,7 @@ class OpenVinoNetwork(CompiledNetwork):
         return profile(run_ms, lambda: _request(self._model, {**self._options, "PERF_COUNT": True}))
 
     def save(self, folder: Path) -> SavedNetwork:
-        """Writes the IR: `network.xml` and `network.bin`, in int8 with its FakeQuantize nodes."""
+        """Writes the IR: `network.xml` and `network.bin`; in int8 it contains FakeQuantize nodes."""
         openvino.save_model(self._model, folder / f"{STEM}.xml", compress_to_fp16=False)
         return SavedNetwork(
             files=(f"{STEM}.xml", f"{STEM}.bin"),
@@ -134,7 +134,7 @@ def _request(model: openvino.Model, options: dict[str, Any]) -> openvino.InferRe
 
 
 def _reason(error: Exception) -> str:
-    """What OpenVINO says, without its own source files and lines."""
+    """The message of OpenVINO, without its own source files and lines."""
     lines = [line.strip() for line in str(error).splitlines()]
-    told = [line for line in lines if line and not line.startswith(_NOISE)]
-    return " ".join(told[:3]) or last_line(error)
+    helpful = [line for line in lines if line and not line.startswith(_NOISE)]
+    return " ".join(helpful[:3]) or last_line(error)

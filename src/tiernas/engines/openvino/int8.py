@@ -1,4 +1,4 @@
-"""Post-training quantisation of OpenVINO models with NNCF."""
+"""Post-training quantization of OpenVINO models with NNCF."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tiernas.engines.calibration import FloatArray
 from tiernas.errors import NotInstalledError
 
 _FEWEST_FOR_BIAS = 10
-"""Images from which NNCF can correct the biases of quantised layers; fewer make them worse than they were."""
+"""Minimum number of images for NNCF's bias correction of quantized layers; with fewer, it makes biases worse."""
 
 
 def quantizer() -> str | None:
-    """NNCF and its version; None where it is not installed."""
+    """NNCF and its version; None if it is not installed."""
     try:
         return f"nncf {version('nncf')}"
     except PackageNotFoundError:
@@ -27,9 +27,9 @@ def quantizer() -> str | None:
 def quantize(model: openvino.Model, calibration: FloatArray, batch: int) -> openvino.Model:
     """An int8 copy of a model.
 
-    Weights are quantised per channel. Activations are quantised at the inputs of convolutions and at both inputs of
-    residual sums, asymmetrically where they can be negative (the preset that NNCF's documentation gives for Swish
-    and other activations that are not ReLU). NNCF leaves in fp32 what has no int8 kernel.
+    Weights are quantized per channel. Activations are quantized at the inputs of convolutions and at both inputs of
+    residual sums, asymmetrically if they can be negative (the preset that NNCF's documentation recommends for Swish
+    and other activations except ReLU). Operators without an int8 kernel stay in fp32.
 
     Args:
         model: The model in fp32.
@@ -44,7 +44,7 @@ def quantize(model: openvino.Model, calibration: FloatArray, batch: int) -> open
         import nncf
     except ImportError as error:
         raise NotInstalledError("NNCF", "openvino") from error
-    logging.getLogger("nncf").setLevel(logging.ERROR)  # nncf.set_log_level sets other people's handlers too
+    logging.getLogger("nncf").setLevel(logging.ERROR)  # nncf.set_log_level would also change foreign handlers
     batches = [calibration[i : i + batch] for i in range(0, len(calibration), batch)]
     with contextlib.redirect_stdout(io.StringIO()):  # progress bars
         return nncf.quantize(

@@ -11,29 +11,29 @@ import openvino
 from tiernas.engines.engine import NodeTime
 
 _PROFILE_S = 0.05
-"""Length of one profile of a fast network; one is some ten to some hundred runs."""
+"""Duration of one profile of a fast network, some ten to some hundred runs."""
 _PROFILES = 3
-"""A node's time in a fast network is the median of so many profiles, so that a burst of load in one does no harm."""
+"""A node's time in a fast network is the median of this many profiles, so that a burst of load in one does no harm."""
 _SLOW_MS = 10.0
-"""From here on single runs are long enough to be told apart by counters of whole microseconds."""
+"""From this latency on, single runs are long enough for counters of whole microseconds."""
 _SLOW_RUNS = 5
-"""A node's time in a slow network is the median of so many runs."""
+"""A node's time in a slow network is the median of this many runs."""
 _MIN_PROFILE_RUNS = 4
 _TRUNCATION_MS = 1e-3
-"""The counters lose half a microsecond per run and half a microsecond of the mean, on average: both are cut off to
+"""On average the counters lose half a microsecond per run and half a microsecond of the mean: both are truncated to
 whole microseconds (PerfCount in src/plugins/intel_cpu/src/perf_count.h)."""
 _NO_KERNEL = ("undef", "unknown")
-"""How the kinds of kernels begin for fused nodes and for inputs."""
+"""Beginnings of the kernel types of fused nodes and of inputs."""
 
 _Compile = Callable[[], openvino.InferRequest]
 
 
 def profile(run_ms: float, compile_counting: _Compile) -> Sequence[NodeTime]:
-    """Times of the nodes of a network, in the order they run.
+    """Times of the nodes of a network, in execution order.
 
     Args:
-        run_ms: About what the network takes.
-        compile_counting: Compiles it anew, with its performance counters on and random images.
+        run_ms: Approximate latency of the network.
+        compile_counting: Compiles it again, with performance counters and random images.
     """
     if run_ms >= _SLOW_MS:
         return _profile_slow(compile_counting())
@@ -45,7 +45,7 @@ def profile(run_ms: float, compile_counting: _Compile) -> Sequence[NodeTime]:
 
 
 def _profile_slow(request: openvino.InferRequest) -> list[NodeTime]:
-    """Medians over single runs of one freshly compiled network, by differences of its counters."""
+    """Medians over single runs of a freshly compiled network, from differences of its counters."""
     sums_ms: dict[str, list[float]] = {}
     for run in range(1, _SLOW_RUNS + 2):  # the first is cold
         request.infer(share_inputs=True, share_outputs=True)
@@ -55,7 +55,7 @@ def _profile_slow(request: openvino.InferRequest) -> list[NodeTime]:
 
 
 def _profile_fast(request: openvino.InferRequest) -> list[NodeTime]:
-    """Mean times of one freshly compiled network: its counters cannot be reset and hold the cold first run."""
+    """Mean times of a freshly compiled network: its counters cannot be reset and include the cold first run."""
     request.infer()
     first_ms = _counters_ms(request)
     runs = 1
@@ -76,8 +76,8 @@ def _counters_ms(request: openvino.InferRequest) -> dict[str, float]:
 
 
 def _profiled(request: openvino.InferRequest) -> list[openvino.ProfilingInfo]:
-    """The nodes that have a kernel; those that were fused into others have none.
+    """The nodes that have a kernel, unlike those fused into others.
 
-    The status cannot tell: it calls a node of less than 1 us not run.
+    The status is no criterion: it marks a node of less than 1 us as not run.
     """
     return [node for node in request.get_profiling_info() if not node.exec_type.startswith(_NO_KERNEL)]

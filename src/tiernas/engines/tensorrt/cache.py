@@ -1,7 +1,7 @@
-"""Files that make TensorRT start faster the next time: engines, times of kernels, compiled kernels.
+"""Files that make TensorRT start faster the next time: engines, kernel timings, compiled kernels.
 
-A file is either whole and made for exactly what is asked for, or it is made again. None is ever needed: where the
-folder cannot be written to, everything works and takes longer.
+A file is used only if it is undamaged and was made for exactly the same purpose; otherwise it is recreated. The cache
+is optional: if the folder is not writable, everything works but takes longer.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from filelock import FileLock, Timeout
 _log = logging.getLogger(__name__)
 
 _GREATEST_BYTES = 8 * 2**30
-"""What the folder may hold: the engines of some two hundred networks of `gpunet`; those unused longest go first."""
+"""Maximum size of the folder: the engines of some two hundred networks of `gpunet`; the least recently used are
+removed first."""
 _SILENT_WAIT_S = 1.0
-"""Waiting longer than this for another process that builds is logged."""
+"""Waiting longer than this for another process's build is logged."""
 _LOCKS = 256
-"""Lock files in the folder; each stands for one in so many keys."""
+"""Number of lock files in the folder; keys are distributed among them."""
 _LONGEST_HEADER_BYTES = 2**16
-"""More is no header: what stands in the file was not written here."""
+"""Maximum length of a header; with a longer first line, the file was not written by this cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,11 @@ class CacheKey:
     """What the content of a file depends on.
 
     Attributes:
-        kind: What it is: "engine", "timings" or "kernels".
-        library: Name of the package that made it.
-        version: Its version.
-        device: The GPU it is for; "any" for an engine that runs on any.
-        network: Digest of the network with its weights, calibration and precision; "" for what serves all networks.
+        kind: "engine", "timings" or "kernels".
+        library: Name of the package that created it.
+        version: Version of that package.
+        device: The target GPU; "any" for an engine that runs on any GPU.
+        network: Digest of the network with its weights, calibration and precision; "" for files shared by all networks.
     """
 
     kind: str
@@ -51,17 +52,17 @@ class CacheKey:
 
     @property
     def digest(self) -> str:
-        """32 hexadecimal digits; the same for all versions, so that a newer file takes the place of an older one."""
+        """32 hexadecimal digits; independent of the version, so that a newer file replaces an older one."""
         facts = asdict(self)
         del facts["version"]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
 class TrtCache:
-    """The folder; several processes may use it at once, also on several machines.
+    """The cache folder; several processes can use it at once, even on several machines.
 
     Args:
-        folder: Where the files are; `default_folder()` if None. It is made when something is written.
+        folder: Where the files are; `default_folder()` if None. It is created on the first write.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -72,7 +73,7 @@ class TrtCache:
         return self.folder / f"{key.digest}.{key.kind}"
 
     def get(self, key: CacheKey) -> bytes | None:
-        """What was put under a key; None, with one line in the log, where the file is no such thing any more."""
+        """The content stored under a key; None, with one log line, if the file is no longer usable."""
         path = self.path(key)
         try:
             with path.open("rb") as file:
@@ -81,18 +82,18 @@ class TrtCache:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            _log.info("%s: cannot be read (%s); it is made again", path, error)
+            _log.info("%s: cannot be read (%s); it is recreated", path, error)
             return None
         reason = _reason_against(header, key, content)
         if reason:
-            _log.info("%s: %s; it is made again", path, reason)
+            _log.info("%s: %s; it is recreated", path, reason)
             return None
-        with contextlib.suppress(OSError):  # another's file, or a read-only folder
+        with contextlib.suppress(OSError):  # another user's file, or a read-only folder
             os.utime(path)
         return content
 
     def put(self, key: CacheKey, content: bytes) -> None:
-        """Keeps something; where that is impossible (full disk, read-only folder) there is one warning and no file."""
+        """Stores content; if that is impossible (full disk, read-only folder), it only logs a warning."""
         path = self.path(key)
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
         header = {**asdict(key), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -100,16 +101,16 @@ class TrtCache:
             self._make_folder()
             with temporary.open("wb") as file:
                 file.write(json.dumps(header).encode() + b"\n")
-                file.write(content)  # not flushed to the disk: what a power cut truncates is noticed
+                file.write(content)  # not flushed to disk: truncation by a power failure is detected
             temporary.replace(path)
             self._shrink()
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            _log.warning("cannot keep TensorRT %s in %s: %s; used now, made again next time", key.kind, path, error)
+            _log.warning("cannot store TensorRT %s in %s: %s; used now, recreated next time", key.kind, path, error)
 
     def get_or_make(self, key: CacheKey, make: Callable[[], bytes]) -> bytes:
-        """What is under a key, or else makes and keeps it; of several processes at once only one makes it."""
+        """The content stored under a key, created and stored if missing; only one process at a time creates it."""
         with self._locked(key):
             content = self.get(key)
             if content is None:
@@ -126,7 +127,7 @@ class TrtCache:
             try:
                 lock.acquire(timeout=_SILENT_WAIT_S)
             except Timeout:
-                _log.info("waiting: another process makes a TensorRT %s (%s)", key.kind, path)
+                _log.info("waiting: another process is creating a TensorRT %s (%s)", key.kind, path)
                 lock.acquire()
         except (OSError, NotImplementedError) as error:
             _log.debug("cannot lock %s: %s; other processes may do the same work at the same time", path, error)
@@ -136,11 +137,11 @@ class TrtCache:
             lock.release()
 
     def _make_folder(self) -> None:
-        """For its owner alone: an engine holds code that runs when it is loaded."""
+        """Creates the folder, accessible only to its owner: an engine contains code that runs when it is loaded."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _shrink(self) -> None:
-        """Removes what was unused longest until the rest fits; also what killed processes left half-written."""
+        """Removes the least recently used files until the rest fits, and partial files of killed processes."""
         files = []
         for path in self.folder.iterdir():
             with contextlib.suppress(FileNotFoundError):  # another process removed it
@@ -155,9 +156,9 @@ class TrtCache:
 
 
 def default_folder() -> Path:
-    """`tiernas/tensorrt` in the user's cache: $XDG_CACHE_HOME, or ~/.cache where that is not set to a full path."""
-    told = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (told if told.is_absolute() else Path.home() / ".cache") / "tiernas" / "tensorrt"
+    """`tiernas/tensorrt` in the user's cache: $XDG_CACHE_HOME, or ~/.cache if that is not an absolute path."""
+    home = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (home if home.is_absolute() else Path.home() / ".cache") / "tiernas" / "tensorrt"
 
 
 def _header(line: bytes) -> dict[str, Any]:
@@ -169,9 +170,9 @@ def _header(line: bytes) -> dict[str, Any]:
 
 
 def _reason_against(header: dict[str, Any], key: CacheKey, content: bytes) -> str | None:
-    """Why a file must not be used; None if it may."""
+    """Why a file cannot be used; None if it can."""
     if header.keys() != {*asdict(key), "bytes", "sha256"}:
-        return "is no file of this cache"
+        return "is not a file of this cache"
     if header["bytes"] != len(content):
         return f"is truncated to {len(content)} of {header['bytes']} bytes"
     if header["sha256"] != hashlib.sha256(content).hexdigest():

@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 class TensorRtEngine(Engine):
     """TensorRT, strongly typed, one CUDA graph per network.
 
-    It can be made without a GPU, and then says which precisions the package has; to compile a network needs the GPU.
+    It can be created without a GPU to query the package's precisions; compiling a network requires the GPU.
     """
 
     name: ClassVar[str] = "tensorrt"
@@ -50,7 +50,7 @@ class TensorRtEngine(Engine):
         """What a measured latency depends on, besides the network.
 
         Raises:
-            UsageError: There is no GPU here.
+            UsageError: This machine has no GPU.
         """
         gpu = self._gpu()
         return Fingerprint(
@@ -80,15 +80,15 @@ class TensorRtEngine(Engine):
 
         Args:
             onnx_path: The file, in fp32.
-            calibration: As `compile` takes them.
+            calibration: As in `compile`.
 
         Raises:
-            UsageError: As `compile`; or there is no GPU here, and TensorRT chooses kernels by timing them.
+            UsageError: As in `compile`; or this machine has no GPU, on which TensorRT chooses kernels by timing them.
         """
         library, gpu, cache = load_library(self._library), find_gpu(), TrtCache()
         if gpu is None and not library.builds_without_gpu:
             raise UsageError(
-                f"no NVIDIA GPU here: {library.title} chooses kernels by timing them on the GPU that an engine is for; "
+                f"no NVIDIA GPU here: {library.title} chooses kernels by timing them on the engine's target GPU; "
                 "the engine tensorrt-rtx builds on any machine"
             )
         network = read_network(onnx_path, self.batch)
@@ -105,12 +105,12 @@ class TensorRtEngine(Engine):
                 cache.put(timings_key, new_timings)
             return serialized
 
-        # the device's lock always before the cache's, or two processes could wait for each other
+        # always lock the device before the cache, to avoid deadlocks between processes
         with device_lock(device_slug(gpu.name)) if gpu else contextlib.nullcontext():
             return cache.get_or_make(key, make)
 
     def _typed(self, onnx_path: Path, calibration: FloatArray | None) -> bytes:
-        """The network that the builder is given."""
+        """The network that is passed to the builder."""
         return in_precision(read_network(onnx_path, self.batch), self.precision, calibration)
 
     def _gpu(self) -> Gpu:
@@ -118,13 +118,13 @@ class TensorRtEngine(Engine):
         if gpu is None:
             title = load_library(self._library).title
             raise UsageError(
-                f"no NVIDIA GPU here (torch.cuda.is_available() is false), and {title} runs on nothing else: use a "
-                "machine with a GPU, its driver and a torch built for CUDA, or another engine"
+                f"no NVIDIA GPU here (torch.cuda.is_available() is false), which {title} requires: use a machine with "
+                "a GPU, its driver and a torch built for CUDA, or another engine"
             )
         return gpu
 
     def _digest(self, network: OnnxNetwork, calibration: FloatArray | None) -> str:
-        """Digest of everything that an engine is made of."""
+        """Digest of everything that an engine is built from."""
         digest = hashlib.sha256(f"{self.recipe} {self.precision}".encode())
         digest.update(network.model.SerializeToString(deterministic=True))
         if self.precision == "int8" and calibration is not None:
@@ -136,7 +136,7 @@ class TensorRtEngine(Engine):
 class TensorRtRtxEngine(TensorRtEngine):
     """TensorRT-RTX, for GeForce RTX and other GPUs with compute capability 7.5 or from 8.0 on.
 
-    Builds engines on machines without a GPU too.
+    Also builds engines on machines without a GPU.
     """
 
     name: ClassVar[str] = "tensorrt-rtx"

@@ -1,4 +1,4 @@
-"""What is deployed with TensorRT: the typed network, and the engine that was built of it."""
+"""The files of a deployment with TensorRT: the typed network, and the engine built from it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tiernas.engines.tensorrt.library import TrtLibrary
 
 
 def save_trt(library: TrtLibrary, typed: bytes, serialized: bytes, folder: Path) -> SavedNetwork:
-    """Writes `network.onnx`, from which any GPU's engine can be built, and `network.engine` for this machine's GPU.
+    """Writes `network.onnx`, from which engines for other GPUs can be built, and `network.engine` for this GPU.
 
     Args:
         library: The package that built the engine.
-        typed: The ONNX network that its builder was given, in its precision.
+        typed: The ONNX network that was passed to its builder, in its precision.
         serialized: The engine.
         folder: Where to write.
     """

@@ -1,4 +1,4 @@
-"""Networks in int8 for TensorRT: pairs of QuantizeLinear and DequantizeLinear where it fuses them."""
+"""int8 networks for TensorRT: pairs of QuantizeLinear and DequantizeLinear where it fuses them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from tiernas.engines.onnxruntime.ranges import ranges_of
 
 
 def quantize(network: OnnxNetwork, calibration: FloatArray) -> onnx.ModelProto:
-    """A network as int8 for TensorRT and TensorRT-RTX.
+    """Quantizes a network to int8 for TensorRT and TensorRT-RTX.
 
-    Pairs stand where NVIDIA's developer guide wants them (Working with Quantized Types, Q/DQ layer-placement
-    recommendations): at the inputs of convolutions and matrix products; not at their outputs, which keeps them from
-    fusing with what follows; and at one input of every sum, so that it fuses with the convolution before it.
-    Convolutions of one pixel, such as the gates of squeeze-excitation, stay in floats: a pair costs more than it
-    gains. Everything is int8 with zero point 0; weights have one scale per output channel, biases stay floats.
+    Pairs are placed as NVIDIA's developer guide recommends (Working with Quantized Types, Q/DQ layer-placement
+    recommendations): at the inputs of convolutions and matrix products; not at their outputs, where they would prevent
+    fusion with what follows; and at one input of every sum, so that it fuses with the preceding convolution.
+    Convolutions of one pixel, such as the gates of squeeze-and-excitation, stay floating-point, because a pair costs
+    more than it gains. Everything is int8 with zero point 0; weights have one scale per output channel, biases stay
+    floating-point.
 
     Args:
         network: The network in fp32.

@@ -1,7 +1,7 @@
-"""NVIDIA's two packages with TensorRT's API, and where they differ.
+"""NVIDIA's two packages with TensorRT's API, and their differences.
 
-TensorRT 10.12 to 11, and TensorRT-RTX from 1.2. What they share is used as it is: strongly typed networks (in 11 there
-are no others and the flag is ignored), `execute_async_v3`, the ONNX parser, profiler and engine inspector.
+TensorRT 10.12 to 11, and TensorRT-RTX from 1.2. Their common API is used directly: strongly typed networks (11 has no
+others and ignores the flag), `execute_async_v3`, the ONNX parser, profiler and engine inspector.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tiernas.errors import NotInstalledError
 _log = logging.getLogger(__name__)
 
 _FP32_ON_RTX = (8, 0)
-"""Compute capability from which TensorRT-RTX has fp32: for Turing, 7.5, its builder refuses matrix products in fp32."""
+"""Lowest compute capability with fp32 in TensorRT-RTX: for Turing, 7.5, its builder refuses fp32 matrix products."""
 
 
 class TrtLibrary(abc.ABC):
@@ -26,8 +26,8 @@ class TrtLibrary(abc.ABC):
 
     Attributes:
         trt: The package.
-        messages: What it has logged as an error since they were last cleared.
-        logger: Its logger; TensorRT wants one per process.
+        messages: Errors that it has logged since the list was last cleared.
+        logger: Its logger; TensorRT requires one per process.
 
     Raises:
         NotInstalledError: The package is not installed.
@@ -37,7 +37,7 @@ class TrtLibrary(abc.ABC):
     extra: ClassVar[str]
     """The extra of tiernas that installs it."""
     package: ClassVar[str]
-    """The name it is imported by."""
+    """The name of the module to import."""
     builds_without_gpu: ClassVar[bool]
 
     def __init__(self) -> None:
@@ -55,21 +55,21 @@ class TrtLibrary(abc.ABC):
 
     @abc.abstractmethod
     def precisions(self, gpu: Gpu | None) -> tuple[str, ...]:
-        """Precisions that it can run on a GPU; without a GPU those that it can build."""
+        """Precisions that it can run on a GPU; without a GPU, those that it can build."""
 
     @abc.abstractmethod
     def configure(self, config: Any, gpu: Gpu | None, timings: bytes | None) -> None:
-        """Sets what this package needs for an engine that is captured as a CUDA graph on this GPU.
+        """Configures a build so that the engine can be captured as a CUDA graph on this GPU.
 
         Args:
             config: An IBuilderConfig.
-            gpu: The GPU that the engine is for; None for an engine for any.
-            timings: What `timings` returned after an earlier build on an equal GPU.
+            gpu: The target GPU; None for an engine that runs on any GPU.
+            timings: The result of `timings` after an earlier build on an equal GPU.
         """
 
     @abc.abstractmethod
     def timings(self, config: Any) -> bytes | None:
-        """Times of kernels that a build has measured; None where this package measures none."""
+        """Kernel timings of a build; None if this package measures none."""
 
     @abc.abstractmethod
     def context(self, engine: Any, kernels: bytes | None) -> tuple[Any, Any | None]:
@@ -77,16 +77,16 @@ class TrtLibrary(abc.ABC):
 
         Args:
             engine: The engine.
-            kernels: What the second value serialized to in an earlier run.
+            kernels: The serialized second return value of an earlier run.
 
         Returns:
-            The context, and what holds the kernels that it compiles while it runs: an object with `serialize`; None
-            where this package compiles none.
+            The context, and the cache of kernels that it compiles at run time, an object with `serialize`; None if
+            this package compiles none.
         """
 
 
 class TensorRt(TrtLibrary):
-    """TensorRT: chooses kernels by timing them when it builds, so a build needs the GPU and is for that GPU."""
+    """TensorRT: chooses kernels by timing them during the build, so a build requires the target GPU."""
 
     title = "TensorRT"
     extra = "tensorrt"
@@ -112,8 +112,8 @@ class TensorRt(TrtLibrary):
 class TensorRtRtx(TrtLibrary):
     """TensorRT-RTX: builds without a GPU, and compiles kernels for the GPU when the engine first runs.
 
-    Its builder takes a timing cache but makes nothing of it and then asks for a GPU (TensorRT-RTX guide, Timing Cache
-    Migration), so there is none. Kernels compiled at run time are kept instead (Working with Runtime Cache).
+    Its builder accepts a timing cache but does not use it and then requires a GPU (TensorRT-RTX guide, Timing Cache
+    Migration), so there is none. Kernels compiled at run time are cached instead (Working with Runtime Cache).
     """
 
     title = "TensorRT-RTX"
@@ -125,7 +125,7 @@ class TensorRtRtx(TrtLibrary):
         return ("fp16", "int8") if gpu and gpu.capability < _FP32_ON_RTX else ("fp32", "fp16", "int8")
 
     def configure(self, config: Any, gpu: Gpu | None, timings: bytes | None) -> None:
-        config.set_flag(self.trt.BuilderFlag.REQUIRE_USER_ALLOCATION)  # a CUDA graph can be captured only with it
+        config.set_flag(self.trt.BuilderFlag.REQUIRE_USER_ALLOCATION)  # required for capturing a CUDA graph
         if gpu:
             config.num_compute_capabilities = 1
             config.set_compute_capability(self.trt.ComputeCapability.CURRENT, 0)
@@ -153,7 +153,7 @@ def load_library(library: type[TrtLibrary]) -> TrtLibrary:
 
 
 def _logger(trt: Any, messages: list[str]) -> Any:
-    """An ILogger that keeps errors and hands everything to the log of tiernas."""
+    """An ILogger that collects errors and forwards everything to the log of tiernas."""
 
     class Logger(trt.ILogger):  # type: ignore[misc]  # the base is known at run time only
         def __init__(self) -> None:

@@ -22,12 +22,12 @@ from tiernas.engines.tensorrt.profile import LayerTimes, first_onnx_nodes, profi
 from tiernas.errors import TiernasError, UsageError
 
 _WARMUP_RUNS = 3
-"""Runs before the capture: TensorRT-RTX compiles kernels in the first, and TensorRT allocates what it needs."""
+"""Runs before the capture: in the first, TensorRT-RTX compiles kernels and TensorRT allocates memory."""
 _GREATEST_KERNELS_BYTES = 100 * 2**20
-"""Beyond this, kernels kept for all networks slow the start down rather than speed it up, and are collected anew
-(TensorRT-RTX 1.0 release notes, limitations)."""
+"""Beyond this size, cached kernels of all networks slow the start down rather than speed it up, and the cache is
+started again (TensorRT-RTX 1.0 release notes, limitations)."""
 _PROFILE_S = 0.3
-"""Length of a profile."""
+"""Duration of a profile."""
 _MIN_PROFILE_RUNS = 10
 
 
@@ -37,14 +37,14 @@ class TensorRtNetwork(CompiledNetwork):
     Args:
         library: The package that built it.
         serialized: The engine.
-        typed: Gives the ONNX network that it was built of.
-        gpu: Where it runs.
+        typed: Returns the ONNX network from which it was built.
+        gpu: The GPU that it runs on.
         fingerprint: What it runs on.
-        cache: Keeps the kernels that TensorRT-RTX compiles.
+        cache: Stores the kernels that TensorRT-RTX compiles.
 
     Raises:
         TiernasError: TensorRT cannot load the engine.
-        UsageError: It cannot be captured as a CUDA graph.
+        UsageError: The network cannot be captured as a CUDA graph.
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class TensorRtNetwork(CompiledNetwork):
         self._stream.synchronize()
 
     def time_ns(self) -> int:
-        """Time of one run by the GPU's own clock, in ns, without the launch.
+        """Duration of one run by the GPU's own clock, in ns, without the launch.
 
-        The graph runs twice and the second run is timed. It is launched while the first runs, so that the GPU does not
-        wait for the host between the events.
+        The graph runs twice and the second run is timed. It is launched while the first one is running, so that the GPU
+        does not wait for the host between the events.
         """
         with torch.cuda.stream(self._stream):
             self._graph.replay()
@@ -110,7 +110,7 @@ class TensorRtNetwork(CompiledNetwork):
         while times.runs < _MIN_PROFILE_RUNS or time.perf_counter() < end:
             self._run_eagerly(context, 1)
             times.runs += 1
-        del context, kernels  # in this order: the context uses the kernels
+        del context, kernels  # in this order, because the context uses the kernels
         return times.means(first_onnx_nodes(inspected))
 
     def save(self, folder: Path) -> SavedNetwork:
@@ -172,7 +172,7 @@ class TensorRtNetwork(CompiledNetwork):
         self._stream.synchronize()
 
     def _captured(self) -> torch.cuda.CUDAGraph:
-        self._stream.wait_stream(torch.cuda.current_stream())  # which makes the images
+        self._stream.wait_stream(torch.cuda.current_stream())  # which creates the images
         self._run_eagerly(self._context, _WARMUP_RUNS)
         graph = torch.cuda.CUDAGraph()
         try:

@@ -1,4 +1,4 @@
-"""ONNX networks in the types that a strongly typed TensorRT network then has."""
+"""Converts ONNX networks to the types of a strongly typed TensorRT network."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from tiernas.engines.tensorrt.int8 import quantize
 from tiernas.errors import NotInstalledError
 
 _FP16_SCALES_OPSET = 19
-"""The first ONNX operator set whose QuantizeLinear takes float16 (ONNX's Changelog.md)."""
+"""The first ONNX operator set whose QuantizeLinear supports float16 (ONNX's Changelog.md)."""
 
 
 def in_precision(network: OnnxNetwork, precision: str, calibration: FloatArray | None) -> bytes:
-    """A network in a precision; images and logits stay float32.
+    """Converts a network to a precision; images and logits stay float32.
 
-    fp32 is the network as it is. fp16 casts weights and activations. int8 has Q/DQ pairs around what is quantised and
-    fp16 for everything else: so NVIDIA's Model Optimizer writes int8 networks for TensorRT (modelopt.onnx.quantization,
-    `high_precision_dtype="fp16"`), and TensorRT-RTX is made for it ("optimized for 16-bit floating point types", its
-    guide, Work With Quantized Types).
+    fp32 leaves the network unchanged. fp16 casts weights and activations. int8 has Q/DQ pairs around quantized
+    operators and fp16 for everything else, like int8 networks of NVIDIA's Model Optimizer for TensorRT
+    (modelopt.onnx.quantization, `high_precision_dtype="fp16"`) and as suits TensorRT-RTX ("optimized for 16-bit
+    floating point types", its guide, Work With Quantized Types).
 
     Args:
         network: The network in fp32.
         precision: "fp32", "fp16" or "int8".
-        calibration: Images for int8, as `tiernas.engines.calibration_images` takes them.
+        calibration: Images for int8, as in `tiernas.engines.calibration_images`.
 
     Returns:
         A serialized ONNX model.
 
     Raises:
-        NotInstalledError: ONNX Runtime, which casts and quantises, is not installed.
-        UsageError: The calibration images do not fit, or the network cannot be quantised.
+        NotInstalledError: ONNX Runtime, which casts and quantizes, is not installed.
+        UsageError: The calibration images are unsuitable, or the network cannot be quantized.
     """
     match precision:
         case "fp32":
@@ -56,7 +56,7 @@ def _with_fp16_scales(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Casts a model to float16 between float32 input and output."""
+    """Casts a model to float16, except for its float32 input and output."""
     try:
         from onnxruntime.transformers.float16 import convert_float_to_float16
     except ImportError as error:
@@ -69,7 +69,7 @@ def _half(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _sorted(model: onnx.ModelProto) -> Iterable[onnx.NodeProto]:
-    """The nodes with the casts of inputs first: the converter appends them, which ONNX does not allow."""
+    """The nodes with the casts of inputs first; the converter appends them, which ONNX does not allow."""
     inputs = {value.name for value in model.graph.input}
     return sorted(model.graph.node, key=lambda node: not (node.op_type == "Cast" and node.input[0] in inputs))
 

@@ -1,4 +1,4 @@
-"""Times of an engine's layers, under the names of the ONNX nodes they were made of."""
+"""Times of an engine's layers, under the names of the ONNX nodes that they were built from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from tiernas.engines.engine import NodeTime
 
 _ONNX_NODE = re.compile(r"\[ONNX Layer: ([^\]]+)\]")
-"""How the ONNX parser marks a layer; a fused layer holds several, between control characters."""
+"""The ONNX parser's mark of a layer; a fused layer has several, separated by control characters."""
 
 
 class LayerTimes:
@@ -25,7 +25,7 @@ class LayerTimes:
         self._sums_ms[layer] = self._sums_ms.get(layer, 0.0) + time_ms
 
     def means(self, onnx_nodes: Mapping[str, str]) -> list[NodeTime]:
-        """Mean time of every layer over `runs` runs, in the order they ran.
+        """Mean time of every layer over `runs` runs, in execution order.
 
         Args:
             onnx_nodes: Name of the first ONNX node of a layer, for layers that have one.
@@ -36,7 +36,7 @@ class LayerTimes:
 
 
 def profiler(trt: Any, times: LayerTimes) -> Any:
-    """An IProfiler of a package with TensorRT's API that reports to `times`."""
+    """An IProfiler that reports to `times`, for a package with TensorRT's API."""
 
     class Profiler(trt.IProfiler):  # type: ignore[misc]  # the base is known at run time only
         def __init__(self) -> None:
@@ -49,15 +49,15 @@ def profiler(trt: Any, times: LayerTimes) -> Any:
 
 
 def first_onnx_nodes(inspected: str) -> dict[str, str]:
-    """The first ONNX node of every layer that tells where it comes from.
+    """The first ONNX node of every layer whose origin is known.
 
     Args:
-        inspected: What the engine inspector says as JSON of an engine built with detailed profiling verbosity.
+        inspected: JSON of the engine inspector for an engine built with detailed profiling verbosity.
     """
     layers = json.loads(inspected)["Layers"]
     found = {}
     for layer in layers:
-        if isinstance(layer, dict):  # without detailed verbosity it is a name alone
+        if isinstance(layer, dict):  # without detailed verbosity it is only a name
             nodes = _ONNX_NODE.findall(layer.get("Metadata") or "")
             if nodes:
                 found[layer["Name"]] = nodes[0]
@@ -65,5 +65,5 @@ def first_onnx_nodes(inspected: str) -> dict[str, str]:
 
 
 def _name(layer: str, onnx_node: str | None) -> str:
-    """A layer's name that begins with an ONNX node where one is known: Myelin's own are like `__myl_Mul_myl0_3`."""
+    """A layer's name, starting with an ONNX node if one is known: Myelin's own names look like `__myl_Mul_myl0_3`."""
     return layer if onnx_node is None or layer.startswith(onnx_node) else f"{onnx_node} ({layer})"

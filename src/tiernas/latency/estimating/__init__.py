@@ -1,1 +1,1 @@
-"""What any network of a space takes: the latency table, fitted to measured networks, and how far it can be trusted."""
+"""The latency table: estimates any network of a space from measured networks, and assesses its own accuracy."""

@@ -1,4 +1,4 @@
-"""How well estimates serve tiers: which networks they put inside, and in which order."""
+"""How well estimates assign networks to tiers and rank them."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 TIER_WIDTH = 0.2
-"""A tier goes from a latency to a fifth more, unless told otherwise."""
+"""Default relative width of a tier: its upper end is a fifth above its lower end."""
 
 LEAST_INSIDE = 0.5
-"""Of the networks that are estimated in a tier 20 % wide, at least so many must be in it.
+"""Minimum share of the networks estimated in a tier 20 % wide that must be in it.
 
-Each of the others is a training spent on a network that cannot become an entry of the tier; below one half most of the
-trainings are. That is where the mean error is 9 %, half of the tier's width."""
+Each of the others wastes a training run on a network that cannot become an entry of the tier; below one half, most
+training runs are wasted. This corresponds to a mean error of 9 %, half of the tier's width."""
 
 
 @dataclass(frozen=True, slots=True)
 class NearPairs:
-    """Pairs of networks that could share a tier.
+    """Pairs of networks that could be in the same tier.
 
     Attributes:
-        pairs: How many there are.
-        networks: How many networks they are made of.
-        tau: The share of the pairs whose estimates are in the right order less the share of those in the wrong one; nan
-            where there is no pair.
+        pairs: Number of pairs.
+        networks: Number of networks that occur in them.
+        tau: Share of the pairs whose estimates are in the right order minus the share of those in the wrong order; nan
+            if there is no pair.
     """
 
     pairs: int
@@ -39,12 +39,12 @@ class NearPairs:
 def near_pairs(estimated_ms: FloatArray, measured_ms: FloatArray, width: float = TIER_WIDTH) -> NearPairs:
     """Rank correlation of the pairs whose measured latencies differ by at most a tier's width.
 
-    It uses more pairs than tiers with fixed ends do.
+    This covers more pairs than tiers with fixed ends.
 
     Args:
         estimated_ms: `n` estimates.
         measured_ms: `n` measured latencies.
-        width: How much longer the end of the tier is than its beginning, as a share.
+        width: Relative width of the tier: upper over lower end, minus 1.
     """
     first, second = np.triu_indices(len(measured_ms), 1)
     measured, estimated = np.log(measured_ms), np.log(estimated_ms)
@@ -56,17 +56,17 @@ def near_pairs(estimated_ms: FloatArray, measured_ms: FloatArray, width: float =
 
 
 def chances_inside(estimated_ms: FloatArray, measured_ms: FloatArray, width: float = TIER_WIDTH) -> FloatArray:
-    """How likely each network lies in a tier that it is estimated to lie in (`n`), wherever the tier begins.
+    """Probability (`n`) that a network is in the tier in which it is estimated, independent of where the tier begins.
 
-    An estimate that is off by a factor `exp(d)` puts its network into a wrong tier where it is nearer than `|d|` to one
-    end. Estimates are spread evenly over a tier, `w = ln(1 + width)` wide, so the chance is `1 - |d| / w`, or 0. Its
-    mean is the share of the networks estimated in a tier that lie in it, within 0.03 in whole spaces
-    (benchmarks/latency/verdict.py). A wild estimate counts as what it is: one network in a wrong tier.
+    An estimate that is off by a factor `exp(d)` puts its network into the wrong tier if it is closer than `|d|` to one
+    end. Estimates are spread evenly over a tier of width `w = ln(1 + width)`, so the probability is `1 - |d| / w`, or
+    0. The mean is the share of the networks estimated in a tier that are in it, within 0.03 in whole spaces
+    (benchmarks/latency/verdict.py). An outlier counts no more than one network in the wrong tier.
 
     Args:
         estimated_ms: `n` estimates.
         measured_ms: `n` measured latencies.
-        width: How much longer the end of the tier is than its beginning, as a share.
+        width: Relative width of the tier: upper over lower end, minus 1.
     """
     off = np.abs(np.log(estimated_ms / measured_ms))
     return np.asarray(1 - np.minimum(off / math.log1p(width), 1.0))

@@ -1,4 +1,4 @@
-"""Building a latency table: networks measured one after the other into a file that can be continued."""
+"""Builds a latency table: measures networks one after the other into a file that can be continued."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ from tiernas.latency.measuring.ladder import Ladder, Rung, rungs_of
 from tiernas.spaces import SearchSpace
 
 DEFAULT_NETWORKS = 48
-"""Networks of a table unless told otherwise."""
+"""Default number of networks of a table."""
 
 RULE = TurnRule(relative_width=0.02, min_s=1.0, limit_s=6.0, reload_s=1.0)
-"""Many networks measured briefly say more about layers than few measured long."""
+"""Many short measurements are more informative about layers than a few long ones."""
 
 _MOST_REPEATED = 0.25
-"""Share of the networks that are measured once more: where most intervals are wide, the next network tells more."""
+"""Maximum share of networks measured once more: if most intervals are wide, further networks are more informative."""
 
 _MOST_NETWORKS = 8192
-"""Networks of a table that is limited by time only."""
+"""Number of networks of a table that is limited only by time."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What `build_table` tells after each measurement.
+    """The progress that `build_table` reports after each measurement.
 
     Attributes:
-        networks: Networks in the table.
-        wanted: Networks that it shall have; None: as many as time allows.
-        repeats: Networks measured once more so far, this one included; 0 while new ones are measured.
-        wide: Networks that are to be measured once more, since the intervals of their ratios are wide.
-        record: What was measured.
+        networks: Number of networks in the table.
+        wanted: Target number of networks; None: as many as time allows.
+        repeats: Number of networks measured once more so far, including this one; 0 while new ones are measured.
+        wide: Number of networks to be measured once more because the intervals of their ratios are wide.
+        record: The result of the measurement.
     """
 
     networks: int
@@ -58,7 +58,7 @@ class Progress:
 
     @property
     def place(self) -> str:
-        """How far it is, in words: "12/48", or "once more, 3 of 7"."""
+        """The progress in words: "12/48", or "once more, 3 of 7"."""
         if self.repeats:
             return f"once more, {self.repeats} of {self.wide}"
         return f"{self.networks}/{self.wanted or 'as time allows'}"
@@ -77,26 +77,26 @@ def build_table(
 ) -> LatencyTable:
     """Measures networks into a file until there are enough, and fits the table.
 
-    Each network is measured in turn with the nearest rung of the space's ladder. First come the rungs themselves, each
-    in turn with its neighbour, so that the table has their latencies relative to each other; then networks of the
-    blocks that the rungs lack; then the networks of a Sobol sequence: choosing them by what the model is unsure of is
+    Each network is measured interleaved with the nearest rung of the space's ladder. First come the rungs themselves,
+    each interleaved with its neighbor, which gives their latencies relative to each other; then networks with blocks
+    that the rungs lack; then networks of a Sobol sequence, because choosing those about which the model is uncertain is
     no better (docs/latency.md). Networks whose ratio has a wide interval are measured once more at the end; both
-    measurements are kept. A file that is there already is continued: what it holds counts.
+    measurements are kept. An existing file is continued, and its measurements count.
 
     Args:
         space: The space whose layers the table covers.
-        engine: What to measure with.
+        engine: The engine to measure with.
         path: The table's file.
-        networks: How many networks the table shall have, the rungs included; 48 if `minutes` is not given either.
+        networks: Target number of networks, including the rungs; 48 if `minutes` is not given either.
         minutes: Stop within this time.
-        num_classes: Classes of the measured networks; the space's by default.
+        num_classes: Number of classes of the measured networks; the space's by default.
         rule: How long each network is measured; `RULE` by default.
         progress: Called after each measurement.
 
     Raises:
         UsageError: The file belongs to another space, device or engine, another process is writing it, or it cannot
-            be written; networks or minutes are not positive; there was no time to measure the networks that a table
-            needs.
+            be written; networks or minutes are not positive; or the time did not suffice for the minimum number of
+            networks.
     """
     if networks is not None and networks < LatencyTable.FEWEST:
         raise UsageError(f"networks = {networks}: a table needs at least {LatencyTable.FEWEST}")
@@ -145,16 +145,14 @@ def _open(
     if header.num_classes != num_classes:
         differences["num_classes"] = header.num_classes, num_classes
     if differences:
-        shown = "; ".join(f"{name} is {there}, wanted {here}" for name, (there, here) in differences.items())
-        raise UsageError(
-            f"{path}: cannot be continued: {shown}; remove the file to build it anew, or choose another one"
-        )
+        shown = "; ".join(f"{name} is {there}, requested {here}" for name, (there, here) in differences.items())
+        raise UsageError(f"{path}: cannot be continued: {shown}; remove the file to rebuild it, or choose another one")
     if records:
         _log.info("%s: continues with %d measurements", path, len(records))
     if any(record.observation.measurement.in_turn is None for record in records):
         _log.warning(
-            "%s: its networks were measured alone, by an earlier version; remove the file to have all of them measured "
-            "in turn with anchors",
+            "%s: its networks were measured alone, by an earlier version; remove the file to measure all of them "
+            "interleaved with anchors",
             path,
         )
     return header, records
@@ -162,7 +160,7 @@ def _open(
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Keeps other processes from writing the file; the system frees it when this process dies."""
+    """Prevents other processes from writing the file; the system releases it when this process dies."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock", timeout=0):
@@ -176,17 +174,17 @@ def _writing(path: Path) -> Iterator[None]:
 def _wanted(
     space: SearchSpace, rungs: Sequence[Rung], seed: int, records: list[table_file.Record], networks: int
 ) -> Iterator[tuple[Vector, int | None]]:
-    """Vectors of networks, and which rung each is measured with; None: the nearest.
+    """Vectors of networks to measure, with the index of the rung to use; None: the nearest.
 
-    The rungs come first, then networks of the blocks that the rungs lack, then others not yet measured, then those that
-    were measured only once and not well, a quarter at most.
+    The rungs come first, then networks with blocks that the rungs lack, then others not yet measured, then those that
+    were measured only once and with a wide interval, at most a quarter.
 
     Args:
         space: The space.
         rungs: Its ladder.
         seed: Seed of the Sobol sequence.
-        records: What is measured; grows while the iterator is used.
-        networks: How many different networks there shall be.
+        records: The measurements so far; grows while the iterator is used.
+        networks: Target number of different networks.
 
     Raises:
         UsageError: The space has fewer networks than a table needs.
@@ -211,7 +209,7 @@ def _wanted(
 
 
 def _to_repeat(records: Sequence[table_file.Record]) -> list[Vector]:
-    """Vectors of the networks that were measured once and not well, the least known first."""
+    """Vectors of the networks that were measured once and have a wide interval, widest first."""
     times = Counter(record.vector for record in records)
     most = math.ceil(_MOST_REPEATED * len(times)) - sum(count > 1 for count in times.values())
     widths = {

@@ -1,4 +1,4 @@
-"""How good a latency table is: estimates against measurements of fresh networks."""
+"""Checks a latency table: compares its estimates with measurements of fresh networks."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from tiernas.latency.measuring.architecture import profile_architecture
 from tiernas.latency.measuring.ladder import Ladder
 
 DEFAULT_NETWORKS = 30
-"""Networks of a check unless told otherwise."""
+"""Default number of networks of a check."""
 
 RULE = TurnRule(relative_width=0.015, min_s=1.0, limit_s=8.0, reload_s=1.0)
-"""A little surer than the networks of a table."""
+"""Slightly longer than for the networks of a table."""
 
 _FEWEST = 3
 _LEAST_IN_TIER = 5
-"""Networks without which a rank correlation says nothing."""
+"""Minimum number of networks for a meaningful rank correlation."""
 _SAMPLED = 2**16
-"""Vectors among which those of one tier are looked for."""
+"""Number of random vectors among which networks of one tier are sought."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedLayer:
-    """A layer of a fresh network: what the table said, and what the profile says, scaled to the measured whole."""
+    """A layer of a fresh network: the table's estimate, and the profiled time, scaled to the measured latency."""
 
     layer: Block
     estimated_ms: float
@@ -47,7 +47,7 @@ class CheckedLayer:
 
 @dataclass(frozen=True, slots=True)
 class CheckedNetwork:
-    """A fresh network: its vector, what the table said, what was measured, and the same of its layers."""
+    """A fresh network: its vector, the table's estimate, the measurement, and the same for its layers."""
 
     vector: tuple[int, ...]
     estimated_ms: float
@@ -56,13 +56,13 @@ class CheckedNetwork:
 
     @property
     def error(self) -> float:
-        """Estimated over measured latency, less one."""
+        """Relative error: estimated over measured latency, minus one."""
         return self.estimated_ms / self.measurement.latency_ms - 1
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedTier:
-    """The networks whose measured latency lies in one tier."""
+    """The networks whose measured latency is in one tier."""
 
     low_ms: float
     high_ms: float
@@ -72,14 +72,14 @@ class CheckedTier:
 
 @dataclass(frozen=True, slots=True)
 class WorstLayer:
-    """A layer whose estimate makes networks wrong.
+    """A layer whose estimate contributes to the errors of networks.
 
     Attributes:
         name: `Block.label`.
-        networks: In how many of the networks it was.
+        networks: Number of networks that contain it.
         estimated_ms: Mean estimate.
-        profiled_ms: Mean of the profiles.
-        effect: Mean error that it brings into a network that has it, as a share of the network's latency, with sign.
+        profiled_ms: Mean profiled time.
+        effect: Mean signed error that it contributes to a network that contains it, relative to the network's latency.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Check:
     """A latency table compared with measurements.
 
     Attributes:
-        networks: The networks that were measured, in the order they were.
+        networks: The measured networks, in the order of measurement.
     """
 
     networks: tuple[CheckedNetwork, ...]
@@ -111,17 +111,17 @@ class Check:
 
     @property
     def errors(self) -> npt.NDArray[np.float64]:
-        """`n` relative errors, with sign."""
+        """`n` signed relative errors."""
         return np.array([network.error for network in self.networks])
 
     @property
     def mape(self) -> float:
-        """Mean absolute relative error, in per cent."""
+        """Mean absolute relative error, in percent."""
         return float(100 * np.abs(self.errors).mean())
 
     @property
     def kendall_tau(self) -> float:
-        """Rank correlation (Kendall's tau-b) of estimates and measurements."""
+        """Rank correlation (Kendall's tau-b) between estimates and measurements."""
         return float(kendalltau(self.estimated_ms, self.measured_ms).statistic)
 
     def within(self, share: float) -> float:
@@ -129,7 +129,7 @@ class Check:
         return float((np.abs(self.errors) <= share).mean())
 
     def tiers(self, width: float = TIER_WIDTH) -> tuple[CheckedTier, ...]:
-        """Rank correlation inside tiers that begin at the fastest network and are so wide; those with 5 networks."""
+        """Rank correlation in tiers of this width, starting at the fastest network; only tiers with 5 networks."""
         measured, estimated = self.measured_ms, self.estimated_ms
         index = np.floor(np.log(measured / measured.min()) / math.log1p(width) + 1e-9).astype(int)
         found = []
@@ -142,11 +142,11 @@ class Check:
         return tuple(found)
 
     def near_tau(self, width: float = TIER_WIDTH) -> float:
-        """Rank correlation of all pairs of networks that could share a tier so wide; nan if there is none."""
+        """Rank correlation of all pairs of networks that could share a tier of this width; nan if there is none."""
         return near_pairs(self.estimated_ms, self.measured_ms, width).tau
 
     def worst_layers(self, n: int = 10) -> tuple[WorstLayer, ...]:
-        """The `n` layers whose estimates err most, by their effect on the networks that have them."""
+        """The `n` layers with the worst estimates, by their effect on the networks that contain them."""
         seen: dict[Block, list[tuple[float, float, float]]] = {}
         for network in self.networks:
             whole_ms = network.measurement.latency_ms
@@ -162,7 +162,7 @@ class Check:
         return tuple(sorted(worst, key=lambda layer: -abs(layer.effect))[:n])
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures and the networks as what JSON can hold."""
+        """The figures and the networks, serializable as JSON."""
         return {
             "n": len(self.networks),
             "mape": self.mape,
@@ -195,21 +195,21 @@ def check_table(
     rule: TurnRule | None = None,
     progress: Callable[[int, int, CheckedNetwork], None] = lambda done, wanted, network: None,
 ) -> Check:
-    """Measures random networks that the table has never seen, and compares.
+    """Measures random networks that the table has never seen, and compares them with their estimates.
 
-    They are measured in turn with the anchors of the table, and on its scale (`LatencyTable.ladder`).
+    They are measured interleaved with the anchors of the table, and on its scale (`LatencyTable.ladder`).
 
     Args:
         table: The latency table.
-        engine: What to measure with.
-        networks: How many networks.
-        seed: Seed of the Sobol sequence that they are taken from.
-        tier_ms: Only networks whose estimate lies in this interval, `low <= latency < high`.
+        engine: The engine to measure with.
+        networks: Number of networks.
+        seed: Seed of the Sobol sequence from which they are taken.
+        tier_ms: Use only networks whose estimate is in this interval, `low <= latency < high`.
         rule: How long each network is measured; `RULE` by default.
-        progress: Called after each network: networks done, networks wanted, the network.
+        progress: Called after each network with the number done, the total number, and the network.
 
     Raises:
-        UsageError: Too few networks are asked for, or the space has too few in the tier.
+        UsageError: Too few networks are requested, or the space has too few in the tier.
     """
     if networks < _FEWEST:
         raise UsageError(f"networks = {networks}: a check needs at least {_FEWEST}")
@@ -235,7 +235,7 @@ def _fresh(table: LatencyTable, networks: int, seed: int, tier_ms: tuple[float, 
         assert tier_ms is not None
         raise UsageError(
             f"tier {tier_ms[0]:g}-{tier_ms[1]:g} ms: {len(fresh)} of {_SAMPLED} random networks are estimated to be in "
-            f"it, {networks} are wanted; all are from {estimates_ms.min():.3g} to {estimates_ms.max():.3g} ms"
+            f"it, {networks} are needed; estimates range from {estimates_ms.min():.3g} to {estimates_ms.max():.3g} ms"
         )
     return np.array(fresh)
 

@@ -26,7 +26,7 @@ def label_log_axes(axes: Axes) -> None:
 
 
 def plot_check(check: Check, header: Header, path: Path) -> None:
-    """Draws estimated over measured latency, both logarithmic, with a band of 10 %; the suffix tells the format.
+    """Plots estimated over measured latency, both logarithmic, with a band of 10 %; the suffix determines the format.
 
     Raises:
         UsageError: The file cannot be written.

@@ -1,4 +1,4 @@
-"""Networks that together have every block of a space: a table can estimate none with a block that it never measured."""
+"""Networks that together contain every block of a space, because a table cannot estimate a block it never measured."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from tiernas.blocks.rows import IntArray
 from tiernas.spaces import SearchSpace
 
 _SAMPLED = 512
-"""Networks among which every block is looked for."""
+"""Number of networks among which every block is sought."""
 
 Vector = tuple[int, ...]
 
 
 def networks_of_missing_blocks(space: SearchSpace, known: Iterable[Vector], seed: int) -> list[Vector]:
-    """The first network of a Sobol sequence for each block that other networks do not have.
+    """The first network of a Sobol sequence for each block that the known networks lack.
 
     Args:
         space: The space.
-        known: The other networks.
+        known: The known networks.
         seed: Seed of the sequence.
 
     Returns:
-        Their vectors in the order of the sequence; none where the others have every block.
+        Their vectors in the order of the sequence; empty if the known networks contain every block.
     """
     seen = _first_networks(space, np.array(list(known)))
     sample = space.sample(_SAMPLED, seed)
@@ -34,7 +34,7 @@ def networks_of_missing_blocks(space: SearchSpace, known: Iterable[Vector], seed
 
 
 def _first_networks(space: SearchSpace, vectors: IntArray) -> dict[type[Block], int]:
-    """The first of the networks (`n x d`) that has each block."""
+    """For each block, the index of the first network (`n x d`) that contains it."""
     first: dict[type[Block], int] = {}
     for group in space.layer_groups(vectors):
         networks = group.network[group.count > 0]

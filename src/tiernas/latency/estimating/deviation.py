@@ -1,8 +1,8 @@
-"""The second part of the model of a layer: how far measured ones deviate from the trend, carried over to similar ones.
+"""The second part of the layer model: transfers the deviations of measured layers from the trend to similar layers.
 
 A Gaussian process for each kind of block, on the logarithm of measured over expected latency (Rasmussen and Williams,
-Gaussian Processes for Machine Learning, 2006, chapter 2). Its scales are fixed; which of `DEVIATIONS` is used is
-decided by cross-validation on whole networks.
+Gaussian Processes for Machine Learning, 2006, chapter 2). Its scales are fixed; cross-validation on whole networks
+chooses one of `DEVIATIONS`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from tiernas.unique_rows import unique_rows
 _LENGTH = 4.0
 """Length scale in the units of `tiernas.blocks.Block.likeness`: four doublings of a number of channels."""
 _OFFSET = 0.3
-"""Variance of what a kind of block deviates as a whole, as a share of the variance of the rest."""
+"""Variance of the common deviation of a kind of block, relative to the variance of the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scales:
-    """How far layers deviate from the trend, and how noisy their measurements are, both relative."""
+    """Standard deviations of layers from the trend and of the measurement noise, both relative."""
 
     amplitude: float
     noise: float
@@ -40,11 +40,11 @@ DEVIATIONS: tuple[Scales | None, ...] = (
     Scales(0.3, 0.03),
     Scales(0.3, 0.01),
 )
-"""What cross-validation chooses from; None: the trend alone, where layers are too noisy to learn more from."""
+"""Choices of cross-validation; None: the trend alone, if layers are too noisy to learn more from them."""
 
 
 class Deviation:
-    """Posterior of the deviation of layers, given measured networks.
+    """Posterior of the deviation of layers given measured networks.
 
     Args:
         equations: The measured networks.
@@ -70,6 +70,6 @@ class Deviation:
         process = self._processes.get(rows.block)
         if process is None:
             return np.zeros(len(rows))
-        # as `process.predict`, without the checks that take ten times as long for a few rows
+        # like `process.predict`, without its checks, which take ten times as long for a few rows
         mean: FloatArray = process.kernel_(rows.likeness(), process.X_train_) @ process.alpha_
         return mean

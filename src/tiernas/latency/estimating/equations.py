@@ -1,4 +1,4 @@
-"""Measured networks as equations: what each layer took, and what they took together."""
+"""Measured networks as equations: the time of each layer, and their total."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tiernas.spaces import SearchSpace
 from tiernas.unique_rows import unique_rows
 
 _UNSTABLE_WEIGHT = 0.3
-"""Weight of the equations of a network that was measured alone, if the measurement was unstable."""
+"""Weight of the equations of a network whose measurement was unstable, if it was measured alone."""
 _USUAL = 0.015
-"""Whole and profile of a network disagree by at least this share on a quiet machine, and so do whole and fit."""
+"""Even on a quiet machine, the total of a network differs by this share from its profile, and from the fit."""
 _UNUSUAL = 3.0
-"""A disagreement beyond so many usual ones is a disturbance."""
+"""A disagreement of more than this many typical ones is a disturbance."""
 _NORMAL = 1.4826
-"""Standard deviation of a normal distribution over its median absolute deviation."""
+"""Standard deviation over median absolute deviation, for a normal distribution."""
 LEAST_MS = 1e-4
-"""No layer takes less."""
+"""Lower bound of the latency of a layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class Equations:
     """Measured networks as equations.
 
     Attributes:
-        layers: The layers (`m`) of all networks, one after the other.
+        layers: The layers (`m`) of all networks, network by network.
         network: `m` indices of networks.
         layer_ms: `m` latencies of layers, scaled so that those of a network add up to `whole_ms`.
-        whole_ms: `n` latencies of networks.
+        whole_ms: `n` latencies of networks, with disturbances removed.
         weight: `n` weights of networks, 0 to 1.
-        measured_ms: `n` latencies as measured: those of `whole_ms`, but where a disturbance was taken out of it.
+        measured_ms: `n` latencies of networks as measured.
     """
 
     layers: LayerRows
@@ -48,7 +48,7 @@ class Equations:
     measured_ms: FloatArray
 
     def distinct_layers(self) -> dict[Block, int]:
-        """The different layers, and in how many networks each is; block by block."""
+        """The distinct layers, and the number of networks that contain each; block by block."""
         found: dict[Block, int] = {}
         for rows, places in self.layers.parts:
             distinct, index = unique_rows(rows.values)
@@ -58,7 +58,7 @@ class Equations:
         return found
 
     def subset(self, networks: IntArray) -> Equations:
-        """The equations of some networks, renumbered in the order given."""
+        """The equations of some networks, renumbered in the given order."""
         renumbered = np.full(len(self.whole_ms), -1)
         renumbered[networks] = np.arange(len(networks))
         kept = renumbered[self.network] >= 0
@@ -75,12 +75,12 @@ class Equations:
 def equations_of(space: SearchSpace, records: Sequence[Record]) -> Equations:
     """The equations of measured networks.
 
-    A network is measured twice: whole, and profiled; the layers are scaled to the whole. Wholes that were measured in
-    turn with an anchor are relied on, and weigh by the interval of their ratio. Of others, of earlier versions, see
-    `_cleaned`.
+    A network is measured twice: end to end and by its profile; the layers are scaled to the end-to-end latency. A
+    latency that was measured interleaved with an anchor is trusted and weighted by the interval of its ratio. For
+    measurements of earlier versions, see `_cleaned`.
 
     Raises:
-        UsageError: A network is not in the space, or has another number of layers than of layer times.
+        UsageError: A network is not in the space, or its numbers of layers and of layer times differ.
     """
     layers: list[Block] = []
     network: list[int] = []
@@ -110,21 +110,21 @@ def equations_of(space: SearchSpace, records: Sequence[Record]) -> Equations:
 
 
 def _certainty(measurement: Measurement) -> float:
-    """The weight of a network by its whole: what a fit leaves unexplained anyhow, over that and the measurement's."""
+    """The weight of a network: the variance that a fit leaves unexplained, over that plus the measurement's."""
     if measurement.in_turn is None:
         return _UNSTABLE_WEIGHT if measurement.unstable else 1.0
     return 1 / (1 + (log_deviation(measurement.in_turn) / _USUAL) ** 2)
 
 
 def _cleaned(measured_ms: FloatArray, profiled_ms: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Wholes of networks that were measured alone, without what surely was a disturbance.
+    """Totals of networks that were measured alone, with obvious disturbances removed.
 
-    Over a table whole and profile keep a nearly constant ratio. Where they disagree unusually, one was disturbed, and a
-    disturbance only ever adds time: a whole that is too long is replaced by what the profile says at the table's median
-    ratio. The more the two disagree, the less the network weighs.
+    The ratio of total to profile is nearly constant over a table. If they disagree unusually, one of them was
+    disturbed, and a disturbance only adds time: a total that is too long is replaced by the value implied by the
+    profile at the table's median ratio. The more the two disagree, the lower the network's weight.
 
     Returns:
-        The wholes (`n`) in ms, and by how many unusual disagreements whole and profile disagree (`n`).
+        The totals (`n`) in ms, and the disagreement of total and profile (`n`) in multiples of an unusual one.
     """
     expected_ms = profiled_ms * np.median(measured_ms / profiled_ms)
     disagreement = np.log(measured_ms / expected_ms)

@@ -1,4 +1,4 @@
-"""The latency table: what the layers of a space cost on one device, and so what any of its networks costs."""
+"""The latency table: the latencies of a space's layers on one device, and hence those of all its networks."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from tiernas.latency.measuring.ladder import Ladder, rungs_of
 from tiernas.spaces import LayerGroup, SearchSpace, get_space
 
 _AT_ONCE = 2**15
-"""Networks estimated at once: their layers need 40 MB."""
+"""Number of networks estimated at once: their layers need 40 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerCost:
-    """What the table says of one layer.
+    """The table's latency of one layer.
 
     Attributes:
         layer: The layer.
-        latency_ms: Its part of a network's latency.
-        networks: In how many measured networks it was seen; 0 where the cost is predicted from other layers.
+        latency_ms: Its contribution to a network's latency.
+        networks: Number of measured networks that contain it; 0 if its latency is predicted from other layers.
     """
 
     layer: Block
@@ -43,25 +43,26 @@ class LayerCost:
     networks: int
 
     def to_dict(self) -> dict[str, Any]:
-        """The cost, and the layer in words and by its fields, as what JSON can hold."""
+        """The latency, and the layer in words and by its fields, serializable as JSON."""
         known = {"latency_ms": self.latency_ms, "networks": self.networks, "name": self.layer.label}
         return {**known, **self.layer.to_dict()}
 
 
 class LatencyTable:
-    """Layers to ms, fitted to measured networks.
+    """Estimates the latencies of layers and networks; fitted to measured networks.
 
     Args:
         header: What was measured, and on what.
-        records: The measured networks. Of several records of one network the best counts, see `best_records`.
-        space: The space; looked up by the header's name by default, which finds those that come with tiernas.
+        records: The measured networks. If there are several records of one network, the best counts; see
+            `best_records`.
+        space: The space; by default looked up by the header's name, which works for built-in spaces.
 
     Raises:
-        UsageError: Fewer than `FEWEST` different networks, or another space.
+        UsageError: There are fewer than `FEWEST` different networks, or the space is another one.
     """
 
     FEWEST: ClassVar[int] = 8
-    """Networks without which nothing sensible can be fitted."""
+    """Minimum number of networks for a sensible fit."""
 
     def __init__(
         self, header: table_file.Header, records: Sequence[table_file.Record], space: SearchSpace | None = None
@@ -87,10 +88,10 @@ class LatencyTable:
 
         Args:
             path: The file.
-            space: The space that it was built for; not needed for those that come with tiernas.
+            space: The space that it was built for; not needed for built-in spaces.
 
         Raises:
-            UsageError: As `table_file.read`, or the file has too few networks (names the file).
+            UsageError: As in `table_file.read`, or the file has too few networks (the message names the file).
         """
         header, records, space = table_file.read(path, space)
         try:
@@ -104,21 +105,21 @@ class LatencyTable:
 
     @property
     def anchors_ms(self) -> Mapping[str, float]:
-        """Undisturbed latencies in ms of the anchors, by name: what makes its ratios ms; none in earlier tables."""
+        """Undisturbed latencies of the anchors in ms, by name; they convert ratios to ms. Empty for earlier tables."""
         return self.scale.anchors_ms if self.scale else {}
 
     def ladder(self, engine: Engine) -> Ladder:
-        """The anchors of the table's space, on its scale, so that what is measured with them cannot drift from it.
+        """The anchors of the table's space, on its scale, so that measurements and table cannot drift apart.
 
-        What the anchors take is found in the ladder's session where the table cannot tell: it was measured on another
-        device, or by an earlier version.
+        If the table was measured on another device or by an earlier version, the latencies of the anchors are
+        determined in the ladder's session.
         """
         here = not self.header.fingerprint.differences(engine.fingerprint())
         return Ladder(rungs_of(self.space, self.header.num_classes), engine, self.anchors_ms if here else None)
 
     @property
     def held_out_ms(self) -> FloatArray:
-        """Latencies (`n`) of the measured networks, each as estimated by a fit that had not seen it."""
+        """Latencies (`n`) of the measured networks, each estimated by a fit that had not seen it."""
         return self._held_out_ms
 
     @property
@@ -130,7 +131,7 @@ class LatencyTable:
         """Latencies in ms (`n`) of vectors of the table's space (`n x d`).
 
         Raises:
-            UsageError: A vector is not in the space, or has a block that no measured network has.
+            UsageError: A vector is not in the space, or has a block that no measured network contains.
         """
         checked = self.space.validate(vectors)
         latency_ms = np.zeros(len(checked))
@@ -144,7 +145,7 @@ class LatencyTable:
         return latency_ms
 
     def _predict(self, groups: Sequence[LayerGroup], predicted: dict[type[Block], PredictedLayers]) -> list[FloatArray]:
-        """Latencies in ms of the layers of each group; those that were not `predicted` yet are added there."""
+        """Latencies in ms of the layers of each group; layers missing in `predicted` are added to it."""
         of_block: dict[type[Block], list[int]] = {}
         for number, group in enumerate(groups):
             if len(group.rows):
@@ -162,15 +163,15 @@ class LatencyTable:
         if block not in self.model.trend.coefficients:
             known = ", ".join(each.block for each in self.model.trend.coefficients)
             raise UsageError(
-                f"the latency table has no measured network with the block {block.block!r}, so what it costs is not "
-                f"known; its networks have: {known}; measure more networks, or build a table of another space"
+                f"the latency table has no measured network with the block {block.block!r}, so its latency is unknown; "
+                f"its networks have: {known}; measure more networks, or build a table of another space"
             )
 
     def layer_costs(self, layers: Sequence[Block]) -> list[LayerCost]:
-        """What the table says of layers, each marked as measured or predicted.
+        """The table's latencies of layers, each marked as measured or predicted.
 
         Raises:
-            UsageError: A layer is of a block that no measured network has.
+            UsageError: A layer has a block that no measured network contains.
         """
         for block in dict.fromkeys(type(layer) for layer in layers):
             self._require_measured(block)
@@ -178,18 +179,18 @@ class LatencyTable:
         return [LayerCost(layer, float(ms), self._seen.get(layer, 0)) for layer, ms in costs]
 
     def dearest_layers(self, n: int) -> list[LayerCost]:
-        """The `n` measured layers that cost most, the dearest first."""
+        """The `n` most expensive measured layers, the slowest first."""
         costs = self.layer_costs(list(self._seen))
         return sorted(costs, key=lambda cost: -cost.latency_ms)[:n]
 
     def summary(self) -> dict[str, Any]:
-        """What was measured and how well the fit predicts networks that it has not seen, as what JSON can hold.
+        """What was measured, and how well the fit predicts unseen networks, serializable as JSON.
 
-        `cv_mape` and `cv_kendall_tau` compare the held-out estimate of each network with its latency as measured, that
-        of `disturbed` networks (whose whole took unusually long for its profile) too. Their latencies are cleaned for
-        the fit alone: so where many were disturbed, the table may be better than these two figures; `check_table`
-        tells. Networks measured in turn are not cleaned; of their latencies `quiet`, `scale_low`, `scale_high` and
-        `as_found` tell what `Scale` does. These are None where none was measured in turn.
+        `cv_mape` and `cv_kendall_tau` compare the held-out estimate of each network with its measured latency,
+        including `disturbed` networks, whose total was unusually long for their profile. Their latencies are corrected
+        only for the fit, so if many were disturbed, the table may be better than these two figures suggest;
+        `check_table` gives the answer. Interleaved measurements are not corrected; `quiet`, `scale_low`, `scale_high`
+        and `as_found` are those of their `Scale`, or None if no measurement was interleaved.
         """
         estimated_ms, measured_ms = self._held_out_ms, self._measured_ms
         return {
@@ -211,7 +212,7 @@ class LatencyTable:
         }
 
     def require_space(self, space: SearchSpace) -> None:
-        """Refuses another space than the table's.
+        """Refuses a space other than the table's.
 
         Raises:
             UsageError: The table was built for another space.
@@ -224,30 +225,30 @@ class LatencyTable:
         """Refuses a table that was measured under other conditions.
 
         Args:
-            fingerprint: The conditions that are wanted.
-            allow_other: Accept a table of another device (with the versions and options of its engine); never another
-                engine, precision, batch or number of threads.
-            option: What the user writes to accept it.
+            fingerprint: The required conditions.
+            allow_other: Accept a table of another device (with the versions and options of its engine), but not of
+                another engine, precision, batch size or number of threads.
+            option: The command-line option that accepts it.
 
         Raises:
-            UsageError: Names what differs and how to get on.
+            UsageError: The conditions differ; the message says in what, and how to proceed.
         """
         differences = self.header.fingerprint.differences(fingerprint)
         if allow_other:
             for name in OF_DEVICE:
                 differences.pop(name, None)
         if differences:
-            shown = "; ".join(f"{name} is {here}, wanted {wanted}" for name, (here, wanted) in differences.items())
+            shown = "; ".join(f"{name} is {here}, requested {wanted}" for name, (here, wanted) in differences.items())
             way = "build a table for these settings with: tiernas latency build"
             if not differences.keys() - set(OF_DEVICE):
-                way = f"use it all the same with {option}, or {way}"
+                way = f"use it anyway with {option}, or {way}"
             raise UsageError(f"the latency table was measured under other conditions: {shown}; {way}")
 
 
 def best_records(records: Sequence[table_file.Record]) -> tuple[table_file.Record, ...]:
-    """One record per vector, in the order of their first lines: the one whose ratio to its anchor is known best.
+    """One record per vector, in the order of their first lines: the one with the narrowest interval of its ratio.
 
-    Of records of earlier versions, which have no anchor and come last, the one with the least `Measurement.rank`.
+    Records of earlier versions, which have no anchor, come last; of those, the one with the least `Measurement.rank`.
     """
     best: dict[tuple[int, ...], table_file.Record] = {}
     for record in records:

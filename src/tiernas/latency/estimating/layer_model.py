@@ -1,4 +1,4 @@
-"""The model behind a latency table: what a layer costs, from its work and from what was measured of similar layers."""
+"""The model of a latency table: the latency of a layer from its work and from measurements of similar layers."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tiernas.unique_rows import unique_rows
 
 _FOLDS = 5
 _CHUNK = 512
-"""Layers predicted at once, so that their work and what they share with measured ones stays in the cache."""
+"""Number of layers predicted at once, so that their work and covariances stay in the cache."""
 _REMEMBERED = 2**18
-"""Different layers of a block that are remembered: all that a space of tiernas has."""
+"""Number of distinct layers of a block that are cached: enough for any built-in space."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerModel:
-    """Latency of layers: a trend in their work, corrected by how similar layers deviated from it when measured.
+    """Latency of layers: a trend in their work, corrected by the measured deviations of similar layers.
 
     Attributes:
         trend: The trend.
-        deviation: The correction; None where measurements are too noisy to learn one.
-        factor: What all predictions are multiplied by.
+        deviation: The correction; None if measurements are too noisy to learn one.
+        factor: Factor of all predictions.
     """
 
     trend: Trend
@@ -49,7 +49,7 @@ class LayerModel:
 
 
 class PredictedLayers:
-    """Layers of one block that a model has predicted, so that those of many networks are predicted once.
+    """Cached predictions of the layers of one block, so that layers of many networks are predicted only once.
 
     Args:
         model: The model.
@@ -66,7 +66,7 @@ class PredictedLayers:
         """Latencies in ms (`m`) of layers.
 
         Args:
-            values: Their rows as in `BlockRows`, matrix after matrix.
+            values: Their rows as in `BlockRows`, in several matrices.
         """
         known = len(self._values)
         rows, index = unique_rows(_stacked([self._values, *values]))
@@ -80,17 +80,17 @@ class PredictedLayers:
 
 
 def _stacked(matrices: Sequence[IntArray]) -> IntArray:
-    """All rows, their columns contiguous in memory."""
+    """All rows, with columns contiguous in memory."""
     columns = np.empty((matrices[0].shape[1], sum(map(len, matrices))), dtype=np.int64)
     return np.concatenate([matrix.T for matrix in matrices], axis=1, out=columns).T
 
 
 def fit_layers(equations: Equations) -> tuple[LayerModel, FloatArray]:
-    """Fits the model; how much is learnt from single layers is decided by cross-validation on whole networks.
+    """Fits the model; cross-validation on whole networks decides how much is learned from single layers.
 
     Returns:
-        The model, and the latency in ms (`n`) of each network as estimated by a model that had not seen it: the
-        networks are held out in 5 folds.
+        The model, and the latency in ms (`n`) of each network, estimated by a model that had not seen it: the networks
+        are held out in 5 folds.
     """
     held_out_ms = np.empty((len(DEVIATIONS), len(equations.whole_ms)))
     index = np.arange(held_out_ms.shape[1])
@@ -109,5 +109,5 @@ def _fit(equations: Equations, trend: Trend, scales: Scales | None) -> LayerMode
     deviation = None if scales is None else Deviation(equations, trend, scales)
     model = LayerModel(trend, deviation)
     whole_ms = np.bincount(equations.network, equations.layers.each(model.predict))
-    # Load and cold caches only ever add time to a layer, so a robust fit of layers falls short in the sum.
+    # Load and cold caches only ever add time to a layer, so a robust fit of layers underestimates the sum.
     return replace(model, factor=float(np.median(equations.whole_ms / whole_ms)))

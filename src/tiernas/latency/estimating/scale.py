@@ -1,4 +1,4 @@
-"""What the anchors of a table take while nothing disturbs them, from all that was measured in turn with them."""
+"""The undisturbed latencies of a table's anchors, from all measurements that were interleaved with them."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from tiernas.latency.measuring.observation import Observation
 FloatArray = npt.NDArray[np.float64]
 
 _QUIET = 0.1
-"""Quantile of all measurements, the anchors' sizes divided out, that tells the scale."""
+"""Quantile of all measurements, divided by their anchors' sizes, that determines the scale."""
 
 _LEAST_TIE = 0.003
-"""Standard deviation of the logarithm of a tie that no measurement is below: how a network lies in memory differs."""
+"""Minimum standard deviation of the logarithm of a tie, because placement in memory differs."""
 
 _LEVEL = 0.1
-"""Standard deviation of the logarithm of what an anchor was seen to take by itself, against the ties'.
+"""Standard deviation of the logarithm of an anchor's own latency, which weighs it against the ties.
 
-In the quiet moments of one hour anchors are this far from each other on a machine with neighbours; so it decides only
-where there is no tie, or a poor one."""
+On a machine with neighbors, latencies of anchors in the quiet moments of an hour differ by this much; so they matter
+only if there is no tie, or a poor one."""
 
 _ERROR = 0.025
-"""How often at most the upper end of the scale's interval misses."""
+"""Maximum probability that the upper end of the scale's interval is too low."""
 
 _CLEAR = 0.05
-"""The machine was quiet where the interval of the scale is at most so wide."""
+"""The machine was quiet at times if the interval of the scale is at most this wide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What anchors take undisturbed, consistent with each other.
+    """Undisturbed latencies of anchors, consistent with each other.
 
-    All that is uncertain about them together is one factor.
+    Their common uncertainty is a single factor.
 
     Attributes:
         anchors_ms: Latencies in ms by the anchors' names.
         low: Lower end of the 95 % interval of the factor, about 1.
-        high: Upper end of it.
-        as_found: How many times as long the anchors took as found: the median over the measurements.
+        high: Upper end of that interval.
+        as_found: Slowdown of the anchors as found, compared with undisturbed: the median over the measurements.
     """
 
     anchors_ms: Mapping[str, float]
@@ -54,26 +54,26 @@ class Scale:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether quiet moments were found that agree: if not, the machine may be able to do better."""
+        """Whether there were quiet moments that agree; otherwise the machine may be able to do better."""
         return self.high - self.low <= _CLEAR
 
     @property
     def words(self) -> str:
-        """How well the scale is known, for people."""
+        """The precision of the scale, in words."""
         known = f"the scale is known within {100 * max(1 - self.low, self.high - 1):.2g} %"
         if self.is_quiet:
             return f"the machine was quiet at times: {known}"
-        return f"the machine was never quiet: {known}; ratios and order of networks hold all the same"
+        return f"the machine was never quiet: {known}; ratios and ranking of networks remain valid"
 
 
 def find_scale(observations: Iterable[Observation]) -> Scale | None:
-    """The scale of all that was measured in turn on one device; None if nothing was.
+    """The scale of all interleaved measurements on one device; None if there are none.
 
-    First the sizes of the anchors relative to each other: the weighted least-squares solution of their ties, that is of
-    the ratios of anchors that were measured in turn with others. Then one factor for all of them: a low quantile over
-    the quiet moments of all measurements, whichever their anchor, divided by its size. So an anchor that met loud
-    moments only has its latency by its ties. The interval of the factor is that of the quantile
-    (`tiernas.engines.clock.Level`): below, the quietest measurement.
+    First come the sizes of the anchors relative to each other: the weighted least-squares solution of their ties, the
+    ratios of anchors that were interleaved with other anchors. Then one factor for all of them: a low quantile of the
+    anchor latencies in the quiet moments of all measurements, each divided by the anchor's size. The latency of an
+    anchor without quiet moments thus follows from its ties. The interval of the factor is that of the quantile
+    (`tiernas.engines.clock.Level`); its lower end is the quietest measurement.
     """
     in_turn = [(o.graph, o.measurement.in_turn) for o in observations if o.measurement.in_turn]
     if not in_turn:
@@ -92,10 +92,10 @@ def find_scale(observations: Iterable[Observation]) -> Scale | None:
 
 
 def _sizes(in_turn: Sequence[tuple[str, InTurn]]) -> dict[str, float]:
-    """Logarithms of the anchors' latencies, up to what is common to them.
+    """Logarithms of the anchors' latencies, up to a common constant.
 
     Args:
-        in_turn: Of each measurement the network's graph and what was found.
+        in_turn: The network's graph and the result of each measurement.
     """
     names = sorted({found.anchor for _, found in in_turn})
     one = dict(zip(names, np.eye(len(names)), strict=True))
@@ -114,12 +114,12 @@ def _sizes(in_turn: Sequence[tuple[str, InTurn]]) -> dict[str, float]:
 
 
 def log_deviation(found: InTurn) -> float:
-    """About the standard deviation of the logarithm of a ratio: a quarter of its 95 % interval."""
+    """Approximate standard deviation of the logarithm of a ratio: a quarter of its 95 % interval."""
     return (math.log(found.ratio_high) - math.log(found.ratio_low)) / 4
 
 
 def on_scale(measurement: Measurement, anchors_ms: Mapping[str, float]) -> Measurement:
-    """A measurement with its latency by the scale; unchanged if it was not in turn with one of these anchors."""
+    """The measurement with its latency on the scale; unchanged if it was not interleaved with one of these anchors."""
     found = measurement.in_turn
     if found is None or found.anchor not in anchors_ms:
         return measurement

@@ -1,7 +1,7 @@
 """The latency table's file: JSON lines, a header and one measured network per line, so that it diffs and merges.
 
-Lines are appended as networks are measured. A line that a stop tore off at the end is dropped; any other damage is
-an error. The file keeps what was measured and nothing that was fitted: a table can be refitted by later versions.
+Lines are appended as networks are measured. An incomplete last line, left by an interruption, is dropped; any other
+damage is an error. The file contains only measurements, no fit, so later versions can refit it.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ FORMAT_VERSION = 1
 
 _log = logging.getLogger(__name__)
 _DIGITS = 6
-"""Decimals of a time in ms: nanoseconds; digits of a ratio."""
+"""Decimals of a time in ms, down to nanoseconds; digits of a ratio."""
 _MOST = 2**63
-"""Whole numbers are less."""
+"""Exclusive upper bound of integers."""
 _OF_PLUGINS = ("space_reference", "space_package")
-"""Keys of a header that are written for spaces of packages only."""
-_KINDS: dict[type, str] = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
+"""Keys of a header that are written only for plug-in spaces."""
+_KINDS: dict[type, str] = {str: "a string", int: "a whole number", list: "a list", dict: "an object"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,13 @@ class Header:
 
     Attributes:
         space: Name of the search space.
-        num_classes: Classes of the measured networks.
-        seed: Seed of the Sobol sequence that the networks are taken from.
+        num_classes: Number of classes of the measured networks.
+        seed: Seed of the Sobol sequence from which the networks are taken.
         fingerprint: What they were measured on.
-        tiernas: Version that began the file.
+        tiernas: Version that created the file.
         space_digest: `SearchSpace.digest` of the space; None in files of earlier versions.
-        space_reference: `package.module:object` of a space that does not come with tiernas; None where it is not known.
-        space_package: The package that it came from then, with its version; None where it is not known.
+        space_reference: `package.module:object` of a space that is not built in; None if unknown.
+        space_package: The package that provided it at the time, with its version; None if unknown.
     """
 
     space: str
@@ -61,10 +61,10 @@ class Header:
     space_package: str | None = None
 
     def require_space(self, space: SearchSpace) -> None:
-        """Refuses another space than the file's.
+        """Refuses a space other than the file's.
 
         Raises:
-            UsageError: It has another name, or is another one of that name.
+            UsageError: The space has another name, or is a different one of the same name.
         """
         if space.name != self.space:
             offer = SPACES.offer_of(space)
@@ -74,7 +74,7 @@ class Header:
             )
         if self.space_digest not in (None, space.digest):
             raise UsageError(
-                f"the latency table was built for another space that was called {self.space!r} too, with other values "
+                f"the latency table was built for another space that was also called {self.space!r}, with other values "
                 f"or networks{self._then_and_now(space)}; give the two different names, and build a table for each"
             )
 
@@ -87,7 +87,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One line: a network and what was observed of it."""
+    """One line: a network and its observation."""
 
     vector: tuple[int, ...]
     observation: Observation
@@ -96,7 +96,7 @@ class Record:
         """The network's layers, one for each of the observed times.
 
         Raises:
-            UsageError: The network is not in the space, or has another number of layers.
+            UsageError: The network is not in the space, or has a different number of layers.
         """
         layers = space.decode(self.vector).layers
         if len(self.observation.layer_ms) != len(layers):
@@ -107,16 +107,16 @@ class Record:
 
 
 def default_path(space: str, engine: str, precision: str) -> Path:
-    """Where commands look for a table unless told: a file in the folder `latency` of the working directory."""
+    """Default path of a table in commands: a file in the folder `latency` of the working directory."""
     space, engine = (name.replace(":", ".") for name in (space, engine))
     return Path("latency") / f"{space}-{engine}-{precision}.jsonl"
 
 
 def new_header(space: SearchSpace, num_classes: int, seed: int, fingerprint: Fingerprint) -> Header:
-    """The header of a file that this version begins."""
+    """The header of a new file of this version."""
     try:
         tiernas = version("tiernas")
-    except PackageNotFoundError:  # run from a source tree that is not installed
+    except PackageNotFoundError:  # not installed, run from a source tree
         tiernas = "unknown"
     offer = SPACES.offer_of(space)
     reference, package = (None, None) if offer is None or offer.built_in else (offer.reference, offer.package)
@@ -124,7 +124,7 @@ def new_header(space: SearchSpace, num_classes: int, seed: int, fingerprint: Fin
 
 
 def create(path: Path, header: Header) -> None:
-    """Writes a file with a header and no networks; all of it or nothing.
+    """Atomically writes a file with a header and no networks.
 
     Raises:
         UsageError: The folder cannot be written.
@@ -149,7 +149,7 @@ def create(path: Path, header: Header) -> None:
 
 
 def append(path: Path, record: Record) -> None:
-    """Adds a line; when this returns, the line is on the disk.
+    """Adds a line and flushes it to disk.
 
     Raises:
         UsageError: The file cannot be written.
@@ -170,24 +170,24 @@ def append(path: Path, record: Record) -> None:
 
 
 def drop_torn_line(path: Path) -> None:
-    """Cuts off what follows the last line break, so that lines can be appended."""
+    """Removes an incomplete last line, so that lines can be appended."""
     content = path.read_bytes()
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
-        _log.warning("%s: dropped a last line that was cut off while it was written", path)
+        _log.warning("%s: dropped an incomplete last line", path)
         os.truncate(path, whole)
 
 
 def read(path: Path, space: SearchSpace | None = None) -> tuple[Header, list[Record], SearchSpace]:
-    """Header and records of a file, in the order of its lines, and the space that they are of.
+    """Header and records of a file, in the order of its lines, and their space.
 
     Args:
         path: The file.
-        space: Its space; looked up by its name by default, which finds those that come with tiernas.
+        space: Its space; by default looked up by name, which works for built-in spaces.
 
     Raises:
-        UsageError: There is no such file, it is no latency table, it was written by a newer version, it is of another
-            space or of one that must be given, or a line is damaged (names the line).
+        UsageError: There is no such file, it is not a latency table, it was written by a newer version, it belongs to
+            another space or to one that must be given, or a line is damaged (the message names the line).
     """
     if not path.is_file():
         raise UsageError(f"{path}: there is no such latency table; measure one with: tiernas latency build")
@@ -219,11 +219,11 @@ def _space(path: Path, header: Header, space: SearchSpace | None) -> SearchSpace
 def _header(path: Path, data: Mapping[str, Any]) -> Header:
     found = data.get("tiernas_latency_table")
     if not isinstance(found, int):
-        raise UsageError(f"{path}: is no latency table: line 1 has no key 'tiernas_latency_table'")
+        raise UsageError(f"{path}: is not a latency table: line 1 has no key 'tiernas_latency_table'")
     if found > FORMAT_VERSION:
         raise UsageError(
             f"{path}: has format {found}, written by tiernas {data.get('tiernas', 'of a newer version')}; this version "
-            f"reads formats up to {FORMAT_VERSION}: update tiernas, or build the table anew"
+            f"reads formats up to {FORMAT_VERSION}: update tiernas, or rebuild the table"
         )
     try:
         digest = data.get("space_digest")
@@ -257,7 +257,7 @@ def _record(path: Path, number: int, data: Mapping[str, Any], space: SearchSpace
 
 
 def _value(data: Mapping[str, Any], key: str, kind: type, least: int | None = None) -> Any:
-    """A value of a line, of this kind."""
+    """A value of a line, checked to be of this type."""
     if key not in data:
         raise UsageError(f"key {key!r} is missing")
     value = data[key]
@@ -273,12 +273,12 @@ def _json(path: Path, number: int, line: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _damaged(path, number, "is not JSON") from error
     if not isinstance(data, dict):
-        raise _damaged(path, number, "is no JSON object")
+        raise _damaged(path, number, "is not a JSON object")
     return data
 
 
 def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a measurement, or of its `in_turn`, with as many digits as say something."""
+    """The fields of a measurement, or of its `in_turn`, rounded to significant digits."""
     found = dict(values)
     for key, value in values.items():
         if isinstance(value, float):
@@ -289,7 +289,7 @@ def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _damaged(path: Path, number: int, what: str) -> UsageError:
-    return UsageError(f"{path}: line {number} is damaged ({what}); delete the line, or build the table anew")
+    return UsageError(f"{path}: line {number} is damaged ({what}); delete the line, or rebuild the table")
 
 
 def _cannot_write(path: Path, error: OSError) -> UsageError:

@@ -1,4 +1,4 @@
-"""The first part of the model of a layer: its work of each kind times a coefficient that is not negative."""
+"""The first part of the layer model: a linear combination of its work by kind with non-negative coefficients."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from tiernas.blocks.rows import FloatArray
 from tiernas.latency.estimating.equations import LEAST_MS, Equations
 
 _WHOLE_WEIGHT = 3.0
-"""Weight of a network's equation against that of one layer: the measured whole is surer than its profiled parts."""
+"""Weight of a network's equation relative to that of a layer: the measured total is more precise than the profile."""
 _REWEIGHTINGS = 3
-"""Rounds in which equations with large residuals lose weight."""
+"""Number of rounds in which equations with large residuals lose weight."""
 _HUBER = 1.5
-"""Residuals beyond this many medians of the absolute residuals lose weight."""
+"""Residuals above this multiple of the median absolute residual lose weight."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """What the work of layers costs.
+    """The cost of the work of layers.
 
     Attributes:
-        coefficients: Of each block, for each of its kinds of work (ms per multiply-accumulate, per element moved, ...)
-            and, last, for a layer as such; without kinds that others stand in for.
-        replaced: Of each block the kinds that no measured layer has, for which others stand in (`Block.stand_ins`).
+        coefficients: For each block, one coefficient per kind of work (ms per multiply-accumulate, per element moved,
+            ...) and, last, one per layer; without replaced kinds.
+        replaced: For each block, the kinds that no measured layer has, which count as others (`Block.stand_ins`).
     """
 
     coefficients: Mapping[type[Block], FloatArray]
     replaced: Mapping[type[Block], frozenset[str]]
 
     def predict(self, rows: BlockRows) -> FloatArray:
-        """Latencies in ms (`m`) of layers of one block; the least of one that is in no network of a fold."""
+        """Latencies in ms (`m`) of layers of one block; the minimum for a block that no network of a fold contains."""
         if rows.block not in self.coefficients:
             return np.full(len(rows), LEAST_MS)
         latency_ms: FloatArray = np.einsum(
@@ -44,7 +44,7 @@ class Trend:
 
 
 def fit_trend(equations: Equations) -> Trend:
-    """Non-negative least squares of relative errors, of layers and of whole networks together, robust to outliers."""
+    """Outlier-robust, non-negative least squares of the relative errors of layers and of whole networks together."""
     replaced = {rows.block: _missing(rows) for rows, _ in equations.layers.parts}
     design, columns = _design(equations.layers, replaced)
     whole = np.zeros((len(equations.whole_ms), design.shape[1]))
@@ -55,7 +55,7 @@ def fit_trend(equations: Equations) -> Trend:
     num_layers = len(equations.layers)
     weight = first
     for round_ in range(1 + _REWEIGHTINGS):
-        orthogonal, triangular = np.linalg.qr(system * weight[:, None])  # the same problem, of fewer equations
+        orthogonal, triangular = np.linalg.qr(system * weight[:, None])  # the same problem with fewer equations
         solution, _ = nnls(triangular, weight @ orthogonal, maxiter=100 * design.shape[1])
         if round_ < _REWEIGHTINGS:
             residual = np.abs(system @ solution - 1)
@@ -65,7 +65,7 @@ def fit_trend(equations: Equations) -> Trend:
 
 
 def _huber(residual: FloatArray) -> FloatArray:
-    """Square roots of Huber's weights, as they multiply both sides of an equation."""
+    """Square roots of Huber's weights, by which both sides of an equation are multiplied."""
     limit = _HUBER * max(float(np.median(residual)), 1e-9)
     return np.sqrt(np.minimum(1.0, limit / np.maximum(residual, limit)))
 
@@ -73,7 +73,7 @@ def _huber(residual: FloatArray) -> FloatArray:
 def _design(
     layers: LayerRows, replaced: Mapping[type[Block], frozenset[str]]
 ) -> tuple[FloatArray, dict[type[Block], slice]]:
-    """The work of each layer in columns of its block (`m x k`), and which columns belong to which block."""
+    """The work of each layer in the columns of its block (`m x k`), and the columns of each block."""
     counted = [_counted(rows, replaced[rows.block]) for rows, _ in layers.parts]
     design = np.zeros((len(layers), sum(each.shape[1] for each in counted)))
     columns, begin = {}, 0
@@ -85,7 +85,7 @@ def _design(
 
 
 def _missing(rows: BlockRows) -> frozenset[str]:
-    """Kinds of work that none of the layers has, and that another one can stand in for."""
+    """Kinds of work that none of the layers has and that can count as another kind."""
     kinds, work = rows.block.work_kinds, rows.work()
     return frozenset(kind for kind in rows.block.stand_ins if not work[:, kinds.index(kind)].any())
 
@@ -95,12 +95,12 @@ def _counted(rows: BlockRows, replaced: frozenset[str]) -> FloatArray:
 
     Args:
         rows: The layers.
-        replaced: Kinds that are counted as those that stand in for them.
+        replaced: Kinds that count as another kind.
     """
     kinds, work = rows.block.work_kinds, rows.work()
     for kind in replaced:
         work[:, kinds.index(rows.block.stand_ins[kind])] += work[:, kinds.index(kind)]
     kept = [column for column, kind in enumerate(kinds) if kind not in replaced]
-    counted = np.ones((len(rows), len(kept) + 1))  # row by row in memory, which decides how sums are rounded
+    counted = np.ones((len(rows), len(kept) + 1))  # row-major, which affects the rounding of sums
     counted[:, :-1] = work[:, kept]
     return counted

@@ -1,4 +1,4 @@
-"""Whether tiers can be made of a latency table, said in words for people."""
+"""The verdict: whether a latency table is accurate enough for tiers, in words."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from tiernas.latency.estimating.latency_table import LatencyTable
 from tiernas.spaces.catalogue import SPACES
 
 LEAST_IN_ORDER = 0.7
-"""Of the pairs of networks that could share such a tier, at least so many must be estimated in the right order.
+"""Minimum share of the pairs of networks that could share such a tier whose estimates must be in the right order.
 
-This is what a mean error of 9 % leaves of the order; chance has 0.5. It falls short alone where errors grow with what
-tells the networks of a tier apart, so that a search is led to the wrong edge of its tier."""
+It corresponds to a mean error of 9 %; chance gives 0.5. This limit alone is missed if errors correlate with what
+distinguishes the networks of a tier, which would lead a search to the wrong edge of its tier."""
 
 _FEWEST_PAIRS = 5
-"""Of fewer the order says nothing: in a good table of 8 networks all of two pairs may be wrong."""
+"""Minimum number of pairs for judging their order: in a good table of 8 networks, both of two pairs may be wrong."""
 
 _CONFIDENCE = 0.95
-"""Of what chance may explain: one table of 20 is off by more, to either side."""
+"""Confidence of each bound of a share: the true value is beyond it in one of 20 tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share that is known from a few networks.
+    """A share estimated from a few networks.
 
     Attributes:
-        share: As counted.
-        low: It is less in one of 20 such cases.
-        high: It is more in one of 20 such cases.
+        share: The observed share.
+        low: Lower bound, which is too high in one of 20 cases.
+        high: Upper bound, which is too low in one of 20 cases.
     """
 
     share: float
@@ -45,7 +45,7 @@ class Share:
 
     @classmethod
     def of_mean(cls, chances: FloatArray) -> Share:
-        """From a chance for each of `n` networks; by Student's t."""
+        """From a probability for each of `n` networks; by Student's t."""
         n, mean = len(chances), float(chances.mean())
         half = float(student_t.ppf(_CONFIDENCE, n - 1) * chances.std(ddof=1) / math.sqrt(n))
         return cls(mean, max(mean - half, 0.0), min(mean + half, 1.0))
@@ -60,14 +60,14 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a table's estimates of networks that it had not seen say of the table.
+    """The quality of a table, judged by its estimates of unseen networks.
 
     Attributes:
-        networks: Networks of the table.
-        mape: Mean absolute relative error, in per cent.
+        networks: Number of networks of the table.
+        mape: Mean absolute relative error, in percent.
         inside: Share of the networks estimated in a tier 20 % wide that are in it (`chances_inside`).
-        in_order: Share of the pairs that could share such a tier whose order is right; None where they are too few.
-        command: What measures on.
+        in_order: Share of the pairs that could share such a tier whose order is right; None if there are too few pairs.
+        command: Command that continues the table.
     """
 
     networks: int
@@ -78,32 +78,32 @@ class Verdict:
 
     @property
     def usable(self) -> bool:
-        """Whether a search may run on the table: no limit is missed by more than chance explains."""
+        """Whether a search may use the table: no limit is missed by more than chance can explain."""
         return self.inside.high >= LEAST_INSIDE and (self.in_order is None or self.in_order.high >= LEAST_IN_ORDER)
 
     @property
     def sure(self) -> bool:
-        """Whether the networks are enough to tell: chance does not explain on which side of the limit they are.
+        """Whether there are enough networks to decide: chance cannot explain on which side of the limit they are.
 
-        How many are inside decides: the order of the few pairs of a small table would leave it open for too long.
+        Only the share inside counts: the order of the few pairs of a small table would leave it open for too long.
         """
         return not self.usable or self.inside.low >= LEAST_INSIDE
 
     @property
     def words(self) -> str:
-        """The verdict for people, in one or two sentences."""
+        """The verdict in one or two sentences."""
         if not self.usable:
-            return f"{self.reason}. Measure on, on a quieter machine if possible, with: {self.command}"
-        return f"{self.reason}." if self.sure else f"{self.reason}. More are measured with: {self.command}"
+            return f"{self.reason}. Measure more, on a quieter machine if possible, with: {self.command}"
+        return f"{self.reason}." if self.sure else f"{self.reason}. Measure more with: {self.command}"
 
     @property
     def reason(self) -> str:
-        """What was found and what it means, without what to do."""
+        """The findings and their meaning, without advice."""
         off = f"networks it has not seen are estimated {'within ' if self.usable else ''}{_per_cent(self.mape)}"
         if not self.usable:
             found = f"{_of_ten(self.inside.share)} are in it ({10 * LEAST_INSIDE:g} are needed)"
             if self.in_order:
-                found += f", and of two in it the faster is known {_of_ten(self.in_order.share)} times"
+                found += f", and the faster of two in it is identified {_of_ten(self.in_order.share)} times"
                 found += f" ({10 * LEAST_IN_ORDER:g} are needed)"
             return (
                 f"This table of {self.networks} networks is not good enough for a search: {off} off on average; of "
@@ -117,7 +117,7 @@ class Verdict:
         return f"This table may be good for a search: {found}, but its {self.networks} networks are too few to be sure"
 
     def to_dict(self) -> dict[str, Any]:
-        """The verdict as what JSON can hold."""
+        """The verdict, serializable as JSON."""
         return {
             "usable": self.usable,
             "sure": self.sure,
@@ -131,14 +131,14 @@ class Verdict:
 
 
 def judge_table(table: LatencyTable, path: Path) -> Verdict:
-    """Judges a table by its estimates of networks that were held out when they were made.
+    """Judges a table by its estimates of held-out networks.
 
-    Pairs share networks, so they count as as many as can be made of different ones (Hoeffding, J. Am. Stat. Assoc. 58,
+    Pairs share networks, so their effective number is the number of disjoint pairs (Hoeffding, J. Am. Stat. Assoc. 58,
     1963, section 5).
 
     Args:
         table: The table.
-        path: Its file, for the command that measures on.
+        path: Its file, for the command that continues it.
     """
     estimated_ms, measured_ms = table.held_out_ms, table.measured_ms
     near = near_pairs(estimated_ms, measured_ms)
@@ -153,7 +153,7 @@ def judge_table(table: LatencyTable, path: Path) -> Verdict:
 
 
 def _build_command(table: LatencyTable, path: Path) -> str:
-    """What measures as many networks again."""
+    """The command that doubles the number of networks."""
     header, wanted = table.header, table.header.fingerprint
     offer = SPACES.offer_of(table.space)
     space, engine = offer.name if offer else header.space, wanted.plugin or wanted.engine

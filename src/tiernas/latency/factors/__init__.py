@@ -1,7 +1,7 @@
-"""The factor study: what each choice in a network costs on a device, one at a time around a base network.
+"""The factor study: the cost of each design choice on a device, varied one at a time around a base network.
 
-The question of Fig. 3 of the GPUNet paper (arXiv 2205.00841), which asked it of one GPU through TensorRT. Each
-variant takes turns with the base.
+It reproduces Fig. 3 of the GPUNet paper (arXiv 2205.00841), which studied one GPU through TensorRT, on other devices.
+Each variant is interleaved with the base.
 """
 
 from tiernas.latency.factors.engine_pairs import engine_pairs

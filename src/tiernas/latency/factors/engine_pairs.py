@@ -1,4 +1,4 @@
-"""The engines of a study, each with the precision that it is to run."""
+"""The engines of a study, each with its precision."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tiernas.plugins import is_reference
 
 
 def engine_pairs(engines: Sequence[str], precisions: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Engines with the precisions that each is to run.
+    """Pairs of engines and precisions.
 
     Args:
         engines: Names of engines, or `package.module:Class`, or either with `:PRECISION`.
-        precisions: What engines run that come without a precision of their own.
+        precisions: Precisions of engines that are given without one.
 
     Returns:
-        Pairs of name and precision, in the order given, each once.
+        Pairs of name and precision, in the given order, without duplicates.
     """
     pairs, known = [], engine_names()
     for engine in engines:

@@ -1,4 +1,4 @@
-"""Measures the factors sweep by sweep, and continues."""
+"""Measures the factors sweep by sweep, resuming an earlier study."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tiernas.latency.measuring.untrained import compiled_untrained
 from tiernas.networks import cost
 
 RULE = TurnRule(relative_width=0.01, min_s=1.0, limit_s=8.0, patience=2.0, reload_s=1.0)
-"""How long each variant takes turns with the base."""
+"""How long each variant is interleaved with the base."""
 
 Progress = Callable[[int, int, str, Measurement], None]
-"""Called after each measurement: how many are done, of how many, what was measured, the measurement."""
+"""Called after each measurement: number done, total number, what was measured, the measurement."""
 
 
 def measure_factors(
@@ -27,21 +27,21 @@ def measure_factors(
     path: Path | None = None,
     progress: Progress = lambda done, wanted, what, found: None,
 ) -> FactorStudy:
-    """Measures every value of every factor on every engine, each in turn with the base.
+    """Measures every value of every factor on every engine, each interleaved with the base.
 
     Args:
         base: The network around which the factors are varied.
-        engines: What to measure with.
-        factors: What to vary.
-        path: File that keeps each factor of each engine as soon as it is measured; what it holds is not measured
-            again.
+        engines: The engines to measure with.
+        factors: The factors to vary.
+        path: File to which each factor of each engine is saved as soon as it is measured; what it already contains is
+            not measured again.
         progress: See `Progress`.
 
     Returns:
-        All that the file holds, or what was measured where there is none.
+        Everything in the file, or everything measured if there is no file.
 
     Raises:
-        UsageError: The file is of another base or device, is damaged, or cannot be written.
+        UsageError: The file belongs to another base or device, is damaged, or cannot be written.
     """
     sweeps = study_file.read(path, base, engines) if path else []
     plan = {engine: _missing(base, factors, engine, sweeps) for engine in engines}
@@ -70,7 +70,7 @@ def measure_factors(
 def _missing(
     base: Base, factors: Sequence[Factor], engine: Engine, sweeps: Sequence[FactorSweep]
 ) -> list[tuple[Variant, ...]]:
-    """The variants of each factor whose values are not all measured."""
+    """The variants of each factor whose values are not all measured yet."""
     missing = []
     for factor in dict.fromkeys(factors):
         networks = variants(base.architecture, factor)
@@ -81,7 +81,7 @@ def _missing(
 
 
 def _of(sweeps: Sequence[FactorSweep], engine: Engine, factor: Factor) -> list[FactorSweep]:
-    """The sweeps of a factor that were measured under the engine's conditions."""
+    """The sweeps of a factor that were measured with the engine's fingerprint."""
     here = engine.fingerprint()
     return [sweep for sweep in sweeps if sweep.factor == factor and not sweep.fingerprint.differences(here)]
 

@@ -15,32 +15,32 @@ from tiernas.latency.factors.study import FactorCost, FactorStudy
 from tiernas.latency.factors.variants import Factor
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Colours that colour-blind readers can tell apart (Okabe and Ito, 2008), one per engine and precision."""
+"""Colors that color-blind readers can distinguish (Okabe and Ito, 2008), one per engine and precision."""
 _MARKERS = "osD^vP"
 _INK, _GRID, _MACS = "#1f2937", "#e5e7eb", "#6b7280"
 _AXIS = {
     Factor.ACTIVATION: "activation, everywhere",
     Factor.KERNEL: "kernel of all stages",
     Factor.EXPANSION: "expansion of all (fused) IRBs",
-    Factor.SQUEEZE_EXCITE: "squeeze-excitation in (fused) IRBs",
+    Factor.SQUEEZE_EXCITE: "squeeze-and-excitation in (fused) IRBs",
     Factor.FILTERS: "filters of all stages, times the base's",
     Factor.LAYERS: "layers of all stages, times the base's",
     Factor.RESOLUTION: "resolution, pixels",
 }
 _COLUMNS = 4
 _UPRIGHT = 3
-"""So many names have room side by side."""
+"""Maximum number of names that fit side by side."""
 _SPREAD = 0.24
-"""Lines of a panel with names are moved apart by so much in all, so that their intervals do not hide each other."""
+"""Total offset between the lines of a panel with names, so that their intervals do not overlap."""
 
 
 def plot_factors(study: FactorStudy, path: Path) -> None:
-    """Draws the ratio of each variant's latency to the base's; the suffix tells the format.
+    """Plots the ratio of each variant's latency to the base's; the suffix determines the format.
 
-    Grey dashes are the ratio of multiply-accumulates: a line above them pays more per operation than the base.
+    Gray dashes are the ratio of multiply-accumulates: a line above them costs more per operation than the base.
 
     Raises:
-        UsageError: The file cannot be written, or its suffix is of no known format.
+        UsageError: The file cannot be written, or its suffix is not that of a known format.
     """
     require_plottable(path)
     costs = study.costs()
@@ -67,10 +67,10 @@ def plot_factors(study: FactorStudy, path: Path) -> None:
 
 
 def require_plottable(path: Path) -> None:
-    """Checks where a figure is to be written, before anything is measured for it.
+    """Checks the path of a figure before anything is measured for it.
 
     Raises:
-        UsageError: The suffix is of no known format.
+        UsageError: The suffix is not that of a known format.
     """
     known = sorted(FigureCanvasBase.get_supported_filetypes())
     if path.suffix.removeprefix(".").lower() not in known:
@@ -137,7 +137,7 @@ def _line(axes: Axes, at: Sequence[float], costs: Sequence[FactorCost], index: i
 
 
 def _legend(figure: Figure, spare: Sequence[Axes], study: FactorStudy, panel: Axes) -> None:
-    """In a spare panel, else below."""
+    """Places the legend in a spare panel, or below if there is none."""
     handles, engines = panel.get_legend_handles_labels()
     base_ms = study.base_ms()
     labels = [f"{engine}: base {base_ms[engine]:.3g} ms" if engine in base_ms else engine for engine in engines]

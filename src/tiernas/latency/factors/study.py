@@ -1,4 +1,4 @@
-"""What was measured of the factors, and what it says."""
+"""The measurements of the factors, and the costs derived from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tiernas.networks import Cost
 
 @dataclass(frozen=True, slots=True)
 class FactorSweep:
-    """The variants of one factor on one engine, each measured in turn with the base.
+    """The variants of one factor on one engine, each measured interleaved with the base.
 
     Attributes:
         fingerprint: What they were measured on.
@@ -34,54 +34,55 @@ class FactorSweep:
 
     @property
     def engine(self) -> str:
-        """Engine and precision, as people read them."""
+        """Engine and precision, for people."""
         return f"{self.fingerprint.engine} {self.fingerprint.precision}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The sweep as what JSON can hold."""
+        """The sweep, serializable as JSON."""
         return asdict(self) | {"fingerprint": self.fingerprint.to_dict()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FactorSweep:
-        """The sweep that `to_dict` made a mapping of.
+        """Inverse of `to_dict`.
 
         Raises:
-            KeyError, TypeError, ValueError: A key is missing, or a value is of another kind or number.
+            KeyError, TypeError, ValueError: A key is missing, a value has the wrong type, or the numbers of values
+                differ.
         """
         values = tuple(data["values"])
         if not values or not all(isinstance(value, str | int | float) for value in values):
-            raise UsageError("values: must be texts or numbers, at least one")
+            raise UsageError("values: must be strings or numbers, at least one")
         costs = tuple(Cost(int(size["params"]), int(size["macs"])) for size in data["costs"])
         measurements = tuple(Measurement.from_dict(found) for found in data["measurements"])
         if not len(values) == len(costs) == len(measurements) or not all(cost.macs > 0 for cost in costs):
             raise UsageError(f"{len(values)} values have {len(costs)} costs and {len(measurements)} measurements")
         if any(measurement.in_turn is None for measurement in measurements):
-            raise UsageError("measurements: must be in turn with the base")
+            raise UsageError("measurements: must be interleaved with the base")
         return cls(Fingerprint.from_dict(data["fingerprint"]), get_factor(data["factor"]), values, costs, measurements)
 
     def turns(self) -> tuple[InTurn, ...]:
-        """What each variant's turns with the base told."""
+        """The ratio of each variant to the base."""
         return tuple(m.in_turn for m in self.measurements if m.in_turn is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class FactorCost:
-    """What one value of a factor costs, compared with the base.
+    """The cost of one value of a factor, compared with the base.
 
     Attributes:
         factor: The factor.
-        label: Its value as people read it.
+        label: Its value, for people.
         value: Its value.
         is_base: Whether the base has this value, so that the network is a copy of the base.
         engine: Engine and precision.
         latency_ms: The ratio times the base's undisturbed latency.
-        ratio: Over the latency of the base, with which it took turns. Copies of one network may differ by a per cent or
-            so, since each lies elsewhere in memory.
+        ratio: Latency over that of the base, with which it was interleaved. Copies of one network may differ by about
+            one percent, because of their placement in memory.
         ratio_low: Lower end of the 95 % interval of the ratio.
-        ratio_high: Upper end of it.
+        ratio_high: Upper end of that interval.
         params: Trainable parameters.
         macs: Multiply-accumulates per image.
-        macs_ratio: Over those of the base.
+        macs_ratio: Multiply-accumulates over those of the base.
         ms_per_gmac: Latency per 10^9 multiply-accumulates of the batch.
         unstable: Whether the interval is wide.
     """
@@ -104,12 +105,12 @@ class FactorCost:
 
 @dataclass(frozen=True, slots=True)
 class FactorStudy:
-    """What the factors cost around a base, on one engine or several.
+    """The cost of factors around a base, on one or more engines.
 
     Attributes:
         base: The network around which they were varied.
         base_cost: Its size.
-        sweeps: What was measured, in the order it was.
+        sweeps: The measurements, in chronological order.
     """
 
     base: Base
@@ -151,7 +152,7 @@ class FactorStudy:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """The study as what JSON can hold."""
+        """The study, serializable as JSON."""
         fingerprints = {sweep.engine: sweep.fingerprint.to_dict() for sweep in self.sweeps}
         return {
             "base": self.base.name,

@@ -1,4 +1,4 @@
-"""The factor study's file: one JSON document, replaced as a whole when a sweep is added."""
+"""The factor study's file: one JSON document, rewritten when a sweep is added."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from tiernas.latency.factors.study import FactorSweep
 from tiernas.latency.factors.variants import Base
 
 FORMAT_VERSION = 2
-"""Studies of format 1 were measured one network after the other, and have no ratios."""
+"""Studies of format 1 measured one network after the other and have no ratios."""
 
 _AWAY = "choose another output, or delete the file"
 
 
 def read(path: Path, base: Base, engines: Sequence[Engine]) -> list[FactorSweep]:
-    """The sweeps of a file that these engines may continue; none where there is no file.
+    """The sweeps of a file that these engines can continue; empty if there is no file.
 
     Raises:
-        UsageError: The file is no factor study, is of another base, of a newer version, or was measured on something
-            else than these engines run on.
+        UsageError: The file is not a factor study, belongs to another base or a newer version, or was measured with
+            other fingerprints than those of the engines.
     """
     if not path.exists():
         return []
@@ -47,10 +47,10 @@ def read(path: Path, base: Base, engines: Sequence[Engine]) -> list[FactorSweep]
 
 
 def write(path: Path, base: Base, sweeps: Sequence[FactorSweep]) -> None:
-    """Writes a file, all of it or nothing.
+    """Writes a file atomically.
 
     Raises:
-        UsageError: The folder cannot be written; an older file is untouched.
+        UsageError: The folder cannot be written; an older file is left untouched.
     """
     architecture, num_classes = _base(base)
     document = {
@@ -81,17 +81,17 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         document: Any = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: is no JSON document ({error}); {_AWAY}") from error
+        raise UsageError(f"{path}: is not a JSON document ({error}); {_AWAY}") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); {_AWAY}") from error
     if not isinstance(document, dict) or not isinstance(found := document.get("tiernas_factors"), int):
-        raise UsageError(f"{path}: is no factor study: it has no key 'tiernas_factors'; {_AWAY}")
+        raise UsageError(f"{path}: is not a factor study: it has no key 'tiernas_factors'; {_AWAY}")
     if found > FORMAT_VERSION:
         raise UsageError(
             f"{path}: has format {found}; this version reads up to {FORMAT_VERSION}: update tiernas, or {_AWAY}"
         )
     if found < FORMAT_VERSION:
-        raise UsageError(f"{path}: is of an earlier version, which did not measure networks in turn; {_AWAY}")
+        raise UsageError(f"{path}: is of an earlier version, which did not interleave measurements; {_AWAY}")
     return document
 
 
@@ -100,7 +100,7 @@ def _base(base: Base) -> tuple[dict[str, Any], int]:
 
 
 def _require_same_device(path: Path, sweep: FactorSweep, engine: Engine) -> None:
-    """One file has one fingerprint per engine and precision, and one batch and number of threads in all."""
+    """A file has one fingerprint per engine and precision, and the same batch size and number of threads throughout."""
     here = engine.fingerprint()
     there = sweep.fingerprint
     changed = there.differences(here)

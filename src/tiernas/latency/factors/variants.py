@@ -14,23 +14,23 @@ from tiernas.spaces import Architecture, StagedArchitecture, read_architecture, 
 from tiernas.spaces.staged import round_channels
 
 KERNELS = (3, 5, 7)
-"""Sizes of the spatial convolutions: the two of the paper's Table 1, and 7, which GPUNet-D1 has."""
+"""Kernel sizes of the spatial convolutions: the two in the paper's Table 1, and 7, which GPUNet-D1 uses."""
 
 EXPANSIONS = (1, 2, 3, 4, 5, 6)
-"""Expansions of Fig. 3 of the paper."""
+"""Expansions in Fig. 3 of the paper."""
 
 MULTIPLIERS = (0.5, 0.75, 1.0, 1.25, 1.5)
-"""Of filters and resolution."""
+"""Multipliers of filters and resolution."""
 
 DEPTHS = (0.5, 1.0, 1.5, 2.0)
-"""Of layers, rounded up as in EfficientNet (arXiv 1905.11946)."""
+"""Multipliers of layers, rounded up as in EfficientNet (arXiv 1905.11946)."""
 
 CHANNEL_STEP = 8
 """Filters and resolution are rounded to multiples of this."""
 
 
 class Factor(StrEnum):
-    """What is varied."""
+    """A design choice that is varied."""
 
     ACTIVATION = "activation"
     KERNEL = "kernel"
@@ -41,7 +41,7 @@ class Factor(StrEnum):
     RESOLUTION = "resolution"
 
     def label(self, value: str | float) -> str:
-        """A value of this factor as people read it."""
+        """A value of this factor, for people."""
         if isinstance(value, str):
             return value
         return f"{value:g} x" if self in (Factor.FILTERS, Factor.LAYERS) else f"{value:g}"
@@ -63,9 +63,9 @@ class Base:
     """The network around which the factors are varied.
 
     Attributes:
-        name: How it is called in tables and figures.
+        name: Its name in tables and figures.
         architecture: The network.
-        num_classes: Its classes.
+        num_classes: Its number of classes.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Variant:
 
     Attributes:
         factor: The factor.
-        value: Its value: a name, or a number (pixels for the resolution, multiples of the base's for filters and
+        value: Its value: a name, or a number (pixels for the resolution, a multiple of the base's for filters and
             layers).
         architecture: The network.
     """
@@ -97,15 +97,16 @@ class Variant:
 
 
 def base_network(name_or_path: str, *, resolution: int | None = None, num_classes: int = 1000) -> Base:
-    """The base of a released network's name or of the path of an architecture's JSON file.
+    """The base given by the name of a released network or the path of an architecture's JSON file.
 
     Args:
         name_or_path: Such as `gpunet_0` or `my-network.json`.
         resolution: Replaces the network's own.
-        num_classes: Its classes.
+        num_classes: Its number of classes.
 
     Raises:
-        UsageError: There is no such network or file, the file holds no architecture, or a value is out of range.
+        UsageError: There is no such network or file, the file does not contain an architecture, or a value is out of
+            range.
     """
     path = Path(name_or_path)
     architecture: Architecture
@@ -118,16 +119,16 @@ def base_network(name_or_path: str, *, resolution: int | None = None, num_classe
     if resolution is not None:
         architecture = architecture.resized(resolution)
     if not isinstance(architecture, StagedArchitecture):
-        raise UsageError(f"{name_or_path}: has no stages, which the factors vary; choose a network that has")
+        raise UsageError(f"{name_or_path}: has no stages, which the factors vary; choose a network with stages")
     return Base(name, architecture, num_classes)
 
 
 def variants(base: StagedArchitecture, factor: Factor) -> tuple[Variant, ...]:
-    """The base with a factor set to each of its values, in ascending order where they are numbers.
+    """The base with a factor set to each of its values, in ascending order if they are numbers.
 
-    A value is set in all stages at once (the activation in stem and head too), and everything else stays: a base that
-    mixes values is itself none of the variants. Values that give the same network, or one whose images shrink to
-    nothing, are left out.
+    A value is set in all stages at once (the activation also in stem and head), and everything else is unchanged: a
+    base that mixes values is not one of the variants. Values that result in the same network, or in one whose maps
+    shrink to nothing, are omitted.
     """
     found: dict[StagedArchitecture, Variant] = {}
     for value, architecture in _values(base, factor):
@@ -160,7 +161,7 @@ def _with_stages(base: StagedArchitecture, **changes: Any) -> StagedArchitecture
 
 
 def _with_residuals(base: StagedArchitecture, **changes: Any) -> StagedArchitecture:
-    """Changes the stages of IRB and fused IRB; plain convolutions have no expansion and no squeeze-excitation."""
+    """Changes the stages of IRB and fused IRB; plain convolutions have no expansion and no squeeze-and-excitation."""
     stages = (stage if stage.block == "conv" else replace(stage, **changes) for stage in base.stages)
     return replace(base, stages=tuple(stages))
 
@@ -171,7 +172,7 @@ def _with_activation(base: StagedArchitecture, name: str) -> StagedArchitecture:
 
 
 def _widened(base: StagedArchitecture, multiplier: float) -> StagedArchitecture:
-    """Stem and stages; the head keeps its width, as in the paper's Table 1."""
+    """Widens stem and stages; the head keeps its width, as in the paper's Table 1."""
     if multiplier == 1:
         return base
     stages = (replace(stage, filters=_rounded(stage.filters * multiplier)) for stage in base.stages)

@@ -1,1 +1,1 @@
-"""What one network takes: measured in turn with an anchor of its size, as a whole, by layer, or against another one."""
+"""Measures one network interleaved with an anchor of its size: end to end, by layer, or against another network."""

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from tiernas.engines import InTurn
 
 ACCURACY_BUDGET_POINTS = 1.0
-"""Largest loss of top-1 accuracy, in percentage points, unless told otherwise. MLPerf Inference allows an image
-classifier 1 % of its accuracy in fp32 (arXiv 1911.02549, table 1: 99 % of 76.456 %); this is a round number near it."""
+"""Default maximum loss of top-1 accuracy, in percentage points. MLPerf Inference allows an image classifier to lose 1 %
+of its accuracy in fp32 (arXiv 1911.02549, table 1: 99 % of 76.456 %); this is a round number near it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class PrecisionOption:
 
     Attributes:
         precision: Such as "int8".
-        accuracy: Its top-1 accuracy, 0 to 1; None where nobody measured it.
+        accuracy: Its top-1 accuracy, 0 to 1; None if unknown.
     """
 
     precision: str
@@ -34,10 +34,10 @@ class Advice:
     """Which of two precisions of a network to deploy.
 
     Attributes:
-        recommended: Whether the lower precision is worth it.
-        speedup: Latency of the exact precision over that of the lower one, the two measured in turn.
+        recommended: Whether the lower precision pays off.
+        speedup: Latency of the exact precision over that of the lower one, measured interleaved.
         speedup_low: Lower end of its 95 % interval.
-        speedup_high: Upper end of it.
+        speedup_high: Upper end of that interval.
         reason: Why, in words.
     """
 
@@ -51,16 +51,16 @@ class Advice:
 def advise(
     low: PrecisionOption, exact: PrecisionOption, compared: InTurn, *, budget_points: float = ACCURACY_BUDGET_POINTS
 ) -> Advice:
-    """Decides between two precisions of one network that were measured in turn with each other.
+    """Decides between two precisions of one network that were interleaved with each other.
 
-    The lower one is recommended where it is faster, so that the interval of the ratio lies below 1, and loses at most
-    the budget of accuracy. An accuracy that nobody measured refuses nothing; the reason says so.
+    The lower one is recommended if it is clearly faster, i.e. the whole interval of the ratio is below 1, and if it
+    loses no more accuracy than the budget. An unknown accuracy is no obstacle, but the reason mentions it.
 
     Args:
         low: The network in the lower precision.
-        exact: The same network in a more exact one.
-        compared: The lower precision in turn with the more exact one as its anchor.
-        budget_points: Largest loss of accuracy, in percentage points.
+        exact: The same network in a more exact precision.
+        compared: The lower precision, interleaved with the more exact one as its anchor.
+        budget_points: Maximum loss of accuracy, in percentage points.
 
     Raises:
         UsageError: The budget is negative.
@@ -82,7 +82,7 @@ def _decide(
         if not wide:
             return False, f"{low.precision} is not faster than {exact.precision} here: deploy {exact.precision}"
         return False, (
-            f"{low.precision} is {slowest:.2g} to {fastest:.2g}x as fast as {exact.precision}, which is no clear "
+            f"{low.precision} is {slowest:.2g} to {fastest:.2g}x as fast as {exact.precision}, which is not a clear "
             f"difference: deploy {exact.precision}, or measure again on a quieter machine or longer"
         )
     faster = f"{low.precision} is {centre:.2g}x as fast as {exact.precision}"
@@ -91,12 +91,12 @@ def _decide(
     if wide:
         faster += f" (between {apart(slowest, 1.0)[0]}x and {fastest:.3g}x)"
     if low.accuracy is None or exact.accuracy is None:
-        return True, f"{faster}; what it does to the accuracy was not measured"
+        return True, f"{faster}; its effect on the accuracy was not measured"
     loss_points = 100 * (exact.accuracy - low.accuracy)
-    if loss_points > budget_points + 1e-9:  # 0.76 - 0.75 is a little more than 0.01
+    if loss_points > budget_points + 1e-9:  # 0.76 - 0.75 is slightly more than 0.01
         lost, allowed = apart(loss_points, budget_points)
         return False, (
             f"{faster} but loses {lost} points of accuracy, more than the {allowed} allowed: deploy {exact.precision}"
         )
-    change = f"loses {loss_points:.2f} points" if loss_points > 0 else "loses nothing"
-    return True, f"{faster} and {change} of accuracy"
+    change = f"loses {loss_points:.2f} points of accuracy" if loss_points > 0 else "loses no accuracy"
+    return True, f"{faster} and {change}"

@@ -1,4 +1,4 @@
-"""A layer measured alone: the method of the paper as written, kept to be compared with."""
+"""Measures an isolated layer: the method of the paper as written, as a baseline."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tiernas.networks import repeatable_weights, write_onnx
 def measure_layer(layer: Block, num_classes: int, engine: Engine, rule: StopRule | None = None) -> Measurement:
     """Exports, compiles and measures one layer as a network of its own, with random weights and inputs.
 
-    Its latency has costs that the layer does not have inside a network, such as changes of layout at both ends, and
-    lacks fusions with its neighbours; sums of such latencies are off for that reason (docs/latency.md).
+    Its latency includes costs that the layer does not have inside a network, such as layout conversions at both ends,
+    and misses fusions with its neighbors; sums of such latencies are inaccurate for that reason (docs/latency.md).
     """
     with tempfile.TemporaryDirectory(prefix="tiernas-") as folder, repeatable_weights():
         path = Path(folder) / "layer.onnx"

@@ -1,4 +1,4 @@
-"""Measures one architecture with random weights: as a whole, or as a whole and layer by layer."""
+"""Measures one architecture with random weights: end to end, and optionally layer by layer."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def measure_architecture(
     *,
     rung: int | None = None,
 ) -> Measurement:
-    """Exports, compiles and measures one network with random weights, in turn with an anchor.
+    """Exports, compiles and measures one network with random weights, interleaved with an anchor.
 
     Args:
         architecture: The network.
-        num_classes: Its classes.
+        num_classes: Its number of classes.
         ladder: The anchors, on the engine to measure with.
         rule: When to stop.
-        rung: Number of the anchor; the nearest by default.
+        rung: Index of the anchor; the nearest by default.
     """
     with compiled_untrained(architecture, num_classes, ladder.engine) as (network, _):
         return ladder.measure(network, rule, rung)
@@ -39,16 +39,16 @@ def profile_architecture(
     *,
     rung: int | None = None,
 ) -> Observation:
-    """Measures as `measure_architecture` does, and profiles the network too.
+    """Like `measure_architecture`, but also profiles the network.
 
-    It is loaded once: of two networks measured a little worse a table learns more than of one measured well.
+    It is loaded once: a table learns more from two slightly less precise measurements than from one precise one.
 
     Args:
         architecture: The network.
-        num_classes: Its classes.
+        num_classes: Its number of classes.
         ladder: The anchors, on the engine to measure with.
         rule: When to stop.
-        rung: Number of the anchor; the nearest by default.
+        rung: Index of the anchor; the nearest by default.
     """
     with compiled_untrained(architecture, num_classes, ladder.engine) as (network, graph):
         with device_lock(network.fingerprint.device_slug):

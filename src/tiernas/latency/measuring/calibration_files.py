@@ -15,7 +15,7 @@ from tiernas.standalone.preprocessing import upright_rgb
 FloatArray = npt.NDArray[np.float32]
 
 MOST_IMAGES = 300
-"""Images that are read of a folder: NNCF's own default, beyond which ranges hardly change."""
+"""Maximum number of images read from a folder: NNCF's default, beyond which ranges hardly change."""
 
 
 def read_calibration(
@@ -24,21 +24,21 @@ def read_calibration(
     mean: tuple[float, float, float],
     std: tuple[float, float, float],
 ) -> FloatArray:
-    """Reads images as a network takes them.
+    """Reads images as inputs of a network.
 
     Args:
-        path: A folder of images, sub-folders too: at most 300 of them are taken, evenly over all names; each is scaled
-            until it covers the input and cut around its centre. Or a `.npy` file of images that are normalised
-            already, `n x channels x height x width` floats; the engine checks their shape.
+        path: A folder of images, including subfolders: at most 300 of them are used, evenly spaced over all names; each
+            is scaled until it covers the input and then center-cropped. Or a `.npy` file of normalized images,
+            `n x channels x height x width` floats; the engine checks their shape.
         image_size: Height and width of the network's input, in pixels.
-        mean: Mean of red, green and blue (pixels in 0 to 1) that is subtracted.
-        std: What is divided by afterwards.
+        mean: Mean of red, green and blue (pixels in 0 to 1), which is subtracted.
+        std: Standard deviation, by which the difference is divided.
 
     Returns:
         `n x channels x height x width`.
 
     Raises:
-        UsageError: There is no such folder or file, there are no images in it, or one cannot be read.
+        UsageError: There is no such folder or file, it contains no images, or an image cannot be read.
     """
     if path.is_dir():
         return _read_folder(path, image_size, mean, std)
@@ -57,7 +57,7 @@ def _read_folder(
 ) -> FloatArray:
     files = [path for path in files_below(folder, folder).files if path.suffix.lower() in image_suffixes()]
     if not files:
-        raise UsageError(f"calibration: {folder}: holds no images ({', '.join(sorted(image_suffixes()))})")
+        raise UsageError(f"calibration: {folder}: contains no images ({', '.join(sorted(image_suffixes()))})")
     taken = np.linspace(0, len(files) - 1, min(len(files), MOST_IMAGES)).round().astype(int)
     height, width = image_size
     images = np.empty((len(taken), 3, height, width), dtype=np.float32)
@@ -72,7 +72,7 @@ def _read_image(path: Path, height: int, width: int) -> npt.NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
             return np.asarray(ImageOps.fit(upright_rgb(image), (width, height), Image.Resampling.BILINEAR))
-    except Exception as error:  # for damaged files Pillow's formats raise anything
+    except Exception as error:  # Pillow raises anything for damaged files
         raise UsageError(f"calibration: {path}: cannot be read as an image ({error}); remove or replace it") from error
 
 
@@ -86,7 +86,7 @@ def _read_array(path: Path) -> FloatArray:
     if not isinstance(images, np.ndarray) or images.ndim != 4 or not np.issubdtype(images.dtype, np.floating):
         found = f"{images.dtype} of shape {images.shape}" if isinstance(images, np.ndarray) else "an archive"
         raise UsageError(
-            f"calibration: {path}: must hold normalised images, floats of shape n x channels x height x width; "
-            f"holds {found}"
+            f"calibration: {path}: must contain normalized images, floats of shape n x channels x height x width; "
+            f"contains {found}"
         )
     return images.astype(np.float32, copy=False)

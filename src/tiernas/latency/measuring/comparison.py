@@ -1,4 +1,4 @@
-"""What a network was measured in turn with: itself in a more exact precision, or another network."""
+"""What a network is compared with: itself in a more exact precision, or another network."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tiernas.rounding import apart
 
 @dataclass(frozen=True, slots=True)
 class PrecisionComparison:
-    """The same network in a more exact precision; the network was measured in turn with it.
+    """The same network in a more exact precision, with which the network was interleaved.
 
     Attributes:
         precision: The more exact precision.
-        measurement: Its latency, measured in turn with an anchor.
-        advice: Whether to deploy the lower one.
+        measurement: Its latency, measured interleaved with an anchor.
+        advice: Whether to deploy the lower precision.
     """
 
     precision: str
@@ -26,7 +26,7 @@ class PrecisionComparison:
     advice: Advice
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as what JSON can hold."""
+        """Everything, serializable as JSON."""
         return {
             "precision": self.precision,
             "measurement": dataclasses.asdict(self.measurement),
@@ -36,14 +36,14 @@ class PrecisionComparison:
 
 @dataclass(frozen=True, slots=True)
 class NetworkComparison:
-    """Another network; the network was measured in turn with it.
+    """Another network, with which the network was interleaved.
 
     Attributes:
-        network: What the user calls it.
-        kind: What that names.
+        network: The user's name for it.
+        kind: The kind of thing that the name refers to.
         graph: `graph_digest` of its ONNX graph.
-        measurement: Its latency, measured in turn with an anchor.
-        compared: The network that it is compared with, in turn with this one.
+        measurement: Its latency, measured interleaved with an anchor.
+        compared: The ratio of the measured network to this one.
     """
 
     network: str
@@ -54,26 +54,26 @@ class NetworkComparison:
 
     @property
     def is_slower(self) -> bool | None:
-        """Whether the other network is faster than this one; None where no difference can be told."""
+        """Whether the measured network is faster than this one; None if no difference can be resolved."""
         if self.compared.ratio_low <= 1 <= self.compared.ratio_high:
             return None
         return self.compared.ratio < 1
 
     def words(self, other: str) -> str:
-        """Which is faster and by how much, for people.
+        """Which network is faster and by how much, in words.
 
         Args:
-            other: What the user calls the other network.
+            other: The user's name for the measured network.
         """
         low, high = apart(self.compared.ratio_low, 1.0)[0], apart(self.compared.ratio_high, 1.0)[0]
-        says = {None: "no difference can be told", True: f"{other} is faster", False: f"{self.network} is faster"}
+        says = {None: "no difference can be resolved", True: f"{other} is faster", False: f"{self.network} is faster"}
         return (
             f"{other} takes {self.compared.ratio:.3f} of {self.network}'s time ({low} to {high}): "
             f"{says[self.is_slower]}"
         )
 
     def to_dict(self, other: str) -> dict[str, Any]:
-        """Everything as what JSON can hold."""
+        """Everything, serializable as JSON."""
         faster = {None: None, True: other, False: self.network}[self.is_slower]
         return {
             "network": self.network,

@@ -1,4 +1,4 @@
-"""A ladder of anchors: a few networks of a space, of all sizes, that others are measured in turn with."""
+"""A ladder of anchors: a few networks of a space, from small to large, with which others are interleaved."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from tiernas.latency.measuring.untrained import compiled_untrained
 from tiernas.spaces import Architecture, SearchSpace, get_space
 
 _STEP = 2.5
-"""From rung to rung the multiply-accumulates grow at most by this factor, so that a near one is within 1.6."""
+"""Multiply-accumulates grow by at most this factor from rung to rung, so that the nearest one is within 1.6."""
 
 _SAMPLED = 512
-"""Networks of a space among which its rungs are."""
+"""Number of networks of a space from which its rungs are chosen."""
 
 _SEED = 41
-"""Of these networks: the rungs of a space are always the same."""
+"""Seed of these networks, fixed so that the rungs of a space are always the same."""
 
 _ENDS = 0.005, 0.95
-"""Quantiles of the multiply-accumulates at which the first and the last rung lie."""
+"""Quantiles of the multiply-accumulates at which the first and last rung are."""
 
 _PROBES = 3
-"""Inferences by which is found how fast a network is."""
+"""Number of inferences that determine a network's approximate latency."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,9 +41,9 @@ class Rung:
     """A network that others are measured against.
 
     Attributes:
-        vector: Its integers in its space; empty where it is of none.
+        vector: Its integers in its space; empty if it belongs to none.
         architecture: The network.
-        num_classes: Its classes.
+        num_classes: Its number of classes.
         macs: Its multiply-accumulates.
     """
 
@@ -54,7 +54,7 @@ class Rung:
 
 
 def rungs_of(space: SearchSpace, num_classes: int | None = None) -> tuple[Rung, ...]:
-    """The rungs of a space, the smallest first; the same wherever they are asked for."""
+    """The rungs of a space, smallest first; the same on every machine."""
     vectors = space.sample(_SAMPLED, _SEED)
     architectures = [space.decode(vector) for vector in vectors]
     macs = np.array([_macs(architecture) for architecture in architectures])
@@ -74,9 +74,9 @@ def rungs_of(space: SearchSpace, num_classes: int | None = None) -> tuple[Rung, 
 
 @cache
 def standard_rungs() -> tuple[Rung, ...]:
-    """Rungs for networks of no particular space, the smallest first: from 3e6 to 5e10 multiply-accumulates.
+    """Rungs for networks of no particular space, smallest first: from 3e6 to 5e10 multiply-accumulates.
 
-    Those of `gpunet-small` and `gpunet`, and between them the smallest one of `gpunet` at lower resolutions.
+    Those of `gpunet-small` and `gpunet`, and in between the smallest one of `gpunet` at lower resolutions.
     """
     small, large = rungs_of(get_space("gpunet-small")), rungs_of(get_space("gpunet"))
     first = large[0]
@@ -90,14 +90,14 @@ def standard_rungs() -> tuple[Rung, ...]:
 
 
 class Ladder:
-    """Anchors on an engine, compiled when they are needed; a context manager that frees them at the end.
+    """Anchors on an engine, compiled on first use; a context manager that frees them at the end.
 
-    What a rung was seen to take is remembered for as long as the ladder lives: one ladder is one session.
+    Observed latencies of the rungs are kept for the lifetime of the ladder: one ladder is one session.
 
     Args:
-        rungs: The networks, the smallest first, see `rungs_of`.
-        engine: What to measure with.
-        known_ms: Undisturbed latencies of anchors, by name, where a longer look than this session's has told them
+        rungs: The networks, smallest first, see `rungs_of`.
+        engine: The engine to measure with.
+        known_ms: Undisturbed latencies of anchors, by name, if known from longer observation than this session
             (`tiernas.latency.estimating.scale`).
     """
 
@@ -109,7 +109,7 @@ class Ladder:
         self._open = ExitStack()
 
     def anchor(self, number: int) -> Anchor:
-        """The anchor of a rung, compiled when it is asked for the first time."""
+        """The anchor of a rung, compiled on first use."""
         if number not in self._anchors:
             rung = self.rungs[number]
             network, name = self._open.enter_context(
@@ -120,12 +120,12 @@ class Ladder:
         return self._anchors[number]
 
     def measure(self, network: CompiledNetwork, rule: TurnRule | None = None, number: int | None = None) -> Measurement:
-        """Measures a network in turn with the anchor of a rung; the nearest by default."""
+        """Measures a network interleaved with the anchor of a rung; the nearest by default."""
         number = self.nearest(network) if number is None else number
         return measure_in_turn(network, self.anchor(number), rule)
 
     def nearest(self, network: CompiledNetwork) -> int:
-        """The number of the rung whose latency is nearest to a network's."""
+        """Index of the rung whose latency is nearest to a network's."""
         network.time_ns()
         network_ms = min(network.time_ns() for _ in range(_PROBES)) / 1e6
         number = min(self._anchors, default=0)
@@ -136,7 +136,7 @@ class Ladder:
                 return number
 
     def _about_ms(self, number: int) -> float:
-        """How fast a rung is, roughly: by the nearest one that is compiled, in proportion to its work."""
+        """Approximate latency of a rung: that of the nearest compiled rung, in proportion to its work."""
         macs = self.rungs[number].macs
         near = min(self._anchors, key=lambda known: abs(math.log(self.rungs[known].macs / macs)))
         return self._anchors[near].about_ms * macs / self.rungs[near].macs
@@ -151,7 +151,7 @@ class Ladder:
 
 
 def _steps(least: float, most: float) -> int:
-    """How many steps lead from a number of multiply-accumulates to another one."""
+    """Number of steps from one number of multiply-accumulates to another."""
     return math.ceil(math.log(most / least) / math.log(_STEP))
 
 

@@ -29,18 +29,18 @@ from tiernas.latency.measuring.profile import parts_of
 from tiernas.latency.measuring.subject import Subject
 
 LIMIT_S = 10.0
-"""How long a network takes turns with another one at most, unless told otherwise."""
+"""Default maximum time for which two networks are interleaved."""
 
 Calibrate = Callable[[tuple[int, int]], FloatArray]
-"""Gives the calibration images of int8 for a height and width of the input."""
+"""Returns the calibration images of int8 for a height and width of the input."""
 
 _WIDTH = 0.01
 _LONG_ENOUGH_S = 3.0
 _LOADS = 5
-"""Of the network, over the time that it may take."""
+"""Number of loads of the network within the time limit."""
 
 _PATIENCE = 3
-"""So many times the limit is waited for a quiet moment."""
+"""Measuring waits for quiet moments up to this multiple of the time limit."""
 
 
 def measure_subject(
@@ -53,22 +53,22 @@ def measure_subject(
     against: Subject | None = None,
     limit_s: float = LIMIT_S,
 ) -> MeasuredNetwork:
-    """Exports, compiles and measures a network in turn with an anchor of its size, the two alone on their device.
+    """Exports, compiles and measures a network interleaved with an anchor of its size, alone on their device.
 
-    If it is to be compared it takes turns with what it is compared with, and only that one with the anchor.
+    For a comparison, the network is interleaved with what it is compared with, and only the latter with the anchor.
 
     Args:
         subject: The network.
-        engine: What to measure with.
-        calibrate: Gives the calibration images of int8; noise if None.
-        profile: Take it apart too.
+        engine: The engine to measure with.
+        calibrate: Returns the calibration images of int8; noise if None.
+        profile: Also profile it by layer or node.
         compare: Compare it with itself in the engine's next more exact precision.
         against: Another network to compare it with.
-        limit_s: How long two networks take turns at most.
+        limit_s: Maximum time for which two networks are interleaved.
 
     Raises:
-        UsageError: The engine cannot run a network, the calibration does not fit, there is no more exact precision to
-            compare with, or both comparisons are asked for.
+        UsageError: The engine cannot run a network, the calibration images are unsuitable, there is no more exact
+            precision to compare with, or both comparisons are requested.
     """
     if compare and against:
         raise UsageError("compare and against: choose one, a more exact precision or another network")
@@ -125,7 +125,7 @@ def _rule(limit_s: float) -> TurnRule:
 def _measure_both(
     network: CompiledNetwork, other: CompiledNetwork, other_graph: str, ladder: Ladder, rule: TurnRule
 ) -> tuple[Measurement, Measurement]:
-    """Measures a network in turn with another one, and that one in turn with an anchor."""
+    """Measures a network interleaved with another one, and the latter interleaved with an anchor."""
     others = ladder.measure(other, rule)
     found = measure_in_turn(network, Anchor(other, other_graph, others.latency_ms), rule)
     low, high = others.low_ms / others.latency_ms, others.high_ms / others.latency_ms
@@ -150,7 +150,7 @@ def _more_exact(engine: Engine) -> Engine:
     if more_exact is None:
         raise UsageError(
             f"compare: {engine.precision} is the most exact precision of {engine.name}; "
-            f"choose a lower one, of {', '.join(engine.precisions()[1:]) or 'another engine'}"
+            f"choose a lower one: {', '.join(engine.precisions()[1:]) or 'another engine'}"
         )
     return more_exact
 

@@ -1,4 +1,4 @@
-"""One network measured, compared and taken apart: the value behind `tiernas latency measure`."""
+"""One network measured, compared and profiled: the result of `tiernas latency measure`."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from tiernas.latency.measuring.profile import ProfiledPart
 from tiernas.networks import Cost
 
 _BUSY_CORES = 0.25
-"""Cores that other work keeps busy from which a measurement is warned of."""
+"""Number of cores kept busy by other work from which on there is a warning."""
 
 _CLEAR = 0.05
-"""The machine was quiet at times where the interval of the anchor's latency is at most so wide, as a share of it."""
+"""The machine was quiet at times if the relative width of the interval of the anchor's latency is at most this."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredNetwork:
-    """What was measured of one network.
+    """The measurements of one network.
 
     Attributes:
-        network: What the user calls it.
-        kind: What that names.
+        network: The user's name for it.
+        kind: The kind of thing that the name refers to.
         input_shape: Shape of the images, NCHW.
-        cost: Parameters and multiply-accumulates, where they are known.
+        cost: Parameters and multiply-accumulates; None if unknown.
         fingerprint: What it was measured on.
         graph: `graph_digest` of its ONNX graph.
-        measurement: Its latency, measured in turn with an anchor; with the other network itself where it is compared.
-        calibration: How many images int8 was calibrated with; 0 for noise, which tells the latency only; None for
-            precisions that are not calibrated.
-        parts: Layers in the order they run, or nodes, the dearest first; empty without a profile.
-        comparison: With a more exact precision; None unless it was asked for.
-        against: With another network; None unless it was asked for.
+        measurement: Its latency, measured interleaved with an anchor or, in a comparison, with the other network.
+        calibration: Number of images that int8 was calibrated with; 0 for noise, which is valid only for the latency;
+            None for precisions without calibration.
+        parts: Layers in execution order, or nodes, slowest first; empty without a profile.
+        comparison: Comparison with a more exact precision; None unless requested.
+        against: Comparison with another network; None unless requested.
     """
 
     network: str
@@ -57,7 +57,7 @@ class MeasuredNetwork:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What spoiled the measurements and what to do about it; empty if nothing did."""
+        """What disturbed the measurements and what to do about it; empty if nothing did."""
         measured = [(self.fingerprint.precision, self.measurement)]
         if self.comparison:
             measured.append((self.comparison.precision, self.comparison.measurement))
@@ -66,10 +66,10 @@ class MeasuredNetwork:
         return tuple(message for name, found in measured for message in _warnings(name, found))
 
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
-        """Everything as what JSON can hold.
+        """Everything, serializable as JSON.
 
         Args:
-            top: How many nodes to list; layers are always all there.
+            top: Number of nodes to list; layers are always complete.
         """
         return {
             "network": self.network,
@@ -87,15 +87,15 @@ class MeasuredNetwork:
         }
 
     def listed(self, top: int | None = None) -> tuple[ProfiledPart, ...]:
-        """The parts to show: all layers, or so many of the dearest nodes."""
+        """The parts to show: all layers, or the `top` slowest nodes."""
         return self.parts if self.by_layer else self.parts[:top]
 
 
 def _warnings(network: str, measurement: Measurement) -> Iterator[str]:
     if measurement.other_load > _BUSY_CORES:
         yield (
-            f"{network}: {measurement.other_load:.1f} cores were busy with other work while measuring; "
-            "stop it and measure again, or the latency may be too high"
+            f"{network}: {measurement.other_load:.1f} cores were busy with other work during the measurement, so "
+            "the latency may be too high; stop that work and measure again"
         )
     found = measurement.in_turn
     assert found is not None
@@ -103,7 +103,7 @@ def _warnings(network: str, measurement: Measurement) -> Iterator[str]:
     if width > _CLEAR:
         yield (
             f"{network}: the machine was never quiet: the latency may be up to {100 * width:.0f} % too high; the ratio "
-            "holds all the same"
+            "remains valid"
         )
     if measurement.unstable:
         width = (found.ratio_high - found.ratio_low) / found.ratio

@@ -1,4 +1,4 @@
-"""What is measured of one network."""
+"""The measurements of one network that a table stores."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tiernas.engines import Measurement
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A network measured whole, and what the engine's profile says of its layers.
+    """A network measured end to end, and the engine's profile of its layers.
 
     Attributes:
         graph: `graph_digest` of its ONNX graph.
-        measurement: The whole network, measured without profiling.
-        layer_ms: Profiled time of each layer of `architecture.layers`, in ms; their sum is near the measured latency,
-            not equal to it.
+        measurement: The network end to end, measured without profiling.
+        layer_ms: Profiled time of each layer of `architecture.layers`, in ms; their sum is close to the measured
+            latency but not equal to it.
     """
 
     graph: str

@@ -1,4 +1,4 @@
-"""A network taken apart by its profile: what its layers take, or the nodes of the engine."""
+"""Profile of a network: the times of its layers, or of the engine's nodes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tiernas.engines import NodeTime
 from tiernas.spaces import Architecture
 
 _LAYER = re.compile(r"/blocks/blocks\.(\d+)/")
-"""How `tiernas.networks.export_onnx` names the nodes of a layer."""
+"""Pattern of the node names that `tiernas.networks.export_onnx` gives a layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,11 @@ class ProfiledPart:
     """A layer of a network of ours, or a node of the engine.
 
     Attributes:
-        name: Number of the layer, or name of the node.
+        name: Index of the layer, or name of the node.
         kind: Kind of block with its settings; empty for nodes.
-        shape: Input and output, such as channels x height x width; empty for nodes.
-        time_ms: Its share of the latency of the whole.
-        share: Of the profiled time of all parts, 0 to 1.
+        shape: Input and output shape, such as channels x height x width; empty for nodes.
+        time_ms: Its share of the network's latency, in ms.
+        share: Its share of the profiled time of all parts, 0 to 1.
     """
 
     name: str
@@ -36,14 +36,15 @@ class ProfiledPart:
 def parts_of(
     nodes: Sequence[NodeTime], architecture: Architecture | None, latency_ms: float
 ) -> tuple[ProfiledPart, ...]:
-    """The layers in the order they run, or the nodes of a network that is not ours, the dearest first.
+    """The layers in execution order or, for a network that is not ours, the nodes, slowest first.
 
-    A profile tells shares: it is taken at another moment than the whole, and profiling itself takes time.
+    Only shares are taken from the profile, because it is recorded at a different time than the latency, and profiling
+    itself takes time.
 
     Args:
         nodes: Profiled times.
-        architecture: What the network was decoded from, if it is ours.
-        latency_ms: Latency of the whole, in ms.
+        architecture: The network's architecture, if it is ours.
+        latency_ms: Latency of the network, in ms.
     """
     total_ms = sum(node.time_ms for node in nodes) or 1.0
     if architecture is None:
@@ -61,15 +62,14 @@ def parts_of(
 
 
 def layer_times_ms(nodes: Sequence[NodeTime], num_layers: int) -> tuple[float, ...]:
-    """Sums the times of nodes by the layer that they belong to, in ms.
+    """Sums the times of nodes by layer, in ms.
 
-    A layout change belongs to the layer that needs it. What a runtime has fused under a name of its own, such as a
-    normalisation, belongs to the layer of the node that runs next; with none left (the network's last reorder), to the
-    head.
+    A layout conversion belongs to the layer that needs it. A node that a runtime fused under a name of its own, such as
+    a normalization, belongs to the layer of the next node; if there is none (the network's last reorder), to the head.
 
     Args:
-        nodes: In the order they run.
-        num_layers: How many layers the network has.
+        nodes: Profiled times in execution order.
+        num_layers: Number of layers of the network.
     """
     layer_ms = [0.0] * num_layers
     layer = num_layers - 1

@@ -1,4 +1,4 @@
-"""What a user can name to have it measured, as an ONNX file on disk."""
+"""Networks that a user can name for measuring, as ONNX files on disk."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ TIMM_PREFIX = "timm:"
 
 _VECTOR = re.compile(r"\s*-?\d+(\s*,\s*-?\d+)+\s*")
 _DEFAULT_CLASSES = 1000
-"""Those of ImageNet, with which published networks are measured."""
+"""Number of classes of ImageNet, for published networks."""
 
 _MOST_PIXELS, _MOST_CLASSES = 4096, 1_000_000
-"""More than any classifier has; a mistyped number would fill the memory."""
+"""More than any classifier has; a mistyped larger number would fill memory."""
 
 RgbStatistic = tuple[float, float, float]
 
@@ -31,12 +31,12 @@ class Subject(abc.ABC):
     """A network to measure.
 
     Attributes:
-        name: What the user calls it.
-        kind: What that names, in words.
-        architecture: What it was decoded from; None for networks that are not ours.
-        cost: Its parameters and multiply-accumulates, where they are known.
-        normalization: Mean and standard deviation of red, green and blue (pixels in 0 to 1) that its input is
-            normalised with; None where it takes those of our own networks.
+        name: The user's name for it.
+        kind: The kind of thing that the name refers to, in words.
+        architecture: Its architecture; None for networks that are not ours.
+        cost: Its parameters and multiply-accumulates; None if unknown.
+        normalization: Mean and standard deviation of red, green and blue (pixels in 0 to 1) for normalizing its input;
+            None for the default of our own networks.
     """
 
     name: str
@@ -47,11 +47,11 @@ class Subject(abc.ABC):
 
     @abc.abstractmethod
     def write(self, path: Path, batch: int) -> None:
-        """Writes the network as ONNX for so many images per inference."""
+        """Writes the network as ONNX for `batch` images per inference."""
 
     @contextmanager
     def onnx_file(self, batch: int) -> Iterator[Path]:
-        """The network as an ONNX file, in a folder that is removed at the end."""
+        """The network as an ONNX file in a temporary folder."""
         with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
             path = Path(folder) / "network.onnx"
             self.write(path, batch)
@@ -62,10 +62,10 @@ class ArchitectureSubject(Subject):
     """A network of ours, with random weights.
 
     Args:
-        name: What the user calls it.
-        kind: What that names.
+        name: The user's name for it.
+        kind: The kind of thing that the name refers to.
         architecture: The network.
-        num_classes: Its classes.
+        num_classes: Its number of classes.
 
     Raises:
         UsageError: Its resolution is too small for its strides.
@@ -77,7 +77,7 @@ class ArchitectureSubject(Subject):
             layer = architecture.layers[number]
             raise UsageError(
                 f"{name}: a resolution of {architecture.resolution} is too small: layer {number} "
-                f"({layer.label}) would make no pixel of its input; choose a larger one"
+                f"({layer.label}) would have no output pixels; choose a larger one"
             )
         self.name, self.kind, self.architecture = name, kind, architecture
         self.cost = cost(architecture, num_classes)
@@ -104,7 +104,7 @@ class TimmSubject(Subject):
 
 
 class OnnxSubject(Subject):
-    """Any network that is an ONNX file already; engines check it.
+    """Any network in an ONNX file; engines check it.
 
     Raises:
         UsageError: There is no such file.
@@ -123,7 +123,7 @@ class OnnxSubject(Subject):
 
     @contextmanager
     def onnx_file(self, batch: int) -> Iterator[Path]:
-        """The file itself: its weights may lie in files beside it."""
+        """The file itself, because its weights may be in files next to it."""
         yield self._path
 
 
@@ -136,11 +136,12 @@ def find_subject(
         name: A released network (`gpunet_0`), an architecture's JSON file, a vector of a space (integers with commas),
             `timm:` and the name of a classifier of timm, or an `.onnx` file.
         space: The space of a vector.
-        resolution: Height and width of the input instead of its own, in pixels.
-        num_classes: Classes; the space's for a vector, 1000 for others by default.
+        resolution: Height and width of the input, in pixels, instead of the network's own.
+        num_classes: Number of classes; by default the space's for a vector, 1000 for others.
 
     Raises:
-        UsageError: Nothing has this name, the file is no network, or it cannot take the resolution or the classes.
+        UsageError: Nothing has this name, the file is not a network, or the resolution or number of classes is not
+            possible.
         NotInstalledError: timm is not installed.
     """
     for option, value, most in (("resolution", resolution, _MOST_PIXELS), ("classes", num_classes, _MOST_CLASSES)):

@@ -1,4 +1,4 @@
-"""Architectures as networks that can be measured: with random weights, compiled by an engine."""
+"""Compiles architectures with random weights, so that they can be measured."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def compiled_untrained(
         The network, and the `graph_digest` of its ONNX graph.
 
     Raises:
-        UsageError: The engine cannot run it; names the blocks of plug-ins that it has.
+        UsageError: The engine cannot run it; the message names its plug-in blocks.
     """
     with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
         path = Path(folder) / "network.onnx"
