@@ -70,7 +70,7 @@ def test_names_of_splits(tmp_path: Path, train: str, validation: str, test: str)
 @pytest.mark.parametrize("folder", ["test", "Testing", "val"])
 def test_a_set_without_a_training_part_is_refused(tmp_path: Path, folder: str) -> None:
     message = refused(photos(tmp_path, **{f"{folder}__cat": 6, f"{folder}__dog": 6}))
-    assert f"has the folders {folder} and no training part" in message
+    assert f"has the folders {folder} but no training split" in message
 
 
 @pytest.mark.parametrize("classes", [{"yak": 2}, {"yak__more": 2}])
@@ -96,7 +96,7 @@ def test_splits_without_classes_are_no_classes(tmp_path: Path) -> None:
 
 def test_splits_below_classes_are_refused(tmp_path: Path) -> None:
     message = refused(photos(tmp_path, cat__train=6, cat__test=6, dog__train=6, dog__test=6))
-    assert f"the class folder {tmp_path / 'cat'} holds splits (test, train)" in message
+    assert f"class folder {tmp_path / 'cat'} contains splits (test, train)" in message
 
 
 def test_classes_may_have_the_words_of_splits_in_their_names(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_what_is_hidden_is_left_out_at_every_depth(tmp_path: Path) -> None:
         (root / name).write_bytes(b"\0")
     splits = loaded(root, tmp_path / "cache")
     assert splits.digest == usual.digest
-    assert note(splits, "passed over").startswith("passed over: hidden (10): ")
+    assert note(splits, "skipped").startswith("skipped: hidden (10): ")
 
 
 def test_all_formats_that_pillow_decodes_are_read(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_a_class_of_unread_files_is_told_what_was_passed_over(tmp_path: Path) ->
     (tmp_path / "dog").mkdir()
     (tmp_path / "dog" / "a.heic").write_text("")
     assert "'dog' has 0" in refused(tmp_path)
-    assert "Passed over: of no image format that is read (1: .heic 1): dog/a.heic" in refused(tmp_path)
+    assert "Skipped: of no image format that is read (1: .heic 1): dog/a.heic" in refused(tmp_path)
 
 
 def test_linked_folders_are_read_and_seen_by_the_cache(tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_animations_are_told(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (9, 9), (i, 9, 90)) for i in (10, 200)]
     for name in ("a.gif", "b.webp", "c.png", "d.tif"):
         frames[0].save(root / "cat" / name, save_all=True, append_images=frames[1:])
-    assert "several frames, of which the first is read (4): " in note(loaded(root), "several frames")
+    assert "several frames, only the first is read (4): " in note(loaded(root), "several frames")
 
 
 def test_a_class_that_the_test_part_lacks_is_told(tmp_path: Path) -> None:
