@@ -92,9 +92,9 @@ class Optimizer(abc.ABC):
         Args:
             n: The number of rows wanted.
 
-            Returns:
-                An `m x d` integer array with `m <= n`. There are fewer rows than wanted, or none, only if no other
-                feasible row is left, or a bounded effort finds none in a lattice too large to list.
+        Returns:
+            An `m x d` integer array with `m <= n`. There are fewer rows than wanted, or none, only if no other
+            feasible row is left, or a bounded effort finds none in a lattice too large to list.
         """
         if n < 0:
             raise ValueError(f"n must be 0 or more, got {n}")

@@ -15,7 +15,7 @@ def best_and_near(Z: FloatArray, order: IntArray, centre: FloatArray, limit: int
     Args:
         Z: `n x f` features.
         order: `n` indices, the best row first.
-        center: `f` features.
+        centre: `f` features.
         limit: The number of rows to choose; all if there are no more.
 
     Returns:

@@ -170,7 +170,7 @@ def perturb(
     """Draws rows from a trust region.
 
     Args:
-        center: Row of shape `(d,)`.
+        centre: Row of shape `(d,)`.
         length: Side of the region, where the space has side 1.
         length_scales: Length scales of the `f` features of `Encoding`, the ordered dimensions first.
         lattice: The lattice; its feasibility rule is not applied.

@@ -101,8 +101,7 @@ def _load(config: DataConfig, room: Room) -> Splits:
     total = sum(len(rows) for _, rows in wanted.values())
     if damaged and config.on_corrupt == "refuse":
         raise UsageError(
-            f"data: {_unreadable(damaged, total)}. Remove or replace them, or set "
-            'data.on_corrupt = "skip" to skip them'
+            f'data: {_unreadable(damaged, total)}. Remove or replace them, or set data.on_corrupt = "skip" to skip them'
         )
     splits = Splits(
         **parts,

@@ -63,7 +63,6 @@ class Mixing:
 
 
 def _cut(size: int, share: float, middle: int) -> slice:
-    """The rows, or columns, of a rectangle around a pixel that leaves a fraction of the image; clipped at the
-    border."""
+    """The rows, or columns, of a rectangle around a pixel that leaves a fraction of the image; clipped at borders."""
     half = round(size * (1 - share) ** 0.5) // 2
     return slice(max(middle - half, 0), min(middle + half, size))

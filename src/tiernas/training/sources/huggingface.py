@@ -65,9 +65,7 @@ def _load(datasets: Any, config: DataConfig) -> Any:
             remedy = "check the network and the name, or give path, a folder that it was saved to"
         else:
             remedy = "set data.download = true to download it, or give path, a folder that it was saved to"
-        raise UsageError(
-            f"data.name = {config.name!r}: not in this machine's Hugging Face cache; {remedy}"
-        ) from error
+        raise UsageError(f"data.name = {config.name!r}: not in this machine's Hugging Face cache; {remedy}") from error
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         # ValueError: no such configuration, or several and none chosen; the message lists them
         raise UsageError(f"data: Hugging Face's datasets cannot load {config.shown!r}: {error}") from error

@@ -123,11 +123,7 @@ def _looked_up(split: Labelled, classes: Sequence[str], are_declared: bool) -> I
     positions = {name: i for i, name in enumerate(classes)}
     for name, label in zip(split.names, split.labels, strict=True):
         if label not in positions:
-            what = (
-                "which is not among the declared classes"
-                if are_declared
-                else "which the training images lack"
-            )
+            what = "which is not among the declared classes" if are_declared else "which the training images lack"
             raise UsageError(f"data: {name} is of class {label!r}, {what}; they are: {', '.join(classes)}")
     return np.array([positions[str(label)] for label in split.labels], dtype=np.int64)
 

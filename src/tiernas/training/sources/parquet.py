@@ -68,9 +68,7 @@ def _split_files(root: Path) -> tuple[dict[str, list[Path]], tuple[PassedOver, .
             found.setdefault(SPLIT_NAMES[match[1].lower()], []).append(path)
         else:
             name = shown(path.relative_to(root))
-            passed_over.append(
-                PassedOver(name, "not named like parquet files of a split", shown(path.suffix.lower()))
-            )
+            passed_over.append(PassedOver(name, "not named like parquet files of a split", shown(path.suffix.lower())))
     for split, paths in found.items():
         stated = {(match[1].lower(), int(match[3])) for path in paths if (match := _FILE.fullmatch(path.name))}
         if len(stated) > 1 or len(paths) > next(iter(stated))[1]:

@@ -187,9 +187,7 @@ def _label(fields: Mapping[str, _Place], stem: str, name: str) -> tuple[Written,
     except UsageError:
         raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        what = (
-            "JSON without a label" if isinstance(error, KeyError | TypeError) else f"a damaged label ({error})"
-        )
+        what = "JSON without a label" if isinstance(error, KeyError | TypeError) else f"a damaged label ({error})"
         raise UsageError(f"data.path: {name} has {what}; there should be {_LAYOUT}") from error
     raise UsageError(f"data.path: {name} has no label; there should be {_LAYOUT}")
 

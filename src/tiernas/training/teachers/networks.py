@@ -114,8 +114,7 @@ def open_lite(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
 
 
 def open_entry(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
-    """The network of a model table's entry or of a training run; arguments and errors are those of
-    `open_pretrained`."""
+    """The network of a table's entry or of a training run; arguments and errors are those of `open_pretrained`."""
     folder = Path(str(config.path))
     network, own = _from_table(folder) if (folder / "entry.json").exists() else _from_training(folder)
     if set(own) != set(classes):
