@@ -114,7 +114,7 @@ def test_a_folder_of_notes_beside_splits_is_told(tmp_path: Path) -> None:
     root = photos(tmp_path, train__cat=6, train__dog=6)
     (root / "annotations").mkdir()
     (root / "annotations" / "boxes.xml").write_text("")
-    assert "of no image format that is read (1: .xml 1): annotations/boxes.xml" in note(loaded(root), "passed over")
+    assert "of no image format that is read (1: .xml 1): annotations/boxes.xml" in note(loaded(root), "skipped")
 
 
 # Files
@@ -144,7 +144,7 @@ def test_all_formats_that_pillow_decodes_are_read(tmp_path: Path) -> None:
         (picture.convert("L") if grey else picture).save(tmp_path / "cat" / f"odd{suffix}")
     splits = loaded(tmp_path)
     assert sum(splits.counts.values()) == 8 + len(suffixes)
-    assert not [note for note in splits.notes if "passed over" in note]
+    assert not [note for note in splits.notes if "skipped" in note]
 
 
 def test_other_files_are_counted_by_their_suffix(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_other_files_are_counted_by_their_suffix(tmp_path: Path) -> None:
         (root / name).write_text("")
     photo(root / "loose.png", 7)
     splits = loaded(root, tmp_path / "cache")
-    told = note(splits, "passed over")
+    told = note(splits, "skipped")
     assert "of no image format that is read (6: .heic 2, .md 1, .mpg 1, .txt 1, no suffix 1): README.md, " in told
     assert "images in no class folder (1): loose.png" in told
     assert loaded(root, tmp_path / "cache").notes == splits.notes
@@ -202,7 +202,7 @@ def test_links_in_loops_and_to_nowhere_are_told(tmp_path: Path) -> None:
     os.mkfifo(root / "class0" / "pipe.png")
     splits = loaded(root, tmp_path / "cache")
     assert splits.digest == usual
-    told = note(splits, "passed over")
+    told = note(splits, "skipped")
     assert "links to folders that are read already (65: images 65): " in told
     assert "links that lead nowhere (2): class0/gone.png, class0/itself" in told
     assert "neither file nor folder (1): class0/pipe.png" in told
@@ -253,7 +253,7 @@ def test_names_that_are_no_utf8_are_read_logged_and_listed(tmp_path: Path, caplo
     first, again = (loaded(root, tmp_path / "cache") for _ in range(2))
     assert first.classes == again.classes == ("caf\\xe9", "dog")
     assert sum(first.counts.values()) == 12
-    assert "caf\\xe9/notes\\xff.txt" in note(again, "passed over")
+    assert "caf\\xe9/notes\\xff.txt" in note(again, "skipped")
     (path,) = (tmp_path / "cache").glob("*.splits.csv")
     assert "caf\\xe9/bad\\xfe.png" in path.read_text(encoding="utf-8")
     caplog.text.encode()
@@ -298,4 +298,4 @@ def test_animations_are_told(tmp_path: Path) -> None:
 
 def test_a_class_that_the_test_part_lacks_is_told(tmp_path: Path) -> None:
     splits = loaded(photos(tmp_path, train__cat=6, train__dog=6, test__cat=3))
-    assert splits.notes == ("classes without an image in the test part (1): dog",)
+    assert splits.notes == ("classes without an image in the test split (1): dog",)
