@@ -116,7 +116,7 @@ def test_images_that_no_rule_can_show_are_counted_as_unreadable(tmp_path: Path) 
     make_folder(tmp_path, {"cat": 4, "dog": 4})
     Image.fromarray(np.full((9, 9), 70_000, np.int32)).save(tmp_path / "cat" / "counts.tiff")
     message = refused(folder_config(tmp_path))
-    assert "1 of 9 images cannot be read: cat/counts.tiff (its grey values have 32 bits, so which is white" in message
+    assert "1 of 9 images cannot be read: cat/counts.tiff (its gray values have 32 bits, so which is white" in message
 
 
 def test_photos_are_upright(tmp_path: Path) -> None:
