@@ -1,5 +1,4 @@
-"""From image files to the input of a network, as in training, by the rules of docs/data.md; needs only numpy and
-Pillow.
+"""From image files to the input of a network by the rules of docs/data.md, as in training; needs numpy and Pillow.
 
 This file is part of tiernas and of every exported network, so that both do the same.
 """
