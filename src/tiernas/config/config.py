@@ -41,7 +41,7 @@ class SearchConfig(Section):
 
     @field_validator("data")
     @classmethod
-    def _kept_as_large_as_networks_take_them(cls, data: DataConfig, info: ValidationInfo) -> DataConfig:
+    def _default_image_size(cls, data: DataConfig, info: ValidationInfo) -> DataConfig:
         if data.image_size is not None or "study" not in info.data:
             return data
         return data.model_copy(update={"image_size": get_space(info.data["study"].space).largest_resolution})

@@ -86,7 +86,7 @@ def require_usable(config: SearchConfig, table: LatencyTable, *, begun: bool) ->
         UsageError: The table is too inaccurate; the message says how to improve it or to continue.
     """
     path = config.latency_table_path
-    _tell_another_version(config, table)
+    _warn_of_other_version(config, table)
     verdict = judge_table(table, path)
     if verdict.usable:
         _log.info("%s: %s", path, verdict.words)
@@ -101,7 +101,7 @@ def require_usable(config: SearchConfig, table: LatencyTable, *, begun: bool) ->
     return verdict
 
 
-def _tell_another_version(config: SearchConfig, table: LatencyTable) -> None:
+def _warn_of_other_version(config: SearchConfig, table: LatencyTable) -> None:
     """Another version of a plug-in's space may be the same, while its blocks have changed."""
     offer = SPACES.offer_of(table.space)
     then, now = table.header.space_package, offer.package if offer else None

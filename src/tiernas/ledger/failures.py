@@ -50,10 +50,10 @@ def explain(error: Failure, name: str, done: str, path: Path | None) -> str:
         path: The SQLite file; None on PostgreSQL.
     """
     said = " ".join(str(_said(error)).split())
-    return f"ledger {name}: cannot be {done} ({said}); {_cure(error, path)}"
+    return f"ledger {name}: cannot be {done} ({said}); {_fix(error, path)}"
 
 
-def _cure(error: Failure, path: Path | None) -> str:
+def _fix(error: Failure, path: Path | None) -> str:
     if not isinstance(error, DBAPIError | sqlite3.Error):
         return _CHANGED  # a row is missing, or there are two
     if path is None:
@@ -70,8 +70,8 @@ def _said(error: Failure) -> Any:
     return error.orig if isinstance(error, DBAPIError) else error
 
 
-def _found(cures: tuple[tuple[tuple[str, ...], str], ...], name: str) -> str | None:
-    return next((cure for beginnings, cure in cures if name.startswith(beginnings)), None)
+def _found(fixes: tuple[tuple[tuple[str, ...], str], ...], name: str) -> str | None:
+    return next((fix for beginnings, fix in fixes if name.startswith(beginnings)), None)
 
 
 def _sqlite_name(error: Failure) -> str:

@@ -105,9 +105,9 @@ class _Run:
         """One transaction; actions that wait for it are done once it is committed, and only then."""
         with self._with.ledger.together():
             yield
-        self._do_what_waits()
+        self._run_deferred()
 
-    def _do_what_waits(self) -> None:
+    def _run_deferred(self) -> None:
         after, self._after = self._after, []
         for act in after:
             act()
@@ -171,7 +171,7 @@ class _Run:
             self._waiting.append(proposed)
             self._own += 1
             self._record("proposed", proposed, estimated_latency_ms=proposed.estimated_latency_ms)
-            self._do_what_waits()
+            self._run_deferred()
             if not executor.free:
                 return True
 

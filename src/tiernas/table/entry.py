@@ -18,7 +18,7 @@ from tiernas.table.name import require_safe_name
 FORMAT_VERSION = 1
 """Increased when entries change; entries of newer versions are refused."""
 
-_TOLD = 3
+_LISTED = 3
 """Number of mistakes in an entry that a message lists."""
 
 _NETWORK = ("study", "space", "seed", "architecture_digest", "data_digest")
@@ -203,8 +203,8 @@ class Entry:
             return _adapter().validate_json(plain, strict=True)
         except ValidationError as error:
             problems = error.errors(include_url=False)
-            more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
-            raise UsageError("; ".join(map(_explained, problems[:_TOLD])) + more) from None
+            more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+            raise UsageError("; ".join(map(_explained, problems[:_LISTED])) + more) from None
 
 
 @cache

@@ -115,7 +115,7 @@ class _Files:
 
     def pixels(self, part: str, shape: tuple[int, ...]) -> Pixels:
         file = _pixels_of(self._path, part)
-        with _told(file):
+        with _explaining_os_errors(file):
             file.unlink(missing_ok=True)  # processes that have mapped the old file keep it
             return PixelFile(file).create(shape)
 
@@ -126,14 +126,14 @@ class _Files:
 
     def record(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
         file = self._path.with_suffix(".splits.csv")
-        with _told(file), file.open("w", newline="", encoding="utf-8") as opened:
+        with _explaining_os_errors(file), file.open("w", newline="", encoding="utf-8") as opened:
             writer = csv.writer(opened)
             writer.writerow(("part", "image", "class", "reason it is not used"))
             writer.writerows(rows)
 
 
 @contextmanager
-def _told(file: Path) -> Iterator[None]:
+def _explaining_os_errors(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

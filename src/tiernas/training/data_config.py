@@ -91,7 +91,7 @@ class DataConfig(BaseModel):
     on_corrupt: Literal["skip", "refuse"] = "refuse"
 
     @model_validator(mode="after")
-    def _keys_of_the_kind(self) -> Self:
+    def _check_keys(self) -> Self:
         given = {key for key in {*_ALLOWS["huggingface"], *_OF_PACKAGES} if getattr(self, key) not in (None, False, {})}
         for key in sorted(_NEEDS.get(self.kind, frozenset()) - given):
             raise ValueError(f'kind = "{self.kind}" needs {key}, {_MEANT[key]}')
@@ -106,7 +106,7 @@ class DataConfig(BaseModel):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_options_where_none_are(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _omit_empty_options(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """The cache key of decoded data is derived from this, and the first version had no options."""
         return {name: value for name, value in serialize(self).items() if name != "options" or value}
 

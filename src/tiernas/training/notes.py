@@ -32,10 +32,10 @@ def notes_on(source: Source, parts: Parts) -> Iterator[str]:
         missing = [known for label, known in enumerate(source.classes) if label not in there]
         if missing:
             yield f"classes without an image in the {name} split {_named(missing)}"
-    yield from _standing_twice(source.classes, parts)
+    yield from _duplicates(source.classes, parts)
 
 
-def _standing_twice(classes: Sequence[str], parts: Parts) -> Iterator[str]:
+def _duplicates(classes: Sequence[str], parts: Parts) -> Iterator[str]:
     """Images that are identical, pixel for pixel, as stored: in two splits, or with different classes."""
     standing: defaultdict[bytes, list[tuple[str, int]]] = defaultdict(list)
     for name, (_, decoded) in parts.items():

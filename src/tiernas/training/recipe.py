@@ -124,7 +124,7 @@ class RecipeConfig(BaseModel):
         return {**known[name], **{key: value for key, value in given.items() if key != "preset"}}
 
     @model_validator(mode="after")
-    def _one_kind_of_crop(self) -> Self:
+    def _check_crop(self) -> Self:
         if self.auto_augment is not None and self.crop_scale is None:
             raise ValueError(f"auto_augment = {self.auto_augment!r} needs crop_scale, such as [0.08, 1.0]")
         if self.crop_scale is not None and self.crop_padding:
@@ -139,7 +139,7 @@ class RecipeConfig(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     @model_serializer(mode="wrap")
-    def _without_later_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _omit_later_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields = type(self).model_fields
         unused = {name for name in _ADDED_LATER if getattr(self, name) == fields[name].default}
         return {name: value for name, value in serialize(self).items() if name not in unused}

@@ -71,10 +71,10 @@ class _Folder:
         level = level_of(folder, self.root)
         self.passed_over += level.passed_over
         for path in level.files:
-            self._pass_over(path, "in no class folder")
+            self._skip(path, "in no class folder")
         return level
 
-    def _pass_over(self, path: Path, reason: str) -> None:
+    def _skip(self, path: Path, reason: str) -> None:
         if _is_image(path):
             self.passed_over.append(PassedOver(shown(path.relative_to(self.root)), f"images {reason}"))
         else:
@@ -140,7 +140,7 @@ class _Folder:
         listing = files_below(folder, self.root)
         self.passed_over += listing.passed_over
         for path in listing.files:
-            self._pass_over(path, "without a label, in no class folder")
+            self._skip(path, "without a label, in no class folder")
         return False
 
     def _part(self, folder: Path, level: FolderLevel, classes: tuple[str, ...]) -> Part:

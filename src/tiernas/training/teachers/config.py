@@ -63,7 +63,7 @@ class TeacherConfig(BaseModel):
     temperature: float = Field(default=1.0, gt=0, le=100)
 
     @model_validator(mode="after")
-    def _what_the_kind_needs(self) -> Self:
+    def _check_kind(self) -> Self:
         needs = _NEEDS.get(self.kind, (False, True))
         for key, value, allowed in zip(("name", "path"), (self.name, self.path), needs, strict=True):
             if value is not None and not allowed:
@@ -79,7 +79,7 @@ class TeacherConfig(BaseModel):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_options_where_none_are(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _omit_empty_options(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Recipes are compared by this, and the first version had no options."""
         return {name: value for name, value in serialize(self).items() if name != "options" or value}
 
