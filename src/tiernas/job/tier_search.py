@@ -68,7 +68,7 @@ def _log_screen(tier: Tier, report: ScreenReport) -> None:
             _log.info("%s; too few training runs (%d) to say whether they were the right ones", where, rung.pairs)
             continue
         tau = f"Kendall's tau to the final accuracy {rung.tau:.2f} ({rung.tau_low:.2f} to {rung.tau_high:.2f})"
-        _log.info("%s; %s, %d trainings", where, tau, rung.pairs)
+        _log.info("%s; %s, %d training runs", where, tau, rung.pairs)
         if rung.tau < LOW_TAU:
             _log.warning(
                 "tier %s ms: accuracies after %d epochs say little about the final ones (tau below %.1f): set "

@@ -34,7 +34,7 @@ def check_initial(n_initial: int) -> int:
         ValueError: It is less than 2.
     """
     if n_initial < 2:
-        raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row says nothing of any other")
+        raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row says nothing about the others")
     return n_initial
 
 

@@ -102,7 +102,7 @@ class DataConfig(BaseModel):
         if self.kind == "huggingface" and len(given & {"name", "path"}) != 1:
             raise ValueError('kind = "huggingface" needs either name, a data set of the Hub, or path, a folder')
         if self.download and self.name is None:
-            raise ValueError("download = true needs name; what lies in path is not fetched")
+            raise ValueError("download = true needs name; data in path are not downloaded")
         return self
 
     @model_serializer(mode="wrap")

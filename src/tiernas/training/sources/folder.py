@@ -23,7 +23,7 @@ from tiernas.training.data_config import DataConfig
 from tiernas.training.sources.source import Part, Source, existing_folder
 from tiernas.training.sources.split_names import SPLIT_NAMES, split_of, split_within
 
-_SPLITS = f"folders called {', '.join(SPLIT_NAMES)} in any case are splits"
+_SPLITS = f"folders named {', '.join(SPLIT_NAMES)} in any case are splits"
 
 
 def open_source(config: DataConfig) -> Source:
