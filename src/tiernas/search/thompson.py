@@ -21,7 +21,7 @@ class ThompsonOptimizer(Optimizer):
 
     The candidates are those of `LaMctsOptimizer`; the one where the drawn function is highest is proposed. Workers that
     ask at the same time get different rows because each has its own draw: K. Kandasamy et al.: Parallelised Bayesian
-    optimization via Thompson sampling. AISTATS 2018. Of a long history the process holds the best rows and those around
+    optimisation via Thompson sampling. AISTATS 2018. Of a long history the process holds the best rows and those around
     them.
 
     Args:
