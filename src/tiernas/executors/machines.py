@@ -9,8 +9,7 @@ from tiernas.executors.executor import Blocked, Event, Failed, Lost
 
 _IN_A_ROW = 3
 """Number of training runs in a row that end on a machine before any of them made progress, until it is attributed to
-the
-machine: that many different networks are not bad in a row."""
+the machine: that many different networks are not bad in a row."""
 
 _HOW = "Fix that; restore candidates that failed because of it with: tiernas control requeue CONFIG.toml --failed"
 
