@@ -103,7 +103,7 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ("finalists.repeat_best=0", r"finalists\.repeat_best = 0: input should be greater than or equal to 1"),
         ("study.ledger=mysql://db/x", r"study\.ledger = 'mysql://db/x': .*sqlite:///PATH or postgresql://"),
         ("study.checkpoints='sftp:/me:s@host/x'", r"checkpoints = 'sftp:/me:\*\*\*@host/x': is neither a folder nor"),
-        ("search.reuse=['postgresql://me:s@db/x']", r"reuse\.0 = .*me:\*\*\*@db.*: is a URL; name the output folder"),
+        ("search.reuse=['postgresql://me:s@db/x']", r"reuse\.0 = .*me:\*\*\*@db.*: is a URL; give the output folder"),
         ("study.ledger=runs/other", r"study\.ledger = 'runs/other': is a path; give a URL"),
         ("study.ledger=postgresql://u:${NOWHERE}@db/x", r"names the environment variable 'NOWHERE', which is not set"),
         ("workers.executor=slurm", r"workers\.executor = 'slurm': input should be 'local' or 'ray'"),
@@ -146,7 +146,7 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ("workers.count=0", r"workers\.count = 0: input should be greater than or equal to 1"),
         ("workers.time_limit_minutes=0", r"workers\.time_limit_minutes = 0: input should be greater than 0"),
         ("trainings=3", "must be section.key=value"),
-        ("study.name.first=3", "name is no section"),
+        ("study.name.first=3", "name is not a section"),
     ],
 )
 def test_every_mistake_names_the_key_the_value_and_what_is_allowed(file: Path, override: str, message: str) -> None:

@@ -94,7 +94,7 @@ def test_an_entry_has_the_recipe_of_its_own_training() -> None:
 def test_an_entry_has_the_accuracy_of_the_engine_and_beside_it_that_of_torch() -> None:
     made = entry()
     assert (made.accuracy, made.class_mean_accuracy, made.exact_accuracy) == (0.79, 0.71, 0.8)
-    assert "79.00% top-1 on the test part" in shown(made)
+    assert "79.00% top-1 on the test split" in shown(made)
     assert "mean over the classes 71.00%; 80.00% in torch, in fp32 |" in shown(made)
 
 
@@ -104,7 +104,7 @@ def test_an_entry_and_its_card_say_how_the_network_was_chosen_and_where_it_was_f
     assert (made.repeats_accuracy, made.repeats_standard_error, made.repeats) == (0.875, 0.0025, 3)
     assert Entry.from_json(made.to_json()) == made
     written = shown(made)
-    assert "chosen by short trainings: 87.50% +- 0.25% with 3 other seeds" in written
+    assert "chosen by short training: 87.50% +- 0.25% with 3 other seeds" in written
     assert "first trained in tier 0.4-0.5 ms, candidate 3 in other.sqlite" in written
     assert "by which it was chosen" in shown(entry())
 

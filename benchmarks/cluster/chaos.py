@@ -7,15 +7,15 @@ From the root of the repository, as root (it mounts a small disk), on one core, 
 
 The same search runs twice: undisturbed, in processes of this machine; and on Ray with checkpoints at a URL, where
 
-- the server is killed with `kill -9` five times, a client before each of these, and the head with its clients once;
-- a second node joins whose disk, a tmpfs that holds its temporary files, is too small for a checkpoint;
-- a client hangs (`kill -STOP`) until the time limit of its training ends it.
+- the server is killed with `kill -9` five times, each time after a worker, and the head with its workers once;
+- a second node joins whose disk, a tmpfs for its temporary files, is too small for a checkpoint;
+- a worker hangs (`kill -STOP`) until the time limit of its training run ends it.
 
 In both, one network in four has a learning rate with which its loss is NaN after some steps.
 
-Writes results/chaos.json and exits with 1 unless both found the same networks, with the same accuracies or failed, no
-candidate is missing or was trained to the end twice, and no epoch that was reported was trained again. No candidate
-loses its client more than once on purpose, since after three times it has failed.
+Writes results/chaos.json and exits with 1 unless both found the same networks, with the same accuracies or failures, no
+candidate is missing or was trained to the end twice, and no reported epoch was trained again. No candidate loses its
+worker more than once on purpose, since after three times it has failed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SERVER_KILLS = 5
 PATIENCE_S = 300
 
 SAID = ("worker process has died", "the server ended", "is set aside", "time_limit_minutes", "was lost", "diverged")
-"""What the reasons of attempts say of how they ended."""
+"""Parts of the reasons of attempts that show how they ended."""
 
 CONFIG = """
 [study]
@@ -91,10 +91,10 @@ if "tiernas.executors.worker" in sys.orig_argv or any(word.endswith("default_wor
 
     run.train = sick
 """
-"""A `sitecustomize.py`, which Python runs when it starts: of every process that trains, here or on Ray."""
+"""A `sitecustomize.py`, which Python runs when it starts, for every process that trains, here or on Ray."""
 
 MINUTES = 1
-"""Time limit of a training: several times what one takes on one core that two share."""
+"""Time limit of a training run: several times its duration on one core shared by two."""
 
 
 def main() -> None:
@@ -128,7 +128,7 @@ def main() -> None:
 
 
 def run_storm(home: Path, cluster: RayCluster, url: str) -> dict[str, Any]:
-    """Disturbs a search until every kind of death has happened, lets it end, and tells what its ledger says."""
+    """Disturbs a search until every kind of failure has happened, lets it end, and reads its ledger."""
     rng = random.Random(0)
     words = ["--address", cluster.address, "--set", f'study.ledger="{url}"']
     words += ["--set", "latency.table=calm/latency-table.jsonl"]
@@ -215,7 +215,7 @@ def log(home: Path) -> str:
 
 
 def epochs(home: Path) -> Sequence[tuple[int, int]]:
-    """Candidate and number of every epoch that was reported, so far."""
+    """Candidate and number of every epoch reported so far."""
     events = [json.loads(line) for line in log(home).splitlines(keepends=True) if line.endswith("\n")]
     return [(e["candidate"], e["epochs"]) for e in events if e["event"] == "epoch"]
 
@@ -227,7 +227,7 @@ def wait_for_epoch(server: subprocess.Popen[bytes], home: Path) -> None:
 
 
 def wait_until(server: subprocess.Popen[bytes], condition: Callable[[], bool]) -> None:
-    """Waits for something that happens while the server runs."""
+    """Waits for a condition while the server runs."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         if server.poll() is not None or time.monotonic() > deadline:

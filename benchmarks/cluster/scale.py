@@ -1,25 +1,25 @@
-"""How busy a server keeps hundreds of clients, and what that costs it; writes results/scale.json and results/scale.png.
+"""How busy a server keeps hundreds of workers, and what that costs; writes results/scale.json and results/scale.png.
 
-From the root of the repository, on a machine that does nothing else; some 7 minutes for each number of clients:
+From the root of the repository, on an otherwise idle machine; some 7 minutes for each number of workers:
 
     OMP_NUM_THREADS=1 python benchmarks/cluster/scale.py --clients 8 32 128 320 --minutes 5
 
-Each number is measured in a process of its own, which is tried twice, and its row is kept in results/scale.json as soon
-as it is there; the plot is drawn after each. `--without-ray` runs the same loop with clients in the server's own
-process, which shows what is left without Ray, and `--plot` only draws.
+Each number is measured in its own process, which is tried twice, and its row is saved in results/scale.json at once;
+the plot is drawn after each. `--without-ray` runs the same loop with workers in the server's own process, which shows
+the cost without Ray, and `--plot` only draws.
 
 Real are the server's loop with its lease, heartbeat, orders and events, its ledger (SQLite), its LA-MCTS optimizer on
-`gpunet-small` with 41 integers and a limit on the latency that a latency table estimates, and the executor with Ray's
-head, its node manager, driver and actors.
+`gpunet-small` with 41 integers and a latency limit estimated by a latency table, and the executor with Ray's head, its
+node manager, driver and actors.
 
-Simulated are the trainings and the nodes. A training sleeps for 60 s +- 50 %, and sends an event for each of its 4
-epochs. 40 nodes of 8 GPUs are one Ray node with 320 logical GPUs on this machine, and one actor process for each 8
-clients; the clients of a process are threads. So the messages, processes and actors are those of 40 nodes but for their
-number (a real client is an actor of its own), and network, object store transfers and 40 node managers are missing.
+Simulated are training and nodes. A training run sleeps for 60 s +- 50 %, and sends an event for each of its 4 epochs.
+40 nodes of 8 GPUs are one Ray node with 320 logical GPUs on this machine, and one actor process for each 8 workers; the
+workers of a process are threads. So messages, processes and actors are those of 40 nodes except for their number (a
+real worker is an actor of its own), and network, object store transfers and 40 node managers are missing.
 
-Each client notes when its jobs began and ended; it is idle in between. That is counted from when every client has had
-its first job: all start at once and wait for the first proposals, which `ramp_s` tells. A study has `--known` results
-before the clock starts: with 320 clients it ends near 5,000.
+Each worker records when its jobs began and ended; it is idle in between. Idle time counts from when every worker has
+had its first job: all start at once and wait for the first proposals (`ramp_s`). A study has `--known` results before
+the clock starts: with 320 workers it ends near 5,000.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ class TimeOverError(Exception):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, nargs="+", default=[8, 32, 128, 320])
-    parser.add_argument("--seconds", type=float, default=60, help="mean duration of a training")
-    parser.add_argument("--minutes", type=float, default=5, help="of each run, without the start of Ray")
-    parser.add_argument("--known", type=int, default=3500, help="candidates that are done before the clock starts")
+    parser.add_argument("--seconds", type=float, default=60, help="mean duration of a training run")
+    parser.add_argument("--minutes", type=float, default=5, help="duration of each run, without the start of Ray")
+    parser.add_argument("--known", type=int, default=3500, help="number of candidates done before the clock starts")
     parser.add_argument("--without-ray", action="store_true")
-    parser.add_argument("--plot", action="store_true", help="only draw what was measured")
+    parser.add_argument("--plot", action="store_true", help="only draw the existing results")
     parser.add_argument("--output", type=Path, default=RESULTS / "scale.json")
     args = parser.parse_args()
     if args.plot:
@@ -84,7 +84,7 @@ def main() -> None:
         for clients in args.clients:
             command = [sys.executable, __file__, "--clients", str(clients), *_same_options(args)]
             if all(subprocess.run(command, check=False).returncode != 0 for _ in range(2)):
-                print(f"{clients} clients: failed twice, no row", file=sys.stderr, flush=True)
+                print(f"{clients} workers: failed twice, no row", file=sys.stderr, flush=True)
 
 
 def _same_options(args: argparse.Namespace) -> list[str]:
@@ -93,7 +93,7 @@ def _same_options(args: argparse.Namespace) -> list[str]:
 
 
 def measure(args: argparse.Namespace, clients: int, folder: Path) -> dict[str, Any]:
-    """One study of `args.minutes`; what its clients and its server did."""
+    """One study of `args.minutes`; returns how busy its workers and its server were."""
     table = synthetic_table()
     pool = sample_pools(SPACE, table, [TIER], n=65_536, seed=0)[TIER]
 
@@ -165,7 +165,7 @@ def measure(args: argparse.Namespace, clients: int, folder: Path) -> dict[str, A
 
 
 def know(ledger: Ledger, study: Study, pool: Pool, known: int) -> None:
-    """Candidates that were trained before."""
+    """Adds candidates that are done already."""
     order = np.random.default_rng(0).permutation(len(pool.vectors))[:known]
     earlier = []
     for vector, latency_ms in zip(pool.vectors[order], pool.latency_ms[order], strict=True):
@@ -178,7 +178,7 @@ def know(ledger: Ledger, study: Study, pool: Pool, known: int) -> None:
 
 @contextmanager
 def executor_of(args: argparse.Namespace, clients: int, folder: Path) -> Iterator[Executor]:
-    """The executor with all its clients there."""
+    """The executor, once all its workers are ready."""
     if args.without_ray:
         with InProcessExecutor(clients) as executor:
             yield executor
@@ -216,7 +216,7 @@ def executor_of(args: argparse.Namespace, clients: int, folder: Path) -> Iterato
 
 
 def keep(row: dict[str, Any], path: Path) -> list[dict[str, Any]]:
-    """Puts a row into a file of rows, in the place of an older one of the same kind; returns all of them."""
+    """Adds a row to a file of rows, replacing an older one of the same kind; returns all of them."""
     rows = json.loads(path.read_text()) if path.exists() else []
     kind = ("executor", "clients", "seconds")
     rows = [old for old in rows if any(old[key] != row[key] for key in kind)]

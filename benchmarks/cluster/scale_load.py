@@ -1,4 +1,4 @@
-"""What the processes of a run take, sampled while it runs."""
+"""Cores and memory of the processes of a run, sampled while it runs."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from contextlib import contextmanager, suppress
 import psutil
 
 PARTS = ("server", "driver", "ray", "clients")
-"""The server's own process; that of its Ray driver; Ray's daemons; the processes of simulated clients."""
+"""The server's own process; that of its Ray driver; Ray's daemons; the processes of simulated workers."""
 
 _SAMPLE_S = 5.0
 
 
 @contextmanager
 def sampled() -> Iterator[list[dict[str, float]]]:
-    """Cores and memory of each part since the sample before, every 5 s.
+    """Cores and memory of each part since the previous sample, every 5 s.
 
     Yields:
         Samples, growing: `at_s`, and `server_cores`, `server_mb` and so on for each of `PARTS`. Processes that start
-        after the first sample are left out.
+        after the first sample are ignored.
     """
     samples: list[dict[str, float]] = []
     over = threading.Event()

@@ -1,4 +1,4 @@
-"""Clients whose trainings are sleep; Ray's workers import this."""
+"""Workers that sleep instead of training; Ray's workers import this."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tiernas.executors.executor import EpochDone, Event, Finished, Job
 from tiernas.executors.ray_client import Client
 
 EPOCHS = 4
-"""Epochs of a simulated training; each is an event."""
+"""Epochs of a simulated training run; each is an event."""
 
 
 def draw(job: Job) -> tuple[float, float]:
     """Duration, as a multiple of the mean, and accuracy of a job: the same for the same network.
 
-    The duration is uniform in 0.5 to 1.5. The accuracy grows with the filters of the network, which the limit on
-    latency opposes, and has a part that nothing explains.
+    The duration is uniform in 0.5 to 1.5. The accuracy grows with the filters of the network, which the latency limit
+    opposes, and has an unexplained part.
     """
     first, second = hashlib.sha256(job.architecture.encode()).digest()[:2]
     filters = sum(int(part.split(",")[0].strip(" }")) for part in job.architecture.split('"filters":')[1:])
@@ -26,7 +26,7 @@ def draw(job: Job) -> tuple[float, float]:
 
 
 def simulate(job: Job, send: Callable[[Event], None]) -> None:
-    """Sleeps instead of training for `job.recipe["seconds"]` on average, and says when it began and ended."""
+    """Sleeps instead of training for `job.recipe["seconds"]` on average, and records when it began and ended."""
     duration, accuracy = draw(job)
     began_s = time.time()
     for epoch in range(1, EPOCHS + 1):
@@ -36,7 +36,7 @@ def simulate(job: Job, send: Callable[[Event], None]) -> None:
 
 
 class SimulatedClient(Client):
-    """A client that needs no core: many live in one process, as threads."""
+    """A worker that needs no core: many live in one process, as threads."""
 
     def work(self, job: Job, data: Sequence[Any], send: Callable[[Event], None]) -> None:
         simulate(job, send)

@@ -1,4 +1,4 @@
-"""Simulated clients in the server's own process: the loop without Ray, to tell whose share of the cost is whose."""
+"""Simulated workers in the server's own process: the loop without Ray, to separate the costs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tiernas.executors import EpochDone, Event, Executor, Finished, Job, Placeme
 
 
 class InProcessExecutor(Executor):
-    """Clients on the wall clock, as a heap of times at which something happens."""
+    """Workers on the wall clock, as a heap of times at which something happens."""
 
     def __init__(self, clients: int) -> None:
         self._clients = clients

@@ -21,7 +21,7 @@ RESULT = Path(__file__).parent / "results" / "demo.json"
 
 
 def demo() -> tuple[float, int]:
-    """Seconds, and the most memory in MiB that all processes held together (shared pages count once for each)."""
+    """Seconds, and the peak memory in MiB of all processes together (shared pages count once for each)."""
     begin, peak = time.monotonic(), 0
     process = psutil.Popen(["make", "demo"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None:

@@ -1,4 +1,4 @@
-"""One call of the command line on damaged input, and what is wrong with how it ended."""
+"""One call of the command line on damaged input, and its faults."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from unittest import mock
 import typer
 
 ALLOWED = (0, 2, 3)
-"""Exit codes of a command on damaged input: done without it, refused, nothing found. `table export` may end with 1:
-what it wrote was run, and is not what the entry says."""
+"""Allowed exit codes of a command on damaged input: done without it, refused, nothing found. `table export` may end
+with 1: what it wrote was run, and contradicts the entry."""
 
 _TRACE_LINES = 7
-"""Of a traceback, the last ones say what and where."""
+"""Last lines of a traceback, which say what failed and where."""
 
 Listing = dict[str, tuple[int, int]]
 
@@ -30,11 +30,11 @@ class Attempt:
     """How a call ended.
 
     Attributes:
-        damage: What was done to the input.
+        damage: The damage to the input.
         call: The command, or the function of the library.
-        exit_code: Its exit code; None where it raised something that is no error of tiernas.
+        exit_code: Its exit code; None if it raised something other than an error of tiernas.
         message: The last line that it wrote to stderr.
-        faults: What is wrong with that; empty is well.
+        faults: What is wrong with that; empty if nothing is.
     """
 
     damage: str
@@ -64,7 +64,7 @@ class Box:
         tempfile.tempdir = None
         os.chdir(self.work)
         sys.addaudithook(self._audit)
-        typer.main.get_command = functools.cache(typer.main.get_command)  # made anew it takes longer than most calls
+        typer.main.get_command = functools.cache(typer.main.get_command)  # rebuilding it takes longer than most calls
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,7 +87,7 @@ class Box:
         return self.judge(damage, " ".join(words), code, captured.text, before)
 
     def judge(self, damage: str, call: str, code: int | None, stderr: str, before: Listing) -> Attempt:
-        """What is wrong with a call that ended with a code and wrote to stderr."""
+        """The faults of a call that ended with a code and wrote to stderr."""
         faults = []
         lines = [line for line in stderr.splitlines() if line.strip()]
         last = lines[-1] if lines else ""
@@ -118,7 +118,7 @@ class Box:
         for folder, folders, files in os.walk(self.folder):
             for name in (*folders, *files):
                 path = os.path.join(folder, name)
-                if not path.endswith(".lock"):  # of a device that is measured, in the folder for temporary files
+                if not path.endswith(".lock"):  # of a measured device, in the folder for temporary files
                     state = os.lstat(path)
                     found[path] = (0, 0) if name in folders else (state.st_size, state.st_mtime_ns)
         return found
@@ -141,7 +141,7 @@ class Box:
 
 
 class Captured:
-    """Descriptors 1 and 2 go to files: libraries in C write there too."""
+    """Redirects descriptors 1 and 2 to files: C libraries write there too."""
 
     text = ""
 

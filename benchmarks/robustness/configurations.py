@@ -1,6 +1,6 @@
-"""TOML files with one change each, through `search` and `status`; some of them in a process of their own as well.
+"""TOML files with one change each, through `search` and `status`; some of them in a separate process as well.
 
-The file names data that are not there, so every search must end before it writes anything, whatever the change.
+The file names data that do not exist, so every search must end before it writes anything, whatever the change.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ time_limit_minutes = 5
 path = "models"
 """
 _REAL_EVERY = 20
-"""Every so many-th file is run by a process of its own as well."""
+"""One in this many files is run by a separate process as well."""
 
 _LIMIT_S = 300
 
@@ -137,7 +137,7 @@ def prepared(folder: Path) -> Iterator[Callable[[int], list[Attempt]]]:
             found = [box.call(damage, command, "mine.toml") for command in ("search", "status")]
             if seed % _REAL_EVERY == 0:
                 found.append(_process(box, damage))
-            for leftover in set(os.listdir(box.work)) - {table.name, path.name}:  # a fault, and told as one
+            for leftover in set(os.listdir(box.work)) - {table.name, path.name}:  # a fault, and reported as one
                 gone = box.work / leftover
                 shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
             return found

@@ -1,4 +1,4 @@
-"""Damage of bytes, of JSON and of text; the same seed does the same damage."""
+"""Damage to bytes, JSON and text; the same seed does the same damage."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ODD_VALUES: tuple[Any, ...] = (
     {},
     {"a": 1},
 )
-"""What a value is replaced by: other types, ends of ranges, text that is no name of a file."""
+"""Replacements for values: other types, ends of ranges, text that is not a file name."""
 
 _WORDS = (b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x00\x00\x00\x01", b"\xff\xfe\xfd\xfc")
 

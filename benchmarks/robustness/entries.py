@@ -1,4 +1,4 @@
-"""Damaged entries of a model table: `table list`, `query` and `export` on a table that has a whole one beside it."""
+"""Damaged entries of a model table: `table list`, `query` and `export` on a table with an undamaged one too."""
 
 from __future__ import annotations
 

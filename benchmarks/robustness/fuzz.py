@@ -1,4 +1,4 @@
-"""Damages what tiernas reads, and looks how it ends: images, entries, ledgers, latency tables and configurations.
+"""Damages what tiernas reads, and checks how it ends: images, entries, ledgers, latency tables and configurations.
 
 Every case has a seed, which fixes the damage. Cases run in a child process, one after the other, through the command
 line (images: through `load_data`); one that takes too long is killed and counted. A fault is: a traceback, an exit code
@@ -31,14 +31,14 @@ from typing import Any
 from attempts import Attempt
 
 KINDS = {"images": 200, "entries": 1_000, "ledgers": 1_000, "latency_tables": 1_000, "configurations": 500}
-"""How many cases of each kind; a case of images has 50 of them. The module of a kind has `prepared(folder)`, which
-gives a function of the seed."""
+"""Number of cases of each kind; a case of images has 50 of them. The module of a kind has `prepared(folder)`, which
+returns a function of the seed."""
 
 LIMIT_S = 400.0
 """A case that takes longer hangs."""
 
 _REPORTED = 50
-"""Faults that are written out; all are counted."""
+"""Number of faults that are listed; all are counted."""
 
 Found = list[Attempt] | None
 
@@ -50,8 +50,8 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, help="cases of each kind")
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="JSON; kinds that are not asked for keep what it says of them")
-    parser.add_argument("--show", action="store_true", help="print every case, not only those at fault")
+    parser.add_argument("--out", type=Path, help="JSON; results of other kinds in it are kept")
+    parser.add_argument("--show", action="store_true", help="print every case, not only faults")
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # for the children
     found = {}
@@ -98,7 +98,7 @@ def summary(kind: str, seeds: range, *, show: bool) -> dict[str, Any]:
 
 
 def run(kind: str, seeds: range) -> Iterator[tuple[int, list[Attempt], float]]:
-    """Each seed with how its calls ended, and the time they took; a child that hangs or dies is replaced."""
+    """Each seed with how its calls ended, and their duration; a child that hangs or dies is replaced."""
     left = list(seeds)
     while left:
         ours, theirs = multiprocessing.get_context("spawn").Pipe()

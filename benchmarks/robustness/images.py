@@ -1,6 +1,6 @@
 """Damaged images of every format that Pillow writes here, through the real reading of a folder.
 
-Fifty damaged images at a time lie beside some whole ones. Each must be decoded or counted as left out.
+Fifty damaged images at a time are next to some undamaged ones. Each must be decoded or counted as skipped.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from tiernas.training import DataConfig, load_data
 
 _MODES = ("RGB", "L", "RGBA", "P", "1", "LA", "CMYK", "I;16", "I", "F")
 AT_ONCE = 50
-"""Damaged images of each case: case 3 has those of the seeds 150 to 199."""
+"""Number of damaged images in each case: case 3 has those of the seeds 150 to 199."""
 
 _WHOLE = 6
-"""Whole images of each class."""
+"""Number of undamaged images of each class."""
 
 
 @contextmanager
 def prepared(folder: Path) -> Iterator[Callable[[int], list[Attempt]]]:
-    """A function of the seed that damages images and loads the folder that they are in.
+    """A function of the seed that damages images and loads their folder.
 
-    Where a folder is found to be at fault its images are loaded one by one, to tell which.
+    If a folder has a fault, its images are loaded one by one to find it.
     """
     Image.init()
     with Box(folder, outputs=["cache"]) as box:

@@ -1,4 +1,4 @@
-"""Damaged ledgers: `status`, `control`, `report` and `export optuna` on a search that some trainings have ended of."""
+"""Damaged ledgers: `status`, `control`, `report` and `export optuna` on a search with some finished candidates."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ epochs = [1]
 epochs = 9
 """
 _SLOW_EVERY = 20
-"""Plots and Optuna take seconds, so only every so many-th ledger is drawn and exported."""
+"""Plots and Optuna take seconds, so only one in this many ledgers is drawn and exported."""
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def _damage_file(path: Path, rng: random.Random) -> str:
 
 
 def _damage_values(path: Path, rng: random.Random) -> str:
-    """Puts an odd value into one field of one row; SQLite keeps any value in any column."""
+    """Puts an unusual value into one field of one row; SQLite stores any value in any column."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]

@@ -1,4 +1,4 @@
-"""What each part of `LaMctsOptimizer` is worth: the same replays with one part taken away or exchanged.
+"""What each part of `LaMctsOptimizer` contributes: the same replays with one part removed or replaced.
 
 From the root of the repository, on one core, some ten seconds per replay:
 
@@ -6,9 +6,9 @@ From the root of the repository, on one core, some ten seconds per replay:
     python benchmarks/search/compare.py --seeds 0-9 --optimizer lamcts lamcts-without-partition thompson
     python benchmarks/search/ablation.py --seeds 0-9
 
-A run that is in results/ablation already is not done again; what compare.py measured is read, not repeated. At the end
-a table is printed and written to results/ablation.md: mean true regret, standard error, and the mean difference to the
-whole optimizer on the same seeds with its 95 % interval.
+Runs that are in results/ablation already are not repeated; those of compare.py are read. At the end a table is printed
+and written to results/ablation.md: mean true regret, standard error, and the mean difference to the whole optimizer on
+the same seeds with its 95 % interval.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ COMPARED = {
     "lamcts-without-partition": "no tree of regions",
     "thompson": "a Thompson draw over the candidates, no climbing, no tree",
 }
-"""Optimizers of compare.py, and what differs in them."""
+"""Optimizers of compare.py, and how they differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ class Variant:
     """One way to make the optimizer and to run it.
 
     Attributes:
-        differs: What differs from the whole optimizer.
-        options: Arguments of it, besides those of the task.
-        categorical: Which dimensions are categorical; None for what the task says.
+        differs: The difference to the whole optimizer.
+        options: Its arguments, besides those of the task.
+        categorical: Which dimensions are categorical; None for those of the task.
         patches: What is replaced while it runs, `(owner, name, value)` each.
         generations: Whether workers wait for each other.
     """
@@ -137,7 +137,7 @@ def run_file(results: Path, task: str, variant: str) -> RunFile:
 
 
 def differs(variant: Variant, task: Task) -> bool:
-    """Whether a variant is another optimizer on a task: coding a dimension as what it is changes nothing."""
+    """Whether a variant is another optimizer on a task: encoding a dimension as what it is changes nothing."""
     return variant.categorical is None or set(task.evaluator.categorical) != {variant.categorical}
 
 
@@ -157,7 +157,7 @@ def run_once(task: Task, variant: Variant, seed: int, evaluations: int) -> Run:
 
 
 def replay_in_generations(optimizer: Optimizer, trials: Trials, *, workers: int, evaluations: int) -> Replay:
-    """As `replay`, but every worker waits until all have ended. Neither times nor durations are kept."""
+    """Like `replay`, but every worker waits until all have ended. Neither times nor durations are kept."""
     rows = np.empty((0, len(trials.evaluator.levels)), dtype=np.int64)
     while len(rows) < evaluations:
         asked = optimizer.ask(min(workers, evaluations - len(rows)))
@@ -170,7 +170,7 @@ def replay_in_generations(optimizer: Optimizer, trials: Trials, *, workers: int,
 
 @contextmanager
 def patched(patches: tuple[tuple[Any, str, Any], ...]) -> Iterator[None]:
-    """Replaces attributes for a while."""
+    """Replaces attributes inside the context."""
     for owner, name, value in patches[:1]:
         with mock.patch.object(owner, name, value), patched(patches[1:]):
             yield
@@ -179,7 +179,7 @@ def patched(patches: tuple[tuple[Any, str, Any], ...]) -> Iterator[None]:
 
 
 def table(results: Path) -> str:
-    """All that is there, as Markdown."""
+    """All results so far, as Markdown."""
     lines = []
     for task, marks in MARKS.items():
         whole = run_file(results, task, WHOLE).read(max(marks))

@@ -1,13 +1,13 @@
-"""LA-MCTS with Bayesian optimisation against random search and regularised evolution, on real trainings.
+"""LA-MCTS with Bayesian optimization, random search and regularized evolution, with real training.
 
-A 10,000-image part of CIFAR-10 (a JPEG copy, see the file's README), the tier 0.2-0.3 ms of `gpunet-small`, 40
-trainings of about half a minute on one core for each of 3 optimizers and 3 seeds. The search sees the validation
-accuracy only; what is reported is the accuracy on the 10,000 test images of the networks that each search would have
+A 10,000-image subset of CIFAR-10 (a JPEG copy, see the file's README), the tier 0.2-0.3 ms of `gpunet-small`, 40
+training runs of about half a minute on one core for each of 3 optimizers and 3 seeds. The search sees only the
+validation accuracy; the report has the accuracy on the 10,000 test images of the networks that each search would have
 chosen: its best, and the mean of its five best.
 
 From the root of the repository:
 
-    python benchmarks/search/cifar10.py run       # continues where it was stopped; 9 searches, 1.5 hours on 2 cores
+    python benchmarks/search/cifar10.py run       # resumes an interrupted run; 9 searches, 1.5 hours on 2 cores
     python benchmarks/search/cifar10.py report    # writes results/cifar10.json and results/cifar10.png
 """
 
@@ -26,11 +26,11 @@ from typing import Any
 HERE = Path(__file__).parent
 CONFIG = HERE / "cifar10.toml"
 RUNS = Path("runs/benchmark-search")
-OPTIMIZERS = {"lamcts": "LA-MCTS + BO", "evolution": "regularised evolution", "random": "random search"}
+OPTIMIZERS = {"lamcts": "LA-MCTS + BO", "evolution": "regularized evolution", "random": "random search"}
 SEEDS = (0, 1, 2)
 TOP = 5
 SHARED = 10
-"""Proposals before any result counts: the size of LA-MCTS's initial design and of the first population."""
+"""Proposals before any result matters: the size of LA-MCTS's initial design and of the first population."""
 
 
 def settings(optimizer: str, seed: int) -> list[str]:
@@ -38,10 +38,10 @@ def settings(optimizer: str, seed: int) -> list[str]:
 
 
 def share(optimizer: str, seed: int) -> None:
-    """Copies the trainings that all three searches of a seed begin with, so that they are not done three times.
+    """Copies the training runs that all three searches of a seed begin with, to avoid doing them three times.
 
     The first proposals are drawn from the pool, the same for every optimizer; training is deterministic. A copy of
-    any other network would be noticed and trained anew.
+    any other network would be noticed and trained again.
     """
     first = RUNS / f"{next(iter(OPTIMIZERS))}-{seed}" / "checkpoints"
     for source in sorted(first.glob("*/search/*"))[:SHARED]:

@@ -6,8 +6,8 @@ From the root of the repository, on one core:
     python benchmarks/search/compare.py --task anb28-90.74us --optimizer lamcts --seeds 0-19
     python benchmarks/search/report.py
 
-Without --task or --optimizer, all of them. A run that is in results/replay already is not done again, so the same
-command continues; delete a file to measure anew. 300 evaluations take under a second with random search or evolution,
+Without --task or --optimizer, all of them. Runs that are in results/replay already are not repeated, so the same
+command resumes; delete a file to measure again. 300 evaluations take under a second with random search or evolution,
 and from half a minute to some minutes with a Gaussian process.
 """
 
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--evaluations", type=positive, default=300)
     parser.add_argument("--seeds", type=seeds, default=range(20), help="first-last, such as 0-19")
     parser.add_argument("--noise", type=float, default=0.0, help="standard deviation of an observation")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where to write; another folder for trials")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="output folder; use another one for trials")
     add_tables_option(parser)
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -66,14 +66,14 @@ def run_once(task: Task, optimizer: str, seed: int, workers: int, evaluations: i
 
 
 def line(run: Run) -> str:
-    """The regret at a few numbers of trainings, as people read it."""
+    """The regret after a few numbers of training runs, for people."""
     curve = run.curve(run.evaluations)
     marks = [n for n in (50, 100, 200, 300, 1000, 3000) if n <= run.evaluations]
     return ", ".join(f"{curve[n - 1]:.3f} at {n}" for n in marks)
 
 
 def seeds_parser(words: str | None) -> argparse.ArgumentParser:
-    """What the benchmarks take that are one table over seeds: --seeds, --results and --tables."""
+    """The options of benchmarks with one table over seeds: --seeds, --results and --tables."""
     parser = argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=seeds, default=range(20), help="first-last, such as 0-19")
     parser.add_argument("--results", type=Path, default=RESULTS)

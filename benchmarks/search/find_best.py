@@ -5,8 +5,8 @@ From the root of the repository, a minute on one core:
     export OMP_NUM_THREADS=1 TIERNAS_SEARCH_TABLES=<folder of the tables>
     python benchmarks/search/find_best.py
 
-Each of many random starts within the limit climbs: of all rows that differ in one or two coordinates and keep the
-limit, the best one is next, until none is better. How many starts end at the best value tells how sure it is.
+Each of many random starts within the limit climbs: the best of all rows within the limit that differ in one or two
+coordinates is next, until none is better. The number of starts that end at the best value shows how certain it is.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def start(table: Anb28, rng: np.random.Generator) -> IntArray:
 
 
 def one_or_two_changes(levels: tuple[int, ...]) -> IntArray:
-    """What is added to a row, modulo the levels, to change it in one or two coordinates in every way."""
+    """What to add to a row, modulo the levels, to change it in one or two coordinates in every way."""
     steps = [(i, step) for i, n in enumerate(levels) for step in range(1, n)]
     pairs = [pair for pair in itertools.combinations(steps, 2) if pair[0][0] != pair[1][0]]
     changes = np.zeros((len(steps) + len(pairs), len(levels)), dtype=np.int64)

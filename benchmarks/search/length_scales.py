@@ -1,4 +1,4 @@
-"""Which prior the length scales should have, on really trained networks; writes results/length-scales.json.
+"""The prior of the length scales, on networks that were really trained; writes results/length-scales.json.
 
 From the root of the repository, about a minute:
 
@@ -6,11 +6,11 @@ From the root of the repository, about a minute:
     python benchmarks/search/length_scales.py
 
 A Gaussian process is fitted to some networks and predicts 1,000 others: the 5,138 ImageNet proxies of Accel-NASBench as
-they were trained, not a fit to them, and NAS-Bench-201 on CIFAR-100. Shown are the means over eight choices of the
-networks: Kendall's tau over all, over the best 30 %, and the mean log density.
+trained, not a fit to them, and NAS-Bench-201 on CIFAR-100. The results are means over eight choices of the networks:
+Kendall's tau over all, over the best 30 %, and the mean log density.
 
-Priors differ in the deviation of the logarithm of a length scale, and in what is maximised: the density of the
-logarithm, as the search does, or that of the length, which for `LogNormal(m, d)` is the same with a mean of `m - d^2`.
+Priors differ in the deviation of the logarithm of a length scale, and in what is maximized: the density of the
+logarithm, as in the search, or that of the length, which for `LogNormal(m, d)` is the same with a mean of `m - d^2`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tiernas.search.lattice import Lattice
 from tiernas.search.surrogate import Surrogate
 
 PRIORS = (("length", 3**0.5), *(("logarithm", deviation) for deviation in (3**0.5, 1.0, 0.5, 0.25)))
-"""Of what the density is maximised, and the deviation of the logarithm."""
+"""The variable whose density is maximized, and the deviation of the logarithm."""
 
 FITTED = (30, 60, 120, 300)
 CHOICES = 8
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def predict(Z: FloatArray, y: FloatArray, n: int, seed: int) -> tuple[float, float, float]:
-    """Fits to `n` networks; tau, tau of the best 30 %, and mean log density of others."""
+    """Fits to `n` networks; returns tau, tau of the best 30 %, and mean log density of others."""
     order = np.random.default_rng(seed).permutation(len(y))
     known, fresh = order[:n], order[n : n + PREDICTED]
     surrogate = Surrogate(Z[known], y[known])
@@ -96,7 +96,7 @@ def nasbench201(tables: Path) -> tuple[FloatArray, FloatArray]:
 
 def load(path: Path) -> dict[str, npt.NDArray[np.generic]]:
     if not path.exists():
-        raise UsageError(f"{path}: no such table; name its folder by --tables or $TIERNAS_SEARCH_TABLES")
+        raise UsageError(f"{path}: no such table; give its folder with --tables or $TIERNAS_SEARCH_TABLES")
     with np.load(path) as table:
         return dict(table)
 

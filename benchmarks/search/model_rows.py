@@ -1,12 +1,13 @@
-"""Whether a late, noisy search gains from a process that holds more rows; writes results/model-rows.json.
+"""Whether a late, noisy search benefits from a process that holds more rows; writes results/model-rows.json.
 
 From the root of the repository, on one core, about three minutes for each seed:
 
     export OMP_NUM_THREADS=1 TIERNAS_SEARCH_TABLES=<folder of the tables>
     python benchmarks/search/model_rows.py --seeds 0-3
 
-Replays of `anb28` at 90.74 us with 0.3 points of noise and 8 workers, with as many rows as the search takes and with
-twice as many. Shown is the true regret of the best row found, in points, and the mean CPU time of the last proposals.
+Replays of `anb28` at 90.74 us with 0.3 points of noise and 8 workers, with as many rows as the search uses and with
+twice as many. The results are the true regret of the best row found, in points, and the mean CPU time of the last
+proposals.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The optimizers that are compared, by the name that results and plots have; a new one is one line."""
+"""The optimizers that are compared, by their names in results and plots; a new one is one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tiernas.search import Optimizer
 
 
 def _make(name: str, **options: object) -> Callable[[Evaluator, int], Optimizer]:
-    """Makes what builds a class of `tiernas.search` for a task and a seed; imported when it is first called."""
+    """Returns a function that builds a class of `tiernas.search` for a task and a seed; imports it on first call."""
 
     def build(evaluator: Evaluator, seed: int) -> Optimizer:
         optimizer: Optimizer = getattr(tiernas.search, name)(

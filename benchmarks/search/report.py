@@ -2,14 +2,14 @@
 
 From the root of the repository, in some seconds:
 
-    python benchmarks/search/report.py                                       # of compare.py as it is
-    python benchmarks/search/report.py --workers 300 --evaluations 3000      # of the same with these options
-    python benchmarks/search/report.py --task nasbench201 --evaluations 60 --name early   # of short ones
+    python benchmarks/search/report.py                                       # for compare.py with its defaults
+    python benchmarks/search/report.py --workers 300 --evaluations 3000      # for the same with these options
+    python benchmarks/search/report.py --task nasbench201 --evaluations 60 --name early   # for short runs
 
-Runs that wanted more trainings count too, as far as they are asked for. Writes, into results/, with the number of
-workers or the given name in the names: `compare-8w.md`, tables of mean regret with its 95 %
-interval over seeds, and of how the reference differs from each other optimizer, seed by seed; `compare-8w.json`, the
-same as figures; and for every task `compare-8w-<task>.png`, mean regret by number of trainings.
+Runs with more evaluations count too, up to the requested number. Writes, into results/, with the number of workers or
+the given name in the file names: `compare-8w.md`, tables of mean regret with its 95 % interval over seeds, and of the
+differences between the reference and each other optimizer, seed by seed; `compare-8w.json`, the same as numbers; and
+for every task `compare-8w-<task>.png`, mean regret by number of training runs.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from tiernas.errors import UsageError
 
 FloatArray = npt.NDArray[np.float64]
 Runs = Mapping[str, Mapping[int, Run]]
-"""By optimizer and seed."""
+"""Runs by optimizer and seed."""
 
 MARKS = (50, 100, 200, 300, 1000, 3000)
 SMALLEST_SHOWN = 1e-2
-"""Regret below which a plot does not tell curves apart: no regret has no logarithm."""
+"""Regret below which a plot does not distinguish curves: zero regret has no logarithm."""
 
 RESAMPLES = 10_000
-"""Of the bootstrap, with seed 0: the ends of its intervals then vary by about 1 % of their width."""
+"""Resamples of the bootstrap, with seed 0: the ends of its intervals then vary by about 1 % of their width."""
 
 NAMES = {
     "lamcts": "LA-MCTS + GP (ours)",
@@ -47,7 +47,7 @@ NAMES = {
     "thompson": "plain GP, Thompson",
     "trust-region": "trust-region BO",
     "tpe": "TPE",
-    "evolution": "regularised evolution",
+    "evolution": "regularized evolution",
     "sobol": "Sobol",
     "random": "random",
 }
@@ -67,19 +67,19 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One optimizer on one task after so many trainings.
+    """One optimizer on one task after some number of training runs.
 
     Attributes:
         task: The task.
         noise: Standard deviation of an observation.
         optimizer: The optimizer.
-        evaluations: Trainings that had ended.
-        seeds: Over how many seeds the means go.
-        regret: Of the best found.
-        incumbent_regret: Of the one with the best observation.
-        difference: Regret of the reference less that of this optimizer, over the seeds that both have: below 0 the
+        evaluations: Number of training runs that had ended.
+        seeds: Number of seeds of the means.
+        regret: Regret of the best found.
+        incumbent_regret: Regret of the one with the best observation.
+        difference: Regret of the reference minus that of this optimizer, over the seeds that both have: below 0 the
             reference is better.
-        p_value: Of Wilcoxon's signed-rank test that the difference is 0.
+        p_value: Wilcoxon's signed-rank test of the difference being 0.
     """
 
     task: str
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--evaluations", type=int, default=300)
     parser.add_argument("--reference", choices=OPTIMIZERS, default="lamcts")
     parser.add_argument("--task", nargs="+", choices=TASKS, default=list(TASKS))
-    parser.add_argument("--name", help="in the names of what is written [default: the number of workers, such as 8w]")
+    parser.add_argument("--name", help="part of the file names [default: the number of workers, such as 8w]")
     args = parser.parse_args()
     with clear_errors():
         name = f"compare-{args.name or f'{args.workers}w'}"
@@ -108,7 +108,7 @@ def main() -> None:
 
 
 def report(results: Path, name: str, tasks: Sequence[str], workers: int, evaluations: int, reference: str) -> None:
-    """Writes everything there is to say of tasks with so many workers and trainings."""
+    """Writes the whole report for tasks with this many workers and evaluations."""
     cells: list[Cell] = []
     sections: list[str] = []
     for noise in noises(results, workers):
@@ -133,7 +133,7 @@ def report(results: Path, name: str, tasks: Sequence[str], workers: int, evaluat
 
 
 def noises(results: Path, workers: int) -> list[float]:
-    """The noises that there are runs of."""
+    """The noises for which there are runs."""
     names = [path.stem for path in (results / "replay").glob(f"*/*-{workers}w*.jsonl")]
     return sorted({float(name.partition("w-noise")[2] or 0) for name in names})
 
@@ -192,7 +192,7 @@ def overview(cells: Sequence[Cell]) -> list[str]:
             least = min(mean for mean in found if mean is not None)
             shown = ["–" if m is None else f"**{m:.3f}**" if m == least else f"{m:.3f}" for m in found]
             rows.append([titled(task, noise), *shown])
-        lines += [f"Mean regret of the best found after {n} trainings:", ""]
+        lines += [f"Mean regret of the best found after {n} training runs:", ""]
         lines += table(["task", *(NAMES.get(o, o) for o in optimizers)], rows)
     return lines
 
@@ -215,7 +215,7 @@ def section(title: str, cells: Sequence[Cell], runs: Runs, reference: str) -> li
         lines += table(["optimizer", *marks], rows)
     compared = {o: own for o, own in by_optimizer.items() if own[0].difference is not None}
     if compared:
-        what = f"Regret of {NAMES.get(reference, reference)} less that of each other, seed by seed, with Wilcoxon's p"
+        what = f"Regret of {NAMES.get(reference, reference)} minus that of each other, seed by seed, with Wilcoxon's p"
         lines += [f"{what}: below 0 it is better.", ""]
         rows = [[NAMES.get(o, o), *(f"{c.difference} p={c.p_value:.2g}" for c in own)] for o, own in compared.items()]
         lines += table(["against", *marks], rows)
@@ -233,7 +233,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def plot(title: str, runs: Runs, reference: str, evaluations: int, path: Path) -> None:
-    """Mean regret by number of trainings, with the 95 % interval of the mean as a band, on a logarithmic scale."""
+    """Mean regret by number of training runs, with the 95 % interval of the mean as a band, on a logarithmic scale."""
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     trainings = np.arange(1, evaluations + 1)
     for optimizer, found in runs.items():
@@ -245,7 +245,7 @@ def plot(title: str, runs: Runs, reference: str, evaluations: int, path: Path) -
     seeds = sorted({len(found) for found in runs.values()})
     axes.set(
         title=f"{title}, {' to '.join(map(str, (seeds if len(seeds) == 1 else (seeds[0], seeds[-1]))))} seeds",
-        xlabel="trainings that have ended",
+        xlabel="training runs that have ended",
         ylabel="regret of the best found (mean, 95 % interval)",
         yscale="log",
         xlim=(1, evaluations),

@@ -1,14 +1,14 @@
-"""What a second device costs once a first one was searched: replays with and without the accuracies known already.
+"""The cost of a second device once a first one was searched: replays with and without the known accuracies.
 
 From the root of the repository, on one core, some minutes:
 
     export OMP_NUM_THREADS=1 TIERNAS_SEARCH_TABLES=<folder of the tables>
     python benchmarks/search/reuse.py
 
-An accuracy does not depend on the device. So the first device is searched with 300 trainings, and then the second one
-twice: by an optimizer that knows nothing, and by one that is told all of these 300. Of the known networks those within
-the second limit are there before anything is trained. Seeds that are in results/reuse.jsonl already are not done again.
-Writes results/reuse.md at the end.
+Accuracy does not depend on the device. So the first device is searched with 300 training runs, and then the second one
+twice: by an optimizer that knows nothing, and by one that is told all of these 300. Known networks within the second
+limit count before anything is trained. Seeds that are in results/reuse.jsonl already are not repeated. Writes
+results/reuse.md at the end.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FIRST, SECOND = 300, 200
 MARKS = (0, 10, 25, 50, 100, 200)
 
 EYERISS_MS = 4.63
-"""25 % of all cells keep it on that accelerator, as 25 % keep the limit on the Titan RTX; 2,417 keep both."""
+"""25 % of all cells are within it on that accelerator, as 25 % are within the limit on the Titan RTX; 2,417 in both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def search_both(first: Task, second: Task, seed: int) -> dict[str, Any]:
-    """Searches the first device, then the second one with and without what was found."""
+    """Searches the first device, then the second one with and without its results."""
     known = replay(
         OPTIMIZERS["lamcts"](first.evaluator, seed),
         Trials(first.evaluator, seed=seed),
@@ -106,7 +106,7 @@ def search_both(first: Task, second: Task, seed: int) -> dict[str, Any]:
 
 
 def table(name: str, runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Mean regret with its standard error, and the trainings until the fresh search's last regret is reached."""
+    """Mean regret with its standard error, and the number of runs that reach the final regret of the fresh search."""
     known = np.array([np.inf if run["known_regret"] is None else run["known_regret"] for run in runs])
     fresh = np.array([curve_of(run["fresh"], SECOND) for run in runs])
     reused = np.column_stack([known, [curve_of(run["reused"], SECOND) for run in runs]])
@@ -114,16 +114,16 @@ def table(name: str, runs: Sequence[Mapping[str, Any]]) -> list[str]:
         f"**{name}**: {PAIRS[name].words}, {len(runs)} seeds, {FIRST} accuracies known, "
         f"{np.mean([run['known_within'] for run in runs]):.0f} of them within the second limit",
         "",
-        f"| new trainings | {' | '.join(map(str, MARKS))} |",
+        f"| new training runs | {' | '.join(map(str, MARKS))} |",
         f"|---|{'---|' * len(MARKS)}",
-        f"| nothing known | – | {' | '.join(shown(fresh[:, n - 1]) for n in MARKS[1:])} |",
-        f"| the first device known | {' | '.join(shown(reused[:, n]) for n in MARKS)} |",
+        f"| from scratch | – | {' | '.join(shown(fresh[:, n - 1]) for n in MARKS[1:])} |",
+        f"| with the first device's results | {' | '.join(shown(reused[:, n]) for n in MARKS)} |",
         "",
     ]
     for n in (100, SECOND):
         reached = int(np.argmax(reached_by(reused.mean(axis=0), fresh[:, n - 1].mean())))
         when = f"reached after {reached} new ones" if reached <= SECOND else f"not reached with {SECOND} new ones"
-        lines += [f"Mean regret of {n} trainings with nothing known: {when}.", ""]
+        lines += [f"Mean regret of {n} training runs from scratch: {when}.", ""]
     return lines
 
 

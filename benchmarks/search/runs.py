@@ -17,7 +17,7 @@ from tiernas.errors import UsageError
 from tiernas.replay import Replay, best_so_far_regret, incumbent_regret
 
 Steps = list[tuple[int, float | None]]
-"""Number of trainings that have ended and the regret from then on; only where it changes, None while infinite."""
+"""Number of training runs that have ended and the regret from then on; only where it changes, None while infinite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,16 @@ class Run:
     """One replay.
 
     Attributes:
-        seed: Of the optimizer and of the trials.
-        evaluations: How many trainings ended.
-        best: The value that regret is counted from.
+        seed: Seed of the optimizer and of the trials.
+        evaluations: Number of training runs that ended.
+        best: The reference value of the regret.
         regret: True regret of the best row found so far.
         incumbent_regret: True regret of the row with the best observation so far.
-        proposal_mean_cpu_s: Mean CPU time of a proposal, with the telling before it.
+        proposal_mean_cpu_s: Mean CPU time of a proposal, including the telling before it.
         proposal_last_cpu_s: Mean CPU time of the last tenth of the proposals.
         proposal_max_cpu_s: The longest.
-        peak_rss_mb: Peak of the process so far, interpreter and libraries included.
-        simulated_h: Simulated time until the last training ended.
+        peak_rss_mb: Peak memory of the process so far, including interpreter and libraries.
+        simulated_h: Simulated time until the last training run ended.
     """
 
     seed: int
@@ -54,7 +54,7 @@ class Run:
 
         Args:
             seed: Its seed.
-            replayed: What came of it.
+            replayed: Its result.
             true: `n` true values of its rows, in the order in which they were proposed.
             best: The best known value.
         """
@@ -73,7 +73,7 @@ class Run:
         )
 
     def curve(self, evaluations: int, *, incumbent: bool = False) -> npt.NDArray[np.float64]:
-        """The regret after 1, 2, ... `evaluations` trainings; the last one goes on where a run ended before."""
+        """The regret after 1, 2, ... `evaluations` training runs; the last value continues if a run ended before."""
         return curve_of(self.incumbent_regret if incumbent else self.regret, evaluations)
 
 
@@ -93,7 +93,7 @@ class RunFile:
         return self.folder / "replay" / self.task / f"{self.optimizer}-{self.workers}w{noise}.jsonl"
 
     def read(self, evaluations: int) -> dict[int, Run]:
-        """The runs by seed that wanted at least so many trainings; of equal seeds the last line counts.
+        """The runs by seed with at least this many evaluations; of equal seeds the last line counts.
 
         Raises:
             UsageError: Another version of this benchmark wrote the file.
@@ -107,14 +107,14 @@ class RunFile:
             raise UsageError(f"{self.path}: written by another version of this benchmark; delete it") from error
 
     def append(self, run: Run, wanted: int) -> None:
-        """Adds a run of so many wanted trainings."""
+        """Adds a run with this number of evaluations."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"seed": run.seed, "wanted": wanted, "run": asdict(run)}) + "\n")
 
 
 def curve_of(changes: Iterable[tuple[int, float | None]], evaluations: int) -> npt.NDArray[np.float64]:
-    """The regret after 1, 2, ... `evaluations` trainings; the last one goes on."""
+    """The regret after 1, 2, ... `evaluations` training runs; the last value continues."""
     curve = np.empty(evaluations)
     for ended, regret in changes:
         curve[ended - 1 :] = math.inf if regret is None else regret

@@ -1,17 +1,17 @@
-"""How the cost of proposals grows with what is known, on `anb28`; writes results/scale.json and results/scale.png.
+"""The growth of the cost of proposals with the history, on `anb28`; writes results/scale.json and results/scale.png.
 
 From the root of the repository, on one core, minutes:
 
     export OMP_NUM_THREADS=1 TIERNAS_SEARCH_TABLES=<folder of the tables>
     python benchmarks/search/scale.py             # 300 proposals, 300 pending, at 300 to 6,000 observations
 
-What 300 workers find is another replay:
+The results of 300 workers come from another replay:
 
     python benchmarks/search/compare.py --task anb28-90.74us --workers 300 --evaluations 3000 --seeds 0-4
 
-What is known are the results of regularised evolution with 300 workers, and its 300 unfinished rows are pending. Each
-number of observations has a process of its own, so that its peak memory is its own. With one thread, CPU time is what
-passes on a quiet core; on a busy one it is still right.
+The history consists of results of regularized evolution with 300 workers; its 300 unfinished rows are pending. Each
+number of observations has its own process, so that peak memory is its own. With one thread, CPU time equals elapsed
+time on a quiet core; on a busy one it is still right.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> None:
         if args.one:
             print(json.dumps(measure(args.optimizer[0], args.observations[0], args.tables)))
             return
-        TASKS[TASK](args.tables)  # what is missing is said once
+        TASKS[TASK](args.tables)  # reports missing tables once
     rows = []
     for optimizer in args.optimizer:
         for observations in args.observations:

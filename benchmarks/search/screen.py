@@ -1,14 +1,14 @@
-"""What a screen saves: NAS-Bench-201 with and without short trainings first, at equal numbers of epochs.
+"""What early stopping saves: NAS-Bench-201 with and without a screen, at equal numbers of epochs.
 
 From the root of the repository, on one core, some minutes:
 
     export OMP_NUM_THREADS=1 TIERNAS_SEARCH_TABLES=<folder of the tables>
     python benchmarks/search/screen.py
 
-The study's own loop, ledger, screen and forecasts, with 8 simulated workers; only trainings are looked up: 12 epochs on
-CIFAR-100 first, 200 if the screen lets a network go on. The two are separate trainings in the table, so one that goes
-on costs 212 epochs. Found is what was trained to its end. Seeds that are in results/screen.jsonl already are not done
-again. Writes results/screen.md at the end.
+The study's own loop, ledger, screen and forecasts, with 8 simulated workers; only training is looked up: 12 epochs on
+CIFAR-100 first, 200 if a network passes the screen. The two are separate training runs in the table, so a network that
+passes costs 212 epochs. Regret counts networks that were trained to the end. Seeds that are in results/screen.jsonl
+already are not repeated. Writes results/screen.md at the end.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ EVALUATIONS = {"none": 100, "keep-1/2": 150, "keep-1/3": 200}
 """Enough for the last budget."""
 
 BUDGETS = (5_000, 10_000, 15_000, 20_000)
-"""Epochs: 25, 50, 75 and 100 whole trainings."""
+"""Epochs: those of 25, 50, 75 and 100 complete training runs."""
 
 
 def main() -> None:
@@ -64,10 +64,10 @@ def main() -> None:
 
 
 def search(name: str, seed: int, tables: Path) -> dict[str, Any]:
-    """Replays one study; its regret by epochs trained, and what the screen's report says."""
+    """Replays one study; returns its regret by epochs trained, and the screen's report."""
     task = nasbench201(tables)
     assert isinstance(task.evaluator, NasBench201)
-    evaluator = replace(  # as parts of 1, as a study has them
+    evaluator = replace(  # as fractions of 1, as in a study
         task.evaluator,
         accuracy=task.evaluator.accuracy / 100,
         early_accuracy=task.evaluator.early_accuracy / 100,
@@ -99,13 +99,13 @@ def epochs_of(candidate: Candidate, whole: int) -> int:
 
 
 def at(run: Mapping[str, Any], budget: int) -> float:
-    """The regret when so many epochs were trained."""
+    """The regret after this many trained epochs."""
     ended = int(np.searchsorted(run["epochs"], budget, side="right"))
     return float(curve_of(run["regret"], len(run["epochs"]))[ended - 1])
 
 
 def table(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Mean regret with its standard error for each screen and budget, and the tau that the reports give."""
+    """Mean regret with its standard error for each screen and budget, and the tau in the reports."""
     heads = "".join(f" {budget:,} epochs |" for budget in BUDGETS)
     lines = [
         f"| screen after {RUNG} epochs | seeds |{heads} pruned | tau reported |",

@@ -1,4 +1,4 @@
-"""What the optimizers are compared on: evaluators with a limit, and the best value known."""
+"""The tasks of the comparison: evaluators with a limit, and the best known value."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ RESULTS = Path(__file__).parent / "results"
 BEST_KNOWN = RESULTS / "best-known.json"
 
 TIGHT_US = 90.74
-"""The limit of the trials that came before; 25 % of all networks keep it."""
+"""The limit of earlier trials; 25 % of all networks are within it."""
 
 NASBENCH201_LIMIT_MS = 14.14
-"""The limit of the trials that came before; 3,902 of the 15,625 cells keep it."""
+"""The limit of earlier trials; 3,902 of the 15,625 cells are within it."""
 
 SECOND_ANB28 = "anb28-rtx3090-q25"
-"""A second device with as tight a limit: 25 % of all networks keep it."""
+"""A second device with an equally tight limit: 25 % of all networks are within it."""
 
 SAMPLED = 100_000
 """Uniform rows, drawn with seed 0, whose costs give the quantiles: the error of the median is 0.2 %."""
@@ -42,7 +42,7 @@ SAMPLED = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An evaluator, and the best value that regret is counted from."""
+    """An evaluator, and the reference value of the regret."""
 
     evaluator: Evaluator
     best: float
@@ -68,7 +68,7 @@ def anb28(name: str, tables: Path) -> Task:
     except (FileNotFoundError, KeyError) as error:
         raise UsageError(f"the best value of {name} is not known: run benchmarks/search/find_best.py") from error
     if best["limit_us"] != limit_us:
-        raise UsageError(f"{BEST_KNOWN} is of another table: run benchmarks/search/find_best.py")
+        raise UsageError(f"{BEST_KNOWN} belongs to another table: run benchmarks/search/find_best.py")
     return Task(Anb28.load(tables, limit_us, device), best["best"])
 
 
@@ -99,7 +99,7 @@ def add_tables_option(parser: ArgumentParser) -> None:
 
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """Ends with exit code 2 and one message where the user must mend something, such as a missing table."""
+    """Ends with exit code 2 and one message if the user must fix something, such as a missing table."""
     try:
         yield
     except UsageError as error:

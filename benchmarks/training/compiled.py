@@ -1,11 +1,11 @@
-"""Training steps on this CPU: with `torch.compile` or without, channels last or first in memory.
+"""Training steps on this CPU: with and without `torch.compile`, channels last or first in memory.
 
 The same network, batch of 64 random images, AdamW and fp32 on one thread for all; they take turns, some steps each, and
-a ratio is that of one round, so a machine that slows down for a minute slows all of them. What compiling costs is the
-time of the first step beyond that of the others, with nothing cached from earlier runs. Times are processor time, of
-this process and the compilers it starts, so that it matters little what else the core does.
+a ratio is that of one round, so a machine that slows down for a minute slows all of them. The cost of compiling is the
+time of the first step minus that of the others, with nothing cached from earlier runs. Times are processor time of this
+process and the compilers it starts, so other load on the core hardly matters.
 
-* `trainer`: as `tiernas.training.train` does it: not compiled, channels last.
+* `trainer`: as in `tiernas.training.train`: not compiled, channels last.
 * `channels-first`: images and weights in torch's default memory format.
 * `compiled`: `recipe.compile = true`, channels last.
 
@@ -40,16 +40,16 @@ BATCH, CLASSES = 64, 10
 ROUNDS, STEPS = 7, 4
 
 EPOCH_IMAGES = 10_000
-"""How compiling is put into proportion: in epochs of so many images."""
+"""Images per epoch, for expressing the cost of compiling in epochs."""
 
 
 class Way:
     """A network that takes training steps on the same batch.
 
     Args:
-        resolution: Of network and images, in pixels.
+        resolution: Resolution of network and images, in pixels.
         compile: See `RecipeConfig`.
-        memory_format: Of images and weights.
+        memory_format: Memory format of images and weights.
     """
 
     def __init__(self, resolution: int, *, compile: bool, memory_format: torch.memory_format) -> None:
@@ -65,7 +65,7 @@ class Way:
         self._labels = torch.arange(BATCH) % CLASSES
 
     def steps_s(self, steps: int) -> float:
-        """Seconds that a step takes, mean of some."""
+        """Mean time of a step over several steps, in seconds."""
         started_s = processor_s()
         for _ in range(steps):
             loss = cross_entropy(self._state.parallel(self._images), self._labels)
@@ -74,7 +74,7 @@ class Way:
 
 
 def processor_s() -> float:
-    """Processor time of this process and of those it waited for, in seconds."""
+    """Processor time of this process and of ended child processes, in seconds."""
     return sum(os.times()[:4])
 
 

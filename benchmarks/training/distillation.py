@@ -3,12 +3,12 @@
 Data: `clothing10_64`, 10 classes of clothing photos of 64 px, all 3,068 training images for 15 epochs, or 800 of them
 for 40. Teacher: its features at 96 px with a new head, fitted to the same training images. Student: a network of
 `gpunet-small` with 11 million MACs, from scratch, few epochs, so that each setting can be repeated in half an hour on
-one quiet core. Accuracy: on the validation and the test part together, 713 images, which neither training nor teacher
+one quiet core. Accuracy: on the validation and test splits together, 713 images, which neither training nor teacher
 has seen and by which nothing is chosen.
 
 From the root of the repository:
 
-    python benchmarks/training/distillation.py run ../shared/data/clothing10_64   # continues where it was stopped
+    python benchmarks/training/distillation.py run ../shared/data/clothing10_64   # resumes an interrupted run
     python benchmarks/training/distillation.py report
 """
 

@@ -1,4 +1,4 @@
-"""Results as JSON lines, one for each training, so that a benchmark can be stopped at any moment and continued."""
+"""Results as JSON lines, one for each training run, so that a benchmark can be interrupted and resumed at any time."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class Lines:
     """A file of results.
 
     Attributes:
-        path: The file; made with the first line.
+        path: The file; created with the first line.
 
     Args:
         path: The file.
-        keys: What tells one training from another.
+        keys: The keys that identify a training run.
     """
 
     def __init__(self, path: Path, *keys: str) -> None:
@@ -23,7 +23,7 @@ class Lines:
         self._keys = keys
 
     def read(self) -> list[dict[str, Any]]:
-        """All results; a line that was cut off is passed over."""
+        """All results; a truncated line is skipped."""
         if not self.path.exists():
             return []
         found = []
@@ -35,7 +35,7 @@ class Lines:
         return found
 
     def has(self, **wanted: Any) -> bool:
-        """Whether a training is done.
+        """Whether a training run is done.
 
         Args:
             wanted: A value for every key.

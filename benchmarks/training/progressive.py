@@ -1,10 +1,10 @@
-"""What growing images (`recipe.start_scale`) do to the accuracy of short trainings.
+"""The effect of growing images (`recipe.start_scale`) on the accuracy of short training.
 
 Networks of `gpunet-small` at 64 px learn clothing10_64 in three ways, with the same seeds: at full size; from half the
-size, with as many epochs; and from half the size with more epochs, which together have about as many pixels as the
-first.
+size, with the same number of epochs; and from half the size with more epochs, which together have about as many pixels
+as the first.
 
-From the root of the repository, on one quiet core, some 5 minutes (a run that was stopped is continued):
+From the root of the repository, on one quiet core, some 5 minutes (an interrupted run is resumed):
 
     OMP_NUM_THREADS=1 python benchmarks/training/progressive.py run
     python benchmarks/training/progressive.py report    # writes results/progressive.json
@@ -60,12 +60,12 @@ def run() -> None:
 
 
 def pixels(recipe: RecipeConfig) -> float:
-    """Pixels that a training sees, in epochs at full size."""
+    """Pixels seen in training, in epochs at full size."""
     return sum((resolution_at(epoch, recipe, RESOLUTION) / RESOLUTION) ** 2 for epoch in range(recipe.epochs))
 
 
 def report() -> None:
-    """Differences to full size, of the same network and seed."""
+    """Differences to full size, for the same network and seed."""
     lines = {(line["sample"], line["seed"], line["way"]): line for line in RESULTS.read()}
     pairs = [(sample, seed) for sample in SAMPLES for seed in SEEDS]
     found = {}

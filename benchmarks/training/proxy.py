@@ -1,20 +1,20 @@
-"""How far the short trainings of a search can be trusted: the same networks trained short and long.
+"""How well short training predicts long training: the same networks trained for few and for many epochs.
 
 24 networks are drawn at random from the first tier of a search, and each is trained with the recipe of the search for
-1, 2 and 5 epochs and for 40, each with a learning rate that falls to zero at its own end. The short ones are judged as
-in a search, by the validation part; the long ones by the test part, which shares no image with it. The report tells,
+1, 2 and 5 epochs and for 40, each with a learning rate that falls to zero at its own end. The short runs are judged as
+in a search, by the validation split; the long ones by the test split, which shares no image with it. The report has,
 for every short length, Kendall's tau with its 95 % bootstrap interval over networks, the regret of choosing by it (the
-test accuracy of the best long training minus that of the network that looks best, or of the best among the three that
-do), and what a training costs. The line of the long length itself compares its validation and test accuracies: no
-proxy can do better. The long trainings are also looked at on their way, at the epochs of the short ones, with the
-learning rate still high: that is what `[search.screen]` decides by in a search with long trainings.
+test accuracy of the best long run minus that of the network that looks best, or of the best among the three that do),
+and the duration of a run. The line of the long length itself compares its validation and test accuracies: no proxy can
+do better. The long runs are also evaluated on the way, at the epochs of the short ones, with the learning rate still
+high: that is what `[search.screen]` decides by in a search with long training.
 
 From the root of the repository:
 
-    python benchmarks/training/proxy.py run       # 45 minutes on one core; continues where it was stopped
+    python benchmarks/training/proxy.py run       # 45 minutes on one core; resumes an interrupted run
     python benchmarks/training/proxy.py report    # writes results/proxy.json and results/proxy.png
 
-For an own search, any file that `tiernas search` takes whose latency table is there; see docs/proxy.md:
+For your own search, any file for `tiernas search` whose latency table exists; see docs/proxy.md:
 
     python benchmarks/training/proxy.py run --config my.toml --results my-proxy.jsonl
     python benchmarks/training/proxy.py report --results my-proxy.jsonl
@@ -49,21 +49,21 @@ def draw_networks(config: SearchConfig, count: int) -> list[Architecture]:
     """Different networks of the first tier, in random order that depends on the study's seed alone.
 
     Raises:
-        UsageError: There is no latency table, or the tier holds fewer networks.
+        UsageError: There is no latency table, or the tier contains fewer networks.
     """
     space, tier = get_space(config.study.space), config.tier_list()[0]
     if not config.latency_table_path.exists():
-        raise UsageError(f"no latency table {config.latency_table_path}: begin the search, or `tiernas latency build`")
+        raise UsageError(f"no latency table {config.latency_table_path}: start the search, or `tiernas latency build`")
     table = LatencyTable.load(config.latency_table_path)
     pool = sample_pools(space, table, [tier], n=config.tiers.pool, seed=config.study.seed)[tier]
     if len(pool) < count:
-        raise UsageError(f"--networks = {count}: tier {tier.name} has {len(pool)} networks; ask for at most as many")
+        raise UsageError(f"--networks = {count}: tier {tier.name} has {len(pool)} networks; use at most that many")
     rows = np.random.default_rng(config.study.seed).permutation(len(pool))[:count]
     return [space.decode(vector) for vector in pool.vectors[rows]]
 
 
 def run(config: SearchConfig, results: Lines, networks: int, lengths: Sequence[int], seeds: int) -> None:
-    """Trains what is missing, the short ones of all networks first."""
+    """Trains what is missing, short runs of all networks first."""
     torch.set_num_threads(1)
     architectures = draw_networks(config, networks)
     splits = load_data(config.data, cache_dir=config.study.output / "cache")
@@ -83,7 +83,7 @@ def run(config: SearchConfig, results: Lines, networks: int, lengths: Sequence[i
 def measure(
     architecture: Architecture, splits: Splits, recipe: RecipeConfig, looks: Sequence[int], seed: int, *, tested: bool
 ) -> dict[str, Any]:
-    """Trains for the last of some epochs, and gives the validation accuracy after each of them."""
+    """Trains for the last number of epochs, and returns the validation accuracy after each of them."""
     started_s = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -135,7 +135,7 @@ def plot(lines: Sequence[dict[str, Any]], summary: dict[str, Any], path: Path) -
 
 
 def report(results: Path, lines: Sequence[dict[str, Any]]) -> None:
-    """Prints the figures and writes them, and the plot, beside the results."""
+    """Prints the figures and writes them, and the plot, next to the results."""
     summary = summarize(lines)
     results.with_suffix(".json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     plot(lines, summary, results.with_suffix(".png"))
@@ -151,16 +151,16 @@ def report(results: Path, lines: Sequence[dict[str, Any]]) -> None:
             )
         print()
     if "long_again" in summary:
-        print(f"long trainings of two seeds: {summary['long_again']}")
+        print(f"long training runs with two seeds: {summary['long_again']}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=("run", "report"))
-    parser.add_argument("--config", type=Path, default=HERE / "proxy.toml", help="a file that `tiernas search` takes")
+    parser.add_argument("--config", type=Path, default=HERE / "proxy.toml", help="a file for `tiernas search`")
     parser.add_argument("--results", type=Path, default=HERE / "results" / "proxy.jsonl")
     parser.add_argument("--networks", type=int, default=24)
-    parser.add_argument("--lengths", default="1,2,5,40", help="epochs, increasing; the last is the long training")
+    parser.add_argument("--lengths", default="1,2,5,40", help="epochs, increasing; the last one is long training")
     parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
     results = Lines(options.results, *KEYS)

@@ -1,14 +1,14 @@
-"""A network of our space beside the ResNet-20 of the CIFAR papers: same cost, same recipe, same images.
+"""A network of our space compared with the ResNet-20 of the CIFAR papers: same cost, same recipe, same images.
 
 Data: `cifar10_jpeg`, CIFAR-10 as JPEG of quality 75, which costs a ResNet-20 about 10 points: compare within it only.
 ResNet-20 (He et al., arXiv 1512.03385, section 4.2; 40.8 million MACs, 272,474 parameters, shortcuts of 1x1
 convolutions) takes 32 px. Ours come from `gpunet-small` and need no more of either; they take the same 32 px images,
-enlarged. Five such networks are trained as in a search, 3 epochs on 2,000 images, and the one that gets the most of
-5,000 validation images right (`choose`) is then trained beside ResNet-20 (`run`): the default recipe, 8 epochs on
-5,000 images. Both go through the same loop of our trainer, start with residual branches and a classifier at zero, and
-are judged by the 10,000 test images.
+enlarged. Five such networks are trained as in a search, 3 epochs on 2,000 images, and the one with the highest accuracy
+on 5,000 validation images (`choose`) is then trained like ResNet-20 (`run`): the default recipe, 8 epochs on 5,000
+images. Both use the same loop of our trainer, start with residual branches and a classifier at zero, and are compared
+on the 10,000 test images.
 
-From the root of the repository, 25 minutes on one core, continued where it was stopped:
+From the root of the repository, 25 minutes on one core; an interrupted run is resumed:
 
     python benchmarks/training/resnet20.py choose
     python benchmarks/training/resnet20.py run
@@ -48,9 +48,9 @@ DATA = Path("../shared/data/cifar10_jpeg")
 CACHE = Path("runs/benchmark-resnet20/cache")
 
 SAMPLES = (3634, 4319, 4704, 6173, 8431)
-"""Of the Sobol points of `gpunet-small`, the first five that we found with 90 to 100 % of ResNet-20's MACs, no more
-parameters and at most 96 px; looked for among those with an estimated latency of 0.7 to 0.95 ms (OpenVINO, one core of
-an EPYC) and a narrow last stage."""
+"""The first five Sobol points of `gpunet-small` that we found with 90 to 100 % of ResNet-20's MACs, no more parameters
+and at most 96 px, among those with an estimated latency of 0.7 to 0.95 ms (OpenVINO, one core of an EPYC) and a narrow
+last stage."""
 
 SEEDS = (0, 1, 2)
 SIZE = 32
@@ -80,7 +80,7 @@ def resnet20(classes: int) -> nn.Module:
 
 
 class ResNetState(TrainingState):
-    """What our trainer changes while it trains, for a network that no architecture describes."""
+    """The state of our trainer, for a network that no architecture describes."""
 
     def __init__(self, classes: int, recipe: RecipeConfig) -> None:
         self.device = torch.device("cpu")
@@ -127,7 +127,7 @@ def our_state(of: Architecture, splits: Splits, recipe: RecipeConfig) -> Callabl
 
 
 def choose() -> None:
-    """Trains the five networks as a search does."""
+    """Trains the five networks as in a search."""
     splits, recipe = images(2_000), RecipeConfig(epochs=3)
     most_macs, most_params = resnet20_cost()
     for sample in SAMPLES:

@@ -1,20 +1,20 @@
-"""Images per second of our trainer beside a training with timm and a plain PyTorch loop.
+"""Images per second of our trainer, of training with timm, and of a plain PyTorch loop.
 
-The same network, batch, optimiser (AdamW, fused), loss, precision (fp32), image files and one CPU thread for all; they
-take turns, one epoch each, in an order that rotates, after a first round that does not count. A ratio is that of one
+The same network, batch size, optimizer (AdamW, fused), loss, precision (fp32), image files and one CPU thread for all;
+they take turns, one epoch each, in a rotating order, after a first round that does not count. A ratio is that of one
 round, so a machine that slows down for a minute slows all of them.
 
-* `tiernas`: `tiernas.training.train`, as a search calls it; time of evaluation and checkpoints left out.
-* `plain`: forward, loss, backward, step over normalised tensors that are in memory already; nothing is augmented. The
+* `tiernas`: `tiernas.training.train`, as a search calls it; without the time of evaluation and checkpoints.
+* `plain`: forward, loss, backward, step over normalized tensors that are in memory already; no augmentation. The
   network has our fast depthwise gradient too, so this is the most that a trainer could reach.
-* `plain-torch`: the same with the depthwise convolutions as torch has them.
+* `plain-torch`: the same with torch's own depthwise convolutions.
 * `timm`: timm's dataset, loader, augmentation, task, optimizer and scheduler in the loop of its train.py: each epoch
   decodes the files again. Its loader has no worker process, which on one core is the faster way.
 
 Two kinds of augmentation: `light`, the default of a search (small shifts and mirroring; crops of 85 to 100 % for timm),
-and `paper`, where both use timm's own crops, RandAugment and erasing, so that decoding is what is left to gain.
+and `paper`, where both use timm's own crops, RandAugment and erasing, so that only decoding can be saved.
 
-From the root of the repository, on one quiet core, 8 minutes (a run that was stopped is continued):
+From the root of the repository, on one quiet core, 8 minutes (an interrupted run is resumed):
 
     python benchmarks/training/throughput.py run
     python benchmarks/training/throughput.py report    # writes results/throughput.json
@@ -48,7 +48,7 @@ from tiernas.training.depthwise import speed_up_depthwise
 RESULTS = Lines(Path(__file__).parent / "results" / "throughput.jsonl", "case", "round", "way")
 WORK = Path("runs/benchmark-throughput")
 ROUNDS = 8
-"""That count; one more comes before."""
+"""Number of rounds that count; one more comes before."""
 
 LIGHT = RecipeConfig(epochs=1)
 PAPER_IMAGES = RecipeConfig(
@@ -58,12 +58,12 @@ PAPER_IMAGES = RecipeConfig(
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is trained on what.
+    """A network and its training data.
 
     Attributes:
         data: Folder of parquet files.
-        image_size: Of the files and of the network, in pixels.
-        train_images: So many of the files of the training part.
+        image_size: Size of the images in the files and of the network's input, in pixels.
+        train_images: Number of images used from the training split.
         sample: Which of the first 64 Sobol points of `gpunet-small` the network is, with its resolution changed.
         recipe: The augmentation.
     """
@@ -89,11 +89,11 @@ CASES = {
 }
 
 Epoch = Callable[[], float]
-"""Trains for one epoch; gives images per second."""
+"""Trains for one epoch; returns images per second."""
 
 
 def unpack(case: Case, root: Path) -> None:
-    """Writes the first images of each part as files, their bytes as they are, in the layout of an image folder."""
+    """Writes the first images of each split as files, with unchanged bytes, in the layout of an image folder."""
     import pyarrow.parquet as parquet
 
     for part, count in (("train", case.train_images), ("test", 256)):
@@ -236,7 +236,7 @@ def measure(case: str, ways: dict[str, Epoch]) -> None:
 
 
 def ratios(lines: Sequence[dict[str, Any]], case: str, way: str) -> list[float]:
-    """How many times as fast we are as a way, for each complete round of a case."""
+    """How many times as fast ours is, for each complete round of a case."""
     speed = {(line["round"], line["way"]): line["images_per_s"] for line in lines if line["case"] == case}
     return [speed[i, "tiernas"] / speed[i, way] for i in range(ROUNDS) if (i, "tiernas") in speed and (i, way) in speed]
 

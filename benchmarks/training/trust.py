@@ -1,4 +1,4 @@
-"""Figures of proxy.py: how well short trainings tell which network is best after a long one."""
+"""Figures of proxy.py: how well short training predicts which network is best after long training."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from tiernas.errors import UsageError
 FloatArray = npt.NDArray[np.float64]
 
 KEYS = ("network", "seed", "epochs")
-"""What tells one training from another."""
+"""The keys that identify a training run."""
 
 RESAMPLES = 10_000
-"""Of the bootstrap, with seed 0."""
+"""Resamples of the bootstrap, with seed 0."""
 
 TOP = 3
-"""Finalists among which the best is found by training them long."""
+"""Finalists that are trained long to find the best among them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What one length of training tells about the long one.
+    """How well one length of training predicts the long one.
 
     Attributes:
         epochs: The length.
-        way: "own": trained for so many epochs. "paused": the long training, looked at after so many.
-        tau: Kendall's tau-b between its validation accuracies and the test accuracies of the long trainings.
+        way: "own": trained for this many epochs. "paused": long training, evaluated after this many.
+        tau: Kendall's tau-b between its validation accuracies and the test accuracies of long training.
         tau_low: Lower end of the 95 % bootstrap interval of `tau`.
         tau_high: Upper end.
         regret_points: Test accuracy lost by taking the network that looks best, in points.
         regret_of_top_points: The same if the best of the `TOP` that look best is taken.
-        mean_regret_points: Of the one that looks best, mean over networks resampled with replacement: one draw of
-            networks says little about regret.
-        minutes_per_network: Time of one training and its evaluation, median, on one core.
+        mean_regret_points: Regret of the one that looks best, mean over networks resampled with replacement: one draw
+            of networks says little about regret.
+        minutes_per_network: Duration of one training run and its evaluation, median, on one core.
     """
 
     epochs: int
@@ -58,9 +58,9 @@ def trust(epochs: int, way: str, short: FloatArray, long: FloatArray, took_s: Fl
     Args:
         epochs: The short length.
         way: "own" or "paused".
-        short: `(n,)` validation accuracies of the short trainings.
-        long: `(n,)` test accuracies of the long trainings.
-        took_s: `(n,)` times of the short trainings.
+        short: `(n,)` validation accuracies of short training.
+        long: `(n,)` test accuracies of long training.
+        took_s: `(n,)` durations of short training.
     """
 
     def tau(a: FloatArray, b: FloatArray) -> float:
@@ -86,7 +86,7 @@ def trust(epochs: int, way: str, short: FloatArray, long: FloatArray, took_s: Fl
 
 
 def summarize(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The figures of the report, of every seed that is complete.
+    """The figures of the report, for every complete seed.
 
     Raises:
         UsageError: No seed is complete.

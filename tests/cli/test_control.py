@@ -86,7 +86,7 @@ def test_all_that_failed_are_requeued_together(search: Search) -> None:
         (("requeue", "0", "--failed"), "give either the number of a CANDIDATE or --failed"),
         (("requeue", "0"), "requeue 0: give its tier with --tier TIER"),
         (("requeue", "--failed", "--tier", "1-2"), "tier '1-2': not in the ledger; there are: 0.2-0.4"),
-        (("requeue", "1", "--tier", "0.2-0.4"), "is pending; only one that failed can be requeued"),
+        (("requeue", "1", "--tier", "0.2-0.4"), "is pending; only a failed one can be requeued"),
         (("requeue", "9", "--tier", "0.2-0.4"), "search candidate 9: not in the ledger"),
         (("drop", "0", "--tier", "0.2-0.4"), "is failed; only one that has not ended can be dropped"),
         (("drop", "0", "--tier", "1-2"), "tier '1-2': not in the ledger; there are: 0.2-0.4"),
@@ -99,7 +99,7 @@ def test_what_makes_no_sense_is_refused(search: Search, words: tuple[str, ...], 
 
 
 def test_a_search_that_has_not_begun_takes_no_orders(search: Search) -> None:
-    with pytest.raises(NothingFoundError, match="has not begun"):
+    with pytest.raises(NothingFoundError, match="has not started"):
         search.command("control", "pause", "--set", "study.output=nowhere")
 
 

@@ -187,7 +187,7 @@ def test_a_diverging_training_is_a_failed_candidate_with_its_reason(tmp_path: Pa
     command_line = CommandLine(tmp_path)
     message = command_line.run("search", "tiny.toml", exit_code=3)
     assert "the search ended without a usable entry" in message
-    assert "none of its 4 trainings came to an end; 4 failed, the last because:" in message
+    assert "none of its 4 training runs was completed; 4 failed, the last because:" in message
     assert not (tmp_path / "models").exists()
     assert "nothing to draw yet" in command_line.run("report", "tiny.toml", exit_code=3)
     status = command_line.json("status", "tiny.toml")

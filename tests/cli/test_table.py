@@ -57,7 +57,7 @@ def test_a_bad_entry_is_told_and_passed_over(shared: CommandLine) -> None:
     process = shared.start("table", "query", "--max-latency-ms", "1", "--json")
     out, err = process.communicate(timeout=60)
     assert (process.returncode, json.loads(out)["name"]) == (0, "photos-1")
-    assert "passed over digits-1: entry.json: not JSON" in err
+    assert "skipped digits-1: entry.json: not JSON" in err
     listed = shared.run("table", "list")
     assert "1 cannot be read" in listed
     assert "entry.json: not JSON" in listed

@@ -86,7 +86,7 @@ def test_of_two_that_exist_the_one_beside_the_file_is_taken_and_both_are_named(
     with caplog.at_level(logging.WARNING, "tiernas"):
         assert load_config(Path("../project/mine.toml")).data.path == project / "photos"
     (message,) = caplog.messages
-    assert f"data.path is {project}/photos, beside the file; there is another one, {elsewhere}/photos" in message
+    assert f"data.path is {project}/photos, next to the file; there is another one, {elsewhere}/photos" in message
 
 
 def test_what_is_set_in_the_call_is_relative_to_the_working_directory(elsewhere: Path) -> None:

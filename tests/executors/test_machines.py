@@ -18,7 +18,7 @@ def test_a_machine_alone_blocks_after_three_losses_in_a_row() -> None:
     assert machines.judged(HERE, Lost(1, "a"), [HERE]) == Lost(1, "a")
     blocked = machines.judged(HERE, Lost(1, "storage is away"), [HERE])
     assert isinstance(blocked, Blocked)
-    assert blocked.reason.startswith("3 trainings in a row ended")
+    assert blocked.reason.startswith("3 training runs in a row ended")
     assert "storage is away" in blocked.reason
     assert "tiernas control requeue CONFIG.toml --failed" in blocked.reason
     assert machines.judged(HERE, Lost(1, "a"), [HERE]) == Lost(1, "a"), "it begins anew"
@@ -66,5 +66,5 @@ def test_rows_of_two_machines_are_counted_apart() -> None:
             assert machines.judged(machine, Lost(job, "a"), [HERE, THERE]) == Lost(job, "a")
     lost = machines.judged(HERE, Lost(3, "a"), [HERE, THERE])
     assert isinstance(lost, Lost)
-    assert "3 trainings in a row" in lost.reason
+    assert "3 training runs in a row" in lost.reason
     assert isinstance(machines.judged(THERE, Lost(3, "a"), [HERE, THERE]), Blocked)

@@ -118,7 +118,7 @@ def test_what_storage_does_not_give_back_takes_nobodys_place(url: str, monkeypat
     with CheckpointMirror(url) as mirror:
         write(mirror, 1)
         monkeypatch.setattr(type(filesystem), "put_file", broken)
-        with pytest.raises(OSError, match="does not give back what was written"):
+        with pytest.raises(OSError, match="does not return what was written"):
             write_weights(mirror)
         monkeypatch.setattr(type(filesystem), "put_file", lambda self, local, remote: self.pipe_file(remote, b"x"))
         with pytest.raises(OSError, match="has 1 of 7 bytes"):

@@ -67,7 +67,7 @@ def test_nodes_fill_up_and_come_and_go_and_the_head_is_lost(
         assert len(blocked) == sum(isinstance(event, Finished) for event in events) == 2
         assert all("is set aside: cannot write" in reason and str(disk) in reason for reason in blocked)
         (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
-        assert "gets no trainings for" in warning
+        assert "is set aside for" in warning
         wait_until(executor, lambda: executor.clients == 4)  # it has rested
 
         for number in range(4):
@@ -89,7 +89,7 @@ def test_nodes_fill_up_and_come_and_go_and_the_head_is_lost(
 @pytest.mark.parametrize(
     ("client", "words"),
     [
-        ("OtherCodeClient", r"client .* has tiernas 0\.0\.1 \(0123456789ab\), this server \d"),
+        ("OtherCodeClient", r"worker .* has tiernas 0\.0\.1 \(0123456789ab\), this server \d"),
         ("IncompleteClient", "torch"),
     ],
 )
@@ -107,7 +107,7 @@ def test_clients_that_die_while_they_start_end_the_search_with_the_reason(
     settings = RaySettings(ray_cluster.address, count=1, client="odd_ray_clients:DyingClient", look_s=0.5)
     with (
         connected(settings, tmp_path) as executor,
-        pytest.raises(UsageError, match=r"no client starts on the Ray cluster .*, 3 times in a row"),
+        pytest.raises(UsageError, match=r"no worker starts on the Ray cluster .*, 3 times in a row"),
     ):
         wait_until(executor, lambda: executor.clients > 0)
 
@@ -188,7 +188,7 @@ def test_ray_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         ({"cpus": 1.5}, r"cpus per candidate = 1\.5"),
         ({"cpus": -1}, "cpus per candidate = -1"),
         ({"cpus": 0}, "both are 0"),
-        ({"count": 0}, "count of clients = 0"),
+        ({"count": 0}, "number of workers = 0"),
     ],
 )
 def test_bad_settings(settings: dict[str, str | float], words: str) -> None:

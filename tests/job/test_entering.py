@@ -43,9 +43,9 @@ def test_a_result_that_no_query_returns_is_refused_with_every_reason() -> None:
         (
             [candidate(State.FAILED, reason="diverged")],
             [],
-            "none of its 1 trainings came to an end; 1 failed, the last",
+            "none of its 1 training runs was completed; 1 failed, the last",
         ),
-        ([candidate(State.DROPPED)], [], "none of its 1 trainings came to an end"),
+        ([candidate(State.DROPPED)], [], "none of its 1 training runs was completed"),
         (
             [candidate(State.DONE)],
             [candidate(State.FAILED, reason="no memory")],
@@ -55,7 +55,7 @@ def test_a_result_that_no_query_returns_is_refused_with_every_reason() -> None:
         (
             [candidate(State.DONE, measurement={"latency_ms": ms}) for ms in (0.40004, 0.1, 0.9)],
             [],
-            r"none of its 3 best networks measured inside it, the nearest takes 0\.40004 ms",
+            r"none of its 3 best networks measured inside it; the nearest takes 0\.40004 ms",
         ),
     ],
 )

@@ -79,7 +79,7 @@ def test_it_is_used_where_the_user_says_so_or_the_search_has_begun(
     ):
         require_usable(configured(tmp_path, f'table = "{path}"{more}'), table, begun=begun)
         assert caplog.records[-1].levelno == logging.WARNING
-        assert f"It is used all the same: {why}" in caplog.messages[-1]
+        assert f"It is used nevertheless: {why}" in caplog.messages[-1]
 
 
 def test_a_good_table_is_told_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -99,7 +99,7 @@ def test_a_table_of_its_own_grows_while_it_is_not_good_enough_but_only_so_far(
     caplog.set_level(logging.INFO)
     grown = built_table(config, SPACE, engine, 10, stop=never, grow=True)  # measures one network, for real
     assert len(grown.records) == len(LatencyTable.load(path).records) == 20
-    assert any("measuring on, 20 of at most 20 networks" in message for message in caplog.messages)
+    assert any("continuing to measure, 20 of at most 20 networks" in message for message in caplog.messages)
     size = path.stat().st_size
     assert len(built_table(config, SPACE, engine, 10, stop=never, grow=True).records) == 20
     assert path.stat().st_size == size
@@ -144,7 +144,7 @@ def test_a_search_that_has_begun_goes_on_with_its_table_as_it_is(tmp_path: Path)
     write_tiny(tmp_path, path)
     before, few = path.read_bytes(), ("--set", "latency.networks=12")
     told = stderr(tmp_path, *few, "--set", "latency.inaccurate=true")
-    assert "It is used all the same: latency.inaccurate = true" in told
+    assert "It is used nevertheless: latency.inaccurate = true" in told
     assert "% wide, narrower than the latency table can resolve" in told
     assert (trained(tmp_path), path.read_bytes()) == (1, before)
     assert "the search has begun with it" in stderr(tmp_path, *few, "--set", "search.trainings=2")

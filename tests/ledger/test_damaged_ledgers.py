@@ -81,14 +81,14 @@ def test_a_ledger_that_another_process_holds_is_told_with_that_process(
         study = ledger.studies()[0]
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(UsageError, match="another process holds it") as caught:
+            with pytest.raises(UsageError, match="another process has locked it") as caught:
                 ledger.propose(study, [1], "digest", 0.1)
     assert "free some space" not in str(caught.value)
     with held(path) as process:
         for use_it in (Ledger, Ledger.of_begun_search):
-            with pytest.raises(UsageError, match=rf"holds it \(open in process {process}, python.*wait until that"):
+            with pytest.raises(UsageError, match=rf"has locked it \(open in process {process}, python.*wait until it"):
                 use_it(path)
-        with pytest.raises(UsageError, match="another process holds it"), Ledger.copy_of(path):
+        with pytest.raises(UsageError, match="another process has locked it"), Ledger.copy_of(path):
             pass
 
 

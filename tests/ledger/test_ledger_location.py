@@ -106,7 +106,7 @@ def test_a_missing_driver_is_the_command_that_installs_it() -> None:
 
 
 def test_a_search_that_has_not_begun_is_nothing_found(location: Path | str) -> None:
-    with pytest.raises(NothingFoundError, match="the search has not begun"):
+    with pytest.raises(NothingFoundError, match="the search has not started"):
         Ledger.of_begun_search(location)
     with Ledger(location) as ledger:
         ledger.open_study("0.1-0.2", {})

@@ -63,7 +63,7 @@ def test_orders_that_cannot_be_are_one_message(ledger: Ledger) -> None:
     candidate = propose(ledger)
     ledger.start(candidate, "host:1")
     ledger.finish(candidate, 0.9, {})
-    with pytest.raises(UsageError, match=r"tier 0\.1-0\.2: search candidate 0 is done; only one that failed"):
+    with pytest.raises(UsageError, match=r"tier 0\.1-0\.2: search candidate 0 is done; only a failed one"):
         ledger.requeue("0.1-0.2", 0)
     with pytest.raises(UsageError, match="candidate 0 is done; only one that has not ended"):
         ledger.drop("0.1-0.2", 0, Purpose.SEARCH, "")

@@ -75,7 +75,7 @@ def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE songs (name)")
     text = tmp_path / "text.sqlite"
     text.write_text("no database " * 100)
-    with pytest.raises(UsageError, match="a database of something else"):
+    with pytest.raises(UsageError, match="a database of another program"):
         Ledger(other)
     with pytest.raises(UsageError, match="not a ledger"):
         Ledger(text)

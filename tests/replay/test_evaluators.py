@@ -92,7 +92,7 @@ def test_a_missing_or_broken_benchmark_is_said(tmp_path: Path, benchmark: type[A
         benchmark.load(tmp_path)
     for name in ("anb28_surrogate.npz", "nasbench201.npz"):
         (tmp_path / name).write_bytes(b"no arrays")
-    with pytest.raises(UsageError, match="cannot be read as arrays of NumPy"):
+    with pytest.raises(UsageError, match="cannot be read as NumPy arrays"):
         benchmark.load(tmp_path)
 
 

@@ -139,7 +139,7 @@ def test_a_screen_is_replayed(tmp_path: Path) -> None:
             assert [(r["epochs"], r["accuracy"]) for r in c.rungs or []] == [(3, value / 2)]
     assert len(done) + len(pruned) == 30
     assert len(done) < len(pruned)
-    with pytest.raises(ValueError, match="Levy knows only whole trainings, not what 3 epochs give"):
+    with pytest.raises(ValueError, match="Levy knows only complete training, not values after 3 epochs"):
         Trials(LEVY).train(np.zeros(6, dtype=np.int64), epochs=3)
 
 

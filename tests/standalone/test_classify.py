@@ -127,7 +127,7 @@ def test_files_that_are_no_images_are_named_and_the_others_classified(
     lines = ran.stderr.splitlines()
     assert [line.partition(": ")[0] for line in lines] == [str(path) for path in bad]
     assert lines[0].endswith("there is no such file")
-    assert lines[1].endswith("is no image of a known format")
+    assert lines[1].endswith("is not an image of a known format")
     assert lines[3].endswith("is a folder; give image files")
     assert lines[4].endswith("cannot be read (Unknown pixel format flags 145)")
     told = ran.stdout.splitlines()

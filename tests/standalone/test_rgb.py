@@ -232,7 +232,7 @@ def test_floats_of_another_range_are_refused(wrong: float) -> None:
 def test_integers_of_no_known_range_are_refused(kind: Any) -> None:
     image = Image.fromarray(noise(high=200).astype(np.int32))
     stored = reopened(image, "TIFF") if kind is np.int32 else image
-    with pytest.raises(ValueError, match="32 bits, so which is white is not known"):
+    with pytest.raises(ValueError, match="32 bits, so which is white is unknown"):
         upright_rgb(stored)
 
 

@@ -58,9 +58,9 @@ def test_a_server_outlives_what_trainings_say(tmp_path: Path, caplog: pytest.Log
         3: State.FAILED,
     }
     assert rows[0].reason == PLAIN
-    assert rows[1].reason == "its accuracy is nan, no number"
+    assert rows[1].reason == "its accuracy is nan, not a number"
     assert rows[2].result == {"train_loss": None, "said": PLAIN}
-    assert rows[3].reason == "its accuracy is inf, no number"
+    assert rows[3].reason == "its accuracy is inf, not a number"
     assert PLAIN in caplog.text
     assert ODD not in caplog.text
     reasons = {e["reason"] for e in lines(tmp_path) if e["event"] == "failed"}

@@ -96,7 +96,7 @@ def test_what_was_known_at_the_start_stays_so_whatever_happens_to_its_source(
     assert rows(ledger.candidates(study)) + rows(ledger.candidates(study, Purpose.HISTORY)) == before
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     begin(tmp_path / "second", [tmp_path / "third"])
-    assert f"has begun: what is new in search.reuse ({tmp_path / 'third'}) is left out" in caplog.text
+    assert f"has begun: new entries of search.reuse ({tmp_path / 'third'}) are ignored" in caplog.text
 
 
 def test_tiers_of_one_ledger_know_each_other_unless_their_recipes_differ(tmp_path: Path) -> None:

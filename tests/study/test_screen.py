@@ -130,7 +130,7 @@ def test_storage_that_does_not_answer_when_checkpoints_are_to_be_removed_ends_no
         loop = replace(trainings(ledger, Pausing(1, lambda _: 1.0), screen=screen), checkpoints=url)
         candidates = train_candidates(loop, study, Purpose.SEARCH, proposals(ledger, study, None).next, 12)
     pruned = [c for c in candidates if c.state is State.PRUNED]
-    told = [record.message for record in caplog.records if "is not needed any more" in record.message]
+    told = [record.message for record in caplog.records if "is no longer needed" in record.message]
     assert len(told) == len(pruned) > 0
     assert "storage does not answer (ConnectionRefusedError" in told[0]
     assert f"{url}/tier/search/{pruned[0].number:05d}" in told[0]

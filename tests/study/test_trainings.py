@@ -59,7 +59,10 @@ def test_workers_that_cannot_start_end_the_study_with_the_reason_and_it_continue
     ledger = Ledger(tmp_path / "ledger.sqlite")
     study = ledger.open_study("tier", {})
     broken = LocalExecutor(2, tmp_path / "logs", {**os.environ, "PYTHONPATH": paths})
-    with broken, pytest.raises(UsageError, match=r"3 trainings in a row .* libcudart\.so\.13: .*continues") as raised:
+    with (
+        broken,
+        pytest.raises(UsageError, match=r"3 training runs in a row .* libcudart\.so\.13: .*resumes") as raised,
+    ):
         train_candidates(trainings(ledger, broken), study, Purpose.SEARCH, proposals(ledger, study, None).next, 5)
     assert raised.value.exit_code == 2
     begun = ledger.candidates(study)

@@ -128,7 +128,7 @@ def test_a_float_network_under_the_name_of_int8_is_refused_and_nothing_is_writte
     table: ModelTable, engine: str, tmp_path: Path
 ) -> None:
     float_in_place_of(table, f"{engine}-int8")
-    with pytest.raises(TiernasError, match=r"what was exported is not what was measured: on 48 test images"):
+    with pytest.raises(TiernasError, match=r"the export is not what was measured: on 48 test images"):
         export(table, table.get(f"{engine}-int8"), tmp_path / "new" / "out")
     assert not (tmp_path / "new").exists()
 
@@ -187,14 +187,14 @@ def test_only_what_an_artefact_lists_is_exported(table: ModelTable, tmp_path: Pa
 
 def test_an_artefact_of_other_conditions_than_the_entry_claims_is_refused(table: ModelTable, tmp_path: Path) -> None:
     entry = table.get("onnxruntime-fp32")
-    with pytest.raises(UsageError, match=r"says precision 'int8', and what is kept in .* was measured with 'fp32'"):
+    with pytest.raises(UsageError, match=r"says precision 'int8', but the files in .* were measured with 'fp32'"):
         export(table, replace(entry, precision="int8"), tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["README.md", "classify.py", "onnxruntime-fp32.onnx"])
 def test_a_file_of_somebody_else_is_kept(deployed: ModelTable, name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("mine")
-    with pytest.raises(UsageError, match=f"{name} is there already"):
+    with pytest.raises(UsageError, match=f"{name} exists already"):
         export(deployed, deployed.get("onnxruntime-fp32"), tmp_path)
     assert files(tmp_path) == {name: b"mine"}
 
@@ -202,7 +202,7 @@ def test_a_file_of_somebody_else_is_kept(deployed: ModelTable, name: str, tmp_pa
 def test_a_link_is_not_written_through(deployed: ModelTable, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "README.md").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UsageError, match=r"README\.md is there already"):
+    with pytest.raises(UsageError, match=r"README\.md exists already"):
         export(deployed, deployed.get("onnxruntime-fp32"), tmp_path / "out")
     assert not (tmp_path / "elsewhere").exists()
 
@@ -216,10 +216,10 @@ def test_an_export_replaces_its_own_unchanged_files_and_no_others(deployed: Mode
     assert files(tmp_path).keys() == first.keys()
     assert "50.00%" in (tmp_path / "README.md").read_text()
     second = files(tmp_path)
-    with pytest.raises(UsageError, match="no unchanged file of an earlier export of onnxruntime-int8"):
+    with pytest.raises(UsageError, match="not an unchanged file of an earlier export of onnxruntime-int8"):
         export(deployed, deployed.get("onnxruntime-int8"), tmp_path)
     (tmp_path / "README.md").write_text("edited")
-    with pytest.raises(UsageError, match=r"README\.md is there already"):
+    with pytest.raises(UsageError, match=r"README\.md exists already"):
         export(deployed, entry, tmp_path)
     assert files(tmp_path) == second | {"README.md": b"edited"}
 
@@ -250,14 +250,14 @@ def test_an_entry_of_an_earlier_version_is_built_anew_in_fp32_and_says_so(table:
     entry = table.get("openvino-fp32")
     shutil.rmtree(table.artefact_path(entry))
     written = export(table, entry, tmp_path / "out")
-    assert "it was built anew from the weights with openvino" in written[0].read_text()
+    assert "it was rebuilt from the weights with openvino" in written[0].read_text()
     assert sorted(file.name for file in written) == sorted(files(tmp_path / "out"))
 
 
 def test_an_int8_entry_of_an_earlier_version_is_not_exported_as_floats(table: ModelTable, tmp_path: Path) -> None:
     entry = table.get("openvino-int8")
     shutil.rmtree(table.artefact_path(entry))
-    with pytest.raises(UsageError, match=r"did not keep the int8 network that it measured.*Run its search again"):
+    with pytest.raises(UsageError, match=r"did not save the int8 network that it measured.*Run its search again"):
         export(table, entry, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -273,7 +273,7 @@ def test_what_cannot_be_run_here_is_exported_only_unchecked(
         export(deployed, entry, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     written = export(deployed, entry, tmp_path / "out", check=False)
-    assert "not run when it was exported" in written[0].read_text()
+    assert "not run at export" in written[0].read_text()
 
 
 def test_the_kept_images_are_small_and_of_all_classes(deployed: ModelTable) -> None:

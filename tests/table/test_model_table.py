@@ -129,7 +129,7 @@ def spoil(folder: Path, how: str) -> None:
         ("no architecture", "architecture.json missing"),
         ("a link to nowhere", "entry.json missing"),
         ("not UTF-8", "entry.json: not UTF-8"),
-        ("renamed", "entry.json calls it 'fast': rename the folder back"),
+        ("renamed", "entry.json names it 'fast': rename the folder back"),
         ("newer", "entry.json: format 99"),
         ("no key", "entry.json: key latency_ms is missing"),
         ("no JSON", "entry.json: not JSON"),
@@ -142,7 +142,7 @@ def test_one_bad_entry_is_told_and_passed_over(
     spoil(table.path / "fast", how)
     name = "quick" if how == "renamed" else "fast"
     assert [e.name for e in table.entries()] == ["middle", "slow"]
-    assert f"passed over {name}: {reason}" in caplog.text
+    assert f"skipped {name}: {reason}" in caplog.text
     assert table.query(Query()).name == "middle"
     with pytest.raises(UsageError, match=re.escape(f"{name}: {reason}")):
         table.get(name)
@@ -169,7 +169,7 @@ def test_weights_and_architecture_must_be_those_of_the_entry(table: ModelTable) 
 
 def test_another_entry_of_the_same_name_is_not_replaced(table: ModelTable) -> None:
     for change in ({"device": "V100"}, {"precision": "int8"}, {"data_digest": "1" * 16}, {"seed": 1}):
-        with pytest.raises(UsageError, match="fast is there already"):
+        with pytest.raises(UsageError, match="fast exists already"):
             table.add(dataclasses.replace(entry("fast"), **change), network())
     assert table.get("fast").latency_ms == 0.2
 

@@ -158,7 +158,7 @@ def test_what_memory_cannot_hold_is_refused_without_a_folder(
     config: DataConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tiernas.training.data.machine_memory_bytes", lambda: 1000)
-    with pytest.raises(UsageError, match=r"images of the train part take .* give load_data a cache_dir"):
+    with pytest.raises(UsageError, match=r"images of the train split take .* give load_data a cache_dir"):
         load_data(config)
 
 

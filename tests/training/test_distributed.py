@@ -157,7 +157,7 @@ def test_statistics_of_the_network_and_of_its_average_are_the_mean_of_both_proce
 
 
 def test_one_image_for_each_process_is_refused() -> None:
-    with pytest.raises(UsageError, match="each needs at least 2 for batch normalisation"):
+    with pytest.raises(UsageError, match="each needs at least 2 for batch normalization"):
         Group(0, 4).require_images(smallest_batch=7, batch_size=8)
     Group(0, 4).require_images(smallest_batch=8, batch_size=8)
 

@@ -70,7 +70,7 @@ def test_names_of_splits(tmp_path: Path, train: str, validation: str, test: str)
 @pytest.mark.parametrize("folder", ["test", "Testing", "val"])
 def test_a_set_without_a_training_part_is_refused(tmp_path: Path, folder: str) -> None:
     message = refused(photos(tmp_path, **{f"{folder}__cat": 6, f"{folder}__dog": 6}))
-    assert f"has the folders {folder} and no training part" in message
+    assert f"has the folders {folder} but no training split" in message
 
 
 @pytest.mark.parametrize("classes", [{"yak": 2}, {"yak__more": 2}])
@@ -96,7 +96,7 @@ def test_splits_without_classes_are_no_classes(tmp_path: Path) -> None:
 
 def test_splits_below_classes_are_refused(tmp_path: Path) -> None:
     message = refused(photos(tmp_path, cat__train=6, cat__test=6, dog__train=6, dog__test=6))
-    assert f"the class folder {tmp_path / 'cat'} holds splits (test, train)" in message
+    assert f"class folder {tmp_path / 'cat'} contains splits (test, train)" in message
 
 
 def test_classes_may_have_the_words_of_splits_in_their_names(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_folder_of_notes_beside_splits_is_told(tmp_path: Path) -> None:
     root = photos(tmp_path, train__cat=6, train__dog=6)
     (root / "annotations").mkdir()
     (root / "annotations" / "boxes.xml").write_text("")
-    assert "not in a supported image format (1: .xml 1): annotations/boxes.xml" in note(loaded(root), "passed over")
+    assert "not in a supported image format (1: .xml 1): annotations/boxes.xml" in note(loaded(root), "skipped")
 
 
 # Files
@@ -130,7 +130,7 @@ def test_what_is_hidden_is_left_out_at_every_depth(tmp_path: Path) -> None:
         (root / name).write_bytes(b"\0")
     splits = loaded(root, tmp_path / "cache")
     assert splits.digest == usual.digest
-    assert note(splits, "passed over").startswith("passed over: hidden (10): ")
+    assert note(splits, "skipped").startswith("skipped: hidden (10): ")
 
 
 def test_all_formats_that_pillow_decodes_are_read(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_all_formats_that_pillow_decodes_are_read(tmp_path: Path) -> None:
         (picture.convert("L") if grey else picture).save(tmp_path / "cat" / f"odd{suffix}")
     splits = loaded(tmp_path)
     assert sum(splits.counts.values()) == 8 + len(suffixes)
-    assert not [note for note in splits.notes if "passed over" in note]
+    assert not [note for note in splits.notes if "skipped" in note]
 
 
 def test_other_files_are_counted_by_their_suffix(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_other_files_are_counted_by_their_suffix(tmp_path: Path) -> None:
         (root / name).write_text("")
     photo(root / "loose.png", 7)
     splits = loaded(root, tmp_path / "cache")
-    told = note(splits, "passed over")
+    told = note(splits, "skipped")
     assert "not in a supported image format (6: .heic 2, .md 1, .mpg 1, .txt 1, no suffix 1): README.md, " in told
     assert "images in no class folder (1): loose.png" in told
     assert loaded(root, tmp_path / "cache").notes == splits.notes
@@ -176,7 +176,7 @@ def test_a_class_of_unread_files_is_told_what_was_passed_over(tmp_path: Path) ->
     (tmp_path / "dog").mkdir()
     (tmp_path / "dog" / "a.heic").write_text("")
     assert "'dog' has 0" in refused(tmp_path)
-    assert "Passed over: not in a supported image format (1: .heic 1): dog/a.heic" in refused(tmp_path)
+    assert "Skipped: not in a supported image format (1: .heic 1): dog/a.heic" in refused(tmp_path)
 
 
 def test_linked_folders_are_read_and_seen_by_the_cache(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_links_in_loops_and_to_nowhere_are_told(tmp_path: Path) -> None:
     os.mkfifo(root / "class0" / "pipe.png")
     splits = loaded(root, tmp_path / "cache")
     assert splits.digest == usual
-    told = note(splits, "passed over")
+    told = note(splits, "skipped")
     assert "links to folders that are already read (65: images 65): " in told
     assert "dangling links (2): class0/gone.png, class0/itself" in told
     assert "neither file nor folder (1): class0/pipe.png" in told
@@ -253,7 +253,7 @@ def test_names_that_are_no_utf8_are_read_logged_and_listed(tmp_path: Path, caplo
     first, again = (loaded(root, tmp_path / "cache") for _ in range(2))
     assert first.classes == again.classes == ("caf\\xe9", "dog")
     assert sum(first.counts.values()) == 12
-    assert "caf\\xe9/notes\\xff.txt" in note(again, "passed over")
+    assert "caf\\xe9/notes\\xff.txt" in note(again, "skipped")
     (path,) = (tmp_path / "cache").glob("*.splits.csv")
     assert "caf\\xe9/bad\\xfe.png" in path.read_text(encoding="utf-8")
     caplog.text.encode()
@@ -293,9 +293,9 @@ def test_animations_are_told(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (9, 9), (i, 9, 90)) for i in (10, 200)]
     for name in ("a.gif", "b.webp", "c.png", "d.tif"):
         frames[0].save(root / "cat" / name, save_all=True, append_images=frames[1:])
-    assert "several frames, of which the first is read (4): " in note(loaded(root), "several frames")
+    assert "several frames, only the first is read (4): " in note(loaded(root), "several frames")
 
 
 def test_a_class_that_the_test_part_lacks_is_told(tmp_path: Path) -> None:
     splits = loaded(photos(tmp_path, train__cat=6, train__dog=6, test__cat=3))
-    assert splits.notes == ("classes without an image in the test part (1): dog",)
+    assert splits.notes == ("classes without an image in the test split (1): dog",)

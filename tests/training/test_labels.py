@@ -127,7 +127,7 @@ def test_a_parquet_test_part_without_labels_counts_as_none(tmp_path: Path, missi
     parquet(tmp_path, pa.array([missing] * 3, pa.int64()), "test")
     splits = load_data(parquet(tmp_path, [0, 1] * 6))
     assert splits.counts["test"] == 2
-    assert splits.notes == ("passed over: splits without labels (1: 3 images 1): test split",)
+    assert splits.notes == ("skipped: splits without labels (1: 3 images 1): test split",)
 
 
 def test_rows_without_an_image_are_counted_and_named(tmp_path: Path) -> None:
@@ -157,19 +157,19 @@ def test_damaged_names_of_classes_in_parquet(tmp_path: Path, metadata: str) -> N
 
     (path,) = tmp_path.glob("*.parquet")
     pq.write_table(pq.read_table(path).replace_schema_metadata({"huggingface": metadata}), path)
-    assert "the metadata called huggingface" in refused(config)
+    assert "the metadata named huggingface" in refused(config)
 
 
 def test_two_sets_of_files_are_refused_and_other_files_told(tmp_path: Path) -> None:
     config = parquet(tmp_path, [0, 1] * 6)
     (tmp_path / "train.parquet").write_bytes(b"")
     assert load_data(config).notes == (
-        "passed over: not named as parquet files of a split are (1: .parquet 1): train.parquet",
+        "skipped: not named like parquet files of a split (1: .parquet 1): train.parquet",
     )
     (tmp_path / "train-00000-of-00001.parquet").rename(tmp_path / "validation-00000-of-00001.parquet")
     parquet(tmp_path, [0, 1] * 6, "val")
     parquet(tmp_path, [0, 1] * 6)
-    assert "several sets of files of the validation split" in refused(config)
+    assert "several sets of files for the validation split" in refused(config)
 
 
 # Hugging Face
@@ -201,7 +201,7 @@ def test_wrong_labels_and_splits_in_hugging_face(tmp_path: Path) -> None:
     two = hugging_face(tmp_path / "c", "int64", train=[0, 1] * 6, valid=[0, 1], validation=[0, 1])
     assert "the splits valid and validation of 'c' are both the validation split" in refused(two)
     other = load_data(hugging_face(tmp_path / "d", "int64", train=[0, 1] * 6, extra=[0, 1]))
-    assert other.notes == ("passed over: splits of other names (1: 2 rows 1): split extra",)
+    assert other.notes == ("skipped: splits of other names (1: 2 rows 1): split extra",)
 
 
 # WebDataset
@@ -250,7 +250,7 @@ def test_digits_are_numbers_only_where_they_cannot_be_names(
         ("json", [1, 2], "train-0.tar: 0000 has 2 labels in its .json"),
         ("json", 0.5, "data: train-0.tar: 0000 has the label 0.5 in its .json; each image needs"),
         ("cls", "9" * 30, "train-0.tar: 0000 has the label 9999"),
-        ("cls", "9" * 5000, "train-0.tar: 0000 has a label that is damaged"),
+        ("cls", "9" * 5000, "train-0.tar: 0000 has a damaged label"),
         ("json", "cat", "both names (train-0.tar: 0000: 'cat') and numbers (train-0.tar: 0001: 0)"),
     ],
 )
@@ -275,7 +275,7 @@ def test_keys_with_dots(tmp_path: Path) -> None:
     masks = [*labelled([0, 1] * 6), ("0003.mask.png", encoded(77))]
     splits = load_data(shard(tmp_path / "c" / "train-0.tar", masks))
     assert sum(splits.counts.values()) == 12
-    assert splits.notes == ("passed over: further images of samples (1): train-0.tar: 0003.mask.png",)
+    assert splits.notes == ("skipped: further images of samples (1): train-0.tar: 0003.mask.png",)
 
 
 @pytest.mark.parametrize("names", [("a.one.png", "a.two.png"), ("a.png", "a.jpg")])
@@ -288,7 +288,7 @@ def test_several_images_of_one_label_are_refused(tmp_path: Path, names: tuple[st
 def test_a_sample_that_stands_twice_is_named(tmp_path: Path, again: str) -> None:
     message = refused(shard(tmp_path / "train-0.tar", [*labelled([0, 1] * 6), (again, encoded(50))]))
     assert "train-0.tar: 0003." in message
-    assert "stands twice in this shard" in message
+    assert "occurs twice in this shard" in message
 
 
 def test_what_is_no_sample_is_told(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_images_that_no_rule_can_show_are_counted_as_unreadable(tmp_path: Path) 
     make_folder(tmp_path, {"cat": 4, "dog": 4})
     Image.fromarray(np.full((9, 9), 70_000, np.int32)).save(tmp_path / "cat" / "counts.tiff")
     message = refused(folder_config(tmp_path))
-    assert "1 of 9 images cannot be read: cat/counts.tiff (its grey values have 32 bits, so which is white" in message
+    assert "1 of 9 images cannot be read: cat/counts.tiff (its gray values have 32 bits, so which is white" in message
 
 
 def test_photos_are_upright(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_a_test_part_with_other_classes(tmp_path: Path) -> None:
     make_parquet(tmp_path / "test-00000-of-00001.parquet", [0, 1] * 5, names=["dog", "cat"])
     message = refused(parquet_config(tmp_path))
     assert "the test split of" in message
-    assert "has the classes dog, cat, and the training images have cat, dog" in message
+    assert "has the classes dog, cat, but the training images have cat, dog" in message
 
 
 def test_an_empty_split(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_timm_with_weights_of_another_network_is_refused(small: Splits, tmp_path
     pytest.importorskip("timm", reason="timm is not installed")
     save_file({"weight": torch.zeros(1)}, tmp_path / "other.safetensors")
     config = TeacherConfig(kind="timm", name="resnet18", path=tmp_path / "other.safetensors")
-    assert "does not hold its weights" in refused(config, small, tmp_path)
+    assert "does not contain its weights" in refused(config, small, tmp_path)
     config = TeacherConfig(kind="timm", name="resnet18", path=tmp_path / "none.safetensors")
     assert "none.safetensors" in refused(config, small, tmp_path)
 
@@ -196,11 +196,11 @@ def test_without_the_package_the_command_that_installs_it_is_told(
 def test_an_entry_with_other_classes_is_refused(small: Splits, taught: Path, tmp_path: Path) -> None:
     other = replace(small, train=replace(small.train, classes=("cat", "dog")))
     message = refused(TeacherConfig(kind="entry", path=taught), other, tmp_path)
-    assert "10 classes apart (0, 1, 2, ...), the data have 2 (cat, dog)" in message
+    assert "its network has 10 classes (0, 1, 2, ...), the data have 2 (cat, dog)" in message
 
 
 def test_a_folder_that_is_no_entry_is_refused(small: Splits, tmp_path: Path) -> None:
-    assert "no complete training" in refused(TeacherConfig(kind="entry", path=tmp_path), small, tmp_path)
+    assert "no complete training run" in refused(TeacherConfig(kind="entry", path=tmp_path), small, tmp_path)
     (tmp_path / "entry.json").write_text("{}")
     assert "no entry of a model table" in refused(TeacherConfig(kind="entry", path=tmp_path), small, tmp_path)
 

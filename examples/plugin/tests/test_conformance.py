@@ -1,4 +1,4 @@
-"""The plug-ins hold what tiernas relies on."""
+"""The plug-ins fulfill what tiernas relies on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from tiernas.training import DataConfig
 
 
 class TestSpace(SpaceConformance):
-    """Its networks are built, exported and compared with what its block says."""
+    """Its networks are built, exported and compared with the fields of its block."""
 
     def make(self) -> SearchSpace:
         return SandglassSpace()

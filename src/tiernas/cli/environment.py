@@ -1,4 +1,4 @@
-"""What a command needs of its surroundings: a terminal that shows any text, and folders that libraries may write to."""
+"""The environment of a command: a terminal that shows any text, and folders that libraries may write to."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import tempfile
 from pathlib import Path
 
 _FOLDERS = {"XDG_CACHE_HOME": "~/.cache", "XDG_CONFIG_HOME": "~/.config"}
-"""Where matplotlib, torch, timm, `datasets` and the TensorRT engines keep what they can do without."""
+"""Variables of the folders for files that matplotlib, torch, timm, `datasets` and TensorRT engines can do without."""
 
 _temporary: list[tempfile.TemporaryDirectory[str]] = []
 """Removed when the process ends."""
 
 
 def prepare() -> None:
-    """Prepares this process and those that it will start.
+    """Prepares this process and its child processes.
 
-    Text that the terminal's encoding lacks is written with backslashes. Where the user's folders cannot be written (a
-    container without a home, a read-only one), a temporary folder takes their place.
+    Characters that the terminal's encoding lacks are written with backslashes. If the user's folders cannot be written
+    (a container without a home folder, or with a read-only one), a temporary folder replaces them.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -32,8 +32,8 @@ def prepare() -> None:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether a folder can be written to, or made."""
-    if not folder.is_absolute():  # there is no home: "~" stands for itself
+    """Whether a folder can be written to, or created."""
+    if not folder.is_absolute():  # there is no home folder: "~" stands for itself
         return False
     there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)

@@ -41,7 +41,7 @@ class SearchConfig(Section):
 
     @field_validator("data")
     @classmethod
-    def _kept_as_large_as_networks_take_them(cls, data: DataConfig, info: ValidationInfo) -> DataConfig:
+    def _default_image_size(cls, data: DataConfig, info: ValidationInfo) -> DataConfig:
         if data.image_size is not None or "study" not in info.data:
             return data
         return data.model_copy(update={"image_size": get_space(info.data["study"].space).largest_resolution})
@@ -51,7 +51,7 @@ class SearchConfig(Section):
         return tiers_between(self.tiers.edges)
 
     def check(self) -> None:
-        """Checks what more than one key decides.
+        """Checks rules that involve several keys.
 
         Raises:
             UsageError: Names the keys, their values and what is allowed.
@@ -64,7 +64,7 @@ class SearchConfig(Section):
 
     @property
     def finalist_recipe(self) -> RecipeConfig:
-        """That of the search, with the epochs of finalists and the teacher that they have."""
+        """The recipe of the search, with the epochs and the teacher of finalists."""
         finalists = self.finalists
         return self.recipe.model_copy(
             update={"epochs": finalists.epochs, "teacher": finalists.teacher or self.recipe.teacher}
@@ -72,7 +72,7 @@ class SearchConfig(Section):
 
     @property
     def ledger(self) -> Path | str:
-        """The ledger: a file in the output folder, or a URL that may hold a password."""
+        """The ledger: a file in the output folder, or a URL that may contain a password."""
         return self.study.ledger or self.study.output / "ledger.sqlite"
 
     @property
@@ -82,13 +82,13 @@ class SearchConfig(Section):
 
     @property
     def uses_hub(self) -> bool:
-        """Whether trainings may fetch data or a teacher from the Hugging Face Hub."""
+        """Whether training may download data or a teacher from the Hugging Face Hub."""
         teachers = (self.recipe.teacher, self.finalists.teacher)
         return self.data.kind == "huggingface" or any(teacher and teacher.kind == "timm" for teacher in teachers)
 
     @property
     def worker_modules(self) -> tuple[str, ...]:
-        """Top-level modules of the plug-ins that trainings import."""
+        """Top-level modules of the plug-ins that training imports."""
         teachers = (teacher.reference for teacher in (self.recipe.teacher, self.finalists.teacher) if teacher)
         references = (kind for kind in (self.data.kind, *teachers) if is_reference(kind))
         return tuple(sorted({top_module(reference) for reference in references}))

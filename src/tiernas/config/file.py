@@ -1,4 +1,4 @@
-"""The file is read and checked, and every mistake named with the key, the value and what is allowed."""
+"""Reads and checks the file; every mistake is reported with the key, the value and what is allowed."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from tiernas.errors import UsageError
 from tiernas.training import RecipeConfig
 
 _SHOWN = 120
-"""Characters of a wrong value that a message shows."""
+"""Number of characters of a wrong value shown in a message."""
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
     """Reads a TOML file.
 
-    Relative paths in it are relative to its folder, those of the overrides to the working directory; they come out
+    Relative paths in it are relative to its folder, those in overrides to the working directory; the result is
     absolute (see `tiernas.config.paths`).
 
     Args:
         path: The file.
-        overrides: `section.key=value` each, value as in TOML or a bare word; they replace what the file says.
+        overrides: `section.key=value` each, value as in TOML or a bare word; they replace values of the file.
 
     Raises:
-        UsageError: The file is missing, is no TOML, or has an unknown key or a value that is not allowed.
+        UsageError: The file is missing, is not TOML, or has an unknown key or a value that is not allowed.
     """
     data = _read(path)
     table = data.setdefault("table", {})
@@ -48,7 +48,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
         config.check()
     except ValidationError as error:
         explained = "\n  ".join(_explained(problem) for problem in error.errors())
-        raise UsageError(f"{path}: {explained}") from None  # pydantic's own message shows values, passwords too
+        raise UsageError(f"{path}: {explained}") from None  # pydantic's own message shows values, including passwords
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
     return config
@@ -58,7 +58,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise UsageError(f"no configuration file {path}; examples/ holds some that run") from error
+        raise UsageError(f"no configuration file {path}; examples/ has some that run") from error
     except IsADirectoryError as error:
         raise UsageError(
             f"configuration file {path} cannot be read: it is a folder; give the TOML file in it"
@@ -66,9 +66,9 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"configuration file {path} cannot be read: {error.strerror}") from error
     if not content.strip():
-        raise UsageError(f"configuration file {path} is empty; examples/ holds some that run")
+        raise UsageError(f"configuration file {path} is empty; examples/ has some that run")
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))  # editors on Windows begin it with a byte order mark
+        return tomllib.loads(content.decode("utf-8-sig"))  # editors on Windows add a byte order mark
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not TOML: it is not UTF-8 (byte {error.start}); save it as UTF-8") from error
     except RecursionError as error:
@@ -91,12 +91,12 @@ def _override(data: dict[str, Any], override: str) -> None:
     for section in sections:
         data = data.setdefault(section, {})
         if not isinstance(data, dict):
-            raise UsageError(f"--set {override}: {section} is no section of the file")
+            raise UsageError(f"--set {override}: {section} is not a section of the file")
     data[key] = own[key]
 
 
 def _value(text: str) -> Any:
-    """A value as in TOML, or else the text as it stands."""
+    """A value as in TOML, or else the text itself."""
     try:
         parsed = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
@@ -122,7 +122,7 @@ def _explained(problem: Any) -> str:
             return f"{where} = {_shown(value)}: {message}{did_you_mean(value, _quoted(message))}."
         case "string_type":
             return f"{where} = {_shown(value)}: {message}; write it in quotation marks."
-        case _ if isinstance(value, dict):  # what several keys of a section decide
+        case _ if isinstance(value, dict):  # a rule of several keys in a section
             return f"{where}: {message}."
         case _:
             return f"{where} = {_shown(value)}: {message}{'' if message.endswith('?') else '.'}"
@@ -145,7 +145,7 @@ def _quoted(message: str) -> list[str]:
 
 
 def _known_keys(sections: Sequence[object]) -> list[str]:
-    """Keys of the section that lies so deep in the file."""
+    """Keys of the sections at this depth of the file."""
     model: type[BaseModel] = SearchConfig
     for section in sections:
         annotation: Any = model.model_fields[str(section)].annotation

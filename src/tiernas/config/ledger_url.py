@@ -1,4 +1,4 @@
-"""Where a ledger is, written without its password: `postgresql://me:${PASSWORD}@host/database`."""
+"""The location of a ledger, written without its password: `postgresql://me:${PASSWORD}@host/database`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 def expand_ledger(text: str) -> str:
-    """Puts the values of environment variables in.
+    """Inserts the values of environment variables.
 
-    A variable that is a part of the URL is percent-encoded, so a password may have any characters; one that is the
-    whole text is taken as it is.
+    A variable that is part of the URL is percent-encoded, so a password may contain any characters; one that is the
+    whole text is used as it is.
 
     Raises:
-        ValueError: A variable is not set, or the result is no URL of a database that a ledger can be in.
+        ValueError: A variable is not set, or the result is not the URL of a supported database.
     """
     whole = _VARIABLE.fullmatch(text) is not None
 
@@ -31,9 +31,9 @@ def expand_ledger(text: str) -> str:
 
     expanded = _VARIABLE.sub(value, text)
     if not is_meant_as_url(expanded):
-        raise ValueError("is a path; give a URL, or leave it out: then the ledger is a file in study.output")
+        raise ValueError("is a path; give a URL, or remove it: then the ledger is a file in study.output")
     try:
         Location.of(expanded)
-    except UsageError as error:  # it shows no part of the URL but its kind
+    except UsageError as error:  # it shows only the scheme of the URL
         raise ValueError(f"{error}; without it the ledger is a file in study.output") from error
     return expanded

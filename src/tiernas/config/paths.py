@@ -13,12 +13,12 @@ from tiernas.errors import UsageError
 from tiernas.ledger import is_meant_as_url
 
 _IN_RECIPES = ("recipe.teacher.path", "finalists.teacher.path")
-"""Recipes are compared as they are written: these stay relative where that means the same."""
+"""Recipes are compared as written: these paths stay relative if that means the same."""
 
 _LIST, _URL, _SQLITE = "search.reuse", "study.ledger", "sqlite:///"
 
 _MAY_BE_URLS = ("study.checkpoints", _LIST)
-"""Of the others but the ledger, a text such as `run:1` is a name."""
+"""In all other keys except the ledger, text such as `run:1` is a name."""
 
 _KEYS = (
     "study.output",
@@ -38,16 +38,16 @@ _log = logging.getLogger(__name__)
 def make_absolute(data: Mapping[str, Any], folder: Path, name: str) -> None:
     """Makes the paths of a file absolute.
 
-    A path that does not exist beside the file but in the working directory is taken from there, since earlier
-    versions looked nowhere else; that is logged, and so is a path that exists in both places.
+    A path that exists not next to the file but in the working directory is resolved there, since earlier versions
+    looked only there; this is logged, and so is a path that exists in both places.
 
     Args:
-        data: What the file, or one `--set`, says; changed in place.
-        folder: What relative paths are relative to.
-        name: What messages call the file.
+        data: The contents of the file, or of one `--set`; changed in place.
+        folder: The folder that relative paths are relative to.
+        name: The name of the file in messages.
 
     Raises:
-        UsageError: A path is empty, holds a NUL character, or is a URL where there can be none.
+        UsageError: A path is empty, contains a NUL character, or is a URL where none is allowed.
     """
     for dotted in _KEYS:
         *sections, key = dotted.split(".")
@@ -63,7 +63,7 @@ def make_absolute(data: Mapping[str, Any], folder: Path, name: str) -> None:
 
 def _absolute(text: str, folder: Path, name: str, key: str) -> str:
     if not text.strip() or "\0" in text:
-        raise UsageError(f"{name}: {key} = {text!r}: no path; give the name of a folder or file")
+        raise UsageError(f"{name}: {key} = {text!r}: not a path; give the name of a folder or file")
     if key == _URL:
         file = text.removeprefix(_SQLITE)
         relative = file != text and not file.startswith(("/", "${"))
@@ -72,7 +72,7 @@ def _absolute(text: str, folder: Path, name: str, key: str) -> str:
         return text
     if "://" in text:
         shown = hide_url_credentials(text)
-        raise UsageError(f"{name}: {key} = {shown!r}: is a URL; give the name of a folder or file of this machine")
+        raise UsageError(f"{name}: {key} = {shown!r}: is a URL; give the name of a folder or file on this machine")
     found = _found(text, folder, name, key)
     return text if key in _IN_RECIPES and found == os.path.abspath(text) else found
 
@@ -83,11 +83,11 @@ def _found(text: str, folder: Path, name: str, key: str) -> str:
     if beside == here or not os.path.exists(here) or (os.path.exists(beside) and os.path.samefile(beside, here)):
         return beside
     if os.path.exists(beside):
-        _log.warning("%s: %s is %s, beside the file; there is another one, %s", name, key, beside, here)
+        _log.warning("%s: %s is %s, next to the file; there is another one, %s", name, key, beside, here)
         return beside
     _log.warning(
-        "%s: %s is %s, in the working directory, because there is no %s; a relative path belongs to the folder of the "
-        "file: write %s to keep this one",
+        "%s: %s is %s, in the working directory, because there is no %s; relative paths are relative to the folder of "
+        "the file: write %s to keep this one",
         name,
         key,
         here,

@@ -18,7 +18,7 @@ from tiernas.study import Screen
 
 def _no_url(path: Path) -> Path:
     if is_meant_as_url(str(path)):
-        raise ValueError("is a URL; name the output folder of the other search, or the ledger.sqlite in it")
+        raise ValueError("is a URL; give the output folder of the other search, or the ledger.sqlite in it")
     return path
 
 
@@ -29,13 +29,13 @@ def _increasing(epochs: list[int]) -> list[int]:
 
 
 class ScreenSection(Section):
-    """Cheap first: which trainings of the search end early.
+    """Early stopping of candidates.
 
     Attributes:
-        epochs: Epochs after which a training is compared to the others, such as [2, 6]; increasing, each below
-            `recipe.epochs`. Empty: every training goes to its end.
-        keep: Part that goes on at each of them.
-        audit: Of so many candidates one goes on whatever its accuracy is: they show whether the screen can be relied
+        epochs: Epochs after which a candidate is compared with the others, such as [2, 6]; increasing, each below
+            `recipe.epochs`. Empty: every candidate is trained to the end.
+        keep: Fraction that continues at each of them.
+        audit: One in this many candidates continues whatever its accuracy: they show whether the screen can be relied
             on (`tiernas status`).
     """
 
@@ -48,19 +48,19 @@ class SearchSection(Section):
     """The search of each tier.
 
     Attributes:
-        optimizer: Who proposes networks; "tpe" needs the extra `optuna`. Or `package.module:Class`, or a name that an
+        optimizer: Proposes networks; "tpe" needs the extra `optuna`. Or `package.module:Class`, or a name that an
             installed package offers.
         options: Arguments of its constructor, such as `n_initial` of "lamcts".
-        trainings: Networks that are trained per tier: those that the screen ends early count, those whose accuracy is
-            reused do not. `tiernas control trainings` changes it while a search runs.
-        order: "reproducible": what is proposed depends on results alone, not on timing, so the same file finds the
-            same networks again; best for a few workers of one speed. "asynchronous": each proposal uses every result
-            that is there, and no worker waits for another one; best for many workers or unequal ones.
-        pending: Of the reproducible order: earlier networks of the tier whose result may still be missing when one is
-            proposed. At most one worker more is busy; with fewer, proposals know more.
+        trainings: Networks that are trained per tier, including those that the screen ends early, but not those with a
+            reused accuracy. `tiernas control trainings` changes it while a search runs.
+        order: "reproducible": proposals depend on results alone, not on timing, so the same file finds the same
+            networks again; best for a few equally fast workers. "asynchronous": each proposal uses every result so
+            far, and no worker waits for another one; best for many or unequal workers.
+        pending: For the reproducible order: how many earlier networks of the tier may still be without a result when
+            one is proposed. At most one worker more is busy; with fewer, proposals know more.
         reuse: Output folders of other searches, or their ledgers, of the same space, data and recipe: their accuracies
-            are known from the start, whatever device they were for. Taken over when the search of a tier begins.
-        screen: Which trainings end early.
+            are known from the start, whatever device they were for. Read when the search of a tier begins.
+        screen: Early stopping.
     """
 
     optimizer: Annotated[str, BeforeValidator(OPTIMIZERS.as_text), AfterValidator(OPTIMIZERS.require_known)] = "lamcts"
@@ -72,7 +72,7 @@ class SearchSection(Section):
     screen: ScreenSection = ScreenSection()
 
     def optimizer_factory(self) -> Callable[..., Optimizer]:
-        """What makes the optimizer, see `tiernas.search.catalogue.optimizer_factory`; it is imported now.
+        """A function that makes the optimizer, see `tiernas.search.catalogue.optimizer_factory`; imports it now.
 
         Raises:
             UsageError: It cannot be used, or an option is wrong.
@@ -87,6 +87,6 @@ class SearchSection(Section):
 
     @property
     def screen_rule(self) -> Screen | None:
-        """What the screen decides by; None where every training goes to its end."""
+        """The rule for early stopping; None if every candidate is trained to the end."""
         screen = self.screen
         return Screen(tuple(screen.epochs), screen.keep, screen.audit, self.distance) if screen.epochs else None

@@ -1,4 +1,4 @@
-"""What the sections of the file have in common."""
+"""The base of the sections of the file."""
 
 from __future__ import annotations
 

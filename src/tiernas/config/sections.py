@@ -20,7 +20,8 @@ from tiernas.training import TeacherConfig
 DEFAULT_TABLE = Path("model-table")
 
 _PRECISIONS = ("fp32", "bf16", "fp16", "int8")
-"""Of all engines of tiernas. Which ones an engine runs depends on the device, and is found when the search begins."""
+"""Precisions of all built-in engines. Which ones an engine runs depends on the device, and is checked when a search
+begins."""
 
 
 def _folder_or_url(place: str) -> str:
@@ -34,15 +35,14 @@ class StudySection(Section):
 
     Attributes:
         name: Name of the study; entries of the model table begin with it.
-        space: Name of the search space: one of tiernas, or one that an installed package offers; or
-            `package.module:object`.
+        space: Search space: a built-in name, a name that an installed package offers, or `package.module:object`.
         output: Folder for the ledger, checkpoints, latency table, logs and report.
-        seed: Seed of everything that is random.
-        ledger: URL of the database that the ledger is in, `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; by
-            default a file in the output folder. `${NAME}` is replaced by that environment variable.
+        seed: Seed of everything random.
+        ledger: URL of the ledger's database, `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; by default a file
+            in the output folder. `${NAME}` is replaced by that environment variable.
         checkpoints: Folder of checkpoints and weights, or an fsspec URL such as `s3://BUCKET/FOLDER`; all nodes must
             see it. By default a folder in the output folder.
-        tensorboard: Whether every training's learning curves are written to `tensorboard` in the output folder.
+        tensorboard: Whether the learning curves of every candidate are written to `tensorboard` in the output folder.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
@@ -57,12 +57,12 @@ class StudySection(Section):
 
 
 class EngineSection(Section):
-    """What the networks will be deployed on.
+    """The deployment target of the networks.
 
     Attributes:
-        name: Deployment engine: one of tiernas, or one that an installed package offers; or `package.module:Class`.
-        precision: Precision of the engine: fp32, bf16, fp16 or int8, as far as engine and device have it; of an engine
-            that does not come with tiernas, whatever that has.
+        name: Deployment engine: a built-in name, a name that an installed package offers, or `package.module:Class`.
+        precision: Precision of the engine: fp32, bf16, fp16 or int8, as far as engine and device support it; plug-in
+            engines may have others.
         batch: Images per inference.
         threads: Threads of one inference.
     """
@@ -85,9 +85,9 @@ class LatencySection(Section):
 
     Attributes:
         table: File of the table; by default `latency-table.jsonl` in the output folder. Built if it is missing.
-        networks: Whole networks that a table is built from; up to twice as many where they do not make it good enough.
-        other_device: Accept a table of another device; finalists are measured here all the same.
-        inaccurate: Accept a table whose estimates are not good enough for tiers (`tiernas latency show`).
+        networks: Number of whole networks that a table is built from; up to twice as many if it is too inaccurate.
+        other_device: Accept a table from another device; finalists are measured here anyway.
+        inaccurate: Accept a table whose estimates are too inaccurate for the tiers (`tiernas latency show`).
     """
 
     table: Path | None = None
@@ -101,7 +101,7 @@ class TiersSection(Section):
 
     Attributes:
         edges: Increasing latencies in ms: [0.2, 0.4, 0.8] makes the tiers 0.2-0.4 and 0.4-0.8.
-        pool: Sobol samples that are sorted into the tiers.
+        pool: Number of Sobol samples that are sorted into the tiers.
     """
 
     edges: Annotated[list[float], Field(min_length=2)]
@@ -112,16 +112,15 @@ class FinalistsSection(Section):
     """The best of each tier, which become entries of the model table.
 
     Attributes:
-        per_tier: How many of each tier; 0 ends after the search.
-        repeats: Other seeds with which the best are trained once more, by the recipe of the search, before finalists
-            are chosen by their mean; 0 chooses by the accuracy of the search.
-        repeat_best: How many of each tier are trained with other seeds.
+        per_tier: Number of finalists of each tier; 0 ends after the search.
+        repeats: Number of other seeds with which the best are trained again, with the recipe of the search, before
+            finalists are chosen by their mean; 0 chooses by the accuracy of the search.
+        repeat_best: Number of candidates of each tier that are trained with other seeds.
         epochs: Epochs of their training.
         accuracy_budget_points: Accuracy that a low precision of the engine may lose, in percentage points; an entry
             that loses more is kept but never recommended.
-        measure_seconds: How long each of the best is measured at most, in each precision; on a quiet device it takes
-            less.
-        teacher: What teaches them, where that is another than `recipe.teacher` or only they have one.
+        measure_seconds: Longest measurement of each of the best, in each precision; on a quiet device it takes less.
+        teacher: Their teacher, if it differs from `recipe.teacher` or only finalists have one.
     """
 
     per_tier: Annotated[int, Field(ge=0)] = 2
@@ -137,7 +136,7 @@ class TableSection(Section):
     """The model table.
 
     Attributes:
-        path: Folder of the table; other studies may write to the same one. By default `model-table` beside the file.
+        path: Folder of the table; other studies may write to the same one. By default `model-table` next to the file.
     """
 
     path: Path = DEFAULT_TABLE

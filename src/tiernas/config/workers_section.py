@@ -17,16 +17,16 @@ class WorkersSection(Section):
 
     Attributes:
         executor: "local": processes of this machine, one thread each. "ray": the nodes of a Ray cluster.
-        count: How many at the same time. By default one per core (local), or as many as fit on the cluster (ray).
+        count: Number of workers. By default one per core (local), or as many as fit on the cluster (ray).
         address: Ray only: "auto", or HOST:PORT of the head; by default Ray is started on this machine alone.
         cpus: Ray only: cores of each candidate.
-        gpus: Ray only: GPUs of each candidate, all of one node; a fraction shares one.
+        gpus: Ray only: GPUs of each candidate, all on one node; a fraction shares one.
         processes: Ray only: processes that train a candidate together, each on its share of `cpus`; by default one for
             each GPU.
-        time_limit_minutes: A training that takes longer is ended and tried again, three times in all, each from the
-            last checkpoint; by default there is no limit.
-        environment: Names of environment variables with credentials that trainings need all the same, such as those
-            of an own data source; the others stay with the server.
+        time_limit_minutes: A training run that takes longer is ended and retried from its last checkpoint, three
+            attempts in all; by default there is no limit.
+        environment: Names of environment variables with credentials that training needs nonetheless, such as those of
+            your own data source; others stay with the server.
     """
 
     executor: Literal["local", "ray"] = "local"
@@ -40,12 +40,12 @@ class WorkersSection(Section):
 
     @property
     def local_processes(self) -> int:
-        """Worker processes of the local executor."""
+        """Number of worker processes of the local executor."""
         return self.count or len(os.sched_getaffinity(0))
 
     @property
     def ray_settings(self) -> RaySettings:
-        """What the Ray executor is told.
+        """The settings of the Ray executor.
 
         Raises:
             UsageError: A value is not allowed.
@@ -55,7 +55,7 @@ class WorkersSection(Section):
         )
 
     def check(self) -> None:
-        """Checks what more than one key decides.
+        """Checks rules that involve several keys.
 
         Raises:
             UsageError: Names the key, its value and what is allowed.
@@ -67,6 +67,6 @@ class WorkersSection(Section):
             value = getattr(self, key)
             if value != type(self).model_fields[key].default:
                 raise UsageError(
-                    f"workers.{key} = {value!r}: only for workers.executor = 'ray'; workers of this machine train on "
+                    f"workers.{key} = {value!r}: only for workers.executor = 'ray'; workers on this machine train on "
                     "one core each. Remove it, or set workers.executor = 'ray'"
                 )

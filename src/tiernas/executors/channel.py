@@ -1,4 +1,4 @@
-"""The end of a child process: messages to and from the process that started it."""
+"""A child process's side of the messages to and from the process that started it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ READY = "ready"
 """It has loaded what it needs."""
 
 HEARD = "heard"
-"""It has got a message: what comes after it may be that message's doing, an end before it is not."""
+"""It has received a message: what follows may be caused by that message, an end before it is not."""
 
 BEAT = "beat"
-"""It lives."""
+"""It is alive."""
 
 
 class Channel:
     """Messages as lines of JSON, over a descriptor of their own.
 
-    Descriptors 1 and 2 are the log: what libraries, child processes or C code write there is no message. A thread says
-    that this process lives, from the first moment on.
+    Descriptors 1 and 2 are the log: what libraries, child processes or C code write there is not a message. A thread
+    sends signs of life from the start.
 
     Args:
-        descriptor: A connected socket; processes that this one starts do not get it.
+        descriptor: A connected socket; processes that this one starts do not inherit it.
         beat_s: Time between two signs of life.
     """
 
@@ -41,12 +41,12 @@ class Channel:
 
     @classmethod
     def of_this_process(cls) -> tuple[Channel, list[str]]:
-        """The channel that `ChildProcess` opened for this process, and the arguments that are left."""
+        """The channel that `ChildProcess` opened for this process, and the remaining arguments."""
         descriptor, beat_s, *arguments = sys.argv[1:]
         return cls(int(descriptor), float(beat_s)), arguments
 
     def send(self, kind: str, **values: Any) -> None:
-        """Sends a message; one that nobody receives any more is dropped."""
+        """Sends a message; it is dropped if nobody receives it any more."""
         line = json.dumps([kind, values]) + "\n"
         with self._one_at_a_time, contextlib.suppress(OSError):
             self._socket.sendall(line.encode())

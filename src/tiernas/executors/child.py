@@ -1,4 +1,4 @@
-"""`ChildProcess`: a process of tiernas that gets and sends messages. Workers and Ray's driver are such processes."""
+"""`ChildProcess`: a process of tiernas that exchanges messages. Workers and Ray's driver are such processes."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from tiernas.executors.fault import Fault, fault_of_exit
 T = TypeVar("T")
 
 SILENCE_S = 300.0
-"""A process that says nothing for so long is stopped or hangs: it says that it lives 30 times in that time."""
+"""A process that is silent for this long is suspended or hangs: it sends 30 signs of life in that time."""
 
 START_S = 900.0
-"""Time to become ready in, for a process that loads its libraries from a slow network disk."""
+"""Time to become ready, for a process that loads its libraries from a slow network disk."""
 
 _BEATS = 30
 """Signs of life in the time of `SILENCE_S`."""
 
 _LOOK_S = 1.0
-"""How often is looked whether a process that says nothing is still there."""
+"""How often to check whether a silent process still exists."""
 
 _ENDING_S = 2.0
-"""Time between the end of what a process says and its own."""
+"""Time between the end of a process's messages and its own."""
 
 _LONGEST_BYTES = 2**22
 """A job, an event or a result takes some kilobytes."""
@@ -43,12 +43,12 @@ _LONGEST_BYTES = 2**22
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The last that is heard of a process.
+    """The last item from a process.
 
     Attributes:
         reason: How it ended, in one line.
-        fault: Whose fault it may be.
-        was_ready: Whether it had started.
+        fault: What may have caused it.
+        was_ready: Whether it had become ready.
     """
 
     reason: str
@@ -57,26 +57,27 @@ class Ended:
 
 
 class ChildProcess(Generic[T]):
-    """A Python module as a process in a session of its own, with a socket for messages in both directions.
+    """A Python module as a process in its own session, with a socket for messages in both directions.
 
-    A thread reads the messages. However it ends (the process died, was cut off in the middle of a line, sent what is no
-    message, or is silent), the process is gone then, with all that it started, and the last item is `Ended`.
+    A thread reads the messages. However it ends (the process died, was cut off in the middle of a line, sent something
+    that is not a message, or is silent), the process and everything it started are gone then, and the last item is
+    `Ended`.
 
     Args:
-        module: What runs; it opens its end with `Channel.of_this_process`.
-        arguments: For the module.
-        log: Where descriptors 1 and 2 of the process go.
-        environment: Variables of the process.
-        decode: Makes an item of the kind and the values of a message; raises where it is none.
-        heard: Gets this object with each item, from the thread.
-        silence_s: Time without a message after which it is ended.
-        start_s: Time to become ready in.
+        module: The module to run; it opens its side with `Channel.of_this_process`.
+        arguments: Arguments of the module.
+        log: The file for descriptors 1 and 2 of the process.
+        environment: Environment variables of the process.
+        decode: Makes an item from the kind and the values of a message; raises if it is not valid.
+        heard: Called with this object and each item, from the thread.
+        silence_s: Time without a message after which the process is ended.
+        start_s: Time to become ready.
 
     Attributes:
         name: Host and process.
 
     Raises:
-        UsageError: The system starts no process now, or the log cannot be written.
+        UsageError: The system cannot start a process now, or the log cannot be written.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class ChildProcess(Generic[T]):
         return not self._said_all and self._process.poll() is None
 
     def send(self, kind: str, **values: Any) -> None:
-        """Sends a message; where the process is dead or does not read, `Ended` tells."""
+        """Sends a message; if the process is dead or does not read, an `Ended` follows."""
         self._unheard += 1
         try:
             self._socket.sendall((json.dumps([kind, values]) + "\n").encode())
@@ -136,10 +137,10 @@ class ChildProcess(Generic[T]):
             self._kill()
 
     def stop(self, grace_s: float = 0.0) -> None:
-        """Ends it, and all that it started; returns when it is gone.
+        """Ends it and everything it started; returns when they are gone.
 
         Args:
-            grace_s: Time to end by itself in, once it is told that nobody listens any more.
+            grace_s: Time to end by itself, once its channel has been closed.
         """
         stop_all([self], grace_s)
 
@@ -159,8 +160,8 @@ class ChildProcess(Generic[T]):
         problem = None
         try:
             problem = self._read()
-        except Exception as error:  # whatever a line did, it must not be the end of this thread in silence
-            problem = f"sent what is no message ({type(error).__name__}: {error})"
+        except Exception as error:  # whatever a line caused, this thread must not end silently
+            problem = f"sent an invalid message ({type(error).__name__}: {error})"
         self._said_all = True
         if problem is None:
             self._await_end(_ENDING_S)
@@ -176,13 +177,13 @@ class ChildProcess(Generic[T]):
         while True:
             try:
                 received = self._socket.recv(65536)
-            except TimeoutError:  # counted, as this process may have stood still
+            except TimeoutError:  # counted, as this process may have been suspended
                 silent_s += _LOOK_S
                 starting_s += _LOOK_S
-                if self._process.poll() is not None:  # what it started holds the other end
+                if self._process.poll() is not None:  # a process that it started holds the other end
                     return None
                 if silent_s >= self._silence_s:
-                    return f"said nothing for {self._silence_s:.0f} s, as one that is stopped or hangs"
+                    return f"said nothing for {self._silence_s:.0f} s, so it is suspended or hangs"
                 if not self._ready and starting_s >= self._start_s:
                     return f"was not ready after {self._start_s:.0f} s"
                 continue
@@ -221,7 +222,7 @@ class ChildProcess(Generic[T]):
         return Ended(f"process {self.name} {how}{where}{cut}{said}; its log is {self._log}", fault, self._ready)
 
     def _last_words(self) -> str:
-        """The last line that it wrote, or that others wrote to the same log since it began."""
+        """The last line that it wrote, or that others wrote to the same log since it started."""
         try:
             with self._log.open("rb") as log:
                 log.seek(max(self._log_from, log.seek(0, os.SEEK_END) - 4096))
@@ -232,11 +233,11 @@ class ChildProcess(Generic[T]):
 
 
 def stop_all(processes: Collection[ChildProcess[Any]], grace_s: float = 0.0) -> None:
-    """Ends processes, and all that they started; returns when they are gone.
+    """Ends processes and everything they started; returns when they are gone.
 
     Args:
-        processes: Those to end, dead or alive.
-        grace_s: Time to end by themselves in, once they are told that nobody listens any more.
+        processes: The processes, dead or alive.
+        grace_s: Time to end by themselves, once their channels have been closed.
     """
     for process in processes:
         process._ask_to_end()

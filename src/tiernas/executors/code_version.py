@@ -1,4 +1,4 @@
-"""Which code runs here."""
+"""The version of the running code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tiernas
 
 @cache
 def code_version() -> str:
-    """Version of tiernas and 12 hexadecimal digits over its Python files: other code never has the same."""
+    """Version of tiernas and 12 hexadecimal digits over its Python files, unique to this code."""
     root = Path(tiernas.__file__).parent
     sha = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):

@@ -1,4 +1,4 @@
-"""What processes that train get of the server's environment: no credentials but those that a training needs."""
+"""The environment of worker processes: without credentials, except those that training needs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CLOUDS = {
     "ssh": ("SSH_", "FSSPEC_S"),
     "hf": ("HF_",),
 }
-"""How the variables begin from which the filesystems of fsspec take their credentials."""
+"""Prefixes of the variables that fsspec's filesystems take their credentials from."""
 
 _HUB = ("HF_", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_")
 
@@ -36,13 +36,13 @@ _HUB = ("HF_", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_")
 def training_environment(
     *, checkpoints: str = "", ledger: str = "", hub: bool = False, names: Collection[str] = ()
 ) -> dict[str, str]:
-    """The variables of this process without credentials: what is named like one, or is a URL with a password.
+    """The variables of this process without credentials: names that look like one, and URLs with a password.
 
     Args:
-        checkpoints: Where checkpoints are kept. Of a URL, what its filesystem reads its credentials from stays.
-        ledger: Where the ledger is; a variable that holds its password is left out, whatever its name.
-        hub: Whether trainings fetch something from the Hugging Face Hub; its token stays then.
-        names: What else stays: names, or, ending in `_`, how they begin.
+        checkpoints: Where checkpoints are kept. For a URL, the credentials of its filesystem are passed on.
+        ledger: Where the ledger is; a variable that contains its password is removed, whatever its name.
+        hub: Whether training downloads from the Hugging Face Hub; its token is passed on then.
+        names: Further variables to pass on: names, or prefixes that end in `_`.
     """
     kept = (*_storage(checkpoints), *(_HUB if hub else ()))
     password = unquote(urlsplit(ledger).password or "") if "://" in ledger else ""

@@ -1,4 +1,4 @@
-"""What every executor offers: jobs in, events out."""
+"""The interface of all executors: jobs in, events out."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One training, as plain values that go over a wire.
+    """One training run, as plain values that can be sent to another process.
 
     Attributes:
-        id: Names the job in events.
+        id: Identifies the job in events.
         architecture: `Architecture.to_json()`.
         data: `DataConfig` as plain values.
         recipe: `RecipeConfig` as plain values.
         seed: Seed of weights, order of images and augmentation.
-        checkpoint_dir: Folder of the checkpoints, a path or an fsspec URL; a training that has some continues from
-            them.
+        checkpoint_dir: Folder of the checkpoints, a path or an fsspec URL; training resumes from existing ones.
         cache_dir: Folder where decoded images are kept for other workers.
-        test: Whether the accuracy on the test part is computed at the end.
-        stop_epoch: The epoch after which the training pauses; None to complete it.
+        test: Whether to compute the accuracy on the test split at the end.
+        stop_epoch: The epoch after which training pauses; None to complete it.
     """
 
     id: int
@@ -38,12 +37,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a job went.
+    """Where a job was placed.
 
     Attributes:
-        worker: Names the worker; one that takes the place of a dead one has another name.
+        worker: Name of the worker; the replacement of a dead one has another name.
         node: Host of the worker.
-        gpu: The GPUs that it was given, as CUDA numbers them on that host, such as "3" or "0,1"; None if none.
+        gpu: The GPUs it was given, as numbered by CUDA on that host, such as "3" or "0,1"; None if none.
     """
 
     worker: str
@@ -53,12 +52,12 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class EpochDone:
-    """A training completed an epoch and wrote its checkpoint.
+    """A training run completed an epoch and wrote its checkpoint.
 
     Attributes:
         job_id: The job.
-        epochs: Epochs that are complete.
-        metrics: Figures of the last epoch by their names in `tiernas.training.EpochReport`, such as "train_loss"; not
+        epochs: Number of completed epochs.
+        metrics: Metrics of the last epoch by their names in `tiernas.training.EpochReport`, such as "train_loss"; not
             compared, since some of them are speeds.
     """
 
@@ -69,12 +68,12 @@ class EpochDone:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A training is complete.
+    """A training run is complete.
 
     Attributes:
         job_id: The job.
-        accuracy: Top-1 accuracy on the validation part, 0 to 1.
-        result: Everything else that the training reported, as plain values.
+        accuracy: Top-1 accuracy on the validation split, 0 to 1.
+        result: Everything else that training reported, as plain values.
     """
 
     job_id: int
@@ -84,12 +83,12 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """A training reached the epoch at which its job ends, and its checkpoint is written.
+    """A training run reached the last epoch of its job, and its checkpoint is written.
 
     Attributes:
         job_id: The job.
-        epochs: Epochs that are complete.
-        accuracy: Top-1 accuracy on the validation part at this point, 0 to 1.
+        epochs: Number of completed epochs.
+        accuracy: Top-1 accuracy on the validation split at this point, 0 to 1.
     """
 
     job_id: int
@@ -99,7 +98,7 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A training ended without a result.
+    """A training run ended without a result.
 
     Attributes:
         job_id: The job.
@@ -114,7 +113,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A training was cut off by something that it did not cause, such as the loss of its machine.
+    """A training run was interrupted for a reason other than the job, such as the loss of its machine.
 
     Attributes:
         job_id: The job.
@@ -127,14 +126,14 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """A training cannot go on until the user mends something that is not the network's fault, such as a full disk.
+    """A training run cannot continue until the user fixes a problem not caused by the network, such as a full disk.
 
-    An executor of many machines sets the machine aside and reports `Lost`, until there is none left. It comes as well
-    where one training after the other ends before one of them got ahead (`Machines`).
+    An executor of several machines sets the machine aside and reports `Lost`, until none is left. Also reported when
+    training runs in a row end before one of them made progress (`Machines`).
 
     Attributes:
         job_id: The job.
-        reason: What is wrong and how to mend it.
+        reason: What is wrong and how to fix it.
     """
 
     job_id: int
@@ -145,22 +144,22 @@ Event = EpochDone | Paused | Finished | Failed | Lost | Blocked
 
 
 class Executor(abc.ABC):
-    """Runs trainings somewhere. Used as a context manager; leaving it stops every worker at once.
+    """Trains candidates somewhere. Used as a context manager; leaving it stops every worker at once.
 
-    Called from one thread. A worker that dies is replaced, and its job comes back: as `Failed` with `retry` where the
-    job may be the cause, as `Lost` where it cannot be. That holds however it dies: killed, stopped for long, or in the
-    middle of an event. What is written to the standard output of a worker is no event.
+    Called from one thread. A worker that dies is replaced, and its job is returned: as `Failed` with `retry` if the job
+    may be the cause, as `Lost` if it cannot be. This holds however it dies: killed, suspended for long, or in the
+    middle of an event. The standard output of a worker contains no events.
     """
 
     @property
     @abc.abstractmethod
     def clients(self) -> int:
-        """How many jobs could run at the same time now, busy or not; changes where machines come and go."""
+        """Number of workers now, busy or not: how many jobs could run at once; changes as machines come and go."""
 
     @property
     @abc.abstractmethod
     def free(self) -> int:
-        """How many jobs would start at once if they were submitted now."""
+        """Number of jobs that would start at once if submitted now."""
 
     @abc.abstractmethod
     def submit(self, job: Job) -> Placement:
@@ -172,24 +171,24 @@ class Executor(abc.ABC):
 
     @abc.abstractmethod
     def poll(self, timeout_s: float) -> Sequence[Event]:
-        """Waits up to `timeout_s` for events and returns them; empty where nothing happened.
+        """Waits up to `timeout_s` for events and returns them; empty if nothing happened.
 
-        The events of one job come in order. The last one is not `EpochDone`, and with it the client is free.
+        The events of one job come in order. The last one is not an `EpochDone`, and frees the worker.
 
         Raises:
-            UsageError: No job can run until the user mends something.
+            UsageError: No job can run until the user fixes something.
         """
 
     @abc.abstractmethod
     def cancel(self, job_id: int) -> None:
-        """Stops a job at once; it keeps its last checkpoint, and no event of it comes any more.
+        """Stops a job at once; it keeps its last checkpoint, and no more events of it are returned.
 
-        Its worker is killed and replaced. Nothing happens where no such job runs.
+        Its worker is killed and replaced. Does nothing if no such job is running.
         """
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Stops every worker at once; running trainings keep their last checkpoint."""
+        """Stops every worker at once; running candidates keep their last checkpoint."""
 
     def __enter__(self) -> Self:
         return self

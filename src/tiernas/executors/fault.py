@@ -1,6 +1,6 @@
-"""Whose fault an error is: the only place that decides it, for workers, storage and Ray.
+"""What an error is attributed to: the only place that decides it, for workers, storage and Ray.
 
-What is not the network's fault never counts against its candidate.
+Only errors that the network may have caused count against its candidate.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from tiernas.training.errors import TrainingDiverged
 
 
 class Fault(enum.Enum):
-    """Who has to change for a training to succeed.
+    """What has to change for training to succeed.
 
-    CANDIDATE: The network may be the cause; it has three attempts. MACHINE: Another machine, or another moment. USER:
-    Nothing goes on until the user mends something.
+    CANDIDATE: The network may be the cause; it has three attempts. MACHINE: Another machine, or another moment, helps.
+    USER: Nothing continues until the user fixes something.
     """
 
     CANDIDATE = "candidate"
@@ -30,7 +30,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 """The disk, or the user's share of it, is full."""
 
 _USERS = {*_FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG}
-"""What stays as it is until the user changes it."""
+"""Conditions that persist until the user changes something."""
 
 _PASSING = {
     *(errno.ETIMEDOUT, errno.ESTALE, errno.EIO, errno.EREMOTEIO, errno.EAGAIN, errno.EBUSY, errno.EINTR),
@@ -40,15 +40,15 @@ _PASSING = {
 """A network, a mount or a disk that does not answer now."""
 
 _OF_THE_CODE = {2, 700, 710, 714, 715, 716, 717, 718, 719}
-"""CUDA errors (`cudaError_t`) that the code which runs causes: no memory, illegal address, failed assertion, misaligned
-or invalid access, illegal instruction, failed launch. Every other one is of the device or its driver."""
+"""CUDA errors (`cudaError_t`) caused by the running code: out of memory, illegal address, failed assertion, misaligned
+or invalid access, illegal instruction, failed launch. All others are attributed to the device or its driver."""
 
 _ENDED_FROM_OUTSIDE = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPWR}
-"""Signals of a machine that shuts down, or of a person."""
+"""Signals sent by a machine that shuts down, or by a person."""
 
 
 def fault_of(error: BaseException) -> Fault:
-    """Whose fault it is that a training raised an error."""
+    """What an error raised by training is attributed to."""
     if isinstance(error, UnreachableError):
         return Fault.MACHINE
     if isinstance(error, UsageError):
@@ -61,29 +61,29 @@ def fault_of(error: BaseException) -> Fault:
 
 
 def fault_of_exit(code: int | None) -> Fault:
-    """Whose fault it is that the process of a training ended.
+    """What the end of a training process is attributed to.
 
     Args:
-        code: Its exit code, negative for a signal; None where it only closed its connection. `SIGKILL` is what a system
-            without memory sends, so the network may be the cause.
+        code: Its exit code, negative for a signal; None if it only closed its connection. `SIGKILL` is what a system
+            out of memory sends, so the network may be the cause.
     """
     return Fault.MACHINE if code is None or -code in _ENDED_FROM_OUTSIDE else Fault.CANDIDATE
 
 
 def ended_by(error: BaseException, job_id: int) -> Failed | Lost | Blocked:
-    """How a job ends that raised an error."""
+    """The last event of a job that raised an error."""
     if isinstance(error, TrainingDiverged):
         return Failed(job_id, str(error), retry=False)
     return ended(fault_of(error), job_id, _reason(error))
 
 
 def leaves_doubt(event: Event) -> bool:
-    """Whether the process of a job that ended so may be in no good state: one whose training diverged is fine."""
+    """Whether a job's last event may leave its process in a bad state; divergence does not."""
     return isinstance(event, Lost) or (isinstance(event, Failed) and event.retry)
 
 
 def ended(fault: Fault, job_id: int, reason: str) -> Failed | Lost | Blocked:
-    """How a job ends without a result, given whose fault it is."""
+    """The last event of a job without a result, given what it is attributed to."""
     match fault:
         case Fault.CANDIDATE:
             return Failed(job_id, reason, retry=True)

@@ -1,4 +1,4 @@
-"""Trainings in processes of this machine: one process with one thread per candidate."""
+"""Training in processes on this machine: one process with one thread per candidate."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tiernas.executors.wire import event_of, job_values
 
 
 class LocalExecutor(Executor):
-    """Worker processes that start with the first jobs and live from job to job: torch and data are loaded once.
+    """Worker processes that start with the first jobs and are reused, so that torch and data are loaded once.
 
-    A worker on which a job came to no result is replaced. A worker that loses its server ends at once. Two processes
-    with one thread each beat one process with two threads.
+    A worker whose job ended without a result is replaced. A worker that loses its server ends at once. Two processes
+    with one thread each are faster than one process with two threads.
 
     Args:
         workers: Number of processes.
-        log_dir: Folder for what the workers write on their descriptors 1 and 2.
-        environment: Variables of the workers; by default those of this process, without credentials.
-        silence_s: A worker that says nothing for so long, not even that it lives, is ended.
+        log_dir: Folder for what the workers write to descriptors 1 and 2.
+        environment: Environment variables of the workers; by default those of this process, without credentials.
+        silence_s: A worker that sends nothing for this long, not even a sign of life, is ended.
 
     Raises:
-        UsageError: The folder cannot be made.
+        UsageError: The folder cannot be created.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class LocalExecutor(Executor):
         try:
             log_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"logs of the workers: cannot make {log_dir} ({error.strerror})") from error
+            raise UsageError(f"logs of the workers: cannot create {log_dir} ({error.strerror})") from error
         one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         self._environment = {**(training_environment() if environment is None else environment), **one_thread}
         self._silence_s = silence_s
@@ -101,7 +101,7 @@ class LocalExecutor(Executor):
 
     def _received(self, worker: _Worker, said: Event | Ended) -> Sequence[Event]:
         log = next((log for log, other in self._workers.items() if other is worker), None)
-        if log is None:  # its job was cancelled
+        if log is None:  # its job was canceled
             return []
         job_id = self._jobs.get(log)
         if isinstance(said, Ended):

@@ -1,4 +1,4 @@
-"""Machines that get no jobs for a while: something on them must be mended first."""
+"""Machines that get no jobs for a while, because something on them must be fixed first."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Collection
 from tiernas.executors.executor import Blocked, Event, Failed, Lost
 
 _IN_A_ROW = 3
-"""Trainings that end one after the other on a machine, before any of them got ahead, which are not its networks'
-fault: so many different networks are not bad at once."""
+"""Number of training runs in a row that end on a machine before any of them made progress, until it is attributed to
+the machine: that many different networks are not bad in a row."""
 
-_HOW = "Mend that; what failed by it, if anything did, comes back with: tiernas control requeue CONFIG.toml --failed"
+_HOW = "Fix that; restore candidates that failed because of it with: tiernas control requeue CONFIG.toml --failed"
 
 
 class Machines:
-    """Which machines can be relied on, by what becomes of the jobs on them.
+    """Which machines can be relied on, judged by the jobs on them.
 
-    A machine is set aside where a job on it is blocked, or where three in a row, each a loss or a failure of another
-    candidate, end before one of them got ahead. It rests for a while and is tried again then; it counts as unreliable
-    until a job on it has got ahead.
+    A machine is set aside if a job on it is blocked, or if three jobs in a row, each lost or each a failure of another
+    candidate, end before one of them made progress. It gets no jobs for a while and is then tried again; it counts as
+    unreliable until a job on it has made progress.
 
     Args:
-        rest_s: How long a machine gets no job.
+        rest_s: How long a machine that was set aside gets no jobs.
     """
 
     def __init__(self, rest_s: float) -> None:
@@ -32,32 +32,31 @@ class Machines:
         self._losses = 0
 
     def rests(self, machine: str) -> bool:
-        """Whether a machine gets no job now."""
+        """Whether a machine is set aside now."""
         return self._until_s.get(machine, 0.0) > time.monotonic()
 
     def judged(self, machine: str, event: Event, others: Collection[str]) -> Event:
         """What an event means, given what happened on its machine before.
 
         Args:
-            machine: Where its job ran.
-            event: What is reported of it.
-            others: The machines that are there.
+            machine: The machine of its job.
+            event: The reported event.
+            others: The available machines.
 
         Returns:
-            The event; or, where the machine is set aside, that its job is lost, and where none of them can be relied
-            on, that it is blocked.
+            The event; or, if the machine is set aside, `Lost`; or, if no machine can be relied on, `Blocked`.
         """
         reason = self._why_set_aside(machine, event)
         if reason is None:
             return event
         self._until_s[machine] = time.monotonic() + self.rest_s
         if all(other in self._until_s for other in others):
-            self.clear()  # whoever goes on has mended it
+            self.clear()  # whoever resumes has fixed it
             return Blocked(event.job_id, reason if isinstance(event, Blocked) else f"{reason}. {_HOW}")
         return Lost(event.job_id, reason)
 
     def clear(self) -> None:
-        """Forgets all machines: the user has mended them, or they are others."""
+        """Forgets all machines: the user has fixed them, or they are others."""
         self._until_s.clear()
         self._in_a_row.clear()
 
@@ -70,7 +69,7 @@ class Machines:
                 bad = event.job_id, self._losses
             case Failed(reason=reason, retry=True):
                 bad = event.job_id, 0
-            case _:  # it got ahead; while it rests that says little
+            case _:  # it made progress; while it is set aside that says little
                 self._in_a_row.pop(machine, None)
                 if not self.rests(machine):
                     self._until_s.pop(machine, None)
@@ -82,5 +81,5 @@ class Machines:
             return None
         del self._in_a_row[machine]
         return (
-            f"{_IN_A_ROW} trainings in a row ended before one got ahead, not by the networks' fault; the last: {reason}"
+            f"{_IN_A_ROW} training runs in a row ended without progress, not by the networks' fault; the last: {reason}"
         )

@@ -1,4 +1,4 @@
-"""Checkpoints on storage that every node sees and that is no mounted folder: S3, GCS, whatever fsspec opens."""
+"""Checkpoints on storage that every node sees but that is not a mounted folder: S3, GCS, whatever fsspec opens."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from tiernas.temporary import owned_folder
 from tiernas.training.checkpoint import CURRENT, WEIGHTS
 
 _TEMPORARY = "tiernas-checkpoints-"
-"""What local folders begin with; what killed processes left of them is removed."""
+"""Prefix of local folders; remains of killed processes are removed."""
 
 _log = logging.getLogger(__name__)
 
 
 def is_url(place: str) -> bool:
-    """Whether checkpoints lie at an fsspec URL, and not in a folder."""
+    """Whether checkpoints are at an fsspec URL, and not in a folder."""
     return "://" in place
 
 
 @contextmanager
 def local_copy(place: str) -> Iterator[Path]:
-    """The folder of a training: itself, or a temporary copy of what lies at a URL.
+    """The folder of a training run: itself, or a temporary copy of what is stored at a URL.
 
     Args:
         place: A path or an fsspec URL.
 
     Raises:
-        UsageError: There is no way to the URL.
+        UsageError: The URL cannot be opened.
         UnreachableError: Its storage does not answer.
     """
     if not is_url(place):
@@ -47,10 +47,10 @@ def local_copy(place: str) -> Iterator[Path]:
 
 
 def remove_checkpoints(place: str) -> None:
-    """Removes what a training keeps in a folder or at an fsspec URL, if there is anything; tries once.
+    """Removes what a training run keeps in a folder or at an fsspec URL, if anything; tries once.
 
     Raises:
-        UsageError: There is no way to the URL.
+        UsageError: The URL cannot be opened.
         UnreachableError: Its storage does not answer.
     """
     if not is_url(place):
@@ -62,25 +62,26 @@ def remove_checkpoints(place: str) -> None:
 
 
 class CheckpointMirror:
-    """A temporary local folder of one training, and its copy at a URL.
+    """A temporary local folder of one training run, and its copy at a URL.
 
     A file is stored as `NAME.safetensors`, then `NAME.json` with its size and SHA-256. A file without such a note, or
-    with one that it does not fit, was cut off or damaged and is not used; it is removed once there is a whole one in
-    its place. No name is used twice, so nothing that is whole is ever overwritten, even where two workers train the
-    same candidate. Storage needs no renaming, and none of its operations has to be atomic.
+    with one that does not match, is incomplete or damaged and is not used; it is removed once a complete one has
+    replaced it. No name is used twice, so a complete file is never overwritten, even if two workers train the same
+    candidate. The storage needs no renaming, and none of its operations has to be atomic.
 
-    Used as a context manager: entering it fetches the newest whole files.
+    Used as a context manager: entering it fetches the newest complete files.
 
     Args:
-        url: Of this training alone; credentials come from the environment, as each fsspec filesystem documents.
-        folder: The local folder, which is left; a temporary one by default.
-        last_epoch: Checkpoints beyond it are of no use, and a complete training neither; None for all of it.
+        url: A URL for this training run alone; credentials come from the environment, as each fsspec filesystem
+            documents.
+        folder: The local folder, which is not removed; a temporary one by default.
+        last_epoch: Later checkpoints are not used, nor is complete training; None for no limit.
 
     Attributes:
-        folder: The local folder, there while the context manager is entered.
+        folder: The local folder, which exists inside the context.
 
     Raises:
-        UsageError: There is no way to the URL.
+        UsageError: The URL cannot be opened.
         UnreachableError: Also from every method: its storage does not answer.
     """
 
@@ -109,25 +110,25 @@ class CheckpointMirror:
         self._open_folder.close()
 
     def save(self, epochs: int) -> None:
-        """Stores the checkpoint that was written after so many epochs, and keeps but it and the whole one before it.
+        """Stores the checkpoint written after this many epochs, and removes all but it and the previous complete one.
 
         Raises:
-            OSError: The storage has another size for it.
+            OSError: The storage reports another size for it.
         """
         before, self._checkpoint = self._checkpoint, self._store(self.folder / CURRENT, f"checkpoint-{epochs:06d}")
         self._remove_all("checkpoint", {before, self._checkpoint})
 
     def finish(self) -> None:
-        """Stores the weights of a complete training, unless they are there and whole, and removes all else.
+        """Stores the weights of complete training, unless they are stored already, and removes everything else.
 
         Raises:
-            OSError: The storage does not give back what is written; all else stays.
+            OSError: The storage does not return what was written; everything else is kept.
         """
         if self._weights is None:
             stored = self._store(self.folder / WEIGHTS, "weights")
             with owned_folder(_TEMPORARY) as folder:
                 if not self._fetch(stored, folder / WEIGHTS):
-                    raise OSError(errno.EIO, f"{stored}: the storage does not give back what was written")
+                    raise OSError(errno.EIO, f"{stored}: the storage does not return what was written")
             self._weights = stored
         self._remove_all("weights", {self._weights})
         self._remove_all("checkpoint", set())
@@ -144,7 +145,7 @@ class CheckpointMirror:
         return stored
 
     def _names(self, suffix: str) -> list[str]:
-        """All that is stored with a suffix, without it."""
+        """The names of everything stored with a suffix, without it."""
         self._files.invalidate_cache()
         try:
             names = self._files.ls(self._root, detail=False)
@@ -153,20 +154,20 @@ class CheckpointMirror:
         return [name.removesuffix(suffix) for name in names if name.endswith(suffix)]
 
     def _cut_off(self) -> set[str]:
-        """Files without a note: their writer was killed, or writes right now."""
+        """Files without a note: their writer was killed, or is writing now."""
         return set(self._names(".safetensors")) - set(self._names(".json"))
 
     def _stored(self, kind: str) -> list[str]:
-        """Files of a kind that have a note, the newest first."""
+        """Files of a kind that have a note, newest first."""
         return sorted((name for name in self._names(".json") if _base(name).startswith(kind)), reverse=True)
 
     def _fetched(self, kind: str, name: str) -> str | None:
-        """The newest whole file of a kind, which is now in the local folder."""
+        """The newest complete file of a kind, which is now in the local folder."""
         useful = (s for s in self._stored(kind) if self._last_epoch is None or _epoch(s) <= self._last_epoch)
         return next((stored for stored in useful if self._fetch(stored, self.folder / name)), None)
 
     def _fetch(self, stored: str, path: Path) -> bool:
-        """Copies a file here if it is whole."""
+        """Copies a file here if it is complete."""
         try:
             note = self._files.cat_file(f"{stored}.json")
             self._files.get_file(f"{stored}.safetensors", str(path))
@@ -180,7 +181,7 @@ class CheckpointMirror:
         return False
 
     def _remove_all(self, kind: str, kept: Set[str | None]) -> None:
-        """Removes the files of a kind but for some, and of all kinds those that had no note then and have none now."""
+        """Removes the files of a kind except some, and those of all kinds that had no note then and have none now."""
         for stored in self._stored(kind):
             if stored not in kept:
                 self._remove(stored)
@@ -191,7 +192,7 @@ class CheckpointMirror:
     def _remove(self, stored: str) -> None:
         for suffix in (".json", ".safetensors"):
             if self._files.exists(stored + suffix):
-                with suppress(FileNotFoundError):  # another one was quicker
+                with suppress(FileNotFoundError):  # another process was faster
                     self._files.rm_file(stored + suffix)
 
 
@@ -200,7 +201,7 @@ def _base(stored: str) -> str:
 
 
 def _epoch(stored: str) -> int:
-    """The epoch in the name of a checkpoint; 0 where there is none."""
+    """The epoch in the name of a checkpoint; 0 if there is none."""
     number = _base(stored).partition("-")[2].partition("-")[0]
     return int(number) if number.isdecimal() and number.isascii() else 0
 

@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from tiernas.training import Splits
 
 _FOLDER_WAIT_S = 60
-"""Time after which a folder that another node made is seen: network file systems keep what they know of a folder for
-up to that long (`acdirmax` of nfs(5) is 60 s)."""
+"""Time until a folder created by another node becomes visible: network file systems cache folders for up to this long
+(`acdirmax` of nfs(5) is 60 s)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """What a client says of itself.
+    """What a worker reports about itself.
 
     Attributes:
         worker: Its name: host and process.
         node: Its host.
-        machine: Ray's id of its node; one that is started again has another.
-        gpus: GPUs that Ray gave it, as CUDA numbers them.
+        machine: Ray's id of its node; a restarted node has another.
+        gpus: GPUs that Ray gave it, as numbered by CUDA.
         code: `code_version()`.
         libraries: Versions of the libraries that accuracies depend on.
     """
@@ -54,39 +54,39 @@ class Introduction:
 
 
 class Client(abc.ABC):
-    """A process that Ray starts on some node; lives from job to job."""
+    """A process that Ray starts on some node; does one job after another."""
 
     @abc.abstractmethod
     def work(self, job: Job, data: Sequence[ray.ObjectRef[Any]], send: Callable[[Event], None]) -> None:
         """Does a job and sends its events, in order.
 
         Args:
-            job: What to do.
-            data: Nothing, or the packed data set, for a node that does not see its files.
-            send: Takes the events.
+            job: The job.
+            data: Empty, or the packed data set, for a node that does not see its files.
+            send: Called with each event.
         """
 
     def libraries(self) -> dict[str, str]:
-        """Loads what jobs need, and says which versions it has."""
+        """Loads what jobs need, and returns their versions."""
         return {}
 
     def introduce(self) -> Introduction:
-        """Says who it is; fails where something is missing that jobs need."""
+        """Reports who it is; fails if something that jobs need is missing."""
         node = socket.gethostname()
         machine = ray.get_runtime_context().get_node_id()
         return Introduction(f"{node}:{os.getpid()}", node, machine, own_gpus(), code_version(), self.libraries())
 
     def sees(self, path: str) -> bool:
-        """Whether a file or folder is there on this node."""
+        """Whether a file or folder exists on this node."""
         return Path(path).exists()
 
     def run(self, job: str, data: Sequence[ray.ObjectRef[Any]]) -> Iterator[str]:
-        """Does a job; gives its events as lines the moment they come."""
+        """Does a job; yields its events as lines as they come."""
         yield from _lines(lambda send: self.work(decode_job(job), data, send))
 
 
 class TrainingClient(Client):
-    """Trains candidates with `run`, as the workers of a single machine do; several of them can train one together."""
+    """Trains candidates with `run`, like the workers of a single machine; several of them can train one together."""
 
     def __init__(self) -> None:
         self._shipped: dict[str, Splits] = {}
@@ -99,7 +99,7 @@ class TrainingClient(Client):
         return {"torch": torch.__version__.partition("+")[0]}  # the rest names the build, for CPU or CUDA
 
     def share_gpus(self, gpus: Sequence[str]) -> None:
-        """Lets this process see the GPUs of all that train with it, as NCCL copies between them.
+        """Makes the GPUs of all processes that train together visible to this one, as NCCL copies between them.
 
         Called before CUDA starts, which reads the variable once.
         """
@@ -107,11 +107,11 @@ class TrainingClient(Client):
         self._device = f"cuda:{list(gpus).index(own_gpus()[0])}"
 
     def meet(self) -> str:
-        """Makes a folder on this machine for the processes of one training."""
+        """Creates a folder on this machine for the processes of one training run."""
         return tempfile.mkdtemp(prefix="tiernas-")
 
     def run_together(self, job: str, data: Sequence[ray.ObjectRef[Any]], seat: Seat) -> Iterator[str]:
-        """Does a job with others, each of which is called with its own seat; gives its own events."""
+        """Does a job together with others, each called with its own seat; yields its own events."""
         try:
             yield from _lines(lambda send: self._train(decode_job(job), data, send, seat))
         finally:
@@ -152,18 +152,18 @@ class TrainingClient(Client):
 
 
 def own_gpus() -> tuple[str, ...]:
-    """GPUs that Ray gave this process, as CUDA numbers them on this machine."""
+    """GPUs that Ray gave this process, as numbered by CUDA on this machine."""
     return tuple(ray.get_runtime_context().get_accelerator_ids().get("GPU", ()))
 
 
 def _lines(work: Callable[[Callable[[Event], None]], None]) -> Iterator[str]:
-    """The events that some work sends, as lines, the moment they come; raises what the work raises."""
+    """The events that a function sends, as lines, as they come; raises what the function raises."""
     events: queue.SimpleQueue[Event | Exception | None] = queue.SimpleQueue()
 
     def do() -> None:
         try:
             work(events.put)
-        except Exception as error:  # nobody else hears of what a thread raises
+        except Exception as error:  # nothing else catches what a thread raises
             events.put(error)
         finally:
             events.put(None)
@@ -188,6 +188,6 @@ def _appears(folder: Path) -> bool:
 
 def _unseen(folder: str) -> str:
     return (
-        f"node {socket.gethostname()} does not see {folder}, where the server wants its checkpoints; set "
+        f"node {socket.gethostname()} does not see {folder}, where checkpoints are to be written; set "
         "study.checkpoints to a folder that all nodes share, or to an fsspec URL such as s3://BUCKET/FOLDER"
     )

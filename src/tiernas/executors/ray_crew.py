@@ -1,4 +1,4 @@
-"""The actors that are one client: one, or several that train a candidate together."""
+"""The actors that form one worker: one, or several that train a candidate together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tiernas.executors.seat import Seat
 from tiernas.executors.wire import decode_event, encode_job
 
 _SETTLE_S = 30
-"""After one of several processes has failed, the time in which the others end, or Ray says that one of them is dead."""
+"""Once one of several processes has failed, the time for the others to end, or for Ray to report one of them dead."""
 
 
 class Crew:
@@ -29,7 +29,7 @@ class Crew:
 
     Args:
         remote: The class of the actors, `ray.remote` of a `Client`.
-        settings: How many there are, and what each gets.
+        settings: The number of actors, and their resources.
     """
 
     def __init__(self, remote: Any, settings: RaySettings) -> None:
@@ -54,11 +54,11 @@ class Crew:
         return len(self._actors) > 1
 
     async def introduce(self) -> Introduction:
-        """What the first says of itself, with the GPUs of all.
+        """What the first reports about itself, with the GPUs of all.
 
         Raises:
-            RayTaskError: Something is missing that jobs need.
-            RayError: One died while it started.
+            RayTaskError: Something that jobs need is missing.
+            RayError: One died while starting.
         """
         introductions: list[Introduction] = await asyncio.gather(*(actor.introduce.remote() for actor in self._actors))
         gpus = tuple(gpu for who in introductions for gpu in who.gpus)
@@ -67,7 +67,7 @@ class Crew:
         return replace(introductions[0], gpus=gpus)
 
     async def sees(self, path: str) -> bool:
-        """Whether a file or folder is there on their node."""
+        """Whether a file or folder exists on their node."""
         seen: bool = await self._actors[0].sees.remote(path)
         return seen
 
@@ -80,14 +80,14 @@ class Crew:
         await asyncio.gather(*(actor.sees.remote("/") for actor in self._actors))
 
     async def run(self, job: Job, data: Sequence[Any]) -> AsyncIterator[Event]:
-        """Does a job; gives its events the moment they come.
+        """Does a job; yields its events as they come.
 
         Args:
-            job: What to do.
+            job: The job.
             data: See `Client.work`.
 
         Raises:
-            RayTaskError: From the client around the job.
+            RayTaskError: From the worker around the job.
             RayError: One is dead.
         """
         line = encode_job(job)
@@ -105,7 +105,7 @@ class Crew:
             yield event
 
     def kill(self) -> None:
-        """Ends all of them, whatever they do; returns at once."""
+        """Ends all of them, whatever they are doing; returns at once."""
         for actor in self._actors:
             ray.kill(actor)
         if self._group is not None:
@@ -134,7 +134,7 @@ async def _merged(streams: Sequence[Any]) -> AsyncIterator[Event]:
             failed = any(isinstance(end, Failed | Lost | Blocked) for end in ends.values())
             try:
                 rank, event = await asyncio.wait_for(said.get(), _SETTLE_S if failed else None)
-            except TimeoutError:  # the others wait for the one that failed
+            except TimeoutError:  # the others are waiting for the one that failed
                 break
             if isinstance(event, RayError):
                 raise event
@@ -157,7 +157,7 @@ async def _follow(rank: int, stream: Any, said: asyncio.Queue[tuple[int, Event |
 
 
 def _end_of_all(ends: Mapping[int, Event]) -> Event:
-    """What the first reports, unless it went wrong for one of them."""
+    """What the first one reports, unless something went wrong for one of them."""
     blocked = [end for end in ends.values() if isinstance(end, Blocked)]
     if blocked:
         return blocked[0]

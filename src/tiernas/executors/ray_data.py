@@ -1,6 +1,6 @@
 """A data set through Ray's object store, for nodes that do not see its files.
 
-The decoded images are NumPy arrays in shared memory: one copy per node, whatever the number of clients on it.
+The decoded images are NumPy arrays in shared memory: one copy per node, however many workers are on it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tiernas.training import DataConfig, ImageSet, Splits, load_data
 
 @dataclass(frozen=True, slots=True)
 class PackedPart:
-    """One part: `images` is `(n, size, size, 3)` uint8, `labels` `(n,)` int64."""
+    """One split: `images` is `(n, size, size, 3)` uint8, `labels` `(n,)` int64."""
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
@@ -27,7 +27,7 @@ class PackedPart:
 
 @dataclass(frozen=True, slots=True)
 class PackedSplits:
-    """A data set as arrays that are shared between processes."""
+    """A data set as arrays shared between processes."""
 
     train: PackedPart
     validation: PackedPart
@@ -50,7 +50,7 @@ def load_packed(data: dict[str, Any], cache_dir: str) -> PackedSplits:
 
 
 def unpack(packed: PackedSplits) -> Splits:
-    """The data set again, without copying a pixel."""
+    """Restores the data set without copying pixels."""
     parts = (packed.train, packed.validation, packed.test)
     train, validation, test = (_unpacked(part, packed.classes) for part in parts)
     return Splits(train, validation, test, packed.flip_safe, packed.skipped, packed.digest)
@@ -61,6 +61,6 @@ def _packed(part: ImageSet) -> PackedPart:
 
 
 def _unpacked(part: PackedPart, classes: tuple[str, ...]) -> ImageSet:
-    with warnings.catch_warnings(action="ignore"):  # the array must not be written to, and nobody does
+    with warnings.catch_warnings(action="ignore"):  # the array is read-only, and nothing writes to it
         images = torch.from_numpy(part.images)
     return ImageSet(images.permute(0, 3, 1, 2), torch.from_numpy(part.labels.copy()), classes)

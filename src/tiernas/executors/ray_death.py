@@ -8,7 +8,7 @@ from tiernas.executors.fault import Fault
 
 
 def cause_of(error: RayError) -> str:
-    """What a Ray error says of the death of an actor: without its table of ids, and without Ray's guesses."""
+    """What a Ray error says about the death of an actor, without its table of ids and Ray's guesses."""
     if isinstance(error, ActorUnavailableError):
         return "the connection to it was lost"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -17,10 +17,10 @@ def cause_of(error: RayError) -> str:
 
 
 def fault_of_death(error: RayError) -> Fault:
-    """Whose fault the death of an actor may be: too much memory or a crash is the job's, not the loss of its node.
+    """What the death of an actor is attributed to: out of memory or a crash to the job, the loss of its node not.
 
-    Observed with Ray 2.60: of an actor whose process was killed it says that "its worker process has died"; an actor
-    whose node lost its power is unavailable first, and after the node's last heartbeat "its node has died".
+    Observed with Ray 2.60: for an actor whose process was killed it says that "its worker process has died"; an actor
+    whose node lost power is unavailable first, and after the node's last heartbeat "its node has died".
     """
     if isinstance(error, OutOfMemoryError):
         return Fault.CANDIDATE

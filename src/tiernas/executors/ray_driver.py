@@ -1,9 +1,9 @@
 """The process between a server and a Ray cluster: `RayExecutor` starts it, and nothing else imports Ray.
 
-It is a process of its own because Ray ends the process of a driver that has lost the cluster's head (observed with
-Ray 2.60: exit code 1, 60 s after the head was killed); the server outlives that and starts another one.
+It is a separate process because Ray ends a driver process that has lost the cluster's head (observed with Ray 2.60:
+exit code 1, 60 s after the head was killed); the server survives that and starts another driver.
 
-Commands come and messages go through a channel of their own. When it closes, the server is gone: every client is ended.
+Commands and messages use a channel of their own. When it closes, the server is gone, and every worker is ended.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
 
 def _connect(settings: RaySettings) -> None:
     packages = [str(Path(tiernas.__file__).parent), *filter(None, map(module_path, settings.modules))]
-    code_version()  # that of the files which are sent along now
+    code_version()  # of the files that are being sent along now
     ray.init(
         address=settings.address or "local",
         include_dashboard=None if settings.address else False,

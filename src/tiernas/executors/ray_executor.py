@@ -1,4 +1,4 @@
-"""`RayExecutor`: trainings on the nodes of a Ray cluster."""
+"""`RayExecutor`: training on the nodes of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from tiernas.executors.wire import event_of, job_values
 _log = logging.getLogger(__name__)
 
 _RETRY_S = 2
-"""Pause between two tries to reach a cluster that was lost."""
+"""Pause between two attempts to reach a lost cluster."""
 
 _REST_S = 600
-"""Time for which a node gets no job after one was blocked on it."""
+"""Time for which a node gets no jobs after one was blocked on it."""
 
 _CLOSE_S = 20
-"""Time that a driver gets to end its clients before it is killed; Ray ends them then."""
+"""Time for a driver to end its workers before it is killed; Ray ends them then."""
 
 _IN_A_ROW = 3
-"""Clients that could not be started, or losses of the whole cluster, with nothing that got ahead between them."""
+"""Failed starts of workers in a row, or losses of the whole cluster without progress between them."""
 
 
 class RayExecutor(Executor):
-    """One client per candidate on a Ray cluster; there are more or fewer of them as nodes join and leave.
+    """One worker per candidate on a Ray cluster; their number follows the nodes that join and leave.
 
     The server itself does not import Ray: a driver process does (`ray_driver`). Ray ends it when the head of the
-    cluster dies; then every job comes back as lost, and a new driver connects as soon as there is a head again.
+    cluster dies; then every job is returned as lost, and a new driver connects as soon as there is a head again.
 
-    A node on which a job is blocked (a full disk, a missing library), or on which one after the other ends before it
-    got ahead, is set aside for ten minutes; its job goes on elsewhere. Only where that was the last node does the
-    caller hear that the job is blocked.
+    A node on which a job is blocked (a full disk, a missing library), or on which jobs in a row end before one made
+    progress, is set aside for ten minutes; its job continues elsewhere. Only if that was the last node, the job is
+    reported as blocked.
 
     Args:
-        settings: Which cluster, and what a client gets.
-        log_dir: Folder for what the driver writes on its descriptors 1 and 2.
-        reconnect_s: Time for which a lost cluster is looked for.
-        rest_s: Time for which a node gets no job after it was set aside.
-        environment: Variables of the driver, and of Ray where it is started on this machine alone; by default those of
-            this process, without credentials but Ray's.
+        settings: The cluster, and the resources of a worker.
+        log_dir: Folder for what the driver writes to descriptors 1 and 2.
+        reconnect_s: How long to look for a lost cluster.
+        rest_s: How long a node that was set aside gets no jobs.
+        environment: Environment variables of the driver, and of Ray if it is started on this machine alone; by default
+            those of this process, without credentials except Ray's.
 
     Raises:
         NotInstalledError: Ray is not installed.
@@ -173,7 +173,7 @@ class RayExecutor(Executor):
 
     def _event(self, worker: str, event: Event, of_client: bool) -> Sequence[Event]:
         job = self._jobs.get(worker)
-        if job is None or job.id != event.job_id:  # it was cancelled
+        if job is None or job.id != event.job_id:  # it was canceled
             return []
         if not isinstance(event, EpochDone):
             del self._jobs[worker]
@@ -190,20 +190,20 @@ class RayExecutor(Executor):
             return judged
         if was_usable:
             minutes = self._machines.rest_s / 60
-            _log.warning("node %s gets no trainings for %.3g minutes: %s", node, minutes, judged.reason)
+            _log.warning("node %s is set aside for %.3g minutes: %s", node, minutes, judged.reason)
         return Lost(judged.job_id, f"node {node} is set aside: {judged.reason}")
 
     def _not_started(self, text: str) -> None:
         self._unstarted += 1
         if self._unstarted >= _IN_A_ROW and not self._clients:
             raise UsageError(
-                f"no client starts on the Ray cluster {self._where}: {text}, {_IN_A_ROW} times in a row; see Ray's "
-                "logs of its nodes, in /tmp/ray/session_latest/logs"
+                f"no worker starts on the Ray cluster {self._where}: {text}, {_IN_A_ROW} times in a row; see Ray's "
+                "logs on its nodes, in /tmp/ray/session_latest/logs"
             )
         _log.warning("%s", text)
 
     def _lost(self, driver: Ended) -> Sequence[Event]:
-        """The driver ended: nothing that ran on the cluster reaches this server any more."""
+        """The driver ended: nothing that runs on the cluster reaches this server any more."""
         self._ended_s = time.monotonic()
         jobs, self._jobs, self._clients = list(self._jobs.values()), {}, {}
         self._machines.clear()
@@ -214,7 +214,7 @@ class RayExecutor(Executor):
             self._losses += 1
             if self._losses > _IN_A_ROW:
                 raise UsageError(
-                    f"the Ray cluster {self._where} was lost {self._losses} times in a row, and no training got ahead "
+                    f"the Ray cluster {self._where} was lost {self._losses} times in a row without any progress in "
                     f"between; the last time: {driver.reason}"
                 )
             _log.warning("the Ray cluster is lost; looking for it for %.0f s: %s", self._reconnect_s, driver.reason)
@@ -229,7 +229,7 @@ class RayExecutor(Executor):
         if self._lost_s is None or time.monotonic() - self._lost_s > self._reconnect_s:
             raise UsageError(
                 f"Ray cluster {self._where} cannot be reached ({text}); start it with `ray start --head`, and run the "
-                "server on one of its nodes, with the same Ray and Python and, if it wants one, its token"
+                "server on one of its nodes, with the same Ray and Python and, if the cluster requires one, its token"
             )
 
     def _await_connection(self) -> None:
@@ -249,7 +249,7 @@ class RayExecutor(Executor):
 
 @dataclass(frozen=True, slots=True)
 class _Client:
-    """A client that is there, and Ray's id of its node."""
+    """An available worker, and Ray's id of its node."""
 
     placement: Placement
     machine: str
@@ -257,7 +257,7 @@ class _Client:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """A job, and the client that has it, or had it when it died."""
+    """A job, and the worker that has it, or had it when it died."""
 
     id: int
     client: _Client
@@ -272,7 +272,7 @@ def _message(kind: str, values: dict[str, Any]) -> _Message:
 
 
 def _absolute(job: Job) -> Job:
-    """The job as another machine must see it, with the folder of its checkpoints made."""
+    """The job as other machines must see it; creates the folder of its checkpoints."""
     data = dict(job.data)
     if data.get("path"):
         data["path"] = str(Path(data["path"]).absolute())

@@ -1,4 +1,4 @@
-"""The clients on a Ray cluster: as many as fit, while nodes come and go."""
+"""The workers on a Ray cluster: as many as fit, while nodes come and go."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ Tell = Callable[..., None]
 """Takes the kind of a message to the server, and its values."""
 
 _AGAIN_S = 10
-"""Pause after a client that could not be started, so that a broken node does not keep the cluster busy."""
+"""Pause after a worker that could not be started, so that a broken node does not keep the cluster busy."""
 
 _SHUTDOWN_S = 2
-"""Time for which the end of a client waits for the end of its node: one that shuts down ends its clients first."""
+"""How long the end of a worker waits for the end of its node: a node that shuts down ends its workers first."""
 
 _FINE = 10_000
 """Ray counts resources in units of 1/10,000."""
@@ -48,10 +48,10 @@ class _Member:
 
 
 class RayPool:
-    """Starts clients, gives them jobs and tells the server what happens; all in one event loop.
+    """Starts workers, gives them jobs and reports events to the server; all in one event loop.
 
     Args:
-        settings: What a client gets, and how many there may be.
+        settings: The resources of a worker, and their number.
         tell: Takes messages to the server: `joined`, `left`, `event`, `unstarted`, `refused`, `warning`.
     """
 
@@ -68,21 +68,21 @@ class RayPool:
         self._shipped: dict[str, asyncio.Task[Any]] = {}
 
     async def keep_up(self) -> None:
-        """Sees to it, for ever, that there are as many clients as there should be."""
+        """Keeps the number of workers at what it should be; never returns."""
         await asyncio.gather(self._keep_started(), self._keep_alive())
 
     async def _keep_started(self) -> None:
         while True:
             try:
                 nodes = await asyncio.to_thread(ray.nodes)
-            except RayError as error:  # the head is away; clients train on, and Ray ends this process if it stays away
+            except RayError as error:  # the head is away; workers continue, and Ray ends this process if it stays away
                 self._tell("warning", text=f"the head of the Ray cluster does not answer: {cause_of(error)}")
             else:
                 self._start_missing(nodes)
             await asyncio.sleep(self._settings.look_s)
 
     async def _keep_alive(self) -> None:
-        """Notices clients that died or stopped while they had nothing to do; those with a job are noticed by it."""
+        """Notices idle workers that died or were suspended; those with a job are noticed by it."""
         while True:
             await asyncio.gather(*(self._look_at(member) for member in self._all() if not member.jobs))
             await asyncio.sleep(self._settings.look_s)
@@ -102,7 +102,7 @@ class RayPool:
         if wanted == 0 and not self._told_too_large:
             self._told_too_large = True
             needs = f"{self._settings.cpus:g} CPUs and {self._settings.gpus:g} GPUs"
-            self._tell("warning", text=f"no node of the Ray cluster has the {needs} of a client; waiting for one")
+            self._tell("warning", text=f"no node of the Ray cluster has the {needs} of a worker; waiting for one")
         if time.monotonic() >= self._not_before_s:
             for _ in range(wanted - running):
                 _keep(self._starting, self._start())
@@ -111,22 +111,22 @@ class RayPool:
         return list({id(member): member for member in self._members.values()}.values())
 
     def run(self, client: str, job: Job) -> None:
-        """Gives a job to a client; the client may have died meanwhile, then the job comes back."""
+        """Gives a job to a worker; if the worker has died meanwhile, the job is returned."""
         member = self._members.get(client)
         if member is None:
-            self._event(client, Lost(job.id, f"client {client} was gone before it got the job"), of_client=False)
+            self._event(client, Lost(job.id, f"worker {client} was gone before it got the job"), of_client=False)
             return
         member.jobs[client] = job.id
         _keep(self._jobs, self._run(member, client, job))
 
     def kill(self, client: str) -> None:
-        """Ends the processes of a client, whatever they do; no event of its job comes any more."""
+        """Ends the processes of a worker, whatever they are doing; no more events of its job are reported."""
         if (member := self._members.get(client)) is not None:
             member.jobs.pop(client, None)
             self._remove(member)
 
     async def close(self) -> None:
-        """Ends every client; returns when they are gone."""
+        """Ends every worker; returns when they are gone."""
         for task in self._starting | self._jobs:
             task.cancel()
         crews = [member.crew for member in self._all()]
@@ -140,14 +140,14 @@ class RayPool:
             who = await crew.introduce()
         except RayTaskError as error:
             crew.kill()
-            self._refuse(f"a client cannot start: {error.cause}")
-        except RayError as error:  # died while it started: the next look starts another
+            self._refuse(f"a worker cannot start: {error.cause}")
+        except RayError as error:  # died while starting: the next look starts another
             crew.kill()
             self._not_before_s = time.monotonic() + _AGAIN_S
-            self._tell("unstarted", text=f"a client could not be started: {cause_of(error)}")
-        except Exception as error:  # this task has no one else who would hear of it
+            self._tell("unstarted", text=f"a worker could not be started: {cause_of(error)}")
+        except Exception as error:  # nothing else catches what this task raises
             crew.kill()
-            self._refuse(f"a client cannot start: {type(error).__name__}: {error}")
+            self._refuse(f"a worker cannot start: {type(error).__name__}: {error}")
         else:
             if (problem := self._mismatch(who)) is not None:
                 crew.kill()
@@ -171,40 +171,40 @@ class RayPool:
     def _mismatch(self, who: Introduction) -> str | None:
         if who.code != code_version():
             return (
-                f"client {who.worker} has tiernas {who.code}, this server {code_version()}; install the same on every "
+                f"worker {who.worker} has tiernas {who.code}, this server {code_version()}; install the same on every "
                 "node, or remove it there: it is sent along"
             )
         if self._libraries is None:
             self._libraries = _own_libraries(self._settings)
         theirs = {name: who.libraries.get(name) for name in self._libraries}
         if theirs != self._libraries:
-            return f"client {who.worker} has {theirs}, this server {self._libraries}; install the same on every node"
+            return f"worker {who.worker} has {theirs}, this server {self._libraries}; install the same on every node"
         return None
 
     async def _run(self, member: _Member, client: str, job: Job) -> None:
-        end: Event = Failed(job.id, f"client {client} ended without a result", retry=True)
+        end: Event = Failed(job.id, f"worker {client} ended without a result", retry=True)
         try:
             async for event in member.crew.run(job, await self._data(member, job)):
                 if isinstance(event, EpochDone):
                     self._event(client, event)
                 else:
                     end = event
-        except RayTaskError as error:  # raised by the client around the job, not by the job
+        except RayTaskError as error:  # raised by the worker around the job, not by the job
             end = ended_by(error.cause, job.id)
         except RayError as error:
             await self._lost(member, error)
             return
         except Exception as error:  # from what the job needs here, such as the data set that is sent along
             end = ended_by(error, job.id)
-        if member.jobs.pop(client, None) is None:  # it was told to end meanwhile
+        if member.jobs.pop(client, None) is None:  # it was ended on purpose meanwhile
             return
-        of_several = member.crew.is_several and isinstance(end, Failed)  # who knows what the others do
+        of_several = member.crew.is_several and isinstance(end, Failed)  # the state of the others is unknown
         if of_several or (len(member.clients) == 1 and leaves_doubt(end)):
             self._remove(member)
         self._event(client, end)
 
     async def _data(self, member: _Member, job: Job) -> Sequence[Any]:
-        """A reference to the data set, in a list so that only who needs it fetches it; empty where it is seen."""
+        """A reference to the data set, in a list so that only nodes that need it fetch it; empty if files are seen."""
         path = job.data.get("path")
         if path is None:
             return []
@@ -218,7 +218,7 @@ class RayPool:
         return [await self._shipped[key]]
 
     async def _lost(self, member: _Member, error: RayError) -> None:
-        """Removes a crew that Ray has lost, and gives its jobs back."""
+        """Removes a crew that Ray has lost, and returns its jobs."""
         self._remove(member)
         jobs, member.jobs = member.jobs, {}
         fault = fault_of_death(error)
@@ -229,18 +229,18 @@ class RayPool:
             self._event(client, ended(fault, job_id, text), of_client=fault is Fault.CANDIDATE)
 
     def _remove(self, member: _Member) -> None:
-        member.crew.kill()  # it may only be out of reach, and must not go on with what another one will do
+        member.crew.kill()  # it may only be unreachable, and must not continue what another worker will do
         for client in member.clients:
             if self._members.pop(client, None) is not None:
                 self._tell("left", worker=client)
 
     def _event(self, client: str, event: Event, *, of_client: bool = True) -> None:
-        """Tells an event; `of_client` where it says something of the node that the client is on."""
+        """Reports an event; `of_client` if it says something about the node of the worker."""
         self._tell("event", worker=client, event=event_message(event), of_client=of_client)
 
 
 def wanted_crews(nodes: Sequence[Mapping[str, Any]], settings: RaySettings) -> int:
-    """How many crews there should be, given what `ray.nodes()` says; each is on one node."""
+    """Number of crews that there should be, given what `ray.nodes()` returns; each is on one node."""
     if settings.count is not None:
         return -(-settings.count // settings.jobs_per_process)
     alive = [node["Resources"] for node in nodes if node["Alive"]]
@@ -263,7 +263,7 @@ def _own_libraries(settings: RaySettings) -> dict[str, str]:
 
 
 async def _is_there(machine: str) -> bool:
-    """Whether a node is still there after a moment: one that shuts down ends its clients first."""
+    """Whether a node still exists after a moment: a node that shuts down ends its workers first."""
     await asyncio.sleep(_SHUTDOWN_S)
     try:
         nodes = await asyncio.to_thread(ray.nodes)

@@ -1,4 +1,4 @@
-"""Files at an fsspec URL, where the network may be away for a moment."""
+"""Files at an fsspec URL, where the network may be down for a moment."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from tiernas.executors.fault import Fault, fault_of
 _log = logging.getLogger(__name__)
 
 WAITS_S = (1.0, 5.0, 20.0)
-"""Pauses before an operation is tried again, beside the time that its filesystem gives each try."""
+"""Pauses before an operation is retried, besides the time that its filesystem takes for each try."""
 
 
 class RemoteFiles:
-    """An fsspec filesystem whose operations are tried again where storage does not answer.
+    """An fsspec filesystem whose operations are retried if the storage does not answer.
 
-    Every method of the filesystem is here, and raises what it raises where something is not there (FileNotFoundError).
+    It has every method of the filesystem, which raises what the filesystem raises if something does not exist
+    (FileNotFoundError).
 
     Args:
-        url: Of a folder; credentials come from the environment, as each fsspec filesystem documents.
+        url: URL of a folder; credentials come from the environment, as each fsspec filesystem documents.
         waits_s: Pauses before each further try; by default `WAITS_S`.
 
     Attributes:
         root: The folder, as the filesystem names it.
 
     Raises:
-        UsageError: There is no way to the URL: its protocol is not known, its package is not installed, or (also from
-            every method) it must not be used.
+        UsageError: The URL cannot be opened: its protocol is unknown, its package is not installed, or (also from
+            every method) access is denied.
         UnreachableError: Also from every method: it does not answer.
     """
 
@@ -54,13 +55,13 @@ class RemoteFiles:
                 return method(*arguments, **options)
             except (FileNotFoundError, UsageError):
                 raise
-            except Exception as error:  # each filesystem has its own, and what is not the user's may pass
+            except Exception as error:  # each filesystem has its own, and those not caused by the user may pass
                 what = hide_credentials(" ".join(f"{type(error).__name__}: {error}".split()))
                 if fault_of(error) is Fault.USER:
                     raise UsageError(f"checkpoints {self._shown}: {what}") from error
                 if (wait_s := next(waits_s, None)) is None:
                     raise UnreachableError(f"checkpoints {self._shown}: storage does not answer ({what})") from error
-                _log.warning("checkpoints %s: storage does not answer (%s); trying again", self._shown, what)
+                _log.warning("checkpoints %s: storage does not answer (%s); retrying", self._shown, what)
                 time.sleep(wait_s)
 
 

@@ -1,4 +1,4 @@
-"""`run`: one job to its events. Every worker does its jobs with it, however they reach it."""
+"""`run`: from a job to its events. All workers use it, however they get their jobs."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ def run(
     """Trains one candidate and sends its events.
 
     Args:
-        job: The training.
+        job: The training run.
         send: Called with each event, in order.
-        load: Gives the data set.
-        device: Where to train, as torch names it.
+        load: Returns the data set.
+        device: The device to train on, as torch names it.
         seat: The place of this process among those that train the candidate together; None if it is alone. Only the
-            first sends the end of every epoch and what there is to know beyond the accuracy.
+            first sends the end of every epoch and the result beyond the accuracy.
     """
     try:
         end: Event = _train(job, send, load, device, seat)
-    except Exception as error:  # whatever it is, it must end this attempt only, with its reason
+    except Exception as error:  # whatever it is, it must end only this attempt, with its reason
         if not isinstance(error, TiernasError):
             sys.stderr.write(plain_text(traceback.format_exc()))
         end = ended_by(error, job.id)
@@ -100,7 +100,7 @@ def _train(job: Job, send: Send, load: Callable[[Job], Splits], device: str, sea
 
 
 class _LocalFolder:
-    """Checkpoints that stay where the training writes them."""
+    """Checkpoints that stay where training writes them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

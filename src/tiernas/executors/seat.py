@@ -11,9 +11,9 @@ class Seat:
     """The place of a process among those that train one candidate together, all on one machine.
 
     Attributes:
-        rank: Of this process, from 0; the first one writes the checkpoints and reports.
-        size: How many processes there are.
-        meeting: A folder of this machine, new for each training.
+        rank: Rank of this process, from 0; the first one writes the checkpoints and reports.
+        size: Number of processes.
+        meeting: A folder on this machine, new for each training run.
     """
 
     rank: int
@@ -22,10 +22,10 @@ class Seat:
 
     @property
     def rendezvous(self) -> str:
-        """Where the processes find each other, as `torch.distributed.init_process_group` wants it."""
+        """Where the processes meet, as an argument of `torch.distributed.init_process_group`."""
         return f"file://{self.meeting}/rendezvous"
 
     @property
     def checkpoints(self) -> Path:
-        """Folder for checkpoints that are kept at a URL."""
+        """Local folder for checkpoints that are kept at a URL."""
         return Path(self.meeting) / "checkpoints"

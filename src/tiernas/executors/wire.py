@@ -1,4 +1,4 @@
-"""Jobs and events as plain values and as lines of JSON: all that goes between a server and its workers."""
+"""Jobs and events as plain values and as lines of JSON: everything sent between a server and its workers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 def job_values(job: Job) -> dict[str, Any]:
-    """A job as plain values; `Job(**values)` is the way back."""
+    """A job as plain values; `Job(**values)` reverses it."""
     return asdict(job)
 
 
@@ -36,20 +36,20 @@ def event_of(kind: str, values: Mapping[str, Any]) -> Event:
 
 
 def encode_job(job: Job) -> str:
-    """A job as one line."""
+    """Encodes a job as one line."""
     return json.dumps(job_values(job))
 
 
 def decode_job(line: str) -> Job:
-    """The job of a line."""
+    """Decodes the job of a line."""
     return Job(**json.loads(line))
 
 
 def encode_event(event: Event) -> str:
-    """An event as one line."""
+    """Encodes an event as one line."""
     return json.dumps(event_message(event))
 
 
 def decode_event(line: str) -> Event:
-    """The event of a line."""
+    """Decodes the event of a line."""
     return event_of(*json.loads(line))

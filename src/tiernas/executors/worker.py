@@ -1,7 +1,7 @@
-"""The process that trains candidates: jobs come and events go through a channel of their own.
+"""The process that trains candidates: jobs and events use a channel of their own.
 
-When the channel closes, the server is gone: the process ends at once, and the training goes on from its last checkpoint
-when the server is started again.
+When the channel closes, the server is gone: the process ends at once, and training resumes from its last checkpoint
+when the server is restarted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The whole job of `tiernas search`."""
+"""Everything that `tiernas search` does."""
 
 from tiernas.job.job import run_search
 

@@ -1,4 +1,4 @@
-"""The data of a search are checked before it writes anything that stays."""
+"""Checks the data of a search before it writes anything permanent."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tiernas.training.progression import require_growing
 
 
 def checked_data(config: SearchConfig) -> Splits:
-    """The data, decoded into the output folder; where they cannot be trained on, the folder is left as it was.
+    """The data, decoded into the output folder; if they cannot be used for training, the folder is left unchanged.
 
     Raises:
-        UsageError: The data cannot be trained on, the networks of the space cannot be trained so, or the output folder
-            cannot be written.
+        UsageError: The data cannot be used for training, the networks of the space cannot be trained with this recipe,
+            or the output folder cannot be written.
     """
     output, space = config.study.output, get_space(config.study.space)
     require_growing(space.decode([dimension.values[0] for dimension in space.dimensions]), config.recipe)
@@ -35,7 +35,7 @@ def checked_data(config: SearchConfig) -> Splits:
 
 @contextmanager
 def _undone_if_refused(folder: Path) -> Iterator[None]:
-    """Removes the files that were made in a folder, and the folders that were made for it, on a `UsageError`."""
+    """On a `UsageError`, removes the files that were created in a folder, and the folders created for it."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     there = set(folder.iterdir()) if folder.is_dir() else set()
     try:
@@ -45,6 +45,6 @@ def _undone_if_refused(folder: Path) -> Iterator[None]:
             with suppress(OSError):
                 new.unlink()
         for path in missing:
-            with suppress(OSError):  # something else has been put there meanwhile
+            with suppress(OSError):  # other files have been put there meanwhile
                 path.rmdir()
         raise

@@ -1,4 +1,4 @@
-"""What a search leaves in the model table, and why where it leaves nothing."""
+"""The entries that a search writes to the model table, and why there are none."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What a search came to.
+    """The result of a search.
 
     Attributes:
         entries: Its entries of the model table, tier by tier, best first.
-        empty_tiers: Tiers without an entry, and why; none where no finalists were wanted.
+        empty_tiers: Tiers without an entry, and why; empty if no finalists were wanted.
     """
 
     entries: Sequence[Entry]
     empty_tiers: Mapping[str, str]
 
     def require_usable(self) -> None:
-        """Refuses a result that no query can return anything of.
+        """Refuses a result that no query can return anything from.
 
         Raises:
-            NothingFoundError: No entry is recommended, though finalists were wanted; says why.
+            NothingFoundError: No entry is recommended, though finalists were wanted; the message says why.
         """
         if any(entry.recommended for entry in self.entries) or not (self.entries or self.empty_tiers):
             return
@@ -55,7 +55,7 @@ def enter(
     splits: Splits,
     trainings: Trainings,
 ) -> SearchResult:
-    """Writes the finalists that are done and in their tier into the model table."""
+    """Writes the finished finalists that are inside their tier into the model table."""
     table = ModelTable(config.table.path)
     there = table.read()[0] if table.path.exists() else ()
     entries, empty = [], {}
@@ -71,7 +71,7 @@ def enter(
             entry = make_entry(config, study, finalist, architecture, splits, searched[finalist.digest])
             known = next((e for e in there if e.same(entry)), None)
             if known is not None:
-                entry = replace(entry, name=known.name)  # earlier versions called it otherwise
+                entry = replace(entry, name=known.name)  # earlier versions named it differently
             if known != entry or not table.is_whole(entry):
                 network = finalist_network(ledger, study, finalist, trainings)
                 table.add(entry, network, artefact_folder(config, study, finalist))
@@ -94,13 +94,13 @@ def why_none(tier: Tier, searched: Sequence[Candidate], finalists: Sequence[Cand
     if not done:
         broken = [c for c in searched if c.state is State.FAILED]
         because = f"; {len(broken)} failed, the last because: {broken[-1].reason}" if broken else ""
-        return f"none of its {len(searched)} trainings came to an end{because}"
+        return f"none of its {len(searched)} training runs was completed{because}"
     measured_ms = [c.measurement["latency_ms"] for c in done if c.measurement]
     if not measured_ms:
         return "none of its networks was measured"
     edges = tier.low_ms, tier.high_ms
     _distance, edge, latency_ms = min((abs(ms - edge), edge, ms) for ms in measured_ms for edge in edges)
     return (
-        f"none of its {len(measured_ms)} best networks measured inside it, the nearest takes "
+        f"none of its {len(measured_ms)} best networks measured inside it; the nearest takes "
         f"{apart(latency_ms, edge)[0]} ms"
     )

@@ -1,4 +1,4 @@
-"""The trained network of a finalist, and what is done where its weights are damaged or gone."""
+"""The trained network of a finalist, and what happens if its weights are damaged or gone."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tiernas.training import DamagedWeightsError, load_trained
 
 
 def finalist_network(ledger: Ledger, study: Study, finalist: Candidate, trainings: Trainings) -> Network:
-    """The network of a finalist that is done.
+    """The network of a finished finalist.
 
     Raises:
-        UsageError: Its weights are damaged or gone. It is pending again: whoever continues the search trains it anew.
+        UsageError: Its weights are damaged or gone. It is pending again: resuming the search trains it again.
     """
     try:
         with local_copy(trainings.place(study, finalist)) as folder:
@@ -22,5 +22,5 @@ def finalist_network(ledger: Ledger, study: Study, finalist: Candidate, training
     except DamagedWeightsError as error:
         ledger.retrain(finalist)
         raise UsageError(
-            f"tier {study.name} ms, finalist {finalist.number}: {error}. Start the same command again: it trains it"
+            f"tier {study.name} ms, finalist {finalist.number}: {error}. Run the same command again: it trains it"
         ) from error

@@ -1,6 +1,6 @@
-"""The whole job of `tiernas search`: latency table, tiers, a study per tier, finalists, model table.
+"""Everything that `tiernas search` does: latency table, tiers, a study per tier, finalists, model table.
 
-Every step is skipped where its result is there already, so the same call continues where an earlier one stopped.
+A step whose result exists already is skipped, so the same call resumes a search that was stopped.
 """
 
 from __future__ import annotations
@@ -55,21 +55,21 @@ from tiernas.training.teachers.plugin import teacher_function
 _log = logging.getLogger(__name__)
 
 _CHECKED_NETWORKS = 16
-"""Random ones, by which the blocks of a plug-in are checked when a search begins."""
+"""Number of random networks by which the blocks of a plug-in are checked when a search begins."""
 
 Watch = Callable[[Study, Purpose, Sequence[Candidate], int], None]
 
 
 def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) -> SearchResult:
-    """Does the whole job, or what is left of it.
+    """Runs the whole search, or what is left of it.
 
     Args:
-        config: What to search.
+        config: The search.
         stop: Whether the user asked to stop.
         watch: Called with the candidates of a study whenever one of them changed.
 
     Raises:
-        UsageError: Something in the configuration, the data or the environment must be mended first.
+        UsageError: Something in the configuration, the data or the environment must be fixed first.
         StoppedError: The user asked to stop; everything is saved.
     """
     output = config.study.output
@@ -87,7 +87,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         heartbeat = stack.enter_context(serving(ledger, output))
         _log.info("data: %s images", ", ".join(f"{n} {part}" for part, n in splits.counts.items()))
         if taken_back := ledger.reclaim("the server ended"):
-            _log.info("%d trainings were cut off; they continue from their last checkpoint", taken_back)
+            _log.info("%d training runs were interrupted; they resume from their last checkpoint", taken_back)
         _check_reuse(config, ledger, splits)
         table = None if _searched(config, ledger) else _table(config, ledger, given, space, engine, splits, stop)
         settings = _settings(config, splits, engine)
@@ -97,7 +97,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         trainings = _trainings(config, ledger, executor, space, stop, watch, heartbeat, curves)
         if table is not None:
             search_tiers(config, ledger, studies, space, table, trainings)
-        for study in studies.values():  # what the user requeued after the search of its tier was over
+        for study in studies.values():  # candidates requeued after the search of their tier had ended
             train_candidates(trainings, study, Purpose.SEARCH)
         _repeat_best(config, ledger, list(studies.values()), trainings)
         limit_s = config.finalists.measure_seconds
@@ -117,7 +117,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
             ]
             for study in studies.values():
                 train_candidates(trainings, study, Purpose.FINAL)
-            if not any(chosen):  # the place of a finalist that failed is taken by another one
+            if not any(chosen):  # a failed finalist is replaced by another candidate
                 break
         for tier, study in studies.items():
             _try_deployments(config, ledger, study, tier, splits, clock, trainings)
@@ -125,7 +125,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
 
 
 def _check_cluster(config: SearchConfig) -> None:
-    """Refuses what cannot work before anything is measured."""
+    """Refuses settings that cannot work before anything is measured."""
     if config.workers.executor == "ray" and find_spec("ray") is None:
         raise NotInstalledError("Ray", "ray")
     if is_url(config.checkpoints):
@@ -133,19 +133,19 @@ def _check_cluster(config: SearchConfig) -> None:
 
 
 def _check_networks(space: SearchSpace) -> None:
-    """Refuses a space of a plug-in whose layers contradict their modules, before anything is measured."""
+    """Refuses a plug-in space whose layers contradict their modules, before anything is measured."""
     for vector in random_vectors(space, _CHECKED_NETWORKS, seed=0):
         require_declared_shapes(space.decode(vector), space.num_classes)
 
 
 def _check_optimizer(config: SearchConfig, space: SearchSpace) -> None:
-    """Refuses an optimizer that cannot be made, before anything is measured; the default one can."""
+    """Refuses an optimizer that cannot be made, before anything is measured; the default one always can."""
     if config.search.model_fields_set & {"optimizer", "options"}:
         config.search.optimizer_factory()(space.levels, seed=config.study.seed)
 
 
 def _check_teachers(config: SearchConfig) -> None:
-    """Refuses functions of users that do not fit, before anything is measured."""
+    """Refuses unsuitable plug-in functions, before anything is measured."""
     for teacher in (config.recipe.teacher, config.finalists.teacher):
         if teacher is not None and teacher.is_plugin:
             teacher_function(teacher)
@@ -166,7 +166,7 @@ def _executor(config: SearchConfig) -> Executor:
 
 
 def _check_reuse(config: SearchConfig, ledger: Ledger, splits: Splits) -> None:
-    """Refuses other searches that do not fit, before anything is measured or a study is begun with wrong settings."""
+    """Refuses other searches that do not fit, before anything is measured or a study starts with wrong settings."""
     begun = {study.name for study in ledger.studies() if has_begun(ledger, study)}
     if any(tier.name not in begun for tier in config.tier_list()):
         for path in config.search.reuse:
@@ -190,7 +190,7 @@ def _table(
 
 
 def _training_settings(config: SearchConfig, splits: Splits) -> dict[str, object]:
-    """What the accuracy of a network depends on, but for the seed."""
+    """Everything that the accuracy of a network depends on, except the seed."""
     recipe = {f"recipe.{key}": value for key, value in config.recipe.model_dump(mode="json").items()}
     name = config.study.space
     own = {} if name in SPACES.built_in else {SPACE_DIGEST: get_space(name).digest}
@@ -198,7 +198,7 @@ def _training_settings(config: SearchConfig, splits: Splits) -> dict[str, object
 
 
 def _settings(config: SearchConfig, splits: Splits, engine: Engine) -> dict[str, object]:
-    """Everything that proposals and accuracies of a study depend on; the number of trainings may grow."""
+    """Everything that proposals and accuracies of a study depend on; the number of candidates may grow."""
     screen = config.search.screen.model_dump(mode="json")
     teacher = config.finalists.teacher
     return {
@@ -218,7 +218,7 @@ def _settings(config: SearchConfig, splits: Splits, engine: Engine) -> dict[str,
 
 
 def _defaults() -> dict[str, object]:
-    """What settings are that the ledger of an earlier version does not have."""
+    """Values of the settings that the ledger of an earlier version does not have."""
     sections: dict[str, type[BaseModel]] = {"recipe": RecipeConfig, "engine": EngineSection}
     return {f"{name}.{key}": f.default for name, kind in sections.items() for key, f in kind.model_fields.items()}
 
@@ -259,7 +259,7 @@ def _trainings(
 
 
 def _repeat_best(config: SearchConfig, ledger: Ledger, studies: Sequence[Study], trainings: Trainings) -> None:
-    """Trains the best of every tier that has yet to choose finalists with other seeds."""
+    """Trains the best of every tier without finalists so far with other seeds."""
     wanted = config.finalists
     for study in studies:
         if wanted.repeats and len(ledger.candidates(study, Purpose.FINAL)) < wanted.per_tier:
@@ -275,7 +275,7 @@ def _try_deployments(
     clock: TierClock,
     trainings: Trainings,
 ) -> None:
-    """Saves trained finalists as the engine deploys them, counts and measures that, and records it."""
+    """Saves trained finalists as the engine deploys them, evaluates and measures those files, and records it."""
     for finalist in ledger.candidates(study, Purpose.FINAL):
         measured, result = finalist.measurement, finalist.result
         artefact = artefact_folder(config, study, finalist)
@@ -309,7 +309,7 @@ def _try_deployments(
         )
         if not tier.contains(found.latency["latency_ms"]):
             _log.warning(
-                "tier %s ms: finalist %d takes %.4g ms with its trained weights, outside its tier; it is entered with "
+                "tier %s ms: finalist %d takes %.4g ms with its trained weights, outside its tier; its entry has "
                 "that latency (%.4g ms with random weights, by which the tier was decided)",
                 study.name,
                 finalist.number,
@@ -329,5 +329,5 @@ def _searched(config: SearchConfig, ledger: Ledger) -> bool:
 
 
 def _saved_table(config: SearchConfig, space: SearchSpace) -> LatencyTable:
-    """The table of a search whose trainings are all there."""
+    """The latency table of a search whose candidates are all trained."""
     return LatencyTable.load(config.latency_table_path, space)

@@ -1,4 +1,4 @@
-"""The latency table of a search: given or built, and not used where tiers cannot be made of it."""
+"""The latency table of a search: given or built, and refused if it is too inaccurate for its tiers."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from tiernas.spaces import SearchSpace
 from tiernas.spaces.catalogue import SPACES
 
 MOST = 2.0
-"""A table that the search builds grows to at most so many times `latency.networks` where fewer are not good enough.
+"""A table built by a search grows to at most this many times `latency.networks` if fewer are not accurate enough.
 
-What more networks do not mend by then, such as a neighbour on the machine, still more would not."""
+What more networks have not fixed by then, such as a noisy neighbor, even more would not fix."""
 
 _STEP = 0.5
-"""It grows by so many times `latency.networks` at a time."""
+"""The table grows by this many times `latency.networks` at a time."""
 
 _log = logging.getLogger(__name__)
 
 
 def given_table(config: SearchConfig, space: SearchSpace, engine: Engine) -> LatencyTable | None:
-    """The table that the configuration names; None where it names none.
+    """The table named in the configuration; None if there is none.
 
     Raises:
-        UsageError: It cannot be read, or is of another space or device.
+        UsageError: It cannot be read, or is for another space or device.
     """
     if config.latency.table is None:
         return None
@@ -42,18 +42,18 @@ def given_table(config: SearchConfig, space: SearchSpace, engine: Engine) -> Lat
 def built_table(
     config: SearchConfig, space: SearchSpace, engine: Engine, num_classes: int, *, stop: Callable[[], bool], grow: bool
 ) -> LatencyTable:
-    """The table in the output folder, built if it is missing, and continued while it is not good enough.
+    """The table in the output folder, built if it is missing, and extended while it is too inaccurate.
 
     Args:
         config: The search.
         space: Its space.
-        engine: What to measure with.
+        engine: The engine to measure with.
         num_classes: Classes of the data.
         stop: Whether the user asked to stop.
         grow: Whether it may grow beyond `latency.networks`.
 
     Raises:
-        UsageError: The file cannot be continued or written.
+        UsageError: The file cannot be extended or written.
         StoppedError: The user asked to stop.
     """
 
@@ -62,7 +62,7 @@ def built_table(
         if stop():
             raise StoppedError(f"stopped; {done} of {wanted} networks are measured, and the same command continues")
         if at.repeats == 1:
-            _log.info("latency table: measuring %d networks once more", at.wide)
+            _log.info("latency table: measuring %d networks again", at.wide)
         elif not at.repeats and (done % 10 == 0 or done == wanted):
             _log.info("latency table: %d of %s networks measured", done, wanted)
 
@@ -74,41 +74,41 @@ def built_table(
         if verdict.usable or not grow or len(table.records) >= most:
             return table
         networks = min(len(table.records) + math.ceil(_STEP * wanted), most)
-        _log.info("%s: %s; measuring on, %d of at most %d networks", path, verdict.reason, networks, most)
+        _log.info("%s: %s; continuing to measure, %d of at most %d networks", path, verdict.reason, networks, most)
 
 
 def require_usable(config: SearchConfig, table: LatencyTable, *, begun: bool) -> Verdict:
-    """Refuses a table that tiers cannot be made of, unless the user accepts it, and tells how good it is.
+    """Refuses a table that is too inaccurate for tiers, unless the user accepts it, and reports how good it is.
 
-    A search that has begun goes on with its table: its trainings were chosen by it, and another one does not fit them.
+    A search that has begun continues with its table: its candidates were chosen by it, and do not fit another one.
 
     Raises:
-        UsageError: The table is not good enough; says how to mend it or to go on.
+        UsageError: The table is too inaccurate; the message says how to improve it or to continue.
     """
     path = config.latency_table_path
-    _tell_another_version(config, table)
+    _warn_of_other_version(config, table)
     verdict = judge_table(table, path)
     if verdict.usable:
         _log.info("%s: %s", path, verdict.words)
     elif config.latency.inaccurate or begun:
         why = "latency.inaccurate = true" if config.latency.inaccurate else "the search has begun with it"
-        _log.warning("%s: %s. It is used all the same: %s", path, verdict.reason, why)
+        _log.warning("%s: %s. It is used nevertheless: %s", path, verdict.reason, why)
     else:
         raise UsageError(
-            f"{path}: {verdict.reason}. Search all the same with latency.inaccurate = true, or measure on, on a "
+            f"{path}: {verdict.reason}. Search nevertheless with latency.inaccurate = true, or measure more, on a "
             f"quieter machine if possible, with: {verdict.command}"
         )
     return verdict
 
 
-def _tell_another_version(config: SearchConfig, table: LatencyTable) -> None:
-    """The space of a plug-in may be the same in another version, and its blocks may not."""
+def _warn_of_other_version(config: SearchConfig, table: LatencyTable) -> None:
+    """Another version of a plug-in's space may be the same, while its blocks have changed."""
     offer = SPACES.offer_of(table.space)
     then, now = table.header.space_package, offer.package if offer else None
     if then and now and then != now:
         _log.warning(
             "%s: its networks were measured with %s, and this is %s; if the blocks of space %r have changed since, "
-            "remove the file, and another one is built",
+            "remove the file to build another one",
             config.latency_table_path,
             then,
             now,

@@ -1,4 +1,4 @@
-"""The search of every tier: what is known already, who proposes, who trains."""
+"""The search of every tier: reused accuracies, optimizer and training."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ def search_tiers(
     table: LatencyTable,
     trainings: Trainings,
 ) -> None:
-    """Searches the tiers one after the other, each knowing what the earlier ones found.
+    """Searches the tiers one after the other, each with the results of the earlier ones.
 
     Raises:
-        UsageError: A tier has no network, accuracies cannot be reused, or a training met what the user must mend.
+        UsageError: A tier has no network, accuracies cannot be reused, or training met a problem that the user must
+            fix.
         StoppedError: The user asked to stop.
     """
     pools = sample_pools(space, table, list(studies), n=config.tiers.pool, seed=config.study.seed)
@@ -64,14 +65,14 @@ def _log_screen(tier: Tier, report: ScreenReport) -> None:
     for rung in report.rungs:
         where = f"tier {tier.name} ms: {rung.pruned} of {rung.reached} pruned after {rung.epochs} epochs"
         if rung.tau is None:
-            _log.info("%s; too few trainings (%d) to tell whether rightly", where, rung.pairs)
+            _log.info("%s; too few training runs (%d) to say whether they were the right ones", where, rung.pairs)
             continue
         tau = f"Kendall's tau to the final accuracy {rung.tau:.2f} ({rung.tau_low:.2f} to {rung.tau_high:.2f})"
-        _log.info("%s; %s, %d trainings", where, tau, rung.pairs)
+        _log.info("%s; %s, %d training runs", where, tau, rung.pairs)
         if rung.tau < LOW_TAU:
             _log.warning(
-                "tier %s ms: accuracies after %d epochs say little of the final ones (tau below %.1f): set "
-                "search.screen.epochs later, or leave the screen out",
+                "tier %s ms: accuracies after %d epochs say little about the final ones (tau below %.1f): set "
+                "search.screen.epochs later, or disable the screen",
                 tier.name,
                 rung.epochs,
                 LOW_TAU,

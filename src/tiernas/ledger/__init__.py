@@ -1,4 +1,4 @@
-"""The ledger: every study, candidate, attempt, result and reason; and what the user orders of a running server."""
+"""The ledger: every study, candidate, attempt, result and reason; and the user's orders to a running server."""
 
 from tiernas.ledger.known import Known
 from tiernas.ledger.lease import Lease, LeaseLostError, Server, Serving

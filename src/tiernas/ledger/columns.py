@@ -1,7 +1,7 @@
-"""The kinds of the ledger's columns: what is written is made storable, what is read is checked.
+"""The column types of the ledger: written values are made storable, read values are checked.
 
-A ledger that was damaged, or changed by something else, may hold anything anywhere: SQLite keeps what it is given. So
-whatever is read is of the type that the column promises, or `LookupError` says what was found.
+A ledger that was damaged, or changed by other software, may contain anything: SQLite stores whatever it is given. So
+every value read has the type that the column promises, or `LookupError` says what was found.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Processor = Callable[[Any], Any]
 
 
 class Text(TypeDecorator[str]):
-    """Text that every database can keep."""
+    """Text that every database can store."""
 
     impl = String
     cache_ok = True
@@ -34,7 +34,7 @@ class Text(TypeDecorator[str]):
 
 
 class Whole(TypeDecorator[int]):
-    """A whole number."""
+    """An integer."""
 
     impl = Integer
     cache_ok = True
@@ -44,7 +44,7 @@ class Whole(TypeDecorator[int]):
 
 
 class Real(TypeDecorator[float]):
-    """A number; one that is not finite is kept as none at all."""
+    """A number; one that is not finite is stored as null."""
 
     impl = Double
     cache_ok = True
@@ -67,7 +67,7 @@ class Flag(TypeDecorator[bool]):
 
 
 class Utc(TypeDecorator[dt.datetime]):
-    """A time in UTC; SQLite keeps no time zones."""
+    """A time in UTC; SQLite stores no time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -83,8 +83,8 @@ class Json(TypeDecorator[Any]):
     """A value as JSON.
 
     Args:
-        kind: What it must be, as pydantic understands types.
-        optional: Whether there may be none.
+        kind: The required type, as pydantic understands types.
+        optional: Whether it may be null.
     """
 
     impl = JSON
@@ -128,7 +128,7 @@ class RepeatedFacts(TypedDict):
 
 
 class ResultFacts(TypedDict, total=False):
-    """What others rely on in `Candidate.result`."""
+    """The keys of `Candidate.result` that other code relies on."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
@@ -138,7 +138,7 @@ class ResultFacts(TypedDict, total=False):
 
 
 class MeasurementFacts(TypedDict, total=False):
-    """What others rely on in `Candidate.measurement`."""
+    """The keys of `Candidate.measurement` that other code relies on."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
@@ -151,7 +151,7 @@ class MeasurementFacts(TypedDict, total=False):
 
 
 _HUGE = 60
-"""Characters of a wrong value that a message shows."""
+"""Number of characters of a wrong value shown in a message."""
 
 
 def _of_type(wanted: type, called: str) -> Processor:

@@ -1,4 +1,4 @@
-"""The database of a ledger: opened, made, upgraded, and read and written in transactions."""
+"""The database of a ledger: opened, created, upgraded, and read and written in transactions."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tiernas.ledger.location import Location
 from tiernas.ledger.models import SCHEMA_VERSION, Control, Info, LeaseRow, LedgerRow, now
 
 _CONNECT_S = 10
-"""How long a PostgreSQL server may take to answer a connection."""
+"""How long a PostgreSQL server may take to accept a connection."""
 
 _BUSY_S = 5.0
-"""How long another process may hold an SQLite file."""
+"""How long another process may lock an SQLite file."""
 
 _LOCK = 0x7469_6572
-"""Number of PostgreSQL's advisory lock under which tables are made or upgraded ("tier" in ASCII)."""
+"""Number of PostgreSQL's advisory lock for creating or upgrading tables ("tier" in ASCII)."""
 
 
 class Database:
@@ -37,15 +37,15 @@ class Database:
 
     Args:
         location: Where it is.
-        make: Whether the tables are made or upgraded where that is needed; else it must be of this version.
+        make: Whether to create or upgrade the tables if needed; otherwise it must have this version.
 
     Attributes:
-        name: What messages call it.
+        name: Its name in messages.
         has_clock: Whether `time` is the same for all machines.
-        check: Called in every transaction that writes; raises where the writer has no right to.
+        check: Called in every transaction that writes; raises if the writer has no right to.
 
     Raises:
-        UsageError: It is no ledger, a newer version wrote it, or it cannot be reached or written.
+        UsageError: It is not a ledger, was written by a newer version, or cannot be reached or written.
     """
 
     def __init__(self, location: Location, *, make: bool = True) -> None:
@@ -74,20 +74,20 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that sees the ledger as it is at one moment.
+        """A session that sees the ledger at one moment.
 
         Raises:
-            UsageError: It cannot be read, or holds what this version does not know.
+            UsageError: It cannot be read, or contains what this version does not know.
         """
         with self._translated("read"), Session(self._reader, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def writing(self, *, checked: bool = True) -> Iterator[Session]:
-        """A session whose changes are on the disk when it is left, all of them or none; or that of `together`.
+        """A session whose changes are committed when it ends, all of them or none; or the session of `together`.
 
         Args:
-            checked: Whether `check` is called.
+            checked: Whether to call `check`.
 
         Raises:
             UsageError: The disk is full, or the database cannot be written or reached.
@@ -103,7 +103,7 @@ class Database:
 
     @contextmanager
     def together(self) -> Iterator[Session]:
-        """As `writing`, and whatever this thread writes meanwhile is part of it."""
+        """Like `writing`; everything this thread writes meanwhile is part of it."""
         with self.writing() as session:
             self._here.session = session
             try:
@@ -120,15 +120,15 @@ class Database:
         except LookupError as error:
             if type(error) is not LookupError:
                 raise
-            raise UsageError(f"ledger {self.name}: holds a value that tiernas does not write ({error})") from error
+            raise UsageError(f"ledger {self.name}: contains a value that tiernas does not write ({error})") from error
 
     def _open(self) -> None:
         tables = inspect(self._engine).get_table_names()
         if tables and Info.__tablename__ not in tables:
-            raise UsageError(f"ledger {self.name}: a database of something else; choose another output folder")
+            raise UsageError(f"ledger {self.name}: a database of another program; choose another output folder")
         if not tables:
             if not self._make:
-                raise UsageError(f"no ledger {self.name}: the database is empty; name that of another search")
+                raise UsageError(f"no ledger {self.name}: the database is empty; give that of another search")
             with self._alone() as connection:
                 if not inspect(connection).get_table_names():
                     _create(connection)
@@ -143,7 +143,7 @@ class Database:
             )
         if version < SCHEMA_VERSION:
             if not self._make:
-                raise UsageError(f"ledger {self.name}: version {version}; bring it up to date first: tiernas status")
+                raise UsageError(f"ledger {self.name}: version {version}; update it first: tiernas status")
             from tiernas.ledger.upgrade import upgrade
 
             with self._alone() as connection:
@@ -151,9 +151,9 @@ class Database:
 
     @contextmanager
     def _alone(self) -> Iterator[Connection]:
-        """A transaction in which nobody else makes or upgrades tables, so that nobody sees half of them."""
+        """A transaction during which no other process creates or upgrades tables, so that none sees half of them."""
         with self._writer.connect() as connection:
-            if not self.has_clock:  # tables may be made anew, and those that point to them keep doing so
+            if not self.has_clock:  # tables may be recreated, and references to them must stay
                 driver: Any = connection.connection.driver_connection
                 driver.execute("PRAGMA foreign_keys = OFF")
                 driver.execute("PRAGMA legacy_alter_table = ON")
@@ -165,10 +165,10 @@ class Database:
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """Copies an SQLite file as it is at one moment, even while another process writes it.
+    """Copies an SQLite file at one moment, even while another process writes it.
 
     Raises:
-        UsageError: There is no such file, it cannot be read, or it is no database.
+        UsageError: There is no such file, it cannot be read, or it is not a database.
     """
     if not source.is_file():
         raise UsageError(f"no ledger {source}; name the output folder of a search, or the ledger.sqlite in it")
@@ -178,7 +178,7 @@ def copy_database(source: Path, target: Path) -> None:
             closing(sqlite3.connect(target)) as new,
         ):
             old.execute("BEGIN")
-            old.execute("SELECT count(*) FROM sqlite_master")  # fails where it is locked; a backup would wait for ever
+            old.execute("SELECT count(*) FROM sqlite_master")  # fails if it is locked; a backup would wait forever
             old.backup(new)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise UsageError(explain(error, str(source), "read", source)) from error
@@ -206,7 +206,7 @@ def _engine(location: Location) -> Engine:
             connect_args={"connect_timeout": _CONNECT_S, "application_name": "tiernas"},
         )
     except ArgumentError as error:
-        raise UsageError(f"ledger {location.name}: {error}; look at the URL") from error
+        raise UsageError(f"ledger {location.name}: {error}; check the URL") from error
     except ImportError as error:
         raise NotInstalledError("psycopg, the driver of PostgreSQL,", "postgres") from error
 
@@ -220,7 +220,7 @@ def _reader_and_writer(engine: Engine) -> tuple[Engine, Engine]:
 def _configure_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # `begin` begins, so that what is read in a transaction is of one moment
+        connection.isolation_level = None  # `begin` begins, so that a transaction reads a single moment
         connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_S * 1000)}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")

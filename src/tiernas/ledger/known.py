@@ -1,4 +1,4 @@
-"""An accuracy that another search paid for."""
+"""An accuracy from another search."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Known:
         digest: Digest of its architecture.
         estimated_latency_ms: Estimate of this study's latency table.
         inside: Whether that lies in the tier.
-        accuracy: Top-1 accuracy on the validation part.
-        result: The rest of what the training reported.
-        origin: Where the training is recorded.
+        accuracy: Top-1 accuracy on the validation split.
+        result: Everything else that training reported.
+        origin: Where the training run is recorded.
     """
 
     vector: Sequence[int]

@@ -1,4 +1,4 @@
-"""The lease of the server: one server at a time works on a ledger, and one that lost its lease writes nothing more."""
+"""The server's lease: one server at a time works on a ledger, and one that lost its lease writes nothing more."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from tiernas.ledger.models import LeaseRow
 _log = logging.getLogger(__name__)
 
 _WATCH_S = 0.5
-"""How often a server on another machine is looked at."""
+"""How often a server on another machine is checked."""
 
 
 class LeaseLostError(UsageError):
-    """Another server has taken over; this one must stop. Nothing of what it tried to write was written."""
+    """Another server has taken over, so this one must stop. Nothing that it tried to write was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Server:
 
     Attributes:
         host: Name of its machine.
-        machine: Tells boots, machines and containers of the same name apart; empty where the system has no such thing.
+        machine: Distinguishes boots, machines and containers of the same name; empty if the system cannot.
         pid: Its process.
-        began_s: When that process began, in seconds since the machine booted, whatever is done to its clock since.
+        began_s: When that process started, in seconds since the machine booted; unaffected by changes of its clock.
     """
 
     host: str
@@ -54,7 +54,7 @@ class Server:
 
     @property
     def gone(self) -> bool:
-        """Whether it ran on this machine and does not any more; False where that cannot be told from here."""
+        """Whether it ran on this machine and no longer does; False if that cannot be determined from here."""
         if not self.is_local:
             return False
         try:
@@ -65,7 +65,7 @@ class Server:
 
     @property
     def is_local(self) -> bool:
-        """Whether it runs, or ran, on this machine since that was booted."""
+        """Whether it runs, or ran, on this machine since the last boot."""
         return (self.host, self.machine) == (socket.gethostname(), _machine())
 
     def __str__(self) -> str:
@@ -77,10 +77,10 @@ class Serving:
     """The server that holds the lease.
 
     Attributes:
-        server: Which it is.
-        remaining_s: Seconds until the lease runs out; negative where it has.
-        alive: Whether it works, as far as can be told from here.
-        clients: How many trainings could run at once at the last renewal.
+        server: The server.
+        remaining_s: Seconds until the lease expires; negative if it has.
+        alive: Whether it is running, as far as can be determined from here.
+        clients: Number of workers at the last renewal.
         idle: How many of these had nothing to do.
     """
 
@@ -104,7 +104,7 @@ class Lease:
         """Holds the lease for another `lease_s` seconds; to be called several times in that time.
 
         Args:
-            clients: How many trainings could run at once.
+            clients: Number of workers: how many candidates can be trained at once.
             idle: How many of these have nothing to do.
 
         Raises:
@@ -117,7 +117,7 @@ class Lease:
             row.clients, row.idle = clients, idle
 
     def check(self, session: Session) -> None:
-        """Holds the row of the lease until the transaction ends.
+        """Locks the row of the lease until the transaction ends.
 
         Raises:
             LeaseLostError: Another server has taken over.
@@ -145,7 +145,7 @@ class Lease:
             row.clients = row.idle = 0
 
     def release(self) -> None:
-        """Gives the lease back; does nothing where it was lost."""
+        """Gives up the lease; does nothing if it was lost."""
         with self._database.writing(checked=False) as session:
             row = self._held(session)
             row.token = row.expires_at = None
@@ -155,25 +155,24 @@ class Lease:
         if row.token != self._token:
             by = f"{_server(row)} has taken over" if row.token else "another server took over and has ended"
             raise LeaseLostError(
-                f"ledger {self._database.name}: this server's lease ran out and {by}; this one stops. It stood still "
-                "or did not reach the ledger for longer than its lease lasts. Nothing is lost: the other one continues "
-                "what ran here from the last checkpoints."
+                f"ledger {self._database.name}: this server's lease expired and {by}; this one stops. It was suspended "
+                "or could not reach the ledger for longer than its lease lasts. Nothing is lost: the other one resumes "
+                "its candidates from the last checkpoints."
             )
         return row
 
     def _watch(self) -> tuple[str, int | None] | None:
-        """On SQLite, watches a server of another machine for as long as its lease lasts: their clocks may differ.
+        """On SQLite, watches a server on another machine for the duration of its lease, as their clocks may differ.
 
         Returns:
-            Its token and the number of its renewals, of which none came in that time; None where there was nothing to
-            watch.
+            Its token and number of renewals, if none came in that time; None if there was nothing to watch.
         """
         with self._database.reading() as session:
             row = session.get_one(LeaseRow, 1)
         if self._database.has_clock or row.token is None or _server(row).is_local:
             return None
         token, renewals, lease_s = row.token, row.renewals, row.lease_s or 0.0
-        _log.warning("watching for up to %.0f s whether the server, %s, still works", lease_s, _server(row))
+        _log.warning("watching for up to %.0f s whether the server, %s, is still running", lease_s, _server(row))
         end_s = time.monotonic() + lease_s
         while (remaining_s := end_s - time.monotonic()) > 0:
             time.sleep(min(_WATCH_S, remaining_s))
@@ -188,14 +187,14 @@ class Lease:
 
 @contextmanager
 def leased(database: Database, server: Server, lease_s: float) -> Iterator[Lease]:
-    """Holds the lease; meanwhile everything that this database writes checks that it is still held."""
+    """Holds the lease; meanwhile everything written through this database checks that it is still held."""
     lease = Lease(database, server, lease_s)
     lease.take()
     database.check = lease.check
     try:
         yield lease
     finally:
-        with suppress(UsageError):  # lost, or the database is away: it runs out by itself
+        with suppress(UsageError):  # lost, or the database is gone: it expires by itself
             lease.release()
         database.check = None
 
@@ -210,7 +209,7 @@ def read_serving(database: Database) -> Serving | None:
 
 
 def _serving(row: LeaseRow, time: dt.datetime, *, trusted: bool) -> Serving:
-    """Args: trusted: Whether the clock is the one that the lease was written by, whichever machine wrote it."""
+    """Args: trusted: Whether the clock is the one the lease was written by, on any machine."""
     server = _server(row)
     if row.expires_at is None:
         raise LookupError("a lease without an end")
@@ -225,8 +224,8 @@ def _server(row: LeaseRow) -> Server:
 
 def _held(name: str, serving: Serving) -> UsageError:
     return UsageError(
-        f"ledger {name}: another server works on it, {serving.server}. Its lease runs for {serving.remaining_s:.0f} s "
-        "more, and longer while it works. Stop it, or wait until its lease has run out."
+        f"ledger {name}: another server is using it, {serving.server}. Its lease lasts {serving.remaining_s:.0f} s "
+        "more, and is renewed while it runs. Stop it, or wait until its lease has expired."
     )
 
 
@@ -236,7 +235,7 @@ def _began_s(process: psutil.Process) -> float:
 
 
 def _machine() -> str:
-    """Boot of the kernel and namespace of process numbers; empty where there is no Linux."""
+    """Boot of the kernel and namespace of process ids; empty on other systems than Linux."""
     if platform.system() != "Linux":
         return ""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

@@ -1,6 +1,6 @@
-"""`Ledger`: the only truth about a search; everything else is rebuilt from its rows.
+"""`Ledger`: the single source of truth about a search; everything else is rebuilt from its rows.
 
-Only the server writes it, but for the orders of the user.
+Only the server writes it, except for the user's orders.
 """
 
 from __future__ import annotations
@@ -29,19 +29,18 @@ from tiernas.plain import plain_json
 class Ledger(Proposed, Trained, Ordered, Summarized):
     """Studies, candidates and attempts in an SQLite file or a PostgreSQL database.
 
-    Every method is one transaction, but for those called in `together`, so a process killed at any moment leaves whole
-    rows.
+    Every method is one transaction, except inside `together`, so a process killed at any moment leaves complete rows.
 
     Args:
-        location: A path or URL (see `Location.of`); made if it is missing or empty, upgraded if an older version
+        location: A path or URL (see `Location.of`); created if it is missing or empty, upgraded if an older version
             wrote it.
 
     Attributes:
-        name: What messages call it: the path, or the URL without password.
+        name: Its name in messages: the path, or the URL without password.
 
     Raises:
-        UsageError: It is no ledger, a newer version wrote it, or it cannot be reached or written. From every method:
-            it cannot be reached or written any more.
+        UsageError: It is not a ledger, was written by a newer version, or cannot be reached or written. From every
+            method: it can no longer be reached or written.
         NotInstalledError: The driver of PostgreSQL is missing.
     """
 
@@ -61,12 +60,12 @@ class Ledger(Proposed, Trained, Ordered, Summarized):
             ValueError: It is a PostgreSQL database.
         """
         if self._location.path is None:
-            raise ValueError(f"ledger {self.name} is no file")
+            raise ValueError(f"ledger {self.name} is not a file")
         return self._location.path
 
     @classmethod
     def of_begun_search(cls, location: Path | str) -> Ledger:
-        """The ledger of a search that has begun, for reading what it did and giving orders.
+        """The ledger of a search that has started, for reading its progress and giving orders.
 
         Raises:
             NothingFoundError: There is none.
@@ -74,19 +73,19 @@ class Ledger(Proposed, Trained, Ordered, Summarized):
         """
         where = Location.of(location)
         if where.path is not None and not where.path.exists():
-            raise NothingFoundError(f"no ledger {where.name}: the search has not begun; start it: tiernas search")
+            raise NothingFoundError(f"no ledger {where.name}: the search has not started; start it: tiernas search")
         ledger = cls(location)
         if where.path is None and not ledger.studies():
             ledger.close()
-            raise NothingFoundError(f"ledger {where.name}: the search has not begun; start it: tiernas search")
+            raise NothingFoundError(f"ledger {where.name}: the search has not started; start it: tiernas search")
         return ledger
 
     @classmethod
     @contextmanager
     def copy_of(cls, location: Path | str) -> Iterator[Ledger]:
-        """Another search's ledger, for reading; it stays as it is, whoever writes it meanwhile.
+        """Another search's ledger, for reading; it is not changed, even if another process writes it meanwhile.
 
-        A file is copied; a PostgreSQL database is read where it is.
+        A file is copied; a PostgreSQL database is read in place.
 
         Raises:
             UsageError: There is no such ledger, an older version wrote it to PostgreSQL, or as for `Ledger`.
@@ -115,18 +114,18 @@ class Ledger(Proposed, Trained, Ordered, Summarized):
         self.close()
 
     def open_study(self, name: str, settings: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> Study:
-        """The study of a name, made if it is new.
+        """The study with this name, created if it is new.
 
         Args:
-            name: Of its tier.
+            name: Name of its tier.
             settings: Everything that its proposals and accuracies depend on.
-            defaults: What settings are that an earlier version did not have, and so did not record.
+            defaults: Values of settings that an earlier version did not have and so did not record.
 
         Raises:
-            UsageError: The study is there with other settings (the message names each that differs), or its name
-                could lead out of a folder.
+            UsageError: The study exists with other settings (the message names each that differs), or its name could
+                lead out of a folder.
         """
-        settings = plain_json(settings)  # as they come back
+        settings = plain_json(settings)  # as they are read back
         with self._database.writing() as session:
             study = session.scalar(select(Study).where(Study.name == name))
             if study is None:
@@ -143,8 +142,8 @@ class Ledger(Proposed, Trained, Ordered, Summarized):
             ]
             if differing:
                 raise UsageError(
-                    f"ledger {self.name}: study {name} was begun with other settings: {'; '.join(differing)}. "
-                    "Set them back to continue it, or choose another output folder."
+                    f"ledger {self.name}: study {name} was started with other settings: {'; '.join(differing)}. "
+                    "Set them back to resume it, or choose another output folder."
                 )
             return study
 
@@ -161,19 +160,19 @@ class Ledger(Proposed, Trained, Ordered, Summarized):
         return studies
 
     def serve(self, server: Server, lease_s: float) -> AbstractContextManager[Lease]:
-        """Holds the lease of the server while the context lasts; every write of this object checks that it still does.
+        """Holds the server's lease during the context; every write of this object checks that it is still held.
 
-        A server that was killed is replaced at once if it ran on this machine, else when its lease has run out. Time
-        is told by the clock of PostgreSQL. On SQLite, where another machine wrote the lease, entering waits as long as
-        it lasts, and sees whether it is renewed: the clocks of two machines may differ.
+        A server that was killed is replaced at once if it ran on this machine, else when its lease has expired. Time is
+        that of PostgreSQL's clock. On SQLite, if another machine wrote the lease, entering waits for its duration and
+        checks whether it is renewed, because the clocks of two machines may differ.
 
         Args:
             server: This process, `Server.here()`.
             lease_s: Seconds that the lease lasts without `Lease.renew`.
 
         Raises:
-            UsageError: Another server holds the lease; the message names it and the seconds that are left.
-            LeaseLostError: From everything that writes, in the context: another server has taken over.
+            UsageError: Another server holds the lease; the message names it and the seconds left.
+            LeaseLostError: From everything that writes inside the context: another server has taken over.
         """
         return leased(self._database, server, lease_s)
 

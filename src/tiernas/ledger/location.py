@@ -1,4 +1,4 @@
-"""Where a ledger is kept: an SQLite file or a PostgreSQL database."""
+"""The location of a ledger: an SQLite file or a PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from tiernas.errors import UsageError
 _HOW = "give a path, sqlite:///PATH or postgresql://USER@HOST:PORT/DATABASE"
 
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
-"""What PostgreSQL's own library accepts, and SQLAlchemy's name of the driver that is used."""
+"""URL schemes that PostgreSQL's own library accepts, and SQLAlchemy's name of the driver used."""
 
 _URL = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]+:|[A-Za-z][A-Za-z0-9+.-]*//|.*://|.*:.*@|(.*\s)?(host|dbname|password)=", re.DOTALL
 )
-"""What is meant to be a URL, or to be what PostgreSQL takes in place of one, even if mistyped; `C:` is a drive."""
+"""Text meant as a URL, or as PostgreSQL's alternative to one, even if mistyped; `C:` is a drive."""
 
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
 
 def is_meant_as_url(text: str) -> bool:
-    """Whether a text is a URL of a database or was meant as one, so that it may hold a password."""
+    """Whether a text is, or was meant as, a database URL, so that it may contain a password."""
     return _URL.match(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a ledger is kept.
+    """The location of a ledger.
 
     Attributes:
-        name: What messages call it: the path, or the URL without password and options.
+        name: Its name in messages: the path, or the URL without password and options.
         path: The SQLite file; None on PostgreSQL.
-        url: For SQLAlchemy; may hold a password, so it is never shown.
+        url: For SQLAlchemy; may contain a password, so it is never shown.
     """
 
     name: str
@@ -45,15 +45,15 @@ class Location:
 
     @classmethod
     def of(cls, location: Path | str) -> Location:
-        """Reads a path or URL; connects to nothing.
+        """Parses a path or URL without connecting.
 
         Args:
             location: A path, `sqlite:///PATH`, or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`. The password may be
-                left to PostgreSQL's own `PGPASSWORD` or `~/.pgpass`.
+                omitted in favor of PostgreSQL's own `PGPASSWORD` or `~/.pgpass`.
 
         Raises:
-            UsageError: It is a URL of another kind, or one that cannot be read. The message shows no part of it but
-                the kind, because what was mistaken may be the password.
+            UsageError: It is a URL of another kind, or cannot be parsed. The message shows only its scheme, because the
+                part that is wrong may be the password.
         """
         if isinstance(location, Path) or not is_meant_as_url(location):
             return cls._of_file(Path(location))
@@ -66,7 +66,7 @@ class Location:
             return cls._of_postgresql(rest)
         shown = f"{kind}://..." if separator and _KIND.fullmatch(kind) else "..."
         raise UsageError(
-            f"ledger {shown}: neither SQLite nor PostgreSQL; {_HOW}. A file whose name has a colon is written ./NAME."
+            f"ledger {shown}: neither SQLite nor PostgreSQL; {_HOW}. Write a file name with a colon as ./NAME."
         )
 
     @classmethod
@@ -81,7 +81,7 @@ class Location:
             url = URL.create("postgresql+psycopg", host="@")
         if "@" in f"{url.host}{url.database}":
             raise UsageError(
-                f"ledger postgresql://...: cannot be read as a URL; {_HOW}. In a password, write @ as %40, / as %2F "
+                f"ledger postgresql://...: cannot be parsed as a URL; {_HOW}. In a password, write @ as %40, / as %2F "
                 "and % as %25."
             )
         if isinstance(password := url.query.get("password"), str):

@@ -23,14 +23,14 @@ from tiernas.ledger.columns import (
 )
 
 SCHEMA_VERSION = 4
-"""Raised with every change of the tables, together with a migration; a newer ledger is refused."""
+"""Increased with every change of the tables, together with a migration; newer ledgers are refused."""
 
 
 class State(enum.StrEnum):
     """State of a candidate: `pending -> running -> done | failed | pruned | dropped`.
 
-    Back to pending where a worker dies, where a training that the screen lets go on waits for a worker, and where the
-    user requeues one that failed. Dropped by the user, from pending or running.
+    Back to pending when a worker dies, when a candidate that passed the screen waits for a worker, and when the user
+    requeues a failed one. Dropped by the user, from pending or running.
     """
 
     PENDING = "pending"
@@ -44,7 +44,7 @@ class State(enum.StrEnum):
 class Outcome(enum.StrEnum):
     """How an attempt ended.
 
-    `LOST` where the server or the machine died, `PAUSED` at a rung of the screen, `DROPPED` by the user.
+    `LOST` if the server or the machine died, `PAUSED` at a rung of the screen, `DROPPED` by the user.
     """
 
     RUNNING = "running"
@@ -59,7 +59,7 @@ class Purpose(enum.StrEnum):
     """What a network is trained for.
 
     SEARCH: the short training of the search. HISTORY: the same training, done elsewhere, of a network outside this
-    tier; the optimizer is told of it. REPEAT: the short training of one of the best once more, with another seed.
+    tier; the optimizer is told about it. REPEAT: the short training of one of the best again, with another seed.
     FINAL: the longer training of a finalist.
     """
 
@@ -75,7 +75,7 @@ def now() -> dt.datetime:
 
 
 class LedgerRow(DeclarativeBase):
-    """Base of the rows of all tables. Whatever is no number or text is JSON: nothing that is read can execute code."""
+    """Base of the rows of all tables. Everything but numbers and text is JSON: reading a row cannot execute code."""
 
     type_annotation_map = {  # noqa: RUF012
         dict[str, Any]: Json(dict[str, Any]),
@@ -92,7 +92,7 @@ class LedgerRow(DeclarativeBase):
 
 
 class Info(LedgerRow):
-    """One row: which version wrote the ledger."""
+    """One row: the version that wrote the ledger."""
 
     __tablename__ = "info"
 
@@ -103,18 +103,18 @@ class Info(LedgerRow):
 
 
 class LeaseRow(LedgerRow):
-    """The lease of the server: one row, and its columns but `id` are null while there is none (`lease.py`).
+    """The server's lease: one row, in which every column but `id` is null while there is no lease (`lease.py`).
 
     Attributes:
-        token: Made anew with every lease; a server whose token is no longer here has lost it.
-        host: Name of its machine.
-        machine: Which boot of which machine, or container: two may have the same name.
+        token: New with every lease; a server whose token is no longer here has lost its lease.
+        host: Name of the server's machine.
+        machine: Identifies the boot of the machine, or container: two may have the same name.
         pid: Its process.
-        began_s: When that process began, in seconds since the machine booted.
-        lease_s: For how many seconds a renewal holds.
-        renewals: How often it was renewed.
-        expires_at: When it runs out: by the clock of PostgreSQL, or on SQLite of that machine.
-        clients: How many trainings could run at once.
+        began_s: When that process started, in seconds since the machine booted.
+        lease_s: How many seconds a renewal lasts.
+        renewals: Number of renewals.
+        expires_at: When it expires: by the clock of PostgreSQL, or on SQLite of that machine.
+        clients: Number of workers: how many candidates can be trained at once.
         idle: How many of these have nothing to do.
     """
 
@@ -134,12 +134,12 @@ class LeaseRow(LedgerRow):
 
 
 class Control(LedgerRow):
-    """What the user wants of a running server: one row (`orders.py`).
+    """The user's orders to a running server: one row (`orders.py`).
 
     Attributes:
-        paused: Whether no training is to be started.
-        trainings: Number of trainings per tier in place of the configured one.
-        changed: Raised by everything that the user orders.
+        paused: Whether no new training is started.
+        trainings: Number of candidates per tier, which replaces the configured one.
+        changed: Incremented by every order.
     """
 
     __tablename__ = "control"
@@ -156,8 +156,8 @@ class Study(LedgerRow):
     Attributes:
         name: Name of its tier, such as "0.5-0.8"; unique in a ledger.
         settings: Everything that the proposals and the accuracies depend on.
-        reused: Ledgers that accuracies were taken over from when the search of this tier began, and how many from
-            each; None before it began.
+        reused: Ledgers whose accuracies were reused when the search of this tier began, and how many from each; None
+            before it began.
     """
 
     __tablename__ = "studies"
@@ -170,25 +170,25 @@ class Study(LedgerRow):
 
 
 class Candidate(LedgerRow):
-    """A training of a network: one that the search proposed, or one that follows from it.
+    """A training run of a network: one that the search proposed, or one that follows from it.
 
     Attributes:
         purpose: What it is trained for.
         number: Position in the order of proposals (of a finalist: rank in the tier), from 0.
         vector: The integers of the network.
         digest: Digest of the architecture; with `seed_offset` unique within a study and purpose.
-        seed_offset: What is added to the seed of the study: 0 but for repeats.
+        seed_offset: Added to the seed of the study; 0 except for repeats.
         estimated_latency_ms: Estimate of the latency table.
-        measurement: Of a network that was measured whole, its latency and the fingerprint of what it ran on.
-        accuracy: Top-1 accuracy on the validation part, once done.
-        result: The rest of what the training reported.
-        rungs: What the screen saw, rung by rung: `epochs`, `accuracy` there, and whether it was `kept`.
-        repeated: Of one of the best that was trained with other seeds: `accuracy`, the mean of the others;
-            `standard_error` of that, or None; `seeds`, how many others; and `rank_accuracy`, the mean of all.
-        origin: Where the accuracy was taken over from; None where it was trained here.
+        measurement: For networks measured end to end: latency, and fingerprint of the device and engine.
+        accuracy: Top-1 accuracy on the validation split, once done.
+        result: Everything else that training reported.
+        rungs: The decisions of the screen: for each rung, `epochs`, `accuracy`, and whether it was `kept`.
+        repeated: For one of the best that was trained with other seeds: `accuracy`, the mean over those;
+            `standard_error` of it, or None; `seeds`, their number; and `rank_accuracy`, the mean over all seeds.
+        origin: Where a reused accuracy comes from; None if it was trained here.
         reason: Why it failed or was dropped.
-        forgiven: Attempts up to this number don't count against `MAX_ATTEMPTS`, because the user requeued it.
-        ended_order: Larger than that of all of the study and purpose that ended before; from 0.
+        forgiven: Attempts up to this number do not count against `MAX_ATTEMPTS`, because the user requeued it.
+        ended_order: Larger than that of all of the same study and purpose that ended before; from 0.
     """
 
     __tablename__ = "candidates"
@@ -223,12 +223,12 @@ class Candidate(LedgerRow):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more: done, failed, pruned or dropped."""
+        """Whether its state is final: done, failed, pruned or dropped."""
         return self.state not in (State.PENDING, State.RUNNING)
 
     @property
     def merit(self) -> tuple[bool, float]:
-        """What the best of a tier are chosen by; larger is better.
+        """The key for choosing the best of a tier; larger is better.
 
         Those that were trained with other seeds come first, by their mean: they were the most accurate to begin with,
         and a single accuracy that is still as high is high by chance.
@@ -239,15 +239,15 @@ class Candidate(LedgerRow):
 
 
 class Attempt(LedgerRow):
-    """One try at training a candidate.
+    """One attempt at training a candidate.
 
     Attributes:
         number: From 1.
-        worker: Host and process that tried.
+        worker: Host and process of the worker.
         node: Host of the worker.
-        gpu: The GPUs that it had, as CUDA numbers them on that host; None if none.
-        epochs: Epochs that were complete at the last report.
-        validation_accuracy: Top-1 accuracy on the validation part after them; None where it was not reported.
+        gpu: The GPUs it had, as numbered by CUDA on that host; None if none.
+        epochs: Number of completed epochs at the last report.
+        validation_accuracy: Top-1 accuracy on the validation split after them; None if it was not reported.
         reason: Why it ended without a result.
     """
 
@@ -270,5 +270,5 @@ class Attempt(LedgerRow):
 
     @property
     def duration_s(self) -> float | None:
-        """Time from its start to its end, by the clock of the server; None while it runs."""
+        """Time from its start to its end, by the server's clock; None while it runs."""
         return None if self.finished_at is None else (self.finished_at - self.started_at).total_seconds()

@@ -1,4 +1,4 @@
-"""What the user orders while a search runs. Other processes than the server write these, each in one transaction."""
+"""The user's orders while a search runs. Processes other than the server write them, each in one transaction."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tiernas.ledger.transitions import end, end_attempt, lock_study
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What the user wants of a running server.
+    """The user's orders to a running server.
 
     Attributes:
-        paused: Whether no training is to be started; those that run go on.
-        trainings: Number of trainings per tier, in place of the configured one; None where it stays.
-        changed: Raised by every order; where it did, candidates may have been requeued or dropped.
+        paused: Whether no new training is started; running candidates continue.
+        trainings: Number of candidates per tier, which replaces the configured one; None if it is not changed.
+        changed: Incremented by every order; if it was, candidates may have been requeued or dropped.
     """
 
     paused: bool
@@ -30,22 +30,22 @@ class Orders:
 
 
 class Ordered:
-    """The part of `Ledger` by which the user orders and the server asks; any process may call any of it."""
+    """The part of `Ledger` through which users give orders and the server reads them; callable from any process."""
 
     _database: Database
 
     def orders(self) -> Orders:
-        """What the user wants of the server; cheap enough to be asked several times a second."""
+        """The orders to the server; cheap enough to be read several times a second."""
         with self._database.reading() as session:
             return Orders(*session.execute(select(Control.paused, Control.trainings, Control.changed)).one())
 
     def pause_study(self, paused: bool) -> None:
-        """Orders that no training is started, or that they are started again; those that run go on."""
+        """Orders that no new training is started, or that it is started again; running candidates continue."""
         with self._database.writing() as session:
             session.execute(update(Control).values(paused=paused, changed=Control.changed + 1))
 
     def set_trainings(self, trainings: int) -> None:
-        """Orders another number of trainings per tier than the configured one.
+        """Orders a number of candidates per tier other than the configured one.
 
         Raises:
             UsageError: It is not positive.
@@ -56,7 +56,7 @@ class Ordered:
             session.execute(update(Control).values(trainings=trainings, changed=Control.changed + 1))
 
     def requeue(self, study_name: str, number: int, purpose: Purpose = Purpose.SEARCH) -> None:
-        """Orders that a candidate that failed is tried again: to pending; its attempts so far no longer count.
+        """Orders another try of a failed candidate: to pending; its attempts so far no longer count.
 
         Raises:
             UsageError: There is no such candidate, or it did not fail.
@@ -65,19 +65,19 @@ class Ordered:
             candidate = _named(session, study_name, number, purpose)
             if candidate.state is not State.FAILED:
                 what = _what(study_name, number, purpose)
-                raise UsageError(f"{what} is {candidate.state}; only one that failed can be requeued")
+                raise UsageError(f"{what} is {candidate.state}; only a failed one can be requeued")
             _requeue(candidate)
             session.execute(update(Control).values(changed=Control.changed + 1))
 
     def requeue_failed(self, study_name: str | None = None, purpose: Purpose | None = None) -> int:
-        """Orders that all candidates that failed are tried again, as `requeue` does one.
+        """Orders another try of all failed candidates, like `requeue` for one.
 
         Args:
-            study_name: Those of this study alone.
-            purpose: Those of this purpose alone.
+            study_name: Only those of this study.
+            purpose: Only those of this purpose.
 
         Returns:
-            How many there are.
+            The number of candidates.
 
         Raises:
             UsageError: There is no such study.
@@ -99,7 +99,7 @@ class Ordered:
             return len(rows)
 
     def drop(self, study_name: str, number: int, purpose: Purpose, reason: str) -> None:
-        """Orders that a candidate is given up: pending or running to dropped. The server stops one that runs.
+        """Orders giving up a candidate: pending or running to dropped. The server stops it if it is running.
 
         Raises:
             UsageError: There is no such candidate, or it has ended.

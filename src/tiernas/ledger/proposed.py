@@ -1,4 +1,4 @@
-"""What the server records of candidates beside their trainings."""
+"""What the server records about candidates besides their training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tiernas.ledger.transitions import next_value
 
 
 class Proposed:
-    """The part of `Ledger` that keeps which networks there are, and what is measured of them."""
+    """The part of `Ledger` that records which networks there are, and their measurements."""
 
     _database: Database
 
@@ -28,8 +28,8 @@ class Proposed:
         Args:
             study: The study.
             purpose: Which of its candidates.
-            all_attempts: Whether attempts at candidates that are done are read too, which are half of all there is to
-                read of a long study; without them these candidates have none.
+            all_attempts: Whether to read the attempts of finished candidates too, which are half of the data of a long
+                study; otherwise these candidates have none.
         """
         with self._database.reading() as session:
             return read_candidates(session, study, purpose, all_attempts=all_attempts)
@@ -82,12 +82,12 @@ class Proposed:
         )
 
     def adopt(self, study: Study, known: Sequence[Known], reused: Mapping[str, int]) -> None:
-        """Records, once and before the search of a tier begins, what was trained elsewhere.
+        """Records, once and before the search of a tier begins, networks that were trained elsewhere.
 
         Args:
             study: A study without candidates.
-            known: The networks; those inside the tier become candidates that are done, the others its history.
-            reused: From where how many were taken.
+            known: The networks; those inside the tier become finished candidates, the others its history.
+            reused: Where they come from, and how many from each.
         """
         with self._database.writing() as session:
             row = session.get_one(Study, study.id)
@@ -121,7 +121,7 @@ class Proposed:
             session.execute(_row(candidate).values(measurement=dict(measurement)))
 
     def record_repeats(self, candidate: Candidate, repeated: Mapping[str, Any]) -> None:
-        """Records what the trainings of a candidate with other seeds came to."""
+        """Records the result of training a candidate with other seeds."""
         with self._database.writing() as session:
             session.execute(_row(candidate).values(repeated=dict(repeated)))
         candidate.repeated = dict(repeated)

@@ -1,4 +1,4 @@
-"""Rows become objects that the rest of tiernas may trust."""
+"""From rows to objects that the rest of tiernas may trust."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tiernas.errors import UsageError
 from tiernas.ledger.models import Attempt, Candidate, Outcome, Purpose, State, Study
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
-"""Names that stay in the folder which they are put below; those of tiers, such as "0.5-0.8", are among them."""
+"""Names that stay in their parent folder, including those of tiers, such as "0.5-0.8"."""
 
 
 def require_safe(study: Study, ledger: str) -> None:
@@ -27,8 +27,8 @@ def require_safe(study: Study, ledger: str) -> None:
     """
     if not isinstance(study.name, str) or _SAFE.fullmatch(study.name) is None:
         raise UsageError(
-            f"ledger {ledger}: the study name {study.name!r} is none that tiernas gives (letters, digits and . _ + -), "
-            "and could lead out of the folder of its checkpoints. The ledger was changed by something else."
+            f"ledger {ledger}: tiernas gives no study the name {study.name!r} (only letters, digits and . _ + -); it "
+            "could lead out of the folder of its checkpoints. The ledger was changed by another program."
         )
 
 
@@ -36,7 +36,7 @@ def read_candidates(session: Session, study: Study, purpose: Purpose, *, all_att
     """The candidates of a study in the order they were proposed, with their attempts; two queries for all of them.
 
     Raises:
-        LookupError: One is missing, or lacks what its state wants.
+        LookupError: One is missing, or lacks what its state requires.
     """
     of_study = Candidate.study_id == study.id, Candidate.purpose == purpose
     tries = select(Attempt).join(Candidate).where(*of_study).order_by(Attempt.candidate_id, Attempt.number)
@@ -57,20 +57,20 @@ def read_candidates(session: Session, study: Study, purpose: Purpose, *, all_att
 
 
 def _lacking(candidate: Candidate) -> str | None:
-    """What a candidate must have in its state, and has not."""
+    """What a candidate lacks that its state requires."""
     match candidate.state:
         case State.DONE if candidate.accuracy is None:
             return "without an accuracy"
         case State.PRUNED if not candidate.rungs:
             return "without a rung"
         case State.RUNNING if not (candidate.attempts and candidate.attempts[-1].outcome is Outcome.RUNNING):
-            return "without an attempt that runs"
+            return "without a running attempt"
     return None
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Keeps the garbage collector from looking through objects that are all kept: half of the time went there."""
+    """Disables the garbage collector while objects are made that are all kept: it took half of the time."""
     if not gc.isenabled():
         yield
         return

@@ -1,4 +1,4 @@
-"""What status shows, by queries that read no more than they must: a ledger may hold 100,000 candidates."""
+"""The data of status, with queries that read no more than needed: a ledger may contain 100,000 candidates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tiernas.ledger.models import Attempt, Candidate, Outcome, Purpose, State, S
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A candidate that failed.
+    """A failed candidate.
 
     Attributes:
         study: Name of its study.
@@ -32,19 +32,19 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An attempt that runs.
+    """A running attempt.
 
     Attributes:
         study: Name of its study.
-        purpose: What is trained for.
+        purpose: What the network is trained for.
         number: Number of the candidate.
-        attempt: Which try it is, from 1.
-        epochs: Epochs that are complete.
-        validation_accuracy: Top-1 accuracy on the validation part after them; None where it was not reported.
-        worker: Who trains.
+        attempt: Number of the attempt, from 1.
+        epochs: Number of completed epochs.
+        validation_accuracy: Top-1 accuracy on the validation split after them; None if it was not reported.
+        worker: The worker.
         node: Host of the worker.
         gpu: Its GPUs.
-        started_at: When it began, by the clock of the server.
+        started_at: When it started, by the server's clock.
     """
 
     study: str
@@ -60,12 +60,12 @@ class Running:
 
 
 class Summarized:
-    """The part of `Ledger` that says how far a search is."""
+    """The part of `Ledger` that reports the progress of a search."""
 
     _database: Database
 
     def count(self, study: Study, purpose: Purpose = Purpose.SEARCH, *, reused: bool = False) -> Counter[State]:
-        """How many candidates are in each state, of those trained here or (`reused`) of those taken over."""
+        """Number of candidates in each state, of those trained here or (`reused`) of those reused."""
         rows = (
             select(Candidate.state, func.count())
             .where(Candidate.study_id == study.id, Candidate.purpose == purpose)
@@ -76,21 +76,21 @@ class Summarized:
             return Counter(dict(session.execute(rows).all()))
 
     def best(self, study: Study) -> Candidate | None:
-        """The candidate of the most merit (`Candidate.merit`), the first of several; its attempts are left out."""
+        """The candidate with the highest `Candidate.merit`, the first one of equals; without its attempts."""
         of_study = select(Candidate).where(Candidate.study_id == study.id, Candidate.purpose == Purpose.SEARCH)
         with self._database.reading() as session:
             repeated = session.scalars(of_study.where(Candidate.repeated.is_not(None))).all()
         return max(repeated, key=lambda c: (c.merit, -c.number), default=None) or self.most_accurate(study)
 
     def most_accurate(self, study: Study) -> Candidate | None:
-        """The candidate with the highest accuracy of the search, the first of several; its attempts are left out."""
+        """The candidate with the highest accuracy of the search, the first one of equals; without its attempts."""
         of_study = select(Candidate).where(Candidate.study_id == study.id, Candidate.purpose == Purpose.SEARCH)
         by_accuracy = of_study.where(Candidate.accuracy.is_not(None))
         with self._database.reading() as session:
             return session.scalars(by_accuracy.order_by(Candidate.accuracy.desc(), Candidate.number).limit(1)).first()
 
     def failures(self) -> Sequence[Failure]:
-        """The candidates that failed, over all studies and purposes, in the order proposed."""
+        """The failed candidates of all studies and purposes, in the order proposed."""
         rows = (
             select(Study.name, Candidate.purpose, Candidate.number, Candidate.reason)
             .join(Study)
@@ -101,7 +101,7 @@ class Summarized:
             return [Failure(*row) for row in session.execute(rows)]
 
     def running(self) -> Sequence[Running]:
-        """The attempts that run, oldest first."""
+        """The running attempts, oldest first."""
         rows = (
             select(
                 Study.name.label("study"),
@@ -125,7 +125,7 @@ class Summarized:
             return [Running(**row) for row in session.execute(rows).mappings()]
 
     def ended_since(self, since: dt.datetime) -> int:
-        """How many candidates that were trained here have ended since a time, by the clock of the server."""
+        """Number of candidates trained here that have ended since a time, by the server's clock."""
         rows = select(func.count()).where(Candidate.finished_at >= since, Candidate.origin.is_(None))
         with self._database.reading() as session:
             return session.scalar(rows) or 0

@@ -1,4 +1,4 @@
-"""What the server records of trainings: the state machine of a candidate."""
+"""What the server records about training: the state machine of a candidate."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from tiernas.ledger.models import Attempt, Candidate, Outcome, State
 from tiernas.ledger.transitions import end, end_attempt, lock_study, locked
 
 MAX_ATTEMPTS = 3
-"""Tries after which a candidate whose worker died or raised is failed and the search goes on."""
+"""Attempts after which a candidate whose worker died or raised has failed, and the search continues without it."""
 
 
 class Trained:
-    """The part of `Ledger` by which the server says what becomes of candidates.
+    """The part of `Ledger` through which the server records what happens to candidates.
 
-    A method brings the object that it is given up to date. Where the user has dropped the candidate meanwhile, nothing
-    is recorded, and its state says so.
+    Each method updates the given object. If the user has dropped the candidate meanwhile, nothing is recorded, and its
+    state is dropped.
     """
 
     _database: Database
 
     def together(self) -> AbstractContextManager[Session]:
-        """Makes one transaction of what this thread records in the context: on the disk when it is left, or not at all.
+        """Combines what this thread records in the context into one transaction, committed at the end or not at all.
 
-        A transaction costs more than what it holds, so the events of a moment are recorded together.
+        A transaction costs more than its contents, so simultaneous events are recorded together.
         """
         return self._database.together()
 
@@ -48,12 +48,12 @@ class Trained:
         return candidate.state
 
     def progress(self, candidate: Candidate, epochs: int, validation_accuracy: float | None = None) -> State:
-        """Records how far the running attempt is.
+        """Records the progress of the running attempt.
 
         Args:
             candidate: A running candidate.
-            epochs: Epochs that are complete.
-            validation_accuracy: After the last of them, where it is known.
+            epochs: Number of completed epochs.
+            validation_accuracy: After the last of them, if known.
 
         Returns:
             The state: running, or dropped.
@@ -65,7 +65,7 @@ class Trained:
             lock_study(session, candidate.study_id)
             rows = update(Attempt).where(*running).values(values).execution_options(synchronize_session=False)
             changed = cast("CursorResult[Any]", session.execute(rows))
-            if changed.rowcount:  # the most frequent of all writes is but one statement
+            if changed.rowcount:  # the most frequent write needs only one statement
                 for name, value in values.items():
                     set_committed_value(attempt, name, value)
             else:
@@ -86,13 +86,13 @@ class Trained:
         return candidate.state
 
     def pause(self, candidate: Candidate, epochs: int, accuracy: float, *, kept: bool, prune: bool) -> State:
-        """Records what the screen saw at a rung.
+        """Records the decision of the screen at a rung.
 
         Args:
             candidate: A running candidate.
-            epochs: Epochs that are complete.
+            epochs: Number of completed epochs.
             accuracy: Its accuracy at this point.
-            kept: Whether it is among those of the rung that go on.
+            kept: Whether it is among those of the rung that continue.
             prune: Whether it ends here.
 
         Returns:
@@ -115,7 +115,7 @@ class Trained:
         Args:
             candidate: A running candidate.
             reason: What happened.
-            retry: Whether another attempt may succeed (a dead worker), unlike a training that diverges.
+            retry: Whether another attempt may succeed (a dead worker), unlike training that diverges.
 
         Returns:
             The new state: pending while there are attempts left, else failed; or dropped.
@@ -132,7 +132,7 @@ class Trained:
         return candidate.state
 
     def lose(self, candidate: Candidate, reason: str) -> State:
-        """Records that an attempt was cut off by something that the candidate did not cause: running to pending.
+        """Records that an attempt was interrupted for a reason other than the candidate: running to pending.
 
         Such attempts do not count against `MAX_ATTEMPTS`.
 
@@ -146,9 +146,9 @@ class Trained:
         return candidate.state
 
     def retrain(self, candidate: Candidate) -> State:
-        """Records that what a candidate was trained to is damaged or gone: done to pending.
+        """Records that the trained weights of a candidate are damaged or gone: done to pending.
 
-        Its accuracy, result and deployment go with it; its attempts stay.
+        Its accuracy, result and deployment are removed; its attempts stay.
 
         Returns:
             The new state: pending.
@@ -162,10 +162,10 @@ class Trained:
         return candidate.state
 
     def reclaim(self, reason: str) -> int:
-        """Takes back all that runs, as `lose` does one; for what a dead server left running. The checkpoints stay.
+        """Returns everything running to pending, like `lose` for one, after a server died. The checkpoints stay.
 
         Returns:
-            How many candidates were taken back.
+            The number of candidates.
         """
         running = Candidate.state == State.RUNNING
         with self._database.writing() as session:

@@ -1,4 +1,4 @@
-"""The steps that the state changes of a candidate have in common; each within the transaction of its caller."""
+"""The steps that state changes of a candidate have in common; each within the transaction of its caller."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOCKED = "locked studies"
 def lock_study(session: Session, study_id: int) -> None:
     """Keeps others from changing candidates of a study until the transaction ends.
 
-    Whoever locks more than one row of a study does this first, so that no two wait for each other.
+    Code that locks more than one row of a study does this first, so that no two wait for each other.
     """
     locked = session.info.setdefault(_LOCKED, set())
     if study_id not in locked:
@@ -24,19 +24,19 @@ def lock_study(session: Session, study_id: int) -> None:
 
 
 def locked(session: Session, candidate: Candidate, state: State) -> bool:
-    """Locks the row of a candidate, and brings the object that was given up to date.
+    """Locks the row of a candidate, and updates the given object.
 
     Returns:
-        Whether it is in this state; False where the user dropped it meanwhile.
+        Whether it is in this state; False if the user dropped it meanwhile.
 
     Raises:
-        ValueError: It is in any other state.
+        ValueError: It is in another state.
     """
     lock_study(session, candidate.study_id)
     rows = select(Candidate.state).where(Candidate.id == candidate.id).with_for_update()
     recorded = session.execute(rows).scalar_one()
     session.add(candidate)
-    if candidate.state is not recorded:  # an order of the user changed it
+    if candidate.state is not recorded:  # changed by the user's order
         session.refresh(candidate)
         session.refresh(candidate, ["attempts"])
     if recorded is State.DROPPED:

@@ -1,4 +1,4 @@
-"""Ledgers of older versions are brought to the present one when they are opened."""
+"""Upgrades ledgers of older versions to the current one when they are opened."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tiernas.ledger.models import SCHEMA_VERSION, Info
 
 
 def upgrade(connection: Connection) -> None:
-    """Runs what is missing of `migrations/`, in the transaction of the connection.
+    """Runs the missing migrations, in the transaction of the connection.
 
-    `info.schema_version` decides, as it did before there was alembic; alembic's own table is written from it, and
-    is of no further use. Does nothing where another process has just done it.
+    `info.schema_version` decides, as it did before alembic was used; alembic's own table is written from it and not
+    used otherwise. Does nothing if another process has just done it.
     """
     version = connection.execute(select(Info.schema_version)).scalar_one()
     if version >= SCHEMA_VERSION:

@@ -1,6 +1,6 @@
-"""Replays a search on known results instead of trainings: hours of hundreds of workers in seconds.
+"""Replays a search on known results instead of training: hours of hundreds of workers in seconds.
 
-An `Evaluator` looks accuracies up, `Trials` adds what real trainings have (noise, failures, unequal durations), and two
+An `Evaluator` looks accuracies up, `Trials` adds what real training has (noise, failures, unequal durations), and two
 loops ask the same optimizer in the same order: `replay` with nothing but the optimizer, for benchmarks, and
 `replay_study` with the loop and the ledger of a real study.
 """

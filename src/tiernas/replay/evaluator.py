@@ -1,4 +1,4 @@
-"""What takes the place of a training."""
+"""What replaces training."""
 
 from typing import Protocol, runtime_checkable
 
@@ -8,8 +8,7 @@ from tiernas.search.lattice import BoolArray, FloatArray, IntArray
 class Evaluator(Protocol):
     """A lattice whose every row has a known value.
 
-    Everything is vectorised over `n x d` rows of levels, row by row: the answer for a row does not depend on the
-    others.
+    All methods are vectorized over `n x d` rows of levels; the answer for a row does not depend on the others.
     """
 
     @property
@@ -27,20 +26,20 @@ class Evaluator(Protocol):
         """Which of the `n` rows may be proposed."""
 
     def duration_s(self, rows: IntArray) -> FloatArray:
-        """How long a worker would take for each of the `n` rows, in simulated seconds."""
+        """The time a worker would take for each of the `n` rows, in simulated seconds."""
 
 
 @runtime_checkable
 class StagedEvaluator(Evaluator, Protocol):
-    """An evaluator that knows of unfinished trainings too, so that a screen can be replayed."""
+    """An evaluator that also knows unfinished training runs, so that early stopping can be replayed."""
 
     @property
     def epochs(self) -> int:
-        """Epochs of a whole training."""
+        """Epochs of complete training."""
 
     def value_after(self, rows: IntArray, epochs: int) -> FloatArray:
-        """The `n` values after so many epochs.
+        """The `n` values after this many epochs.
 
         Raises:
-            ValueError: It does not know them after this number of epochs.
+            ValueError: It has no values for this number of epochs.
         """

@@ -1,4 +1,4 @@
-"""An executor without workers: trainings are looked up, and end in the order of a simulated clock."""
+"""An executor without workers: results are looked up, and training runs end in the order of a simulated clock."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,14 @@ from tiernas.replay.workers import SimulatedWorkers
 
 
 class SimulatedExecutor(Executor):
-    """Looks trainings up; `poll` returns the next end at once, whatever the simulated time until then.
+    """Looks results up; `poll` returns the next end at once, whatever the simulated time until then.
 
     The accuracy of an event is the value of the trial, in the evaluator's unit.
 
     Args:
-        space: Of the rows that stand behind the architectures.
+        space: The space of the rows that the architectures stand for.
         trials: Trains the rows.
-        workers: How many jobs run at the same time.
+        workers: Number of jobs that run at the same time.
     """
 
     def __init__(self, space: LatticeSpace, trials: Trials, workers: int) -> None:

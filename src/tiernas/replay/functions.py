@@ -14,7 +14,7 @@ _HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class _Function:
-    """What the functions share: every row is feasible and takes an hour.
+    """Common to all functions: every row is feasible and takes an hour.
 
     Attributes:
         dim: Number of dimensions.

@@ -13,15 +13,15 @@ from tiernas.search.lattice import FloatArray, IntArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replay:
-    """What came of a replay of `n` trainings; fewer than wanted if no feasible row was left.
+    """Result of a replay of `n` training runs; fewer than wanted if no feasible row was left.
 
     Attributes:
         rows: `n x d` rows in the order in which they were proposed.
-        values: `n` observed values, NaN where a training failed, in the same order.
-        ended: `n` positions in `rows`, in the order in which the trainings ended.
-        ended_s: `n` simulated times at which they did.
-        proposal_cpu_s: `n` CPU times of the proposals, each with the telling of what had ended before it. On one thread
-            that is the time which passes on a quiet core, and a busy one does not change it.
+        values: `n` observed values, NaN for failures, in the same order.
+        ended: `n` positions in `rows`, in the order in which the training runs ended.
+        ended_s: `n` simulated times at which they ended.
+        proposal_cpu_s: `n` CPU times of the proposals, each including the telling of what had ended before it. On one
+            thread this is the elapsed time on a quiet core, and is not changed by a busy one.
     """
 
     rows: IntArray
@@ -34,14 +34,14 @@ class Replay:
 def replay(optimizer: Optimizer, trials: Trials, *, workers: int, evaluations: int) -> Replay:
     """Replays a search with asynchronous workers: whenever one is free, one row is asked for.
 
-    What ended is told one by one, in the order in which it ended. The proposals are those of `replay_study` with the
+    Results are told one by one, in the order in which they ended. The proposals are those of `replay_study` with the
     same arguments.
 
     Args:
-        optimizer: What is tried; usually fresh.
+        optimizer: The optimizer to test; usually a new one.
         trials: Trains the rows.
-        workers: How many rows are trained at the same time.
-        evaluations: How many trainings are wanted.
+        workers: Number of rows that are trained at the same time.
+        evaluations: Number of training runs.
     """
     clock = SimulatedWorkers(workers)
     rows: list[IntArray] = []

@@ -1,4 +1,4 @@
-"""Published benchmarks of really trained networks as evaluators."""
+"""Published benchmarks of networks that were really trained, as evaluators."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,21 +24,21 @@ _SECONDS_PER_MS = 200.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Anb28:
-    """MnasNet networks on ImageNet: a ridge fit, with all pairs, to 5,138 trainings of Accel-NASBench.
+    """MnasNet networks on ImageNet: a ridge fit, with all pairs, to 5,138 training runs of Accel-NASBench.
 
     28 ordered integers: expansion, kernel, layers and squeeze-and-excitation of each of 7 blocks. With the one-hot code
     `o` of a row, its accuracy is `bias + o . linear + o . pairs . o`; its cost is `cost_bias` plus, for every block,
-    what its first and its further layers cost.
+    the cost of its first layer and of its further layers.
 
     A. Ahmad et al.: Accel-NASBench: sustainable benchmarking for accelerator-aware NAS. DAC 2024.
 
     Attributes:
         levels: Number of values of each of the 28 dimensions.
-        limit_us: Feasible rows cost at most so many us per image.
-        bias: Accuracy in points that all rows share.
+        limit_us: The largest cost of a feasible row, in us per image.
+        bias: Accuracy in points that all rows have in common.
         linear: `m` points, one for each level of each dimension, one dimension after the other.
         pairs: `m x m` points.
-        cost_bias_us: Cost per image that all rows share.
+        cost_bias_us: Cost per image that all rows have in common.
         layer_cost_us: Indexed by block, expansion, kernel, squeeze-and-excitation and 0 for the first layer or 1 for
             each further one.
     """
@@ -57,11 +57,11 @@ class Anb28:
 
         Args:
             folder: Folder of the file.
-            limit_us: Feasible rows cost at most so many us per image.
-            device: Whose cost.
+            limit_us: The largest cost of a feasible row, in us per image.
+            device: The device of the cost.
 
         Raises:
-            UsageError: The file is missing, or does not hold this benchmark.
+            UsageError: The file is missing, or does not contain this benchmark.
         """
         arrays = _Arrays(folder / "anb28_surrogate.npz")
         cost = _COSTS[device]
@@ -97,12 +97,12 @@ class Anb28:
         return total
 
     def feasible(self, rows: IntArray) -> BoolArray:
-        """Which of the `n` rows cost at most the limit."""
+        """Which of the `n` rows are within the cost limit."""
         mask: BoolArray = self.cost_us(rows) <= self.limit_us
         return mask
 
     def duration_s(self, rows: IntArray) -> FloatArray:
-        """The `n` durations of a training, proportional to the cost: about half an hour."""
+        """The `n` training durations, proportional to the cost: about half an hour."""
         return _SECONDS_PER_US * self.cost_us(rows)
 
 
@@ -111,17 +111,17 @@ class NasBench201:
     """All 15,625 cells of NAS-Bench-201: 6 edges with one of 5 operations each.
 
     Accuracy is that on the CIFAR-100 test images after 200 epochs; that after 12 epochs is on the validation images, of
-    another training, whose learning rate fell to zero in these 12. Whatever the latency is of, cells are trained on a
-    Titan RTX at batch 256.
+    another training run, whose learning rate fell to zero in these 12. Durations are always those of training on a
+    Titan RTX at batch 256, whatever the device of the latency.
 
     X. Dong, Y. Yang: NAS-Bench-201: extending the scope of reproducible neural architecture search. ICLR 2020. Latency:
     C. Li et al.: HW-NAS-Bench, ICLR 2021.
 
     Attributes:
-        limit_ms: Feasible cells take at most so long.
+        limit_ms: The largest latency of a feasible cell.
         accuracy: 15,625 accuracies in points, by the cell's number in base 5, the first edge leading.
         latency_ms: 15,625 latencies, likewise.
-        training_s: 15,625 durations of a training, likewise.
+        training_s: 15,625 training durations, likewise.
         early_accuracy: 15,625 accuracies after 12 epochs, likewise.
     """
 
@@ -137,12 +137,12 @@ class NasBench201:
 
         Args:
             folder: Folder of the file.
-            limit_ms: Feasible cells take at most so long.
-            device: Whose latency, as the file names it, with the batch where it has several: `eyeriss`, `raspi4`,
-                `titan_rtx_256` ...
+            limit_ms: The largest latency of a feasible cell.
+            device: The device of the latency, as the file names it, with the batch if it has several: `eyeriss`,
+                `raspi4`, `titan_rtx_256` ...
 
         Raises:
-            UsageError: The file is missing, or does not hold this benchmark.
+            UsageError: The file is missing, or does not contain this benchmark.
         """
         arrays = _Arrays(folder / "nasbench201.npz")
         number = _cell_number(arrays["ops"].astype(np.int64))
@@ -170,14 +170,14 @@ class NasBench201:
 
     @property
     def epochs(self) -> int:
-        """Of a whole training."""
+        """Epochs of complete training."""
         return _EPOCHS
 
     def value_after(self, rows: IntArray, epochs: int) -> FloatArray:
         """The `n` accuracies after 12 epochs, in points.
 
         Raises:
-            ValueError: Another number of epochs is asked for.
+            ValueError: Another number of epochs is requested.
         """
         if epochs != _EARLY_EPOCHS:
             raise ValueError(f"there are accuracies after {_EARLY_EPOCHS} and {_EPOCHS} epochs, not after {epochs}")
@@ -185,12 +185,12 @@ class NasBench201:
         return values
 
     def feasible(self, rows: IntArray) -> BoolArray:
-        """Which of the `n` cells take at most the limit."""
+        """Which of the `n` cells are within the latency limit."""
         mask: BoolArray = self.latency_ms[_cell_number(rows)] <= self.limit_ms
         return mask
 
     def duration_s(self, rows: IntArray) -> FloatArray:
-        """The `n` durations of a training: about an hour."""
+        """The `n` training durations: about an hour."""
         durations: FloatArray = self.training_s[_cell_number(rows)]
         return durations
 
@@ -207,7 +207,7 @@ class _Arrays:
         path: The file.
 
     Raises:
-        UsageError: The file is missing, or is no such file; likewise for an array that it has not.
+        UsageError: The file is missing or of another kind, or it lacks the requested array.
     """
 
     def __init__(self, path: Path) -> None:
@@ -216,9 +216,9 @@ class _Arrays:
             with np.load(path, allow_pickle=False) as file:
                 self._arrays: dict[str, NDArray[Any]] = dict(file)
         except FileNotFoundError as error:
-            raise UsageError(f"no file {path}: give the folder that holds {path.name}") from error
+            raise UsageError(f"no file {path}: give the folder that contains {path.name}") from error
         except (OSError, ValueError, BadZipFile) as error:
-            raise UsageError(f"{path} cannot be read as arrays of NumPy: {error}") from error
+            raise UsageError(f"{path} cannot be read as NumPy arrays: {error}") from error
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         if name not in self._arrays:

@@ -1,4 +1,4 @@
-"""How far a search is from the best, training by training."""
+"""The regret of a search, one training run after the other."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from tiernas.search.lattice import FloatArray
 
 
 def best_so_far_regret(true: FloatArray, best: float) -> FloatArray:
-    """What the best row found so far misses.
+    """The regret of the best row found so far.
 
     Args:
-        true: `n` true values in the order in which the trainings ended.
+        true: `n` true values in the order in which the training runs ended.
         best: The best known value.
 
     Returns:
@@ -20,15 +20,15 @@ def best_so_far_regret(true: FloatArray, best: float) -> FloatArray:
 
 
 def incumbent_regret(true: FloatArray, observed: FloatArray, best: float) -> FloatArray:
-    """What the row misses that would be chosen: the one with the best observation so far.
+    """The regret of the row that would be chosen: the one with the best observation so far.
 
     Args:
-        true: `n` true values in the order in which the trainings ended.
-        observed: `n` observations of them, NaN where a training failed.
+        true: `n` true values in the order in which the training runs ended.
+        observed: `n` observations of them, NaN for failures.
         best: The best known value.
 
     Returns:
-        `n` regrets; they may rise, if noise made a row look better than it is. Infinite while every training failed.
+        `n` regrets; they may rise, if noise made a row look better than it is. Infinite until one succeeds.
     """
     score = np.where(np.isnan(observed), -np.inf, observed)
     leads = np.maximum.accumulate(score)

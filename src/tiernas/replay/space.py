@@ -1,4 +1,4 @@
-"""A bare lattice as a search space, so that a study runs on it."""
+"""A plain lattice as a search space, so that a study can run on it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tiernas.spaces.space import Dimension
 
 @dataclass(frozen=True, slots=True)
 class LatticeRow(Architecture):
-    """A row of levels in the place of a network, which nobody builds.
+    """A row of levels instead of a network, which is never built.
 
-    A study keeps apart by its digest what it trains and sends it to a worker as JSON: that is all it has.
+    A study distinguishes what it trains by its digest and sends it to a worker as JSON: that is all this class has.
 
     Attributes:
         levels: A level for each dimension.
@@ -41,7 +41,7 @@ class LatticeRow(Architecture):
 
 
 class LatticeSpace(SearchSpace):
-    """Rows of levels as networks, one for one.
+    """Rows of levels as networks, one to one.
 
     Args:
         levels: Number of values of each of the `d` dimensions.
@@ -67,7 +67,7 @@ class LatticeSpace(SearchSpace):
     def encode(self, architecture: Architecture) -> IntArray:
         """The levels (length `d`) of a row.
 
-        Raises:
+        UsageError: It is not a row, or not one of this lattice.
             UsageError: It is no row, or none of this lattice.
         """
         levels = architecture.levels if isinstance(architecture, LatticeRow) else ()

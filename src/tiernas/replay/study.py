@@ -21,18 +21,18 @@ def replay_study(
     pending: int | None = None,
     screen: Screen | None = None,
 ) -> Sequence[Candidate]:
-    """Replays a study: proposals, state machine and ledger are those of `tiernas search`, only trainings are not.
+    """Replays a study: proposals, state machine and ledger are those of `tiernas search`, only training is replaced.
 
-    Called again with a fresh optimizer and the same ledger, it continues.
+    Called again with a new optimizer and the same ledger, it continues.
 
     Args:
-        optimizer: What is tried; fresh.
+        optimizer: The optimizer to test; a new one.
         trials: Trains the rows.
-        ledger: Where the study is written; its estimated latencies are the simulated durations without jitter.
-        workers: How many rows are trained at the same time.
-        evaluations: How many trainings are wanted.
+        ledger: Where the study is recorded; its estimated latencies are the simulated durations without jitter.
+        workers: Number of rows that are trained at the same time.
+        evaluations: Number of training runs.
         pending: As for `Proposals`: None for the asynchronous order.
-        screen: Ends poor trainings early, for a `StagedEvaluator` with values from 0 to 1; None if all go to their end.
+        screen: Ends poor training runs early, for a `StagedEvaluator` with values from 0 to 1; None to complete all.
 
     Returns:
         The candidates in the order in which they were proposed; their vectors are rows of levels.
@@ -53,7 +53,7 @@ def replay_study(
             screen=screen,
             checkpoints="memory://replay",
         )
-        ledger.reclaim("an earlier replay was cut off")
+        ledger.reclaim("an earlier replay was interrupted")
         study = ledger.open_study("replay", {"seed": trials.seed})
         proposals = Proposals(ledger, study, space, optimizer, evaluator.duration_s, pending)
         return train_candidates(trainings, study, Purpose.SEARCH, proposals.next, evaluations)

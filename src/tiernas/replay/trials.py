@@ -1,4 +1,4 @@
-"""One training in a replay: the true value with noise, or a failure, and how long it took."""
+"""One training run in a replay: the true value with noise, or a failure, and its duration."""
 
 import math
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from tiernas.search.lattice import IntArray
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of a training.
+    """Result of a training run.
 
     Attributes:
-        value: What the optimizer is told; NaN if the training failed.
-        duration_s: Simulated time that it took, from its first epoch on.
+        value: The value told to the optimizer; NaN if training failed.
+        duration_s: Simulated duration, from its first epoch on.
     """
 
     value: float
@@ -28,11 +28,11 @@ class Trials:
 
     Attributes:
         evaluator: Knows the true values and durations.
-        seed: Of the whole replay, 0 or more.
+        seed: Seed of the whole replay, 0 or more.
         noise_sd: Standard deviation of the normal noise on a value, in its unit.
-        failing_share: Part of the trainings that fail, 0 to 1.
+        failing_share: Fraction of the training runs that fail, 0 to 1.
         jitter: Standard deviation of the logarithm of the factor on a duration, whose median is 1; 0.23 was
-            seen in the trainings behind `Anb28`.
+            observed in the training runs behind `Anb28`.
     """
 
     evaluator: Evaluator
@@ -47,10 +47,10 @@ class Trials:
         Args:
             row: The row.
             training_seed: Repeats of a row with other seeds have other noise, 0 or more.
-            epochs: Where the training ends, for a `StagedEvaluator`; None to complete it.
+            epochs: Where training ends, for a `StagedEvaluator`; None to complete it.
 
         Raises:
-            ValueError: The evaluator knows nothing of trainings that end after so many epochs.
+            ValueError: The evaluator has no values for training that ends after this many epochs.
         """
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, training_seed, *row.tolist()]))
         noise, slowness = rng.standard_normal(2)
@@ -60,11 +60,11 @@ class Trials:
         return Trial(math.nan if failed else float(value + self.noise_sd * noise), duration_s)
 
     def _value(self, row: IntArray, epochs: int | None) -> tuple[float, float]:
-        """The true value, and which part of a whole training it takes."""
+        """The true value, and the fraction of complete training it takes."""
         if epochs is None:
             return float(self.evaluator.value(row[None])[0]), 1.0
         if not isinstance(self.evaluator, StagedEvaluator):
             raise ValueError(
-                f"{type(self.evaluator).__name__} knows only whole trainings, not what {epochs} epochs give"
+                f"{type(self.evaluator).__name__} knows only complete training, not values after {epochs} epochs"
             )
         return float(self.evaluator.value_after(row[None], epochs)[0]), epochs / self.evaluator.epochs

@@ -4,10 +4,10 @@ import heapq
 
 
 class SimulatedWorkers:
-    """What runs and when it ends; time passes only when the next end is asked for.
+    """Running tasks and their ends; time passes only when the next end is requested.
 
     Args:
-        workers: How many things run at the same time, 1 or more.
+        workers: Number of tasks that run at the same time, 1 or more.
     """
 
     def __init__(self, workers: int) -> None:
@@ -20,23 +20,23 @@ class SimulatedWorkers:
 
     @property
     def free(self) -> int:
-        """How many workers have nothing to do."""
+        """Number of idle workers."""
         return self._workers - len(self._running)
 
     def start(self, key: int, duration_s: float) -> None:
-        """Gives a free worker something to do, which is named `key`."""
+        """Gives a free worker a task with the name `key`."""
         if not self.free:
             raise ValueError(f"all {self._workers} workers are busy")
         heapq.heappush(self._running, (self.now_s + duration_s, self._started, key))
         self._started += 1
 
     def stop(self, key: int) -> None:
-        """Frees the worker of something that runs, before its end."""
+        """Frees the worker of a running task before its end."""
         self._running = [entry for entry in self._running if entry[2] != key]
         heapq.heapify(self._running)
 
     def next_end(self) -> int | None:
-        """Lets time pass until the next end and returns its key; of two at the same time, the one begun first.
+        """Advances the clock to the next end and returns its key; of two at the same time, the one started first.
 
         None if nothing runs.
         """

@@ -19,7 +19,7 @@ from tiernas.table import Entry
 from tiernas.tiers import Tier
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Colours that colour-blind readers can tell apart (Okabe and Ito, 2008), one per tier."""
+"""Colors that color-blind readers can distinguish (Okabe and Ito, 2008), one per tier."""
 
 
 def plot_front(studies: Mapping[Tier, Sequence[Candidate]], entries: Sequence[Entry], path: Path, title: str) -> None:
@@ -27,7 +27,7 @@ def plot_front(studies: Mapping[Tier, Sequence[Candidate]], entries: Sequence[En
 
     Args:
         studies: The candidates of each tier.
-        entries: The entries of the model table that came of them.
+        entries: The entries of the model table from this search.
         path: The PNG file to write.
         title: Line above the figure.
     """
@@ -114,7 +114,7 @@ def _draw_entries(axes: Axes, entries: Sequence[Entry]) -> None:
 
 
 def _zoom_on_good(axes: Axes, accuracies: Sequence[float], entries: Sequence[Entry]) -> None:
-    """Cuts off the failures far below: the axis begins at the tenth percentile or a little under it."""
+    """Crops failures far below: the axis begins at the tenth percentile or slightly below it."""
     values = [*accuracies, *(e.accuracy for e in entries)]
     if not values:
         return

@@ -20,7 +20,7 @@ def write_report(config: SearchConfig) -> Sequence[Path]:
         The PNG files.
 
     Raises:
-        NothingFoundError: The search has not begun, or none of its trainings has come to an end.
+        NothingFoundError: The search has not started, or none of its training runs is complete.
         UsageError: The folder cannot be written.
     """
     with Ledger.of_begun_search(config.ledger) as ledger:
@@ -31,8 +31,8 @@ def write_report(config: SearchConfig) -> Sequence[Path]:
     own = own_entries(config, finalists)
     if not own and all(c.accuracy is None for of_tier in candidates.values() for c in of_tier):
         raise NothingFoundError(
-            f"study {config.study.name}: there is nothing to draw yet, no training has come to an end; tiernas status "
-            "tells how far it is"
+            f"study {config.study.name}: there is nothing to draw yet, no training run is complete; tiernas status "
+            "shows the progress"
         )
     front, progress = config.study.output / "accuracy-over-latency.png", config.study.output / "progress.png"
     engine = config.engine
@@ -47,10 +47,10 @@ def write_report(config: SearchConfig) -> Sequence[Path]:
 
 
 def own_entries(config: SearchConfig, finalists: Collection[str]) -> list[Entry]:
-    """The entries of a search; others may stand in the same table, some by the same name of a study.
+    """The entries of a search; the same table may contain others, some from a study of the same name.
 
     Args:
-        config: Of the search.
+        config: The search.
         finalists: Digests of the architectures of its finalists.
     """
     if not config.table.path.exists():

@@ -1,6 +1,6 @@
 """Ask/tell optimizers over an integer lattice with a feasibility rule.
 
-Nothing here knows of networks: a row of integers goes out, an observed value to be maximised comes in.
+Nothing here depends on networks: a row of integers goes out, an observed value to be maximized comes in.
 `TpeOptimizer` needs the extra `optuna`.
 """
 

@@ -1,4 +1,4 @@
-"""How much a row is worth a training."""
+"""How much a row is worth evaluating."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.special import erfcx, ndtr
 from tiernas.search.lattice import FloatArray
 
 _FAR = 1e4
-"""Standard deviations below the best from where `1 - u sqrt(pi/2) erfcx(u / sqrt 2)` is lost in rounding; its
+"""Standard deviations below the best beyond which `1 - u sqrt(pi/2) erfcx(u / sqrt 2)` is lost in rounding; its
 asymptote `1 / u^2` is exact to 7 digits there."""
 
 _ROOT_2_PI = math.sqrt(2.0 * math.pi)
@@ -20,14 +20,14 @@ def log_expected_improvement(mean: FloatArray, variance: FloatArray, best: float
     """Logarithm of `E max(f - best, 0)` for normally distributed values.
 
     With `u = (mean - best) / deviation` it is `ln deviation + ln(phi(u) + u Phi(u))`. Far below the best the second
-    term is computed as `ln phi(u) + ln(1 + u sqrt(pi/2) erfcx(-u / sqrt 2))`, so that hopeless rows still have an
-    order: S. Ament et al.: Unexpected improvements to expected improvement for Bayesian optimization. NeurIPS 2023,
+    term is computed as `ln phi(u) + ln(1 + u sqrt(pi/2) erfcx(-u / sqrt 2))`, so that even hopeless rows are
+    ordered: S. Ament et al.: Unexpected improvements to expected improvement for Bayesian optimization. NeurIPS 2023,
     arXiv 2310.20708.
 
     Args:
         mean: `m` posterior means.
         variance: `m` posterior variances, positive.
-        best: What is to be improved on.
+        best: The value to improve on.
 
     Returns:
         `m` values.

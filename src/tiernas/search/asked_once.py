@@ -1,4 +1,4 @@
-"""Answers that are remembered, row by row."""
+"""Remembered answers to a yes-or-no question about rows."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tiernas.search.lattice import BoolArray, row_keys
 
 
 class AskedOnce:
-    """A question with yes or no for an answer that is asked only once of each row.
+    """A yes-or-no question that is asked only once about each row.
 
-    For rows that stay for long, such as told and pending ones: not for candidates, which would never be forgotten.
+    For long-lived rows, such as told and pending ones. Do not use it for candidates: answers are never forgotten.
 
     Args:
-        ask: Maps `n x k` rows to an `n` bool mask, each row by itself.
+        ask: Maps `n x k` rows to an `n` bool mask; the answer for a row depends on that row alone.
     """
 
     def __init__(self, ask: Callable[[NDArray[Any]], BoolArray]) -> None:

@@ -1,4 +1,4 @@
-"""How many threads linear algebra takes."""
+"""The number of threads that linear algebra uses."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from threadpoolctl import ThreadpoolController
 
 
 def on_one_thread() -> AbstractContextManager[object]:
-    """A context in which BLAS works on one thread.
+    """A context in which BLAS uses one thread.
 
-    Matrices of some hundred rows gain little from more. Beside trainings that keep the other cores busy, threads that
-    wait for each other cost several times as much; and sums in another order are rounded otherwise, so that the same
-    history would not give the same proposals on another machine.
+    Matrices of a few hundred rows gain little from more. Next to training runs that keep the other cores busy, threads
+    that wait for each other make it several times slower. Sums in another order are also rounded differently, so the
+    same history would give different proposals on another machine.
     """
     limit: AbstractContextManager[object] = _controller(len(sys.modules)).limit(limits=1, user_api="blas")
     return limit
@@ -22,5 +22,5 @@ def on_one_thread() -> AbstractContextManager[object]:
 
 @functools.lru_cache(maxsize=1)
 def _controller(modules: int) -> ThreadpoolController:
-    """Of the libraries loaded now. To look for them takes milliseconds, and more come only with modules imported."""
+    """Controls the libraries loaded now. Finding them takes milliseconds, and only imported modules add more."""
     return ThreadpoolController()

@@ -1,4 +1,4 @@
-"""Rows among which the surrogate chooses."""
+"""The rows that the surrogate chooses among."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from tiernas.search.supply import Supply
 
 _ANYWHERE = 512
 _MUTATIONS = 2048
-"""Before the infeasible and the known are dropped."""
+"""Before infeasible and known rows are removed."""
 
 _KEPT = 1024
-"""Mutations that are rated."""
+"""The number of mutations that are rated."""
 
 _CHANGES = np.array([1, 2, 4, 8])
-"""In how many coordinates a mutation may differ from its parent: close by, and far enough to leave a local
-optimum."""
+"""The numbers of coordinates in which a mutation may differ from its parent: near enough to refine, and far enough to
+leave a local optimum."""
 
 CLIMBERS = 8
 _CHILDREN = 16
 _ROUNDS = 3
-"""Climbing: mutations in one or two coordinates of the most promising rows, a few times over."""
+"""Climbing: mutations of the most promising rows in one or two coordinates, repeated a few times."""
 
 _CLIMB_CHANGES = np.array([1, 1, 2])
 
 _EXPEDITIONS = 64
 _EXPEDITION_CHILDREN = 8
 _EXPEDITION_ROUNDS = 30
-"""Rows that climb each for itself, so that good regions far from the best rows are found too. Costs as much as some
-tens of proposals."""
+"""The number of rows that climb independently, so that good regions far from the best rows are found too. Costs as
+much as some tens of proposals."""
 
 _EXPEDITION_CHANGES = np.array([1, 1, 2, 2, 3])
 
 
 def gather_candidates(parents: IntArray, lattice: Lattice, supply: Supply, rng: np.random.Generator) -> IntArray:
-    """Gathers feasible rows, known ones among them: mutations of good ones, and rows from anywhere.
+    """Gathers feasible rows, known ones included: mutations of good rows, and rows from anywhere.
 
     Args:
         parents: `p x d` rows worth mutating.
         lattice: The lattice.
-        supply: Where rows from anywhere come from.
+        supply: The source of rows from anywhere.
         rng: The generator to draw with.
 
     Returns:
@@ -69,16 +69,16 @@ def climb(
 
     Args:
         rows: `m x d` new feasible rows, `m >= 1`.
-        score: `m` values, what `promise` says of them.
-        promise: Maps `n x d` rows and a floor to `n` values, larger is better; those below the floor need not be exact,
-            only below it.
+        score: `m` values of `promise` for these rows.
+        promise: Maps `n x d` rows and a floor to `n` values, larger is better. Values below the floor need not be
+            exact, only below it.
         lattice: The lattice.
         supply: Says which rows are feasible and new.
         rng: The generator to draw with.
-        hurry: Whether the climb ends after its first round.
+        hurry: Whether to stop after the first round.
 
     Returns:
-        The best row of shape `(d,)` of those given and those met.
+        The best row found, of shape `(d,)`; it may be one of the given rows.
     """
     for _ in range(1 if hurry else _ROUNDS):
         best = np.argsort(-score, kind="stable")[:CLIMBERS]
@@ -98,17 +98,17 @@ def explore(
     supply: Supply,
     rng: np.random.Generator,
 ) -> IntArray:
-    """Climbs from many rows at once, each for itself.
+    """Climbs from many rows at once, independently of each other.
 
     Args:
-        starts: `s x d` feasible rows to climb from; rows from anywhere join them.
+        starts: `s x d` feasible rows to climb from; rows from anywhere are added.
         promise: Maps `n x d` rows to `n` values, larger is better.
         lattice: The lattice.
-        supply: Where rows from anywhere come from.
+        supply: The source of rows from anywhere.
         rng: The generator to draw with.
 
     Returns:
-        The `m x d` distinct rows where they arrived, known ones among them.
+        The `m x d` distinct rows where the climbs ended, known ones included.
     """
     rows = np.concatenate([starts, supply.anywhere(_EXPEDITIONS, rng)])[:_EXPEDITIONS]
     if not len(rows):

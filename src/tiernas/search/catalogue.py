@@ -1,4 +1,4 @@
-"""Optimizers by name; some of those that come with tiernas take seconds to import."""
+"""Optimizers by name; some of the built-in ones take seconds to import."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ OPTIMIZERS: Kind[type[Optimizer]] = Kind(
 def optimizer_factory(
     name: str | type[Optimizer], options: Mapping[str, Any] | None = None
 ) -> Callable[..., Optimizer]:
-    """What makes the optimizer of a name, of `levels` and the keyword arguments of `Optimizer`.
+    """Returns a function that makes the named optimizer from `levels` and the keyword arguments of `Optimizer`.
 
     Args:
-        name: A name of `OPTIMIZERS`, `package.module:Class`, or such a class.
-        options: Further arguments of its constructor, as a TOML file has them.
+        name: A name in `OPTIMIZERS`, `package.module:Class`, or such a class.
+        options: Further arguments of its constructor, as read from a TOML file.
 
     Raises:
-        UsageError: There is none of that name, it cannot be used, or an option is wrong. So does what is returned where
-            the optimizer cannot be made.
+        UsageError: The name is unknown, the optimizer cannot be used, or an option is wrong. The returned function
+            raises it if the optimizer cannot be made.
         NotInstalledError: It needs a package that is missing.
     """
     optimizer = OPTIMIZERS.load(name)

@@ -1,4 +1,4 @@
-"""How a row of the lattice is laid out for a classifier or a Gaussian process."""
+"""The features of a row of the lattice for a classifier or a Gaussian process."""
 
 import numpy as np
 
@@ -8,8 +8,8 @@ from tiernas.search.lattice import FloatArray, IntArray, Lattice
 class Encoding:
     """Ordered dimensions scaled to [0, 1], categorical ones as one-hot, constant ones left out.
 
-    Two categories differ in one column only if there are two of them, in two columns otherwise. A lattice
-    that is constant throughout has one column of zeros.
+    Two categories of a dimension with two differ in one column, of a larger dimension in two. A lattice in which every
+    dimension is constant has one column of zeros.
 
     Args:
         lattice: The lattice the rows belong to.

@@ -1,4 +1,4 @@
-"""Regularised evolution, the usual baseline of architecture search."""
+"""Regularized evolution, the usual baseline of architecture search."""
 
 from collections.abc import Sequence
 from typing import Unpack
@@ -11,26 +11,25 @@ from tiernas.search.optimizer import Optimizer, Problem
 
 _CHILDREN = 64
 _MAX_CHANGES = 8
-"""A parent is mutated in one coordinate, as in the paper; if none of `_CHILDREN` such children is feasible
-and new, in two, and so on up to `_MAX_CHANGES`, before a random row takes its place."""
+"""A parent is mutated in one coordinate, as in the paper. If none of `_CHILDREN` such children is feasible and new, two
+coordinates are mutated, and so on up to `_MAX_CHANGES`; after that a random row is proposed."""
 
 
 class RegularizedEvolution(Optimizer):
-    """Ageing evolution: the best of a random sample of the youngest results is mutated.
+    """Aging evolution: the best of a random sample of the most recent results is mutated.
 
-    The population is the last `population_size` results told, whatever they are worth, so the oldest dies
-    with every new one. A proposal draws `sample_size` of them without replacement and mutates the best in one
-    coordinate. Until the population is full, proposals are random. As nothing waits for a generation, results
-    may come in any order.
+    The population is the last `population_size` results, regardless of their values, so each new result removes the
+    oldest. A proposal draws `sample_size` of them without replacement and mutates the best in one coordinate. Until the
+    population is full, proposals are random. There are no generations to wait for, so results may arrive in any order.
 
     E. Real, A. Aggarwal, Y. Huang, Q. V. Le: Regularized evolution for image classifier architecture search.
-    AAAI 2019, arXiv 1802.01548. Their 100 and 25 are meant for 20,000 trainings. For some hundred, 30 and 20 were
-    better than these, and the best or equal to the best of eight smaller pairs on two tables of trained networks with
-    8 workers.
+    AAAI 2019, arXiv 1802.01548. Their 100 and 25 are meant for 20,000 training runs. For a few hundred, 30 and 20 did
+    better than these, and best or equally well among eight smaller pairs, on two tables of trained networks with 8
+    workers.
 
     Args:
-        population_size: How many of the youngest results are alive.
-        sample_size: How many of these compete for being the parent.
+        population_size: The number of most recent results in the population.
+        sample_size: The number of these that compete to be the parent.
 
     The other arguments are those of `Optimizer`.
     """

@@ -1,4 +1,4 @@
-"""What an optimizer knows: the rows it was told, and the rows it asked for and was not yet told."""
+"""The rows an optimizer was told about, and the rows it proposed whose results are pending."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from tiernas.search.lattice import FloatArray, IntArray, row_keys
 
 
 class History:
-    """Told and pending rows, each in the order in which it first came.
+    """Told and pending rows, each in order of first appearance.
 
     Args:
         dim: The number of dimensions `d` of a row.
@@ -19,18 +19,18 @@ class History:
         self._pending: dict[bytes, None] = {}
         self._observed: tuple[int, IntArray, FloatArray] | None = None
         self.version = 0
-        """Changes with every tell; what is derived from the told rows alone can be kept until then."""
+        """Increases with every tell; what depends on the told rows alone can be kept until then."""
 
     def __contains__(self, key: bytes) -> bool:
         """Whether the row of this key is told or pending."""
         return key in self._told or key in self._pending
 
     def __len__(self) -> int:
-        """The number of distinct rows told or pending; each proposal adds one, and none is taken away."""
+        """The number of distinct rows told or pending; each proposal adds one, and none is removed."""
         return len(self._told) + len(self._pending)
 
     def tell(self, X: IntArray, y: FloatArray) -> None:
-        """Records `n` observations `y` of the `n x d` rows `X`, which are pending no longer."""
+        """Records `n` observations `y` of the `n x d` rows `X`, which are no longer pending."""
         for key, value in zip(row_keys(X), y.tolist(), strict=True):
             self._pending.pop(key, None)
             values = self._told.setdefault(key, [])
@@ -39,19 +39,19 @@ class History:
         self.version += 1
 
     def add_pending(self, X: IntArray) -> None:
-        """Marks the `n x d` rows `X` as pending, save those that are told or pending already."""
+        """Marks the `n x d` rows `X` as pending, except those that are told or pending already."""
         for key in row_keys(X):
             if key not in self._told:
                 self._pending.setdefault(key)
 
     @property
     def pending(self) -> IntArray:
-        """The `m x d` rows asked and not yet told."""
+        """The `m x d` rows asked for but not yet told."""
         return self._rows(list(self._pending))
 
     @property
     def told(self) -> tuple[IntArray, FloatArray]:
-        """The `n x d` distinct rows told and the `n` means of their observations; NaN where all failed."""
+        """The `n x d` distinct told rows and the `n` means of their observations; NaN where all failed."""
         return self._rows(list(self._means)), np.fromiter(self._means.values(), np.float64, len(self._means))
 
     @property

@@ -1,4 +1,4 @@
-"""Length scales, signal, noise and main effects of the Gaussian process, fitted to what was observed."""
+"""Length scales, signal, noise and main effects of the Gaussian process, fitted to the observations."""
 
 from __future__ import annotations
 
@@ -12,53 +12,53 @@ from tiernas.search.kernel import Hyperparameters, distances, main_effects, mate
 from tiernas.search.lattice import FloatArray
 
 _ITERATIONS = 50
-"""Of L-BFGS. Trials on tables of trained networks found no gain from more."""
+"""Steps of L-BFGS. More brought no gain on tables of trained networks."""
 
 _SCALE_MEAN = math.sqrt(2.0)
 _SCALE_DEVIATION = math.sqrt(3.0)
-"""Mean, but for `ln(f) / 2`, and standard deviation of the logarithm of a length scale, those of the source. A smaller
-deviation predicts networks drawn at random better (benchmarks/search/length_scales.py), and yet the search with it
-finds less (docs/search.md)."""
+"""Mean (to which `ln(f) / 2` is added) and standard deviation of the logarithm of a length scale, from the source. A
+smaller deviation predicts randomly drawn networks better (benchmarks/search/length_scales.py), but the search finds
+less with it (docs/search.md)."""
 
 _SIGNAL_PRIOR = (math.log(0.5), 2.0)
 _NOISE_PRIOR = (-4.0, 1.0)
-"""Mean and standard deviation of the logarithm. Observations have variance 1: the signal takes about half of it or
-more; repeated trainings differ by some tenths of a point where networks differ by points, so the noise takes about
-2 %, between 0.2 and 13 % with a probability of 95 %."""
+"""Mean and standard deviation of the logarithm. Observations have variance 1, and the signal takes about half of it or
+more. Repeated training runs differ by some tenths of a point where networks differ by points, so the noise takes about
+2 %, with a probability of 95 % between 0.2 and 13 %."""
 
 _EFFECTS_PRIOR = (math.log(0.02), 3.0)
-"""Mean and standard deviation of the logarithm: few main effects, or many where the observations say so."""
+"""Mean and standard deviation of the logarithm: few main effects, or many if the observations support them."""
 
 _EFFECTS_EVIDENCE = 3.0
-"""What main effects must add to the logarithm of the posterior density to be taken, `e^3 = 20` to one. Most searches of
-the tables of networks never get there, those of test functions in 20 dimensions soon do (docs/search.md)."""
+"""What main effects must add to the logarithm of the posterior density to be used: `e^3 = 20` to one. Most searches on
+the tables of networks never reach it; those on test functions in 20 dimensions soon do (docs/search.md)."""
 
 _BOUNDS = {"length_scale": (-6.0, 8.0), "signal": (-12.0, 4.0), "noise": (-12.0, 1.0), "effects": (-12.0, 4.0)}
-"""Of the logarithms: far outside what the priors allow, so that no step of the fit overflows."""
+"""Bounds of the logarithms: far outside what the priors allow, so that no step of the fit overflows."""
 
 JITTER = 1e-6
-"""Added to the diagonal of covariances of observations; their variance is 1."""
+"""Added to the diagonal of the covariance of observations, which have variance 1."""
 
 
 def fit(Z: FloatArray, y: FloatArray, *, effects: bool = False) -> Hyperparameters:
-    """The maximum a posteriori of the hyper-parameters.
+    """The maximum a posteriori estimate of the hyperparameters.
 
     The length scales have the prior `l_i ~ LogNormal(sqrt(2) + ln(f) / 2, sqrt(3))`, which grows with the number of
-    features `f`, so that many features do not make every row a stranger to every other: C. Hvarfner, E. O.
-    Hellsten, L. Nardi: Vanilla Bayesian optimization performs great in high dimensions. ICML 2024, arXiv 2402.02229.
-    The source maximises the density of the lengths, this the density of their logarithms: where the observations say
-    nothing a length scale is `exp(sqrt(2)) sqrt(f)` here and a twentieth (`e^-3`) of that there. With few rows longer
-    ones put networks into a better order and are too sure of it; from 300 rows on both do the same (docs/search.md).
-    The gradient is exact (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, eq. 5.9); that of all
-    length scales together costs one product of matrices, not one `n x n` matrix each.
+    features `f`, so that rows do not become unrelated when there are many features: C. Hvarfner, E. O. Hellsten, L.
+    Nardi: Vanilla Bayesian optimization performs great in high dimensions. ICML 2024, arXiv 2402.02229. The source
+    maximizes the density of the lengths, this function the density of their logarithms: without information from the
+    observations a length scale is `exp(sqrt(2)) sqrt(f)` here and a twentieth (`e^-3`) of that in the source. With few
+    rows, longer scales order networks better but are overconfident; from 300 rows on there is no difference
+    (docs/search.md). The gradient is exact (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, eq.
+    5.9); for all length scales together it costs one matrix product, not one `n x n` matrix each.
 
     Args:
         Z: `n x f` features, `n >= 2`.
-        y: `n` standardised observations.
-        effects: Whether to add main effects where the observations are much more likely with them.
+        y: `n` standardized observations.
+        effects: Whether to add main effects if they make the observations much more likely.
 
     Returns:
-        The best found from a fixed start in a bounded number of steps; equal arguments give equal results.
+        The best found from a fixed start in a bounded number of steps; deterministic.
     """
     features = Z.shape[1]
     start = np.concatenate([np.full(features, math.log(features) / 2), [_SIGNAL_PRIOR[0], math.log(0.01)]])
@@ -79,13 +79,13 @@ def _descend(posterior: _Posterior, start: FloatArray) -> OptimizeResult:
 
 
 class _Posterior:
-    """Negative logarithm of the posterior of the logarithms of all hyper-parameters, and its gradient.
+    """Negative log posterior of the logarithms of all hyperparameters, and its gradient.
 
     Args:
         Z: `n x f` features.
-        y: `n` standardised observations.
-        effects: Whether the logarithms are those of `f` length scales, signal, noise and main effects, or without the
-            last.
+        y: `n` standardized observations.
+        effects: Whether the logarithms include the one of the main effects, after those of the `f` length scales, the
+            signal and the noise.
     """
 
     def __init__(self, Z: FloatArray, y: FloatArray, *, effects: bool = False) -> None:
@@ -103,7 +103,7 @@ class _Posterior:
         self._prior_mean, self._prior_deviation = np.array(priors).T
 
     def read(self, logarithms: FloatArray) -> Hyperparameters:
-        """The hyper-parameters of which these are the logarithms."""
+        """The hyperparameters with these logarithms."""
         values = np.exp(logarithms)
         scales, rest = values[: self._features], values[self._features :]
         return Hyperparameters(scales, *rest.tolist())
@@ -118,7 +118,7 @@ class _Posterior:
             K += now.effects * self._effects
         K[np.diag_indices(len(K))] += now.noise + JITTER
         factor, failed = lapack.dpotrf(K, lower=1, clean=0)
-        if failed:  # cannot be told from an endless slope: the line search steps back
+        if failed:  # looks like an endless slope: the line search steps back
             return 1e25, np.zeros_like(logarithms)
         weights, _ = lapack.dpotrs(factor, self._y, lower=1)
         inverse, _ = lapack.dpotri(factor, lower=1)

@@ -1,4 +1,4 @@
-"""The covariance of what is observed at two rows."""
+"""The covariance of the observations at two rows."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _ROOT_5 = 5.0**0.5
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
-    """Of a Gaussian process on standardised observations.
+    """Hyperparameters of a Gaussian process on standardized observations.
 
     Attributes:
         length_scales: One for each of the `f` features.
         signal: Variance of the function, without its main effects.
         noise: Variance of an observation around it.
-        effects: Variance of the main effects together, on average over rows drawn at random; 0 without them.
+        effects: Total variance of the main effects, on average over randomly drawn rows; 0 without them.
     """
 
     length_scales: FloatArray
@@ -39,7 +39,7 @@ def matern(distance: FloatArray) -> FloatArray:
 
 
 def matern_slope(distance: FloatArray) -> FloatArray:
-    """What the correlation grows by when the squared scaled distance shrinks: `5/6 (1 + sqrt(5) r) exp(-sqrt(5) r)`."""
+    """Growth of the correlation as the squared scaled distance shrinks: `5/6 (1 + sqrt(5) r) exp(-sqrt(5) r)`."""
     scaled = _ROOT_5 * distance
     slope: FloatArray = 5.0 / 6.0 * (1.0 + scaled) * np.exp(-scaled)
     return slope
@@ -54,10 +54,10 @@ def distances(A: FloatArray, B: FloatArray) -> FloatArray:
 
 
 def main_effects(Z: FloatArray) -> FloatArray:
-    """What the main effects are linear in (`n x 2f`): the first two Legendre polynomials of each of `n x f` features.
+    """The basis of the main effects (`n x 2f`): the first two Legendre polynomials of each of `n x f` features.
 
-    They are orthonormal on [0, 1], where features lie, and divided so that all together have variance 1 there: a slope
-    and a curvature for each feature, whatever the others are.
+    They are orthonormal on [0, 1], where features lie, and scaled to a total variance of 1 there: a slope and a
+    curvature for each feature, independent of the other features.
     """
     effects = np.concatenate([np.sqrt(3.0) * (2.0 * Z - 1.0), np.sqrt(5.0) * (6.0 * Z * (Z - 1.0) + 1.0)], axis=1)
     scaled: FloatArray = effects / np.sqrt(effects.shape[1])
@@ -66,11 +66,11 @@ def main_effects(Z: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Rows as the kernel sees them: what is computed of each alone, and once.
+    """Rows as the kernel sees them: what depends on each row alone, computed once.
 
     Attributes:
         scaled: `n x f` features divided by their length scales.
-        effects: `n x 2f`, what their main effects are linear in; None without them.
+        effects: `n x 2f` basis of their main effects; None without main effects.
     """
 
     scaled: FloatArray
@@ -78,7 +78,7 @@ class Inputs:
 
     @classmethod
     def of(cls, Z: FloatArray, hyperparameters: Hyperparameters) -> Inputs:
-        """Those of `n x f` features."""
+        """The inputs of `n x f` features."""
         return cls(Z / hyperparameters.length_scales, main_effects(Z) if hyperparameters.effects else None)
 
     def __len__(self) -> int:

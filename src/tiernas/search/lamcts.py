@@ -1,4 +1,4 @@
-"""Bayesian optimisation guided by a learned partition of the search space."""
+"""Bayesian optimization guided by a learned partition of the search space."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tiernas.search.selection import select
 
 _MARGIN = 0.2
 _NOISE_MARGIN = 2.0
-"""Half of the proposals look for any improvement, half for one of so many standard deviations of the observations or,
-once it is known, of their noise, whichever is more: these go where less is known, and a search on the way to a local
-optimum has others that are not. With noise, nearly all that is near the best looks like an improvement."""
+"""Half of the proposals look for any improvement. The other half look for an improvement by this many standard
+deviations of the observations or, once it is known, of their noise, whichever is more: these explore, and rescue a
+search that is on the way to a local optimum. With noise, nearly everything near the best looks like an improvement."""
 
 
 class LaMctsOptimizer(Optimizer):
@@ -29,29 +29,29 @@ class LaMctsOptimizer(Optimizer):
 
     A proposal is made in four steps:
 
-    1. A tree of regions is learned from what was observed: every node with more than `leaf_size` rows is divided by
-       an SVM that separates its better half from the worse (`partition.py`).
-    2. From the root, the part with the higher `mean + 2 c sqrt(2 ln(n_p) / n)` is entered, down to a leaf;
-       `c` is `exploration` times the range of the observations, pending rows count as visits
-       (`selection.py`).
-    3. Candidates are mutations of the best rows of all and of the best rows of the leaf, and rows from anywhere
-       (`candidates.py`). So the tree adds candidates and takes none away: where it is wrong it costs little.
-    4. A Gaussian process, with main effects where the observations speak for them, takes its predictions of pending
-       rows for observed and rates the candidates by expected improvement, over the best or over somewhat more; from
-       the most promising ones it is climbed to the proposal (`surrogate.py`, `acquisition.py`). Of observations far
-       below the others it learns that they are low, not how low (`compression.py`). Of a long history it holds the
-       best rows and those around the leaf.
+    1. A tree of regions is learned from the observations: every node with more than `leaf_size` rows is split by an
+       SVM that separates its better half from the worse (`partition.py`).
+    2. The tree is descended from the root to a leaf, each time to the child with the higher
+       `mean + 2 c sqrt(2 ln(n_p) / n)`; `c` is `exploration` times the range of the observations, and pending rows
+       count as visits (`selection.py`).
+    3. Candidates are mutations of the best rows overall and of the best rows of the leaf, and rows from anywhere
+       (`candidates.py`). So the tree adds candidates but removes none: where it is wrong it costs little.
+    4. A Gaussian process, with main effects if the observations support them, treats its predictions of pending rows
+       as observed and rates the candidates by expected improvement, over the best or over somewhat more. The proposal
+       is found by climbing from the most promising candidates (`surrogate.py`, `acquisition.py`). From observations
+       far below the others the process learns that they are low, not how low (`compression.py`). Of a long history it
+       holds the best rows and those around the leaf.
 
     The first rows are random.
 
     L. Wang, R. Fonseca, Y. Tian: Learning search space partition for black-box optimization using Monte Carlo
-    tree search. NeurIPS 2020, arXiv 2007.00708. What each part is worth is told in docs/search.md.
+    tree search. NeurIPS 2020, arXiv 2007.00708. docs/search.md shows what each part contributes.
 
     Args:
-        n_initial: Proposals are random until so many rows with a value were told.
-        leaf_size: The most observed rows a region may have without being divided; None does without a partition.
-            With 20 the start was worse on a test function and nothing better on networks (docs/search.md).
-        exploration: The exploration constant as a part of the range of all observations.
+        n_initial: Proposals are random until this many rows with a value have been told.
+        leaf_size: The largest number of observed rows in a region that is not split; None disables the partition. With
+            20 the start was worse on a test function and no better on networks (docs/search.md).
+        exploration: The exploration constant as a fraction of the range of all observations.
 
     The other arguments are those of `Optimizer`.
     """
@@ -97,16 +97,16 @@ class LaMctsOptimizer(Optimizer):
                 promise[hopeful] = beliefs.promise(at.part(hopeful), margin)
             return promise
 
-        hurry = len(awaited.Z) >= MANY_PENDING  # what is believed of all of them is the cost of a climb
+        hurry = len(awaited.Z) >= MANY_PENDING  # beliefs about all of them are what makes a climb expensive
         return climb(rows, promise, rate, self._lattice, self._supply, rng, hurry=hurry)
 
     @staticmethod
     def _margin(observations: int, noise: float) -> float:
-        """What half of the proposals must improve by, standardised; `noise` is the variance fitted."""
+        """The standardized improvement that half of the proposals look for; `noise` is the fitted variance."""
         return max(_MARGIN, _NOISE_MARGIN * math.sqrt(noise) if observations > FEW else 0.0)
 
     def _pool(self, learned: Learned, region: Region) -> LazyPool:
-        """The candidates of a region; all proposals made at the same state of knowledge share them."""
+        """The candidates of a region, shared by all proposals made from the same state of knowledge."""
         if self._pools is None or self._pools[0] is not learned:
             self._pools = learned, {}
         pools = self._pools[1]

@@ -1,4 +1,4 @@
-"""The integer lattice that is searched, and the rule that says which of its rows may be proposed."""
+"""The integer lattice that is searched, and the rule for which of its rows may be proposed."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,14 +13,14 @@ FloatArray = NDArray[np.float64]
 
 
 class Lattice:
-    """All rows `x` with `0 <= x[i] < levels[i]`, up to equality of networks.
+    """All rows `x` with `0 <= x[i] < levels[i]`; rows that mean the same network are one.
 
     Args:
         levels: Number of values of each of the `d` dimensions; 1 makes a dimension constant.
         categorical: Which dimensions have no order among their values; none by default.
         feasible: Maps `n x d` rows to an `n` mask; every row is feasible by default.
-        canonical: Maps `n x d` rows to `n x d` representatives, one for all rows that mean the same network.
-            It must be idempotent, and a row must be as feasible as its representative.
+        canonical: Maps `n x d` rows to `n x d` representatives, the same one for all rows that mean the same network.
+            It must be idempotent, and a row is feasible exactly if its representative is.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Lattice:
             raise ValueError(f"categorical has {len(flags)} flags for {self.dim} levels: give one per dimension")
         self.categorical: BoolArray = np.array(flags, dtype=np.bool_)
         self.unordered: BoolArray = self.categorical & (self.levels > 2)
-        """Categorical dimensions of three values or more; two have but one distance."""
+        """Categorical dimensions of three values or more; with two, there is only one distance."""
         self._feasible = feasible
         self._canonical = canonical
 
@@ -52,7 +52,7 @@ class Lattice:
 
     @property
     def size(self) -> int:
-        """The number of rows, exact however large, feasible or not."""
+        """The exact number of rows, however large, feasible or not."""
         return math.prod(self.levels.tolist())
 
     def check(self, X: ArrayLike, name: str = "X") -> IntArray:
@@ -98,7 +98,7 @@ class Lattice:
         return self.feasible_only(np.arange(self.size, dtype=np.int64)[:, None] // strides % self.levels)
 
     def distinct(self, X: IntArray) -> IntArray:
-        """Returns the `m x d` distinct canonical feasible rows of `X`, in the order of `X`; quicker than sorting."""
+        """Returns the `m x d` distinct canonical feasible rows of `X`, in the order of `X`; faster than sorting."""
         rows = first_of_each(self.canonical(X))
         return rows[self.feasible(rows)]
 
@@ -118,7 +118,7 @@ def row_keys(X: NDArray[Any]) -> list[bytes]:
 
 
 def first_of_each(X: IntArray) -> IntArray:
-    """Returns the `m x d` distinct ones of `n x d` rows, in the order in which they first come."""
+    """Returns the `m x d` distinct rows of `n x d` rows, in order of first appearance."""
     first = dict(zip(reversed(row_keys(X)), range(len(X) - 1, -1, -1), strict=True))
     rows: IntArray = X[sorted(first.values())]
     return rows

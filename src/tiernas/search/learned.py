@@ -1,4 +1,4 @@
-"""What is derived from the observations: hyper-parameters, tree of regions, surrogates, candidates."""
+"""What is derived from the observations: hyperparameters, tree of regions, surrogates, candidates."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ from tiernas.search.surrogate import Surrogate, fit_hyperparameters
 
 MODEL_ROWS = 320
 _FIT_ROWS = 256
-"""The most rows that a surrogate holds and that hyper-parameters are fitted to. Costs grow with their cube, so this
-bounds what a proposal costs however long the history is."""
+"""The largest number of rows that a surrogate holds and that hyperparameters are fitted to. The cost grows with its
+cube, so this bounds the cost of a proposal however long the history is."""
 
 _GROWTH = 1.1
-"""Hyper-parameters and tree are learned anew whenever the observations have grown by this factor: they change slowly,
-and learning them costs more than everything else."""
+"""Hyperparameters and tree are learned anew whenever the number of observations has grown by this factor: they change
+slowly, and learning them costs more than everything else."""
 
 MANY_PENDING = 64
-"""From so many pending rows on hundreds of workers would wait for each other's proposals, so less is done for each. A
-surrogate and its candidates cost as much as some proposals, and one more result says little then: twice, four times ...
-as many results come together once so many, twice, four times ... rows are pending."""
+"""From this many pending rows on, hundreds of workers would wait for each other's proposals, so less is done for each.
+A surrogate and its candidates cost as much as some proposals, and one more result says little then: results are
+processed in batches of two, four, ... once this many rows, twice, four times, ... are pending."""
 
 _FEWEST_STEPS = 8
-"""Results come one by one until there are so many times as many as would come together."""
+"""Results are processed one by one until there are this many times the size of a batch."""
 
 _PARENTS = 20
-"""Candidates are mutations of the best tens of rows: of the single best they would be too much alike."""
+"""Candidates are mutations of tens of the best rows: those of the single best would be too similar."""
 
 _CENTRE = 10
-"""So many of a region's best rows say where in it a surrogate should be exact."""
+"""This many of a region's best rows define where in it a surrogate should be exact."""
 
 
 @dataclass(frozen=True, eq=False)
 class Slow:
-    """What is learned now and then.
+    """What is learned only now and then.
 
     Attributes:
-        y: The observations that it was learned from, as they were told: the first ones.
-        hyperparameters: Of every surrogate.
+        y: The observations it was learned from, as told: the first ones.
+        hyperparameters: Those of every surrogate.
         tree: The regions.
-        summits: `s x d` rows where climbs from many rows ended, wherever in the space.
+        summits: `s x d` rows where climbs from many rows ended, anywhere in the space.
     """
 
     y: FloatArray
@@ -62,11 +62,11 @@ class Slow:
 
 @dataclass(frozen=True, eq=False)
 class Awaited:
-    """Rows whose results are not known, or known and not yet learned from.
+    """Rows whose results are unknown, or known but not yet learned from.
 
     Attributes:
         Z: `p x f` features of the rows.
-        feasible: A `p` mask of those that may be improved on.
+        feasible: A `p` mask of those that count for the best.
     """
 
     Z: FloatArray
@@ -74,14 +74,14 @@ class Awaited:
 
 
 class Learned:
-    """What is known at one state of the history; parts are made when they are first needed.
+    """What is known at one state of the history; its parts are computed when first needed.
 
     Args:
         X: `n x d` observed rows.
-        y: `n` observations, as they are learned from.
+        y: `n` observations as the surrogate sees them.
         Z: `n x f` features of the rows.
-        feasible: An `n` mask of the rows that may be improved on.
-        slow: What was learned of the first of these rows.
+        feasible: An `n` mask of the rows that count for the best.
+        slow: What was learned from the first of these rows.
     """
 
     def __init__(self, X: IntArray, y: FloatArray, Z: FloatArray, feasible: BoolArray, slow: Slow) -> None:
@@ -98,14 +98,14 @@ class Learned:
         return np.argsort(-self.y, kind="stable")
 
     def parents(self, region: Region) -> IntArray:
-        """Rows worth mutating: summits, the best of all, the best of a region; feasible ones unless none is."""
+        """Rows worth mutating: summits, the best overall, the best of a region; only feasible ones if there are any."""
         feasible = self._order[self._feasible[self._order]]
         order = feasible if len(feasible) else self._order
         within = order[np.isin(order, region.members)]
         return np.concatenate([self.X[np.union1d(order[:_PARENTS], within[:_PARENTS])], self._summits])
 
     def surrogate(self, region: Region) -> Surrogate:
-        """The surrogate of all rows while they are few, else of the best and of those around a region."""
+        """The surrogate: of all rows while they are few, else of the best ones and those around a region."""
         key = self.tree if len(self.X) <= MODEL_ROWS else region
         if key not in self._surrogates:
             rows = self._rows(region)
@@ -121,19 +121,19 @@ class Learned:
 
 
 class Learner:
-    """Follows a history and keeps what was learned of it.
+    """Follows a history and keeps what was learned from it.
 
-    A function of the told and pending rows alone: what a fresh learner finds equals what one finds that followed them
-    from the start.
+    The result depends on the told and pending rows alone: a new learner finds what one finds that followed them from
+    the start.
 
     Args:
         history: The history.
         lattice: The lattice.
-        supply: Where rows from anywhere come from.
-        leaf_size: The most observed rows a region may have without being divided; None leaves the space whole.
-        seed: Of what is random.
-        see: How observations are seen: maps `n` values to `n` in the same order; as they are by default.
-        effects: Whether surrogates have main effects where the observations speak for them.
+        supply: The source of rows from anywhere.
+        leaf_size: The largest number of observed rows in a region that is not split; None disables the partition.
+        seed: Seed of everything random.
+        see: How observations are transformed: maps `n` values to `n` in the same order; the identity by default.
+        effects: Whether surrogates have main effects if the observations support them.
     """
 
     def __init__(
@@ -163,8 +163,8 @@ class Learner:
         """What is known now; at least two rows must have been observed.
 
         Returns:
-            What was learned, and the rows that it does not know the results of: with many of them pending the last
-            observed, then the pending ones.
+            What was learned, and the rows whose results it does not include: with many rows pending the last observed
+            ones, then the pending ones.
         """
         pending = self._history.pending
         X, y = self._history.observed
@@ -198,16 +198,16 @@ class Learner:
 
 
 def last_result(n: int, pending: int) -> int:
-    """How many of `n` observations are learned from while so many rows are pending.
+    """How many of `n` observations are learned from while this many rows are pending.
 
-    With fewer than 64 pending rows all; from then on a multiple of 2, from 128 on of 4, from 256 on of 8 ...
+    All with fewer than 64 pending rows; beyond that a multiple of 2, from 128 on of 4, from 256 on of 8 ...
     """
     step: int = 1 << (pending // MANY_PENDING).bit_length()
     return n if n < _FEWEST_STEPS * step else n - n % step
 
 
 def last_learning(n: int) -> int:
-    """How many of `n >= 2` observations the last slow learning took: 2, 3, 4 ... 11, 13, 15, 17, 19, 21, 24 ..."""
+    """How many of `n >= 2` observations the last slow learning used: 2, 3, 4 ... 11, 13, 15, 17, 19, 21, 24 ..."""
     last = 2
     while (following := math.ceil(last * _GROWTH)) <= n:
         last = following

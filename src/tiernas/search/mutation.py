@@ -8,14 +8,14 @@ from tiernas.search.lattice import IntArray, Lattice
 def mutate(parents: IntArray, changes: IntArray, lattice: Lattice, rng: np.random.Generator) -> IntArray:
     """Changes random coordinates of every parent.
 
-    A changed coordinate always takes another value: with probability 1/2 a neighbouring one (a network
-    differs most usefully by one layer or one width more or less), else any other one with equal probability.
-    Categorical coordinates have no neighbours and always take any other. The mix of small and full-range
-    steps is that of the trials on tables of trained networks which the project started from.
+    A changed coordinate always gets another value: with probability 1/2 a neighboring one (a network differs most
+    usefully by one layer or one width more or less), else any other one with equal probability. Categorical
+    coordinates have no neighbors and get any other value. This mix of small and full-range steps comes from the trials
+    on tables of trained networks that the project started from.
 
     Args:
         parents: `n x d` integer array.
-        changes: `n` integers, how many coordinates of each parent to change; no more than can change are.
+        changes: `n` integers, how many coordinates of each parent to change; all that can change if there are fewer.
         lattice: The lattice the rows belong to; its feasibility rule is not applied.
         rng: The generator to draw with.
 

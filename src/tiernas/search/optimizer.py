@@ -1,4 +1,4 @@
-"""The protocol that every optimizer keeps."""
+"""The protocol of all optimizers."""
 
 import abc
 from collections.abc import Callable, Sequence
@@ -28,34 +28,33 @@ class Problem(TypedDict, total=False):
 
 
 def check_initial(n_initial: int) -> int:
-    """The number of random rows that a model begins with, if it is one.
+    """Checks the number of random rows that a model begins with.
 
     Raises:
         ValueError: It is less than 2.
     """
     if n_initial < 2:
-        raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row says nothing of any other")
+        raise ValueError(f"n_initial must be 2 or more, got {n_initial}: one row says nothing about the others")
     return n_initial
 
 
 class Optimizer(abc.ABC):
-    """Proposes rows of an integer lattice and learns from what was observed of them; larger is better.
+    """Proposes rows of an integer lattice and learns from the values observed for them; larger is better.
 
-    A study calls `ask` whenever a worker is free and `tell` whenever a result is in, in any order; a row
-    asked and not yet told is pending. No proposal is ever infeasible, pending, told, or equal to an earlier
-    one.
+    A study calls `ask` whenever a worker is free and `tell` whenever a result arrives, in any order; rows asked for
+    but not yet told are pending. A proposal is never infeasible, pending, told, or equal to an earlier one.
 
-    A proposal is a pure function of the constructor's arguments, the told rows in their order and the pending
-    rows in their order, whatever number of threads BLAS may have. So `ask(8)` equals eight calls of `ask(1)`, and an
-    optimizer that is built again, told the whole history and given the pending rows by `add_pending`, proposes what
-    the uninterrupted one would have.
+    A proposal is a pure function of the constructor's arguments and the told and pending rows, each in their order,
+    whatever number of threads BLAS may use. So `ask(8)` equals eight calls of `ask(1)`, and an optimizer that is
+    rebuilt, told the whole history and given the pending rows by `add_pending`, proposes what the uninterrupted one
+    would have proposed.
 
     Args:
         levels: Number of values of each of the `d` dimensions; dimension `i` holds `0 ... levels[i] - 1`.
         categorical: Which dimensions have no order among their values; none by default.
-        feasible: Maps `n x d` rows to an `n` bool mask; called often, so it should be vectorised.
-        pool: `p x d` feasible rows sampled beforehand, drawn from before anything else.
-        canonical: Maps `n x d` rows to one representative each of all rows that mean the same network (a
+        feasible: Maps `n x d` rows to an `n` bool mask; called often, so it should be vectorized.
+        pool: `p x d` feasible rows sampled beforehand, which are drawn first.
+        canonical: Maps `n x d` rows to representatives, the same one for all rows that mean the same network (a
             stage without layers has a kernel size that does not matter). Must be idempotent. Proposals are
             representatives.
         seed: A non-negative integer.
@@ -83,20 +82,19 @@ class Optimizer(abc.ABC):
     def _propose(self, rng: np.random.Generator) -> IntArray | None:
         """Returns one new feasible row of shape `(d,)`, or None if none is left or found.
 
-        Called once per row that is asked. It must depend on nothing but the constructor's arguments,
-        `self._history` and `rng`, which is seeded anew for each proposal; what it keeps between calls must be
-        recomputable from those.
+        Called once for each row asked for. It must depend on nothing but the constructor's arguments, `self._history`
+        and `rng`, which is seeded anew for each proposal; what it keeps between calls must be recomputable from those.
         """
 
     def ask(self, n: int = 1) -> IntArray:
         """Proposes up to `n` rows, which are pending from now on.
 
         Args:
-            n: How many rows are wanted.
+            n: The number of rows wanted.
 
         Returns:
-            A `m x d` integer array with `m <= n`; fewer rows than wanted, even none, only when no other
-            feasible row is left, or bounded effort finds none in a lattice too large to list.
+            An `m x d` integer array with `m <= n`. There are fewer rows than wanted, or none, only if no other
+            feasible row is left, or a bounded effort finds none in a lattice too large to list.
         """
         if n < 0:
             raise ValueError(f"n must be 0 or more, got {n}")
@@ -115,10 +113,10 @@ class Optimizer(abc.ABC):
         return np.array(rows, dtype=np.int64).reshape(len(rows), self._lattice.dim)
 
     def _require_new(self, row: IntArray) -> None:
-        """Refuses what `_propose` must not return.
+        """Refuses proposals that `_propose` must not make.
 
         Raises:
-            UsageError: It is no row of the lattice, or is infeasible, told or pending.
+            UsageError: The row is not in the lattice, or is infeasible, told or pending.
         """
         what = f"optimizer {type(self).__name__}"
         try:
@@ -129,15 +127,15 @@ class Optimizer(abc.ABC):
             raise UsageError(f"{what}: proposed {np.asarray(row).tolist()}, which is infeasible, told or pending")
 
     def tell(self, X: ArrayLike, y: ArrayLike) -> None:
-        """Learns what was observed. Called once per result, or once with the history of earlier studies.
+        """Learns observations. Called once per result, or once with the history of earlier studies.
 
-        Rows that were never asked are accepted, infeasible ones too. A row told more than once counts with
+        Rows that were never asked for are accepted, including infeasible ones. A row told more than once counts with
         the mean of its observations. Either all rows are recorded or, if one is wrong, none.
 
         Args:
             X: `n x d` integer array.
-            y: `n` values to be maximised, in any unit in which they are between -1e100 and 1e100; NaN for a failed
-                training, which is not modelled and never proposed again.
+            y: `n` values to be maximized, in any unit in which they are between -1e100 and 1e100; NaN for a failed
+                evaluation, which is not modeled and never proposed again.
 
         Raises:
             ValueError: If shapes do not match, a row is outside the lattice, or a value is infinite or too large.
@@ -148,17 +146,17 @@ class Optimizer(abc.ABC):
             raise ValueError(f"y must hold one value per row of X: shape ({len(rows)},), got {values.shape}")
         for i in np.flatnonzero(np.abs(values) > _GREATEST)[:1]:
             raise ValueError(
-                f"y[{i}] is {values[i]}: tell a failed training as NaN, everything else as a number between "
+                f"y[{i}] is {values[i]}: use NaN for a failed evaluation, otherwise a number between "
                 f"-{_GREATEST:g} and {_GREATEST:g}; the unit makes no difference to the search"
             )
         self._history.tell(rows, values)
         self._supply.mark_seen(rows)
 
     def add_pending(self, X: ArrayLike) -> None:
-        """Marks rows as pending. Called when a study continues, with what an earlier process asked.
+        """Marks rows as pending. Called when a study is resumed, with the rows an earlier process asked for.
 
         Args:
-            X: `n x d` integer array; rows that are told or pending already stay as they are.
+            X: `n x d` integer array; rows that are already told or pending do not change.
         """
         rows = self._lattice.check(X)
         self._history.add_pending(rows)
@@ -166,12 +164,12 @@ class Optimizer(abc.ABC):
 
     @property
     def pending(self) -> IntArray:
-        """The `m x d` rows asked and not yet told, in the order asked."""
+        """The `m x d` rows asked for but not yet told, in that order."""
         return self._history.pending
 
     @property
     def told(self) -> tuple[IntArray, FloatArray]:
-        """The `n x d` distinct rows told, in order, and the `n` means of their values; NaN if all failed."""
+        """The `n x d` distinct told rows, in order, and the `n` means of their values; NaN if all failed."""
         return self._history.told
 
     def _generator(self) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""A tree of regions, learned from what was observed: the partition of LA-MCTS."""
+"""A tree of regions, learned from the observations: the partition of LA-MCTS."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tiernas.search.lattice import BoolArray, FloatArray, IntArray
 from tiernas.search.representatives import of_all_values
 
 _BOUNDARY_ROWS = 512
-"""The most rows that a boundary is learned from: an SVM costs the square of them."""
+"""The largest number of rows that a boundary is learned from: the cost of an SVM is quadratic."""
 
 
 @dataclass(frozen=True, eq=False)
 class Boundary:
-    """What separates the better part of a region from the rest: an SVM on standardised features.
+    """What separates the better part of a region from the rest: an SVM on standardized features.
 
     Args:
         shift: `f` means of the features in the region.
         scale: `f` standard deviations, 1 where a feature does not vary.
-        classifier: Fitted on the standardised features, labels True for better.
+        classifier: Fitted on the standardized features; the label True means better.
     """
 
     shift: FloatArray
@@ -42,8 +42,8 @@ class Boundary:
 def decide(classifier: SVC, Z: FloatArray) -> FloatArray:
     """The decision function (`n`) of an SVM with an RBF kernel at `n x f` features: positive for its second class.
 
-    `sum_i a_i exp(-gamma |z - z_i|^2) + b` over the support vectors. The library's own checks its input at a cost of
-    some milliseconds, and of pending rows it is asked for one at a time.
+    `sum_i a_i exp(-gamma |z - z_i|^2) + b` over the support vectors. The library's own function spends some
+    milliseconds on checking its input, and pending rows come one at a time.
     """
     apart = distances(Z, classifier.support_vectors_)
     value: FloatArray = np.exp(-classifier.gamma * apart**2) @ classifier.dual_coef_[0] + classifier.intercept_[0]
@@ -51,13 +51,13 @@ def decide(classifier: SVC, Z: FloatArray) -> FloatArray:
 
 
 class Region:
-    """A node of the tree; it is divided when that is first asked for, which most never are.
+    """A node of the tree; it is split when this is first needed, which for most nodes is never.
 
     Args:
         Z: `n x f` features of all observed rows.
         y: `n` observations.
-        leaf_size: The most observed rows a region may have without being divided; None leaves it whole.
-        members: The `m` indices of the observed rows that lie in the region; all of them by default.
+        leaf_size: The largest number of observed rows in a region that is not split; None never splits.
+        members: The `m` indices of the observed rows in the region; all by default.
     """
 
     def __init__(self, Z: FloatArray, y: FloatArray, leaf_size: int | None, members: IntArray | None = None) -> None:
@@ -67,11 +67,11 @@ class Region:
 
     @functools.cached_property
     def split(self) -> Split | None:
-        """How the region is divided; None for a leaf.
+        """The two parts of the region; None for a leaf.
 
-        Rows are placed by the classifier's prediction, not by what was observed, so that a part is a part of the space
-        and its mean that of all rows observed there. A region stays whole where no boundary is learned, or where one
-        side of it would keep less than a quarter of `leaf_size` rows: a boundary around a single outlier guides nobody.
+        Rows are assigned by the classifier's prediction, not by their own result, so each part is a part of the space
+        and its mean that of all rows observed there. A region stays whole if no boundary can be learned, or if one side
+        would hold less than a quarter of `leaf_size` rows: a boundary around a single outlier gives no guidance.
         """
         if self._leaf_size is None or len(self.members) <= self._leaf_size:
             return None
@@ -88,10 +88,10 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A region's division in two.
+    """The division of a region in two.
 
     Args:
-        boundary: What divides it.
+        boundary: What separates the parts.
         better: The part on the better side.
         worse: The other part.
     """
@@ -102,7 +102,7 @@ class Split:
 
     @functools.cached_property
     def places_better(self) -> AskedOnce:
-        """As `boundary.is_better`, for pending rows, which stay so through many proposals."""
+        """Like `boundary.is_better`, for pending rows, which stay pending through many proposals."""
         return AskedOnce(self.boundary.is_better)
 
 
@@ -110,12 +110,12 @@ def learn_boundary(Z: FloatArray, y: FloatArray) -> Boundary | None:
     """Learns what separates the better half of the rows from the worse.
 
     The paper finds two clusters of `[z, y]` with k-means and learns their boundary with an SVM. With dozens of
-    features such clusters have little to do with `y`; halves by `y` do, and one value far off does not move them.
-    The SVM has an RBF kernel and sees the features alone, so that rows never observed can be placed.
+    features such clusters have little to do with `y`; halves by `y` do, and a single outlier does not move them.
+    The SVM has an RBF kernel and sees only the features, so unobserved rows can be assigned too.
 
     Args:
         Z: `n x f` features.
-        y: `n` observations; of more than 512, as many that are spread over their order.
+        y: `n` observations; of more than 512, that many are used, spread over their order.
 
     Returns:
         The boundary, or None if the observations or the features are all equal.

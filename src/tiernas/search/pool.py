@@ -13,11 +13,11 @@ _CHUNK = 32
 
 
 class LazyPool:
-    """Rows that are rated at leisure: more pending rows only lessen what a row promises.
+    """Rows that are rated lazily: further pending rows can only lower what a row promises.
 
-    The variance at a row shrinks with every pending row and the best to improve on never sinks, so what a row promised
-    last is a bound of what it promises now. Rows are rated in the order of it, until none that is left can be among the
-    best: the lazy evaluation of M. Minoux: Accelerated greedy algorithms for maximizing submodular set functions. 1978.
+    The variance at a row shrinks with every pending row and the best to improve on never falls, so the last rating of a
+    row bounds its rating now. Rows are rated in that order until none of the rest can be among the best: the lazy
+    evaluation of M. Minoux: Accelerated greedy algorithms for maximizing submodular set functions. 1978.
 
     Args:
         rows: `m x d` rows.
@@ -34,11 +34,11 @@ class LazyPool:
     def most_promising(
         self, n: int, beliefs: Surrogate | Beliefs, is_new: Callable[[IntArray], BoolArray], margin: float = 0.0
     ) -> tuple[IntArray, FloatArray]:
-        """Finds the `n` new rows that promise most. No row may have ceased to be pending since the last call.
+        """Finds the `n` most promising new rows. No row may have ceased to be pending since the last call.
 
         Args:
-            n: How many are wanted.
-            beliefs: What is believed of pending rows.
+            n: The number of rows wanted.
+            beliefs: The beliefs about pending rows.
             is_new: Maps `k x d` rows to a mask of those that may be proposed.
             margin: What an improvement must exceed; see `Surrogate.promise`.
 

@@ -7,7 +7,7 @@ from tiernas.search.optimizer import Optimizer
 
 
 class RandomSearch(Optimizer):
-    """Draws feasible rows uniformly: from the pool while it lasts, then from the lattice by rejection.
+    """Draws feasible rows uniformly: from the pool until it is used up, then from the lattice by rejection.
 
     J. Bergstra, Y. Bengio: Random search for hyper-parameter optimization. JMLR 13, 2012.
     """

@@ -1,4 +1,4 @@
-"""Which rows of a long history stand for all of them, where a model takes only so many."""
+"""The rows of a long history that stand for all of them in a model of limited size."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from tiernas.search.lattice import FloatArray, IntArray
 
 
 def best_and_near(Z: FloatArray, order: IntArray, centre: FloatArray, limit: int) -> IntArray:
-    """Half are the best rows, which the proposals will be near to; a quarter those nearest to a centre.
+    """Chooses half from the best rows, near which the proposals will be, and a quarter from those nearest to a center.
 
-    The rest is spread evenly over the order, so that the model knows of the poor parts that they are poor, not that
-    they are unknown.
+    The rest is spread evenly over the order, so that the model knows the poor parts as poor, not as unknown.
 
     Args:
         Z: `n x f` features.
         order: `n` indices, the best row first.
         centre: `f` features.
-        limit: How many rows to choose; all if there are no more.
+        limit: The number of rows to choose; all if there are no more.
 
     Returns:
         The chosen indices, increasing.

@@ -17,14 +17,14 @@ def upper_confidence_bound(mean: float, visits: int, parent_visits: int, explora
 
 
 def select(root: Region, pending: FloatArray, exploration: float) -> Region:
-    """Walks from the root to a leaf, at each node into the part with the higher bound.
+    """Walks from the root to a leaf, at each node to the part with the higher bound.
 
-    A pending row counts as a visit of every region it lies in and leaves the mean as it is, so that workers
-    asking at the same time spread over the leaves.
+    A pending row counts as a visit of every region it lies in but does not change the mean, so that workers asking at
+    the same time spread over the leaves.
 
     Args:
         root: The tree.
-        pending: `p x f` features of the rows asked and not yet told.
+        pending: `p x f` features of the rows asked for but not yet told.
         exploration: The constant `c`, in units of the observations.
 
     Returns:

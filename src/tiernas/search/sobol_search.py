@@ -1,4 +1,4 @@
-"""Quasi-random search: what even coverage of the space is worth, without learning anything."""
+"""Quasi-random search: what even coverage of the space achieves without learning anything."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tiernas.search.lattice import IntArray, row_keys
 from tiernas.search.optimizer import Optimizer, Problem
 
 _BLOCK = 2048
-"""A power of two, which the balance of the sequence asks for."""
+"""A power of two, which the balance of the sequence requires."""
 
 _BARREN_BLOCKS = 32
-"""So many blocks in a row without a further feasible row end the sequence: 65,536 points, the effort that
-`Supply` takes for blind draws."""
+"""The sequence ends after this many blocks in a row without a new feasible row: 65,536 points, the effort of
+`Supply` for blind draws."""
 
 
 class SobolSearch(Optimizer):
     """Proposes the feasible rows of a scrambled Sobol sequence in its order, each once.
 
-    A point `u` of the unit cube is the row `floor(u * levels)`. When the sequence yields no further feasible row,
-    rows come from where `RandomSearch` takes them; a pool serves only then.
+    A point `u` of the unit cube is the row `floor(u * levels)`. When the sequence yields no more new feasible rows,
+    rows come from the source of `RandomSearch`; a pool is used only then.
 
     I. M. Sobol: On the distribution of points in a cube and the approximate evaluation of integrals. 1967; scrambled
     after A. B. Owen: Randomly permuted (t,m,s)-nets and (t,s)-sequences. 1995.

@@ -1,4 +1,4 @@
-"""Where feasible rows that were never proposed come from."""
+"""The source of feasible rows that were never proposed."""
 
 import numpy as np
 
@@ -8,14 +8,13 @@ from tiernas.search.lattice import BoolArray, IntArray, Lattice, first_of_each, 
 from tiernas.search.mutation import mutate
 
 ENUMERATE_LIMIT = 2**16
-"""Lattices of up to so many rows are listed once, so that exhaustion is known exactly: 41 integers of 8 bytes
-for each row are 21 MB."""
+"""Lattices of up to this many rows are listed once, so that it is known exactly when no row is left: 41 integers of 8
+bytes for each row are 21 MB."""
 
 _BATCH = 2048
 _BATCHES = 32
-"""Blind draws and mutations end after `_BATCHES` batches of `_BATCH` rows each: 65,536 tries find a region
-that holds one row in 10,000 with probability 0.999, and a vectorised feasibility rule answers them in well
-under a second."""
+"""Blind draws and mutations end after `_BATCHES` batches of `_BATCH` rows each: 65,536 tries find a region that holds
+one row in 10,000 with probability 0.999, and a vectorized feasibility rule answers them in well under a second."""
 
 
 class Supply:
@@ -23,15 +22,15 @@ class Supply:
 
     Args:
         lattice: The lattice and its feasibility rule.
-        history: The rows that are told or pending; followed as it grows.
-        pool: `p x d` rows sampled beforehand; infeasible and equal ones are dropped.
+        history: The told and pending rows; followed as it grows.
+        pool: `p x d` rows sampled beforehand; infeasible and duplicate ones are dropped.
     """
 
     def __init__(self, lattice: Lattice, history: History, pool: IntArray | None) -> None:
         self._lattice = lattice
         self._history = history
         self.complete = lattice.size <= ENUMERATE_LIMIT
-        """Whether `rows` is every feasible row there is."""
+        """Whether `rows` contains every feasible row."""
         if self.complete:
             self.rows = lattice.every_row()
         elif pool is not None:
@@ -41,21 +40,21 @@ class Supply:
         self._index = {key: i for i, key in enumerate(row_keys(self.rows))}
         self._is_new: BoolArray = np.ones(len(self.rows), dtype=np.bool_)
         self.known_feasible = AskedOnce(lattice.feasible)
-        """As `lattice.feasible`, for told rows: a history may hold rows that must not be proposed."""
+        """Like `lattice.feasible`, for told rows: a history may contain rows that must not be proposed."""
 
     def mark_seen(self, X: IntArray) -> None:
-        """Strikes the `n x d` rows `X`, now told or pending, from the listed rows."""
+        """Removes the `n x d` rows `X`, now told or pending, from the listed rows."""
         seen = [self._index[key] for key in row_keys(X) if key in self._index]
         self._is_new[seen] = False
 
     def draw_listed(self, n: int, rng: np.random.Generator) -> IntArray:
-        """Draws up to `n` of the new listed rows (enumeration or pool), uniformly and without repeats."""
+        """Draws up to `n` of the new listed rows (enumeration or pool), uniformly and without repetition."""
         new = np.flatnonzero(self._is_new)
         rows: IntArray = self.rows[rng.choice(new, size=min(n, len(new)), replace=False)]
         return rows
 
     def anywhere(self, n: int, rng: np.random.Generator) -> IntArray:
-        """Draws up to `n` feasible rows with little effort, known ones among them: listed ones, else uniform ones."""
+        """Draws up to `n` feasible rows with little effort, known ones included: listed ones, else uniform ones."""
         if len(self.rows):
             listed: IntArray = self.rows[rng.choice(len(self.rows), size=min(n, len(self.rows)), replace=False)]
             return listed
@@ -66,7 +65,7 @@ class Supply:
         return np.array([key not in self._history for key in row_keys(X)], dtype=np.bool_)
 
     def admit(self, X: IntArray) -> IntArray:
-        """Returns the canonical, feasible, new and distinct ones of the `n x d` rows `X`, in their order."""
+        """Returns the rows of `X` (`n x d`) made canonical that are feasible, new and distinct, in their order."""
         rows = self._lattice.canonical(X)
         rows = first_of_each(rows[self.is_new(rows)])
         return rows[self._lattice.feasible(rows)]

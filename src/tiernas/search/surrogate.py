@@ -15,19 +15,19 @@ from tiernas.search.kernel import Hyperparameters, Inputs, covariance, variance
 from tiernas.search.lattice import BoolArray, FloatArray, IntArray
 
 _BLOCK = 64
-"""Beliefs are kept for a multiple of so many pending rows."""
+"""Beliefs are kept for multiples of this many pending rows."""
 
 _LEAST_VARIANCE = 1e-10
-"""Of the standardised function: rounding must not make a variance negative."""
+"""Of the standardized function: keeps rounding from making a variance negative."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standardization:
-    """How observations are standardised, however much or little they differ.
+    """How observations are standardized, whatever the size of their differences.
 
     Attributes:
-        unit: The power of two next above the spread of the observations, in which squares of differences neither vanish
-            nor overflow and nothing is rounded; 1 where all are equal.
+        unit: The power of two above the spread of the observations, in which squares of differences neither vanish nor
+            overflow and nothing is rounded; 1 where all are equal.
         mean: Of the observations, in this unit.
         deviation: Standard deviation of the observations, in this unit; 1 where all are equal.
     """
@@ -38,7 +38,7 @@ class Standardization:
 
     @classmethod
     def of(cls, y: FloatArray) -> Standardization:
-        """That of `n` observations."""
+        """The standardization of `n` observations."""
         spread = float(np.ptp(y))
         if spread == 0:
             return cls(1.0, float(y.mean()), 1.0)
@@ -47,16 +47,16 @@ class Standardization:
         return cls(unit, float(at.mean()), float(at.std()))
 
     def apply(self, y: FloatArray) -> FloatArray:
-        """Standardised observations."""
+        """Standardizes observations."""
         return (y / self.unit - self.mean) / self.deviation
 
     def restore(self, standardised: FloatArray) -> FloatArray:
-        """Observations that were standardised."""
+        """Converts standardized values back to observations."""
         return (standardised * self.deviation + self.mean) * self.unit
 
 
 def fit_hyperparameters(Z: FloatArray, y: FloatArray, *, effects: bool = False) -> Hyperparameters:
-    """Fits to `n x f` features and `n` observations in their own unit; see `hyperparameters.fit` for the rest."""
+    """Fits to `n x f` features and `n` observations in their own unit; otherwise like `hyperparameters.fit`."""
     return fit(Z, Standardization.of(y).apply(y), effects=effects)
 
 
@@ -65,10 +65,10 @@ class Projection:
     """What a surrogate knows of `m` rows.
 
     Attributes:
-        inputs: They as the kernel sees them.
-        mean: `m` posterior means, standardised.
-        whitened: `n x m`; the product of two columns is the covariance that what is known explains.
-        variance: `m` posterior variances, without noise, standardised.
+        inputs: The rows as the kernel sees them.
+        mean: `m` posterior means, standardized.
+        whitened: `n x m`; the product of two columns is the covariance explained by the observations.
+        variance: `m` posterior variances, without noise, standardized.
     """
 
     inputs: Inputs
@@ -84,19 +84,19 @@ class Projection:
 class Surrogate:
     """Gaussian process with a Matern-5/2 kernel and one length scale per feature, with or without main effects.
 
-    `k(z, z') = s (1 + sqrt(5) r + 5/3 r^2) exp(-sqrt(5) r) + e phi(z) . phi(z')`, on standardised observations, with
+    `k(z, z') = s (1 + sqrt(5) r + 5/3 r^2) exp(-sqrt(5) r) + e phi(z) . phi(z')`, on standardized observations, with
     noise; `r^2 = sum_i (z_i - z'_i)^2 / l_i^2`, and `phi` is the slope and curvature of each feature alone
-    (`kernel.main_effects`). Much of what a network's accuracy is comes from one choice at a time, and some tens of
-    observations tell that where the Matern kernel alone can still explain them by anything.
+    (`kernel.main_effects`). Much of a network's accuracy comes from one choice at a time. Some tens of observations
+    show that, while the Matern kernel alone could still explain them in any way.
 
-    Written on LAPACK directly: a proposal may take some tens of milliseconds, on one thread, and what is computed for
+    Written directly on LAPACK: a proposal may take some tens of milliseconds on one thread, and what is computed for
     one is kept for the next.
 
     Args:
         Z: `n x f` features, `n >= 1`.
         y: `n` observations.
-        hyperparameters: Fitted to the same observations by default, without main effects; `n >= 2` then.
-        feasible: An `n` mask of the rows that are to be improved on; all by default, and where none is feasible.
+        hyperparameters: Fitted to the same observations by default, without main effects; requires `n >= 2` then.
+        feasible: An `n` mask of the rows that count for the best; all by default, and if none is feasible.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Surrogate:
         self._kept: tuple[bytes, Beliefs] | None = None
         mean = standardised - noise * self._weights  # K w without the noise on its diagonal
         self.best = float((mean if feasible is None or not feasible.any() else mean[feasible]).max())
-        """The highest posterior mean of a feasible observed row, standardised: noise has no part in it."""
+        """The highest posterior mean of a feasible observed row, standardized; without noise."""
 
     def predict(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Returns the `m` posterior means and standard deviations, without noise, at `m x f` features."""
@@ -136,7 +136,7 @@ class Surrogate:
     def project(self, Z: FloatArray) -> Projection:
         """The posterior at each of `m x f` features."""
         inputs = Inputs.of(Z, self._hyperparameters)
-        # transposed: in the order of memory that LAPACK solves in place
+        # transposed: the memory order that LAPACK solves in place
         shared = covariance(inputs, self._observed, self._hyperparameters).T
         mean: FloatArray = shared.T @ self._weights
         whitened = solve_triangular(self._factor, shared, lower=True, overwrite_b=True, check_finite=False)
@@ -144,14 +144,14 @@ class Surrogate:
         return Projection(inputs, mean, whitened, np.maximum(left, _LEAST_VARIANCE))
 
     def believe(self, Z: FloatArray, feasible: BoolArray | None = None) -> Surrogate | Beliefs:
-        """The surrogate once pending rows have come out as it predicts.
+        """The surrogate once pending rows have returned its prediction.
 
-        What is believed of all but the last rows is kept: with hundreds of them, most are those of the proposal before.
-        Beliefs can be used as long as the surrogate is there.
+        Beliefs about all but the last rows are kept: with hundreds of them, most are the same as for the previous
+        proposal. Beliefs can be used as long as the surrogate exists.
 
         Args:
             Z: `p x f` features of the rows.
-            feasible: A `p` mask of those that are to be improved on, the same for equal features; all by default.
+            feasible: A `p` mask of those that count for the best, the same for equal features; all by default.
         """
         feasible = np.ones(len(Z), dtype=np.bool_) if feasible is None else feasible
         known: Surrogate | Beliefs = self
@@ -159,55 +159,55 @@ class Surrogate:
         if kept:
             key = Z[:kept].tobytes()
             if self._kept is None or self._kept[0] != key:
-                itself = weakref.proxy(self)  # in a cycle of references it would stay in memory for long
+                itself = weakref.proxy(self)  # a reference cycle would keep it in memory for long
                 self._kept = key, Beliefs(itself, itself, Z[:kept], feasible[:kept])
             known = self._kept[1]
         return known if kept == len(Z) else Beliefs(self, known, Z[kept:], feasible[kept:])
 
     def see(self, at: Projection) -> Projection:
-        """What is known of rows that the surrogate has projected: nothing more."""
+        """What is known about rows that the surrogate has projected: nothing more."""
         return at
 
     def promise(self, at: Projection, margin: float = 0.0) -> FloatArray:
-        """Logarithm of the expected improvement over `best + margin`, standardised, of each of `m` rows."""
+        """Logarithm of the expected improvement over `best + margin`, standardized, of each of `m` rows."""
         return log_expected_improvement(at.mean, at.variance, self.best + margin)
 
     def posterior_covariance(self, a: Projection, b: Projection) -> FloatArray:
-        """Covariance (`m x k`) of the function at rows that the same observations explain."""
+        """Covariance (`m x k`) of the function at rows explained by the same observations."""
         K = covariance(a.inputs, b.inputs, self._hyperparameters)
         K -= a.whitened.T @ b.whitened
         return K
 
     @property
     def noise(self) -> float:
-        """Variance of an observation around the function, standardised."""
+        """Variance of an observation around the function, standardized."""
         return self._hyperparameters.noise
 
 
 class Beliefs:
-    """A surrogate that takes its predictions of pending rows for observed.
+    """A surrogate that treats its predictions of pending rows as observed.
 
-    Their means stay what they are, and so do all others; the variance around them shrinks. So workers that ask at
-    the same time get different rows, and none waits for another. The "Kriging believer" of D. Ginsbourger, R. Le
-    Riche, L. Carraro: Kriging is well-suited to parallelize optimization. 2010.
+    Their means do not change, nor do any others; the variance around them shrinks. So workers that ask at the same time
+    get different rows, and none waits for another. The "Kriging believer" of D. Ginsbourger, R. Le Riche, L. Carraro:
+    Kriging is well-suited to parallelize optimization. 2010.
 
     Args:
-        surrogate: What is observed.
-        before: What is believed already.
-        Z: `p x f` features of more pending rows, `p >= 1`.
-        feasible: A `p` mask of those that are to be improved on.
+        surrogate: The surrogate of the observations.
+        before: The beliefs so far.
+        Z: `p x f` features of further pending rows, `p >= 1`.
+        feasible: A `p` mask of those that count for the best.
     """
 
     def __init__(self, surrogate: Surrogate, before: Surrogate | Beliefs, Z: FloatArray, feasible: BoolArray) -> None:
         self._surrogate, self._before = surrogate, before
         self._pending = before.see(surrogate.project(Z))
         self.best: float = max(before.best, float(self._pending.mean[feasible].max(initial=-np.inf)))
-        """The highest posterior mean of a feasible row, observed or pending, standardised."""
+        """The highest posterior mean of a feasible row, observed or pending, standardized."""
         K = surrogate.posterior_covariance(self._pending, self._pending)
         self._factor = _root(K + surrogate.noise * np.eye(len(K)))
 
     def see(self, at: Projection) -> Projection:
-        """What is known of `m` rows that the surrogate has projected."""
+        """What is known about `m` rows that the surrogate has projected."""
         at = self._before.see(at)
         shared = self._surrogate.posterior_covariance(at, self._pending).T
         explained = solve_triangular(self._factor, shared, lower=True, overwrite_b=True, check_finite=False)
@@ -215,7 +215,7 @@ class Beliefs:
         return Projection(at.inputs, at.mean, np.concatenate([at.whitened, explained]), variance)
 
     def promise(self, at: Projection, margin: float = 0.0) -> FloatArray:
-        """As `Surrogate.promise`, of rows as the surrogate projected them."""
+        """Like `Surrogate.promise`, for rows as the surrogate projected them."""
         seen = self.see(at)
         return log_expected_improvement(seen.mean, seen.variance, self.best + margin)
 

@@ -1,4 +1,4 @@
-"""Bayesian optimisation with Thompson sampling, without a partition of the space."""
+"""Bayesian optimization with Thompson sampling, without a partition of the space."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tiernas.search.learned import Learner
 from tiernas.search.optimizer import Optimizer, Problem, check_initial
 
 _CANDIDATES = 1024
-"""A joint draw over so many takes some tens of milliseconds on one thread, growing with their cube."""
+"""A joint draw over this many rows takes some tens of milliseconds on one thread, growing with their cube."""
 
 
 class ThompsonOptimizer(Optimizer):
-    """One Gaussian process on all that was observed, one draw of a function from it per proposal.
+    """One Gaussian process on all observations, and one draw of a function from it per proposal.
 
     The candidates are those of `LaMctsOptimizer`; the one where the drawn function is highest is proposed. Workers that
-    ask at the same time get different rows because each has a draw of its own: K. Kandasamy et al.: Parallelised
-    Bayesian optimisation via Thompson sampling. AISTATS 2018. Of a long history the process holds the best rows and
-    those around them.
+    ask at the same time get different rows because each has its own draw: K. Kandasamy et al.: Parallelised Bayesian
+    optimisation via Thompson sampling. AISTATS 2018. Of a long history the process holds the best rows and those around
+    them.
 
     Args:
-        n_initial: Proposals are random until so many rows with a value were told.
+        n_initial: Proposals are random until this many rows with a value have been told.
 
     The other arguments are those of `Optimizer`.
     """

@@ -1,4 +1,4 @@
-"""Tree-structured Parzen estimator of Optuna, a baseline that many use."""
+"""Optuna's tree-structured Parzen estimator, a common baseline."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ except ImportError as error:
     raise NotInstalledError("Optuna, which TpeOptimizer runs on,", "optuna") from error
 
 _TRIES = 16
-"""How often the sampler is asked for one row. It knows nothing of feasibility or of pending rows, so what it samples
-is refused until it fits."""
+"""How often the sampler is asked for one row. It knows nothing of feasibility or pending rows, so its samples are
+refused until one fits."""
 
 _CHILDREN = 256
 _CHANGES = np.array([1, 1, 2, 4])
-"""When all tries are refused, a mutation of the best row takes their place, near ones more likely."""
+"""If all tries are refused, a mutation of the best row is proposed; small mutations are more likely."""
 
 
 class TpeOptimizer(Optimizer):
     """Optuna's `TPESampler` with its own settings, on rows that may be proposed.
 
-    The sampler divides the told rows into the best few and the others, estimates the density of each, and of rows
-    drawn from the first takes the one where their ratio is greatest. Pending rows count among the others
-    (`constant_liar`), so that workers spread. An infeasible or known row is refused and another one sampled; after 16
-    refusals a mutation of the best feasible row is proposed.
+    The sampler splits the told rows into the best few and the others, estimates the density of each, draws rows from
+    the first density and takes the one with the greatest ratio. Pending rows count among the others (`constant_liar`),
+    so that workers spread. If a row is infeasible or known, another one is sampled; after 16 refusals a mutation of the
+    best feasible row is proposed.
 
     J. Bergstra, R. Bardenet, Y. Bengio, B. Kegl: Algorithms for hyper-parameter optimization. NeurIPS 2011.
     Multivariate as in S. Falkner, A. Klein, F. Hutter: BOHB. ICML 2018, arXiv 1807.01774.
 
     Args:
-        n_initial: Proposals are random until so many rows with a value were told; 10 is Optuna's own number.
+        n_initial: Proposals are random until this many rows with a value have been told; 10 is Optuna's default.
 
     The other arguments are those of `Optimizer`.
     """
@@ -72,11 +72,11 @@ class TpeOptimizer(Optimizer):
 
 
 class _Mirror:
-    """An Optuna study that holds what the history holds, in its order: observed rows, then pending ones.
+    """An Optuna study with the contents of the history, in its order: observed rows, then pending ones.
 
-    Optuna weighs trials by their number, and one cannot be taken away. So a pending row that is not at the right place
-    any longer is marked as failed, which the sampler passes over, and added anew. When an earlier observation has
-    changed the study is built afresh. Either way the sampler sees the same trials in the same order.
+    Optuna weights trials by their number, and a trial cannot be removed. So a pending row that is no longer at the
+    right place is marked as failed, which the sampler ignores, and added again. If an earlier observation has changed,
+    the study is rebuilt. Either way the sampler sees the same trials in the same order.
 
     Args:
         lattice: The lattice the rows belong to.
@@ -88,13 +88,13 @@ class _Mirror:
         self.distributions: dict[str, optuna.distributions.BaseDistribution] = {
             str(j): _distribution(int(lattice.levels[j]), bool(lattice.categorical[j])) for j in self._searched
         }
-        """Of each dimension that is not constant."""
+        """For each dimension that is not constant."""
         self._observed: list[tuple[bytes, float]] = []
         self._waiting: list[bytes] = []
         self._clear()
 
     def follow(self, X: IntArray, y: FloatArray, pending: IntArray) -> None:
-        """Takes over `n x d` observed rows, their `n` values, and `m x d` pending rows."""
+        """Copies the `n x d` observed rows, their `n` values, and the `m x d` pending rows."""
         observed = [(row.tobytes(), value) for row, value in zip(X, y.tolist(), strict=True)]
         n = len(self._observed)
         if observed[:n] != self._observed:
@@ -148,7 +148,7 @@ def _distribution(levels: int, categorical: bool) -> optuna.distributions.BaseDi
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Optuna announces every study that is created; nobody asked for this one."""
+    """Silences Optuna's announcement of every new study."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

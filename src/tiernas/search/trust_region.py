@@ -1,4 +1,4 @@
-"""Bayesian optimisation in a trust region, the usual answer to many dimensions."""
+"""Bayesian optimization in a trust region, the usual approach to many dimensions."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ INITIAL_LENGTH = 0.8
 MIN_LENGTH = 0.5**7
 MAX_LENGTH = 1.6
 SUCCESSES = 3
-"""Settings of Eriksson et al. 2019: first, least and greatest side of the region, where the space has side 1, and how
-many successes in a row double it. As many failures in a row as there are dimensions halve it."""
+"""Settings of Eriksson et al. 2019: initial, smallest and largest side of the region, where the space has side 1, and
+the number of successes in a row that double it. As many failures in a row as there are dimensions halve it."""
 
 _PERTURBED = 20
-"""On average so many coordinates of the centre are perturbed, as in the paper: all of them in too many dimensions leave
-nothing of the centre."""
+"""On average this many coordinates of the center are perturbed, as in the paper: perturbing all of too many dimensions
+leaves nothing of the center."""
 
 _DRAWN = 2048
 _CANDIDATES = 1024
-"""The paper takes 100 for each dimension, 5,000 at most. A joint draw costs the cube of their number, and 1,024 that
-may be proposed some tens of milliseconds."""
+"""The paper uses 100 for each dimension, at most 5,000. The cost of a joint draw is cubic in their number; 1,024
+admissible ones take some tens of milliseconds."""
 
 
 @dataclass(slots=True)
 class RegionProgress:
-    """What the told values say of the trust region.
+    """The state of the trust region according to the told values.
 
     Attributes:
         start: Index of the first observation after the last restart.
@@ -54,8 +54,8 @@ class RegionProgress:
 
         Args:
             y: `n` observations in the order told.
-            n_initial: How many rows a restart begins with; these are neither success nor failure.
-            patience: How many failures in a row halve the region.
+            n_initial: The number of rows a restart begins with; these count neither as success nor as failure.
+            patience: The number of failures in a row that halve the region.
         """
         now = cls()
         best = -np.inf
@@ -84,20 +84,20 @@ class TrustRegionOptimizer(Optimizer):
 
     A Gaussian process learns from what was told since the last restart, and one draw of a function from it decides
     among candidates around the row with the best posterior mean. In ordered dimensions these lie in a box of side
-    `L l_i / (l_1 ... l_d)^(1/d)` with length scales `l_i`, which always holds the neighbouring levels; of the
-    categorical dimensions at most a part `L` changes, one at least. `L` doubles after successes and halves after
-    failures; when it falls below 2^-7 the search starts anew at random. A region where every row is known is doubled
-    for that proposal.
+    `L l_i / (l_1 ... l_d)^(1/d)` with length scales `l_i`, which always contains the neighboring levels; of the
+    categorical dimensions at most a fraction `L` changes, but at least one. `L` doubles after successes and halves
+    after failures; when it falls below 2^-7 the search restarts at random. If every row of the region is known, the
+    region is doubled for that proposal.
 
-    Successes and failures are counted over feasible results in the order told. Results of rows that were asked before a
-    restart and told after it count for the new start, as the history does not say when a row was asked.
+    Successes and failures are counted over feasible results in the order told. Results of rows that were asked for
+    before a restart and told after it count for the new start, as the history does not record when a row was asked for.
 
     D. Eriksson, M. Pearce, J. R. Gardner, R. Turner, M. Poloczek: Scalable global optimization via local Bayesian
     optimization. NeurIPS 2019, arXiv 1910.01739. Categorical dimensions after X. Wan et al.: Think global and act
     local: Bayesian optimisation over high-dimensional categorical and mixed search spaces. ICML 2021, arXiv 2102.07188.
 
     Args:
-        n_initial: Proposals are random until so many rows with a value were told since a start.
+        n_initial: Proposals are random until this many rows with a value have been told since a start.
 
     The other arguments are those of `Optimizer`.
     """
@@ -149,7 +149,7 @@ class TrustRegionOptimizer(Optimizer):
         return _Model(surrogate, X[feasible][np.argmax(mean)], hyperparameters.length_scales)
 
     def _hyperparameters(self, Z: FloatArray, y: FloatArray) -> Hyperparameters:
-        """Fitted anew whenever the observations have grown by a tenth."""
+        """Fitted anew whenever the number of observations has grown by a tenth."""
         n = last_learning(len(y))
         Z, y = Z[:n][-MODEL_ROWS:], y[:n][-MODEL_ROWS:]
         if self._fitted is None or not (np.array_equal(self._fitted[0], Z) and np.array_equal(self._fitted[1], y)):
@@ -172,12 +172,12 @@ def perturb(
     Args:
         centre: Row of shape `(d,)`.
         length: Side of the region, where the space has side 1.
-        length_scales: Of the `f` features of `Encoding`, the ordered dimensions first.
+        length_scales: Length scales of the `f` features of `Encoding`, the ordered dimensions first.
         lattice: The lattice; its feasibility rule is not applied.
         rng: The generator to draw with.
 
     Returns:
-        `n x d` rows, not made canonical; equal ones and the centre among them.
+        `n x d` rows, not made canonical; duplicates and the center may be among them.
     """
     hot = lattice.unordered
     ordered = (lattice.levels > 1) & ~hot
@@ -201,11 +201,11 @@ def perturb(
 
 
 def half_widths(length: float, length_scales: FloatArray, levels: IntArray) -> IntArray:
-    """How many levels a region reaches to either side, one at least.
+    """How many levels a region reaches to either side, at least one.
 
     Args:
         length: Side of the region, where the space has side 1.
-        length_scales: `k` length scales; their geometric mean is what `length` is the side of.
+        length_scales: `k` length scales; `length` refers to their geometric mean.
         levels: `k` numbers of levels.
     """
     weights = length_scales / np.exp(np.log(length_scales).mean()) if len(length_scales) else length_scales

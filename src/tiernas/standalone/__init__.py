@@ -1,1 +1,1 @@
-"""Programs that need nothing of tiernas: they travel with an exported network, and training reads images with them."""
+"""Programs without tiernas: they are copied into exports, and training reads images with them too."""

@@ -1,7 +1,7 @@
-"""Says what image files show, with the network in this folder.
+"""Classifies image files with the network in this folder.
 
-Needs numpy, Pillow and the runtime that `deployment.json` names; that file says all else, too: the size and the
-normalisation of images, the classes, and the settings of the runtime under which the network was measured.
+Needs numpy, Pillow and the runtime named in `deployment.json`. That file contains everything else: the size and the
+normalization of images, the classes, and the settings of the runtime that the network was measured with.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from PIL import Image, UnidentifiedImageError
 from tiernas.standalone.preprocessing import Pixels, network_input, square
 
 FORMAT_VERSION = 1
-"""Of `deployment.json`; a newer one is refused."""
+"""Format of `deployment.json`; newer ones are refused."""
 
 FACTS, CHECK, RUNTIME = "deployment.json", "check.npz", "runtime.py"
-"""What lies beside the network: what is known of it, images with the logits that it gave, and how it is run."""
+"""The files beside the network: facts about it, images with their recorded logits, and the code that runs it."""
 
 _AT_A_TIME = 64
-"""Images that are read before the network runs on them, at least."""
+"""Smallest number of images that are read before the network runs on them."""
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -36,14 +36,14 @@ class Classifier:
     """The network of a folder in its runtime.
 
     Args:
-        folder: Holds `deployment.json`, `runtime.py` and the network.
+        folder: Contains `deployment.json`, `runtime.py` and the network.
 
     Attributes:
-        facts: What `deployment.json` says.
+        facts: The contents of `deployment.json`.
         classes: Names of the classes, in the order of the logits.
 
     Raises:
-        ValueError: The folder holds no network, or one of a newer format; the runtime is not installed, or it cannot
+        ValueError: The folder contains no network, or one of a newer format; the runtime is not installed, or cannot
             run the network here.
     """
 
@@ -60,11 +60,11 @@ class Classifier:
         except ImportError as error:
             wanted = " ".join(f"'{name}'" for name in self.facts["requirements"])
             raise ValueError(f"{error.name} is not installed; the network needs it: pip install {wanted}") from error
-        except Exception as error:  # runtimes have no base of their own
+        except Exception as error:  # runtimes have no common base class
             raise ValueError(f"{folder / network['file']}: {network['runtime']} cannot run it: {error}") from error
 
     def pixels(self, path: Path) -> Pixels:
-        """An image file as the network was trained with it, `(size, size, 3)`, RGB.
+        """An image file, prepared as in training, `(size, size, 3)`, RGB.
 
         Raises:
             ValueError: It is missing, or cannot be decoded.
@@ -73,16 +73,16 @@ class Classifier:
         try:
             return np.asarray(square(Image.open(path), wanted["image_size"], wanted["fit_interpolation"]))
         except UnidentifiedImageError as error:
-            raise ValueError("is no image of a known format") from error
+            raise ValueError("is not an image of a known format") from error
         except FileNotFoundError as error:
             raise ValueError("there is no such file") from error
         except IsADirectoryError as error:
             raise ValueError("is a folder; give image files") from error
-        except Exception as error:  # for damaged files Pillow's formats raise nearly anything
+        except Exception as error:  # Pillow raises nearly anything for damaged files
             raise ValueError(f"cannot be read ({str(error) or type(error).__name__})") from error
 
     def logits(self, pixels: Pixels) -> FloatArray:
-        """Logits, `(n, classes)`, of images, `(n, size, size, 3)`, as `pixels` gives them."""
+        """Logits, `(n, classes)`, of images, `(n, size, size, 3)`, as returned by `pixels`."""
         wanted, batch = self.facts["preprocessing"], self.facts["network"]["batch"]
         found = []
         for start in range(0, len(pixels), batch):
@@ -98,11 +98,11 @@ class Classifier:
         return np.concatenate(found)
 
     def classify(self, paths: Sequence[Path], top: int) -> Iterator[dict[str, Any]]:
-        """For each file its most probable classes, the first in front, or what is wrong with it.
+        """For each file its most probable classes, best first, or what is wrong with it.
 
         Args:
             paths: Image files.
-            top: How many classes to tell.
+            top: The number of classes to list.
         """
         step = max(_AT_A_TIME, self.facts["network"]["batch"])
         for start in range(0, len(paths), step):
@@ -124,14 +124,14 @@ class Classifier:
                 yield answer
 
     def check(self, path: Path) -> dict[str, Any]:
-        """Runs the network on images whose logits were kept when it was measured.
+        """Runs the network on images whose logits were recorded when it was measured.
 
         Args:
             path: `check.npz`: `pixels`, `(n, size, size, 3)`, and `logits`, `(n, classes)`.
 
         Returns:
-            How many `images` there are, how many are of the `same_class` as then, and the `largest_difference` of a
-            logit, relative to the largest logit.
+            The number of `images`, how many get the `same_class` as then, and the `largest_difference` of a logit,
+            relative to the largest logit.
 
         Raises:
             ValueError: The file cannot be read.
@@ -150,15 +150,15 @@ class Classifier:
 
 
 def largest_difference(found: FloatArray, expected: FloatArray) -> float:
-    """The largest difference of a logit, relative to the largest logit that is expected."""
+    """The largest difference of a logit, relative to the largest expected logit."""
     return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Says what image files show.")
+    parser = argparse.ArgumentParser(description="Classifies image files.")
     parser.add_argument("files", nargs="*", type=Path, metavar="IMAGE", help="image files")
-    parser.add_argument("--top", type=int, default=1, help="how many classes to tell (default: 1)")
+    parser.add_argument("--top", type=int, default=1, help="number of classes to list (default: 1)")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument("--check", action="store_true", help=f"run the network on the images in {CHECK} instead")
     given = parser.parse_args(arguments)
@@ -197,7 +197,7 @@ def _softmax(logits: FloatArray) -> npt.NDArray[np.float64]:
 
 
 def _runtime(folder: Path) -> Any:
-    """The module that runs the network; read without a trace, where importing would leave a file behind."""
+    """The module that runs the network, loaded without writing a cache file, as importing would."""
     module = ModuleType("runtime")
     source = (folder / RUNTIME).read_text("utf-8")
     exec(compile(source, str(folder / RUNTIME), "exec", dont_inherit=True), vars(module))

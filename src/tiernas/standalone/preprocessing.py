@@ -1,6 +1,6 @@
-"""Image files to what a network takes, as in its training, by the rules of docs/data.md; needs numpy and Pillow alone.
+"""From image files to the input of a network by the rules of docs/data.md, as in training; needs numpy and Pillow.
 
-This file is part of tiernas and of every network that it exports, so that both do the same.
+This file is part of tiernas and of every exported network, so that both do the same.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ Pixels = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 
 _WHITE = 255
-"""What shows through where an image is transparent."""
+"""The background of transparent images."""
 
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 
 _SIXTEEN_BIT_IN_32 = ("PNG", "PPM")
-"""Formats whose 16-bit grey Pillow hands over as 32-bit integers; it has scaled them to 0 ... 65535."""
+"""Formats whose 16-bit gray Pillow returns as 32-bit integers, scaled to 0 ... 65535."""
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
-"""Tags of TIFF 6.0, and the value that turns black and white round."""
+"""Tags of TIFF 6.0, and the value that swaps black and white."""
 
 
 def square(image: Image.Image, size: int, interpolation: str = "bicubic") -> Image.Image:
-    """An RGB image of `size x size` pixels: shorter side scaled, longer side cut around its centre.
+    """An RGB image of `size x size` pixels: shorter side scaled, longer side cropped around its center.
 
     Args:
-        image: An image as Pillow opened it; closed afterwards.
+        image: An image as opened by Pillow; closed afterwards.
         size: Height and width, in pixels.
-        interpolation: How it is scaled, by Pillow's word.
+        interpolation: How it is scaled, as named by Pillow.
 
     Raises:
-        Exception: Pillow cannot decode it (its formats raise nearly anything), or ValueError as `upright_rgb` says.
+        Exception: Pillow cannot decode it (its formats raise nearly anything), or ValueError from `upright_rgb`.
     """
     with image:
         image.draft("RGB", (2 * size, 2 * size))  # large JPEGs are decoded at a fraction of their size
@@ -44,14 +44,14 @@ def square(image: Image.Image, size: int, interpolation: str = "bicubic") -> Ima
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """An image as RGB with 8 bits a channel, turned and mirrored as its EXIF orientation says, transparency on white.
+    """An image as 8-bit RGB, rotated and mirrored by its EXIF orientation, with transparency on white.
 
     Args:
-        image: As `Image.open` gives it. Of an animation it is the first frame.
+        image: As returned by `Image.open`. Of an animation the first frame is used.
 
     Raises:
-        ValueError: Grey values of 32 bit, or floating-point ones outside 0 to 1: what is black and what is white
-            among them is not known.
+        ValueError: Its gray values have 32 bits, or are floating-point numbers outside 0 to 1: which values are black
+            and white is unknown.
     """
     source, tags = image.format, dict(getattr(image, "tag_v2", {}))  # a copy of the image has neither
     upright = ImageOps.exif_transpose(image)
@@ -66,14 +66,14 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 def network_input(
     pixels: Pixels, resolution: int, mean: Sequence[float], std: Sequence[float], interpolation: str = "bilinear"
 ) -> FloatArray:
-    """Square images as a network takes them: scaled, divided by 255, normalised.
+    """Square images as the input of a network: scaled, divided by 255, normalized.
 
     Args:
-        pixels: `(n, size, size, 3)`, RGB, as `square` gives them.
-        resolution: Height and width that the network takes, in pixels.
-        mean: Of red, green and blue in 0 ... 1, subtracted.
-        std: What is divided by afterwards.
-        interpolation: How they are scaled, by Pillow's word.
+        pixels: `(n, size, size, 3)`, RGB, as returned by `square`.
+        resolution: Input height and width of the network, in pixels.
+        mean: Mean of red, green and blue in 0 ... 1, subtracted.
+        std: Divisor after that.
+        interpolation: How they are scaled, as named by Pillow.
 
     Returns:
         `(n, 3, resolution, resolution)`.
@@ -87,12 +87,12 @@ def network_input(
 
 
 def _with_alpha(image: Image.Image) -> Image.Image:
-    straight = {"La": "LA", "RGBa": "RGBA"}.get(image.mode)  # Pillow converts premultiplied colours to nothing else
+    straight = {"La": "LA", "RGBa": "RGBA"}.get(image.mode)  # the only conversion of premultiplied colors in Pillow
     return (image if straight is None else image.convert(straight)).convert("RGBA")
 
 
 def _eight_bit(image: Image.Image, source: str | None, tags: Mapping[int, Any]) -> Image.Image:
-    """Grey of more than 8 bits as L, or as LA where one of its values means transparent."""
+    """Gray of more than 8 bits as L, or as LA if one of its values means transparent."""
     values = np.asarray(image)
     shown = _white_is_one(values, image.mode, source, tags)
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
@@ -111,10 +111,10 @@ def _white_is_one(
         (bits,) = tags.get(_BITS_PER_SAMPLE, (16,))  # TIFF has 12 bits too
         return values / float(2**bits - 1)
     if mode == "I":
-        raise ValueError("its grey values have 32 bits, so which is white is not known; save it with 8 or 16 bits")
-    if not ((values >= 0) & (values <= 1)).all():  # so it is with values that are no numbers
+        raise ValueError("its gray values have 32 bits, so which is white is unknown; save it with 8 or 16 bits")
+    if not ((values >= 0) & (values <= 1)).all():  # also false for NaN
         raise ValueError(
-            f"its floating-point values go from {values.min():g} to {values.max():g}, so which is white is not known; "
+            f"its floating-point values go from {values.min():g} to {values.max():g}, so which is white is unknown; "
             "scale them to 0 (black) to 1 (white), or save it with 8 bits"
         )
     return values.astype(np.float64)

@@ -12,22 +12,22 @@ from tiernas.ledger import Ledger, Purpose, Running, State, Study
 from tiernas.study import report_screen
 
 _WINDOW = dt.timedelta(hours=1)
-"""Throughput is that of the last hour, so that it follows clients that come and go."""
+"""Throughput is that of the last hour, so that it follows workers that come and go."""
 
 
 def read_status(config: SearchConfig) -> dict[str, Any]:
-    """The state of a search; fast on 100,000 candidates, but for the report of a screen.
+    """The state of a search; fast on 100,000 candidates, except for the report of a screen.
 
     Returns:
-        `study`; `time` (UTC); `server` (None where none works; else `name`, `clients` and how many are `idle`);
-        `paused`; `candidates` (number by state, over all tiers); `tiers` (for each its candidates by state, its
-        finalists, its best, what was reused and what the screen did); `running` (what each client does);
-        `ended_per_hour` (trainings that ended in the last hour, or since the search began) and `hours_to_go` (of the
-        trainings of the search, without repeats and finalists), both None where nothing runs; and `failures` (each
-        failed candidate with its reason).
+        `study`; `time` (UTC); `server` (None if none is running; else `name`, the number of workers as `clients` and
+        how many are `idle`); `paused`; `candidates` (number by state, over all tiers); `tiers` (for each its
+        candidates by state, its finalists, its best, what was reused and the effect of the screen); `running` (what
+        each worker does); `ended_per_hour` (training runs that ended in the last hour, or since the search began) and
+        `hours_to_go` (for the training runs of the search, without repeats and finalists), both None if nothing is
+        running; and `failures` (each failed candidate with its reason).
 
     Raises:
-        NothingFoundError: The search has not begun.
+        NothingFoundError: The search has not started.
     """
     now = dt.datetime.now(dt.UTC)
     with Ledger.of_begun_search(config.ledger) as ledger:
@@ -108,7 +108,7 @@ def _running(config: SearchConfig, running: Running, now: dt.datetime) -> dict[s
 
 
 def _ended_per_hour(ledger: Ledger, studies: Sequence[Study], now: dt.datetime) -> float | None:
-    """Trainings that ended in the last hour, or since the search began, per hour; None where none has."""
+    """Training runs that ended in the last hour, or since the search began, per hour; None if none has."""
     since = max(now - _WINDOW, min(study.created_at for study in studies))
     ended, hours = ledger.ended_since(since), (now - since) / dt.timedelta(hours=1)
     return ended / hours if ended and hours > 0 else None

@@ -1,4 +1,4 @@
-"""The server of one study: what is proposed, and the loop that trains it."""
+"""The server of one study: its proposals, and the loop that trains them."""
 
 import lazy_loader
 

@@ -9,15 +9,15 @@ from sqlalchemy.orm.attributes import set_committed_value
 from tiernas.ledger import Candidate, State
 
 _ORDERED = ("state", "reason", "forgiven", "ended_order", "finished_at")
-"""What orders change of a candidate."""
+"""The fields of a candidate that orders change."""
 
 
 def take_over(candidates: Sequence[Candidate], ledgers: Sequence[Candidate]) -> Sequence[Candidate]:
-    """Brings candidates up to date that were dropped or requeued.
+    """Updates candidates that were dropped or requeued.
 
     Args:
         candidates: As the server knows them, in the order proposed.
-        ledgers: As they are in the ledger, in that order.
+        ledgers: As they are in the ledger, in the same order.
 
     Returns:
         Those that changed.

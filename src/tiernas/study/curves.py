@@ -1,4 +1,4 @@
-"""Learning curves for TensorBoard: a folder of scalars per training, one step per epoch."""
+"""Learning curves for TensorBoard: a folder of scalars per training run, one step per epoch."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _TAGS = {
     "learning_rate": "learning_rate",
     "images_per_s": "images_per_s",
 }
-"""What TensorBoard calls the metrics of an epoch; what stands before a slash is its chart group."""
+"""Names of an epoch's metrics in TensorBoard; the part before the slash is the chart group."""
 
 _log = logging.getLogger(__name__)
 
 
 class Curves:
-    """Writes what trainings report of their epochs; a context manager that closes all files at the end.
+    """Writes the metrics of epochs; a context manager that closes all files at the end.
 
-    The server writes them, so that they lie in one folder wherever the trainings run. A training that continues opens
-    another file and takes back what was written of epochs that it does again: no epoch is shown twice. A disk that is
-    full or gone ends the curves, not the search.
+    The server writes them, so that they are in one folder wherever candidates are trained. A resumed training run opens
+    another file and removes what was written for epochs that it repeats: no epoch is shown twice. A disk that is full
+    or gone ends the curves, not the search.
 
     Args:
-        folder: What `tensorboard --logdir` shows.
+        folder: The folder for `tensorboard --logdir`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,12 +40,12 @@ class Curves:
         self._works = True
 
     def add(self, name: str, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Adds an epoch to the curves of a training, to be seen at once.
+        """Adds an epoch to the curves of a training run, visible at once.
 
         Args:
-            name: Of the training; slashes make folders.
-            epoch: Epochs that are done.
-            metrics: As `EpochDone` has them; others than known ones are left out.
+            name: Name of the training run; slashes make folders.
+            epoch: Number of completed epochs.
+            metrics: As in `EpochDone`; unknown ones are ignored.
         """
         if not self._works or not metrics:
             return
@@ -60,7 +60,7 @@ class Curves:
             self._give_up(error)
 
     def end(self, name: str) -> None:
-        """Closes the files of a training; nothing happens where none are open."""
+        """Closes the files of a training run; does nothing if none are open."""
         try:
             if (writer := self._open.pop(name, None)) is not None:
                 writer.close()
@@ -68,14 +68,14 @@ class Curves:
             self._give_up(error)
 
     def _writer(self, name: str, first_epoch: int) -> SummaryWriter:
-        from torch.utils.tensorboard import SummaryWriter  # takes a second, which other commands need not wait for
+        from torch.utils.tensorboard import SummaryWriter  # takes a second, which other commands avoid
 
         return SummaryWriter(str(self._folder / name), purge_step=first_epoch)
 
     def _give_up(self, error: OSError) -> None:
         if self._works:
             self._works = False
-            _log.warning("cannot write learning curves to %s: %s; the search goes on without them", self._folder, error)
+            _log.warning("cannot write learning curves to %s: %s; training continues without them", self._folder, error)
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""What happens in a search, as one line of JSON each."""
+"""The events of a search, as one line of JSON each."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ FILE = "events.jsonl"
 
 _FILE_BYTES = 32 * 2**20
 _OLD_FILES = 4
-"""With some 250 bytes an event, the newest 500,000 events are kept at the least."""
+"""At about 250 bytes per event, at least the newest 500,000 events are kept."""
 
 
 def record(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
-    """Records an event; nothing happens where no file is open for them.
+    """Records an event; does nothing if no file is open for events.
 
     Args:
         event: What happened, one word.
-        level: How much it matters.
-        fields: Plain values; None is left out.
+        level: How important it is.
+        fields: Plain values; None is omitted.
     """
     _events.log(level, event, extra={"fields": {key: value for key, value in fields.items() if value is not None}})
 
@@ -41,7 +41,7 @@ def record(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
 def recording(folder: Path) -> Iterator[None]:
     """Appends the events of this process, and what tiernas logs, to `events.jsonl` in a folder.
 
-    The file is renamed to `events.jsonl.1`, `.2` and so on when it is full, and the oldest one is removed. A disk
+    When the file is full it is renamed to `events.jsonl.1`, `.2` and so on, and the oldest one is removed. A disk
     that is full or gone ends the recording of events, not the search.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def recording(folder: Path) -> Iterator[None]:
 
 
 class _Formatter(logging.Formatter):
-    """UTC time, level, event and fields; a message of the log is the event `log`."""
+    """UTC time, level, event and fields; a log message is the event `log`."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, "fields", None)
@@ -74,5 +74,5 @@ class _Handler(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's own name)
         if not self._told:
             self._told = True
-            said = plain_text(f"tiernas: cannot write {self.baseFilename}: {sys.exc_info()[1]}; the search goes on\n")
+            said = plain_text(f"tiernas: cannot write {self.baseFilename}: {sys.exc_info()[1]}; the search continues\n")
             sys.stderr.write(said)

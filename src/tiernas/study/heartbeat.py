@@ -1,4 +1,4 @@
-"""Keeps the lease of the server while it measures, proposes or waits."""
+"""Holds the server's lease while it measures, proposes or waits."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tiernas.ledger import Lease, LeaseLostError, Ledger, Server
 from tiernas.study.events import record, recording
 
 LEASE_S = 30.0
-"""After so long another node may take over from a server that is gone without a word."""
+"""After this time another node may take over from a server that disappeared."""
 
 _RENEW_S = 5.0
-"""A lease outlives five renewals that fail."""
+"""A lease survives five failed renewals."""
 
 
 @contextmanager
@@ -27,10 +27,10 @@ def serving(ledger: Ledger, output: Path, *, lease_s: float = LEASE_S) -> Iterat
     Args:
         ledger: The ledger.
         output: The folder.
-        lease_s: As `LEASE_S`.
+        lease_s: See `LEASE_S`.
 
     Raises:
-        UsageError: Another server works on it.
+        UsageError: Another server is using it.
         LeaseLostError: From everything that is written meanwhile: another server has taken over.
     """
     server = Server.here()
@@ -44,7 +44,7 @@ def serving(ledger: Ledger, output: Path, *, lease_s: float = LEASE_S) -> Iterat
 
 
 class Heartbeat:
-    """Renews a lease from a thread of its own; used as a context manager.
+    """Renews a lease from its own thread; used as a context manager.
 
     Args:
         lease: The lease that this process holds.
@@ -58,10 +58,10 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
 
     def __call__(self, clients: int, idle: int) -> None:
-        """Takes what the next renewal tells of the clients.
+        """Sets what the next renewal reports about the workers.
 
         Args:
-            clients: How many trainings could run at once.
+            clients: Number of workers: how many candidates can be trained at once.
             idle: How many of these have nothing to do.
 
         Raises:
@@ -86,5 +86,5 @@ class Heartbeat:
             except LeaseLostError as error:
                 self._lost = error
                 return
-            except UsageError:  # the database is busy or away; what the server itself writes will tell
+            except UsageError:  # the database is busy or down; the server's own writes will report it
                 continue

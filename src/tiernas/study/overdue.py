@@ -1,4 +1,4 @@
-"""Which trainings take too long."""
+"""Which training runs take too long."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _EPOCHS = 20
-"""A training that brings no epoch for so many times the longest one so far hangs: networks of one tier differ by less,
-and so do clients."""
+"""A training run without a new epoch for this many times the longest one so far hangs: networks of one tier, and
+workers, differ by less."""
 
 _LEAST_S = 3600.0
-"""Where epochs are short, what else happens between two of them (a full storage that answers late) takes longer."""
+"""If epochs are short, other delays between two of them (busy storage that answers late) take longer."""
 
 _UNKNOWN_S = 86400.0
-"""Time for an epoch as long as none is known; the first one may decode the data."""
+"""Time for an epoch while no duration is known; the first one may decode the data."""
 
 
 @dataclass(slots=True)
@@ -24,11 +24,11 @@ class _Attempt:
 
 
 class Overdue:
-    """The time that trainings take.
+    """The durations of training runs.
 
     Args:
-        limit_s: For a whole attempt; None for none, then one is overdue that brings no epoch for very long.
-        clock: Seconds that only grow.
+        limit_s: Limit for a whole attempt; None for none, then an attempt without a new epoch for very long is overdue.
+        clock: Monotonic seconds.
     """
 
     def __init__(self, limit_s: float | None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -38,17 +38,17 @@ class Overdue:
         self._longest_s = 0.0
 
     def begins(self, candidate: int) -> None:
-        """An attempt begins."""
+        """Called when an attempt begins."""
         self._attempts[candidate] = _Attempt(self._clock(), self._clock())
 
     def got_ahead(self, candidate: int) -> None:
-        """An attempt brought an epoch."""
+        """Called when an attempt has completed an epoch."""
         attempt, now_s = self._attempts[candidate], self._clock()
         self._longest_s = max(self._longest_s, now_s - attempt.ahead_s)
         attempt.ahead_s = now_s
 
     def ends(self, candidate: int) -> None:
-        """An attempt has ended."""
+        """Called when an attempt has ended."""
         del self._attempts[candidate]
 
     def overdue(self) -> Sequence[tuple[int, str]]:

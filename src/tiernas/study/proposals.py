@@ -1,4 +1,4 @@
-"""An optimizer's rows of levels become candidates of a study."""
+"""From an optimizer's rows of levels to candidates of a study."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ class Proposals:
     """Proposes the candidates of a study, in one of two orders.
 
     Reproducible, at a fixed distance behind the results: candidate `k` is proposed from the results of candidates
-    `0 ... k - pending - 1`, told in the order proposed; the later ones count as pending, even those that happen to be
-    done. So the proposals depend on the results alone: not on how many workers there are, which of them is faster, or
-    when anything was killed. A worker may wait for a slower one.
+    `0 ... k - pending - 1`, told in the order proposed; later ones count as pending, even if they are done already. So
+    the proposals depend on the results alone: not on how many workers there are, which of them is faster, or when
+    anything was killed. A worker may wait for a slower one.
 
-    Asynchronous: whatever has ended is told, in the order in which it ended, which the ledger keeps; all others are
-    pending. No worker ever waits for another one.
+    Asynchronous: everything that has ended is told, in the order in which it ended, which the ledger records; all
+    others are pending. No worker ever waits for another one.
 
-    In both orders, accuracies that were taken over from elsewhere are told first, and a study that is continued
-    proposes what the uninterrupted one would have.
+    In both orders, accuracies reused from elsewhere are told first, and a resumed study proposes what the uninterrupted
+    one would have proposed.
 
     Args:
-        ledger: Where candidates are written.
+        ledger: Where candidates are recorded.
         study: The study.
         space: Its search space.
-        optimizer: Fresh; told the ledger's history by this class.
+        optimizer: A new one; told the ledger's history by this class.
         estimate_ms: Estimated latency (`n`, in ms) of vectors (`n x d`).
         pending: How many of the latest candidates may still be without a result; None for the asynchronous order.
-        history: Networks outside the tier whose accuracy is known; told before anything else.
+        history: Networks outside the tier with a known accuracy; told before anything else.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Proposals:
 
         Args:
             candidates: All candidates of the study in the order proposed; those of earlier calls come first again.
-            idle: How many workers nothing is waiting for.
+            idle: Number of workers without a waiting candidate.
 
         Returns:
             A pending candidate; None while a result is missing (reproducible order) or no worker is idle
@@ -94,7 +94,7 @@ class Proposals:
         rows = self._optimizer.ask(1)
         if not len(rows):
             self._exhausted = True
-            _log.warning("tier %s: no network is left that was not proposed yet", self._study.name)
+            _log.warning("tier %s: every network has been proposed already", self._study.name)
             return None
         vectors = self._space.from_levels(rows)
         digest = self._space.decode(vectors[0]).digest
@@ -105,7 +105,7 @@ class Proposals:
         return proposed
 
     def _due(self) -> Sequence[Candidate] | None:
-        """What is told before the next proposal, in this order; None while a result of it is missing."""
+        """What to tell before the next proposal, in this order; None while a result of it is missing."""
         if self._pending is None:
             return sorted((c for c in self._untold if c.ended), key=lambda c: c.ended_order or 0)
         reused = [c for c in self._untold if c.origin is not None]
@@ -122,7 +122,7 @@ class Proposals:
         self._untold = [c for c in self._untold if c.id not in told]
 
     def _value(self, candidate: Candidate) -> float:
-        """What the optimizer is told; depends on those told before, so a study that is continued tells the same."""
+        """The value told to the optimizer; depends on those told before, so a resumed study tells the same."""
         if candidate.state is State.PRUNED:
             return self._forecast(candidate)
         if candidate.accuracy is None:

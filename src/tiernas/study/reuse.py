@@ -1,4 +1,4 @@
-"""Accuracies that are in a ledger already: an accuracy does not depend on the device, so it is never paid for twice."""
+"""Accuracies that are in a ledger already: accuracy does not depend on the device, so none is trained twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 SPACE_DIGEST = "study.space.digest"
-"""Setting of a study whose space does not come with tiernas: another object may have its name tomorrow."""
+"""Setting of a study whose space is a plug-in: another object may have its name tomorrow."""
 
 _OWN = "other tiers"
 
@@ -34,29 +34,29 @@ def reuse_accuracies(
     estimate_ms: Callable[[IntArray], npt.NDArray[np.float64]],
     others: Sequence[Path],
 ) -> None:
-    """Takes over, once and before the search of a tier begins, what was trained on the same data by the same recipe.
+    """Reuses, once and before the search of a tier begins, what was trained on the same data with the same recipe.
 
-    Networks inside the tier become candidates that are done: they may become finalists and are not trained again.
-    Those outside are its history: the optimizer is told of them. All of it is copied into the ledger, so the search
-    can be continued whatever happens to the others. A network that is known several times counts once: with the
-    accuracy of this study's seed if there is one, else with the first.
+    Networks inside the tier become finished candidates: they may become finalists and are not trained again. Those
+    outside are its history: the optimizer is told about them. Everything is copied into the ledger, so the search can
+    be resumed whatever happens to the others. A network that is known several times counts once: with the accuracy of
+    this study's seed if there is one, else with the first.
 
     Args:
-        ledger: Of this search; its other tiers are always looked at.
+        ledger: Ledger of this search; its other tiers are always used.
         study: The study of the tier; nothing happens if it has begun.
         tier: The tier.
         estimate_ms: Estimated latency (`n`, in ms) of vectors (`n x d`).
         others: Output folders of other searches, or their ledgers.
 
     Raises:
-        UsageError: Another search cannot be read, or is one of another space, data set or recipe.
+        UsageError: Another search cannot be read, or has another space, data set or recipe.
     """
     if has_begun(ledger, study):
-        taken_before = {os.path.abspath(name) for name in study.reused or ()}  # earlier versions kept relative paths
+        taken_before = {os.path.abspath(name) for name in study.reused or ()}  # earlier versions wrote relative paths
         new = [str(path) for path in others if os.path.abspath(path) not in taken_before]
         if new:
             _log.warning(
-                "tier %s ms has begun: what is new in search.reuse (%s) is left out", tier.name, ", ".join(new)
+                "tier %s ms has begun: new entries of search.reuse (%s) are ignored", tier.name, ", ".join(new)
             )
         return
     found: dict[str, _Found] = {}
@@ -80,19 +80,19 @@ def reuse_accuracies(
 
 
 def has_begun(ledger: Ledger, study: Study) -> bool:
-    """Whether the search of a tier has begun, so that nothing is taken over any more."""
+    """Whether the search of a tier has begun, so that no more accuracies are reused."""
     return study.reused is not None or ledger.count(study).total() > 0
 
 
 def require_reusable(path: Path, settings: Mapping[str, Any]) -> None:
-    """Checks that the accuracies of another search count for a study of these settings.
+    """Checks that the accuracies of another search can be reused in a study with these settings.
 
     Args:
         path: Output folder of the other search, or its ledger.
-        settings: Of the study.
+        settings: Settings of the study.
 
     Raises:
-        UsageError: It cannot be read, or is one of another space, data set or recipe.
+        UsageError: It cannot be read, or has another space, data set or recipe.
     """
     file = _ledger_in(path)
     with Ledger.copy_of(file) as other:
@@ -108,7 +108,7 @@ def _require_same(file: Path, study: Study, settings: Mapping[str, Any]) -> None
     if difference := _difference(study.settings, settings):
         raise UsageError(
             f"search.reuse: {file}, tier {study.name}: {difference}. Only accuracies of the same space, data and "
-            "recipe can be reused: leave it out, or set the same here."
+            "recipe can be reused: remove it, or set the same here."
         )
 
 
@@ -120,7 +120,7 @@ class _Found:
 
 
 def _in_ledger(ledger: Ledger, wanted: Study, file: Path | None) -> Iterator[_Found]:
-    """The trainings of a ledger that count for a study; of its own ledger (`file` is None) those of other tiers."""
+    """The training runs of a ledger that count for a study; of its own ledger (`file` is None) those of other tiers."""
     for study in ledger.studies():
         if file is not None:
             _require_same(file, study, wanted.settings)
@@ -144,7 +144,7 @@ def _origin(study: Study, candidate: Candidate, file: Path | None, seed: int | N
 
 
 def _difference(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
-    """The first setting that the accuracy depends on and that is not the same."""
+    """The first setting that the accuracy depends on and that differs."""
     theirs, ours = _decisive(settings), _decisive(wanted)
     for key in sorted(theirs.keys() | ours.keys(), key=lambda key: (key.startswith("recipe."), key)):
         if theirs.get(key) != ours.get(key):

@@ -1,4 +1,4 @@
-"""The loop of a study: ask, train, tell; everything it knows is in the ledger."""
+"""The loop of a study: ask, train, tell; its whole state is in the ledger."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tiernas.study.trainings import Trainings
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.5
-"""How often the server looks whether it has been asked to stop."""
+"""How often the server checks whether it has been asked to stop."""
 
 _CLIENTS_PER_PROPOSAL_AHEAD = 16
-"""In the asynchronous order one candidate waits for so many clients. Results come one after the other, and the queue
-bridges the time of a proposal: with clients whose trainings take 60 s and 0.15 s for a proposal, 16 clients end one
-training in 4 s; a longer queue would only hold proposals that know less."""
+"""In the asynchronous order one candidate waits for this many workers. Results arrive one after the other, and the
+queue bridges the time of a proposal: with training runs of 60 s and 0.15 s for a proposal, 16 workers finish one
+training run in 4 s; a longer queue would only contain proposals that know less."""
 
 Propose = Callable[[Sequence[Candidate], int], Candidate | None]
 """Given the candidates and the number of idle workers, proposes the next candidate, or nothing for now."""
@@ -41,29 +41,28 @@ def train_candidates(
 ) -> Sequence[Candidate]:
     """Trains until every candidate has ended and there are as many as wanted; meanwhile obeys the user's orders.
 
-    The time for each training does not grow with the number of candidates, but for what `Trainings.watch` takes.
+    The time per candidate does not grow with their number, except for that of `Trainings.watch`.
 
     Args:
-        trainings: What the trainings have in common.
+        trainings: The settings common to all candidates.
         study: The study.
         purpose: Which of its candidates.
-        propose: Who proposes; none for candidates that are all in the ledger.
-        wanted: How many candidates are wanted, not counting those whose accuracy was taken over, unless the user
-            ordered another number.
+        propose: Proposes candidates; None if all are in the ledger already.
+        wanted: Number of candidates wanted, not counting reused accuracies, unless the user ordered another number.
 
     Returns:
         The candidates.
 
     Raises:
-        StoppedError: The user asked to stop; what was running has finished and is saved.
-        UsageError: A training met something that the user must mend; what was running is pending again.
+        StoppedError: The user asked to stop; running candidates have finished and are saved.
+        UsageError: Training met a problem that the user must fix; what was running is pending again.
         LeaseLostError: Another server has taken over.
     """
     return _Run(trainings, study, purpose, propose, wanted).complete()
 
 
 class _Run:
-    """One call of `train_candidates`, whose arguments it has."""
+    """One call of `train_candidates`, with its arguments."""
 
     def __init__(
         self, trainings: Trainings, study: Study, purpose: Purpose, propose: Propose | None, wanted: int
@@ -95,7 +94,7 @@ class _Run:
             ahead = self._feed() if self._may_start else False
             if not self._running and (stop or not (self._waiting or self._orders.paused)):
                 if stop:
-                    raise StoppedError("stopped; everything is saved, and the same command continues")
+                    raise StoppedError("stopped; everything is saved, and the same command resumes the search")
                 return self._candidates
             changed += self._receive(0 if ahead else _POLL_S)
             if changed + self._end_overdue():
@@ -103,12 +102,12 @@ class _Run:
 
     @contextmanager
     def _recording(self) -> Iterator[None]:
-        """One transaction; what waits for it is done when it is on the disk, and only then."""
+        """One transaction; actions that wait for it are done once it is committed, and only then."""
         with self._with.ledger.together():
             yield
-        self._do_what_waits()
+        self._run_deferred()
 
-    def _do_what_waits(self) -> None:
+    def _run_deferred(self) -> None:
         after, self._after = self._after, []
         for act in after:
             act()
@@ -122,7 +121,7 @@ class _Run:
         return self._wanted if self._orders.trainings is None else self._orders.trainings
 
     def _obey(self) -> int:
-        """Looks for orders of the user; returns how many candidates they changed."""
+        """Reads the user's orders; returns how many candidates they changed."""
         if time.monotonic() - self._looked_s < _POLL_S:
             return 0
         before, self._orders = self._orders, self._with.ledger.orders()
@@ -131,7 +130,7 @@ class _Run:
             return 0
         if self._orders.paused != before.paused:
             record("paused" if self._orders.paused else "resumed")
-            _log.warning("paused: what runs goes on" if self._orders.paused else "resumed")
+            _log.warning("paused: running candidates continue" if self._orders.paused else "resumed")
         if self._orders.trainings != before.trainings:
             record("trainings", wanted=self._orders.trainings)
         recorded = self._with.ledger.candidates(self._study, self._purpose, all_attempts=False)
@@ -154,7 +153,7 @@ class _Run:
             self._waiting.remove(candidate)
 
     def _feed(self) -> bool:
-        """Gives every client something to do; returns whether a candidate was proposed for one that is busy still."""
+        """Gives every worker something to do; returns whether a candidate was proposed for a busy worker."""
         executor = self._with.executor
         while True:
             if self._waiting and executor.free:
@@ -164,7 +163,7 @@ class _Run:
                 return False
             idle = executor.free + executor.clients // _CLIENTS_PER_PROPOSAL_AHEAD - len(self._waiting)
             if not self._running and not self._waiting:
-                idle = max(1, idle)  # even where no client is there yet
+                idle = max(1, idle)  # even if there is no worker yet
             proposed = self._propose(self._candidates, idle)
             if proposed is None:
                 return False
@@ -172,7 +171,7 @@ class _Run:
             self._waiting.append(proposed)
             self._own += 1
             self._record("proposed", proposed, estimated_latency_ms=proposed.estimated_latency_ms)
-            self._do_what_waits()
+            self._run_deferred()
             if not executor.free:
                 return True
 
@@ -197,11 +196,11 @@ class _Run:
         )
 
     def _receive(self, timeout_s: float) -> int:
-        """Records what the executor reports, and starts what waited; returns how many candidates do not run any more.
+        """Records what the executor reports, and starts what was waiting; returns how many candidates stopped running.
 
-        A client that became free has its next job before the disk has the result: were the server killed in between,
-        both would go on from their checkpoints. Not so where a training paused: it must not go on beyond a rung that
-        the disk does not have, or it would be judged by what it came to since.
+        A worker that became free gets its next job before its result is on disk: if the server were killed in between,
+        both would continue from their checkpoints. Not so when a training run paused: it must not continue beyond a
+        rung that is not on disk, or it would be judged by its later accuracy.
         """
         events = self._with.executor.poll(timeout_s)
         if not events:
@@ -228,7 +227,7 @@ class _Run:
         return len(overdue)
 
     def _leave(self, candidate: Candidate) -> bool:
-        """Takes note of what became of a candidate that ran; returns whether it does not run any more."""
+        """Handles a candidate that ran; returns whether it stopped running."""
         match candidate.state:
             case State.RUNNING:
                 return False
@@ -237,7 +236,7 @@ class _Run:
                 return True
             case State.PENDING:
                 self._waiting.appendleft(candidate)  # what has begun goes first
-            case State.PRUNED:  # it never goes on, and checkpoints are large
+            case State.PRUNED:  # it never continues, and checkpoints are large
                 self._after.append(partial(_clean_up, self._with.place(self._study, candidate)))
         self._ends(candidate)
         return True
@@ -248,8 +247,8 @@ class _Run:
         self._with.end_curves(self._study, candidate)
 
     def _take(self, event: Event) -> bool:
-        """Records an event; returns whether its candidate does not run any more."""
-        if event.job_id not in self._running:  # dropped by an event before this one
+        """Records an event; returns whether its candidate stopped running."""
+        if event.job_id not in self._running:  # dropped by an earlier event
             return False
         candidate = self._running[event.job_id]
         ledger, screen = self._with.ledger, self._with.screen
@@ -260,7 +259,7 @@ class _Run:
                 self._with.draw(self._study, candidate, epochs, metrics)
                 self._record("epoch", candidate, logging.DEBUG, epochs=epochs)
             case Paused(accuracy=accuracy) | Finished(accuracy=accuracy) if not math.isfinite(accuracy):
-                self._fail(candidate, f"its accuracy is {accuracy}, no number", retry=False)
+                self._fail(candidate, f"its accuracy is {accuracy}, not a number", retry=False)
             case Paused(epochs=epochs, accuracy=accuracy):
                 assert screen is not None
                 kept = screen.keeps(candidate, accuracy, self._candidates)
@@ -275,7 +274,7 @@ class _Run:
             case Lost(reason=reason):
                 if ledger.lose(candidate, reason) is State.PENDING:
                     self._record("lost", candidate, logging.WARNING, reason=reason)
-                    self._warn("candidate %d goes on elsewhere or later: %s", candidate.number, reason)
+                    self._warn("candidate %d continues elsewhere or later: %s", candidate.number, reason)
         return self._leave(candidate)
 
     def _fail(self, candidate: Candidate, reason: str, *, retry: bool) -> None:
@@ -291,15 +290,15 @@ class _Run:
         with self._recording():
             self._with.ledger.reclaim(event.reason)
             self._record("blocked", candidate, logging.ERROR, reason=event.reason)
-        raise UsageError(f"candidate {candidate.number}: {event.reason}. The same command continues then.")
+        raise UsageError(f"candidate {candidate.number}: {event.reason}. The same command then resumes the search.")
 
     def _record(self, event: str, candidate: Candidate, level: int = logging.INFO, **fields: Any) -> None:
-        """Records an event once the transaction that it is part of is on the disk."""
+        """Records an event once the transaction it belongs to is committed."""
         who = {"tier": self._study.name, "purpose": str(self._purpose), "candidate": candidate.number}
         self._after.append(partial(record, event, level=level, **who, **fields))
 
     def _warn(self, message: str, *values: object) -> None:
-        """Logs once the transaction is on the disk; the values may be foreign text, for anybody's handlers."""
+        """Logs once the transaction is committed; the values may be foreign text, for any handler."""
         self._after.append(partial(_log.warning, "%s", plain_text(message % values)))
 
     def _watch(self) -> None:
@@ -309,8 +308,8 @@ class _Run:
 
 
 def _clean_up(place: str) -> None:
-    """Removes checkpoints that nothing needs any more; where that cannot be, the search goes on."""
+    """Removes checkpoints that are no longer needed; if that fails, the search continues."""
     try:
         remove_checkpoints(place)
     except TiernasError as error:
-        _log.warning("%s is not needed any more and could not be removed: %s", hide_url_credentials(place), error)
+        _log.warning("%s is no longer needed but could not be removed: %s", hide_url_credentials(place), error)

@@ -1,4 +1,4 @@
-"""Cheap first: poor networks are trained for a part of their epochs only."""
+"""Early stopping: poor networks are trained only for some of their epochs."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ import numpy as np
 from tiernas.ledger import Candidate
 
 _PAIRS = 5
-"""Trainings with both accuracies that a slope is fitted to; with fewer the difference alone is."""
+"""Smallest number of training runs with both accuracies for fitting a slope; with fewer, only the difference is."""
 
 _EDGE = 1e-3
-"""Accuracies nearer than this to 0 or 1 count as this far from it, so that their log-odds are finite."""
+"""Accuracies closer than this to 0 or 1 are moved to this distance, so that their log-odds are finite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
     """Asynchronous successive halving, in the variant that decides at once.
 
-    A training pauses at each rung. It goes on from its checkpoint if it is in the top `keep` of all that reached the
-    rung so far, else it is pruned. Nothing waits until a rung is full. L. Li et al.: A system for massively parallel
-    hyperparameter tuning. MLSys 2020, arXiv 1810.05934, promotes a paused training when enough others have come in;
-    here it is stopped or not when it gets there, so the optimizer learns of it at once. While fewer than `1 / keep`
-    results are there, all go on.
+    A training run pauses at each rung. It continues from its checkpoint if it is in the top `keep` of all that reached
+    the rung so far, else it is pruned. Nothing waits until a rung is full. L. Li et al.: A system for massively
+    parallel hyperparameter tuning. MLSys 2020, arXiv 1810.05934, promotes a paused training run when enough others
+    have arrived; here the decision is made on arrival, so the optimizer learns the result at once. With fewer than `1
+    / keep` results, all continue.
 
-    Every `audit`-th candidate goes on whatever its rungs say. So there are trainings, chosen without regard to their
-    accuracy, that show what pruning costs (`screen_report.py`).
+    Every `audit`-th candidate continues whatever its accuracy. So there are complete training runs, chosen without
+    regard to their accuracy, that show what pruning costs (`screen_report.py`).
 
     Attributes:
-        epochs: The rungs, increasing; each below the epochs of the whole training.
-        keep: Part of each rung that goes on, between 0 and 1.
-        audit: Of so many candidates one is never pruned.
-        pending: As that of `Proposals`. In the reproducible order a candidate is compared to those alone that had
-            ended for certain when it was proposed, so what is pruned does not depend on timing either.
+        epochs: The rungs, increasing; each below the epochs of complete training.
+        keep: Fraction of each rung that continues, between 0 and 1.
+        audit: One in this many candidates is never pruned.
+        pending: Like that of `Proposals`. In the reproducible order a candidate is compared only with those that had
+            certainly ended when it was proposed, so what is pruned does not depend on timing either.
     """
 
     epochs: tuple[int, ...]
@@ -44,15 +44,15 @@ class Screen:
     pending: int | None
 
     def next_rung(self, candidate: Candidate) -> int | None:
-        """The epoch at which a candidate pauses next; None if it trains to its end."""
+        """The epoch at which a candidate pauses next; None if it trains to the end."""
         passed = len(candidate.rungs or [])
         return self.epochs[passed] if passed < len(self.epochs) else None
 
     def keeps(self, candidate: Candidate, accuracy: float, candidates: Sequence[Candidate]) -> bool:
-        """Whether a candidate is good enough to go on.
+        """Whether a candidate is good enough to continue.
 
         Args:
-            candidate: It, at its next rung.
+            candidate: The candidate, at its next rung.
             accuracy: Its accuracy there.
             candidates: All candidates of the study in the order proposed.
         """
@@ -64,32 +64,33 @@ class Screen:
         return reached < 1 / self.keep or better < self.keep * reached
 
     def audits(self, candidate: Candidate) -> bool:
-        """Whether a candidate is trained to its end whatever its accuracy is on the way."""
+        """Whether a candidate is trained to the end whatever its accuracy on the way."""
         return candidate.number % self.audit == self.audit - 1
 
 
 class Forecast:
-    """Final accuracies of pruned trainings, so that an optimizer is told values of one kind.
+    """Final accuracies of pruned training runs, so that all values told to an optimizer are comparable.
 
-    Left out, or told as failed, poor regions would look unknown or be lost; told as they are, unfinished trainings
-    would make them look worse than they are. So the log-odds of the final accuracy are predicted from those at the
-    rung: by least squares over the trainings that were told before and have both; with fewer than five of them by
-    their mean difference. A training gets into the sample by its accuracy at the rung, which does not bias a
-    regression on just that accuracy; the audited ones hold the line at its lower end. The order within a rung is kept,
-    and values stay between 0 and 1.
+    If pruned candidates were omitted or told as failed, poor regions would look unknown or be lost; with their accuracy
+    so far, regions would look worse than they are. So the log-odds of the final accuracy are predicted from those at
+    the
+    rung: by least squares over the training runs that were told before and have both; with fewer than five of them by
+    their mean difference. Training runs enter the sample by their accuracy at the rung, which does not bias a
+    regression on that same accuracy; the audited ones support the line at its lower end. The order within a rung is
+    preserved, and values stay between 0 and 1.
     """
 
     def __init__(self) -> None:
         self._pairs: dict[int, list[tuple[float, float]]] = {}
 
     def add(self, candidate: Candidate) -> None:
-        """Learns from a candidate that is done."""
+        """Learns from a finished candidate."""
         for rung in candidate.rungs or []:
             pair = _log_odds(rung["accuracy"]), _log_odds(candidate.accuracy or 0.0)
             self._pairs.setdefault(rung["epochs"], []).append(pair)
 
     def __call__(self, candidate: Candidate) -> float:
-        """The final accuracy that a pruned candidate would probably have had."""
+        """The final accuracy that a pruned candidate would probably have reached."""
         rung = (candidate.rungs or [])[-1]
         x = _log_odds(rung["accuracy"])
         early, final = np.array(self._pairs.get(rung["epochs"], [])).reshape(-1, 2).T

@@ -19,7 +19,7 @@ LOW_TAU = 0.5
 of the rung with probability 0.93 at a tau of 0.5 and 0.71 at 0.3 (the correlation is `sin(pi tau / 2)`)."""
 
 _PAIRS = 5
-"""Trainings with both accuracies that a tau is computed of."""
+"""Smallest number of training runs with both accuracies for computing a tau."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class RungReport:
         epochs: Epochs of the rung.
         reached: Candidates that reached it.
         pruned: Those that ended there.
-        pairs: Trainings with an accuracy both here and at the end.
-        tau: Kendall's tau-b between the two accuracies, of all candidates and not only of those that went on; None
-            with fewer than five pairs, or where all accuracies are the same.
+        pairs: Training runs with an accuracy both here and at the end.
+        tau: Kendall's tau-b between the two accuracies, for all candidates and not only those that continued; None
+            with fewer than five pairs, or if all accuracies are equal.
         tau_low: Lower end of its 95 % confidence interval.
         tau_high: Upper end.
     """
@@ -48,11 +48,11 @@ class RungReport:
 
 @dataclass(frozen=True, slots=True)
 class ScreenReport:
-    """What a screen did in one study.
+    """The effect of a screen on one study.
 
     Attributes:
         rungs: Rung by rung.
-        epochs_spent: Epochs that were trained for candidates that have ended.
+        epochs_spent: Epochs trained for candidates that have ended.
         epochs_without: Epochs that the same candidates would have taken without the screen.
     """
 
@@ -62,16 +62,16 @@ class ScreenReport:
 
 
 def report_screen(candidates: Sequence[Candidate], screen: Screen, epochs: int) -> ScreenReport:
-    """Looks back at a study.
+    """Evaluates the screen of a study.
 
-    The trainings that went to their end are a selection. One that was below a rung got there by being audited, with
-    probability `1 / audit`, so it stands for `audit` candidates, and one that passed every rung for itself: weighted
-    like this (Horvitz and Thompson, 1952) they stand for all candidates.
+    The training runs that reached their end are a selection. One that was below a rung got there by being audited, with
+    probability `1 / audit`, so it represents `audit` candidates, and one that passed every rung represents itself: with
+    these weights (Horvitz and Thompson, 1952) they represent all candidates.
 
     Args:
-        candidates: Of the study, in the order proposed.
+        candidates: Candidates of the study, in the order proposed.
         screen: Its screen.
-        epochs: Epochs of a whole training.
+        epochs: Epochs of complete training.
     """
     own = [c for c in candidates if c.origin is None and c.ended]
     spent = [_epochs_of(c, epochs) for c in own]
@@ -105,11 +105,11 @@ def weighted_tau(x: FloatArray, y: FloatArray, weights: FloatArray) -> tuple[flo
     """Kendall's tau-b of weighted points, and its 95 % confidence interval.
 
     `sum w_i w_j sign(x_i - x_j) sign(y_i - y_j)`, divided by the geometric mean of the weights of the pairs that are
-    no tie in x and of those that are none in y. The interval is symmetric in `z = artanh(tau)`, whose variance is
+    not tied in x and of those that are not tied in y. The interval is symmetric in `z = artanh(tau)`, whose variance is
     `0.437 / (m - 4)` (E. C. Fieller, H. O. Hartley, E. S. Pearson: Tests for rank correlation coefficients I.
     Biometrika 44, 1957), with Kish's effective number of points `m = (sum w)^2 / sum w^2`, at least 5; a tau of 1
     counts as half a pair less. In simulated screens (a third kept, every eighth audited) of 16, 40 and 150 candidates
-    with a tau of 0.33, 0.59 and 0.80 it covers the true one in 92 to 100 %, but for 82 % at 40 and 0.80; the
+    with a tau of 0.33, 0.59 and 0.80 it covers the true one in 92 to 100 %, except for 82 % at 40 and 0.80; the
     jackknife in 75 to 95 %.
 
     Args:
@@ -118,7 +118,7 @@ def weighted_tau(x: FloatArray, y: FloatArray, weights: FloatArray) -> tuple[flo
         weights: `n` positive weights; with equal ones this is the usual tau-b.
 
     Returns:
-        Tau and the ends of the interval, each in -1 ... 1; None where x or y is constant.
+        Tau and the ends of the interval, each in -1 ... 1; None if x or y is constant.
     """
     pair_weights = np.outer(weights, weights)
     dx, dy = np.sign(x[:, None] - x), np.sign(y[:, None] - y)

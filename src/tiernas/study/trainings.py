@@ -1,4 +1,4 @@
-"""What the trainings of a study have in common."""
+"""The settings common to all training runs of a study."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from tiernas.study.screen import Screen
 
 
 def checkpoint_place(checkpoints: str, study: Study, candidate: Candidate) -> str:
-    """Folder or fsspec URL of a candidate's checkpoints and weights, below that of all of them."""
+    """Folder or fsspec URL of a candidate's checkpoints and weights, inside the place of all checkpoints."""
     return f"{checkpoints.rstrip('/')}/{name_of(study, candidate)}"
 
 
 def name_of(study: Study, candidate: Candidate) -> str:
-    """Names a training among all of a search; slashes make folders."""
+    """Name of a training run, unique in a search; slashes make folders."""
     return f"{study.name}/{candidate.purpose}/{candidate.number:05d}"
 
 
 @dataclass(frozen=True, slots=True)
 class Trainings:
-    """With what and how the candidates of a study are trained, by `tiernas.study.train_candidates`.
+    """How the candidates of a study are trained by `tiernas.study.train_candidates`.
 
     Attributes:
-        ledger: Where everything is written.
-        executor: Who trains.
+        ledger: Where everything is recorded.
+        executor: Trains the candidates.
         space: The search space.
         data: `DataConfig` as plain values.
         recipes: `RecipeConfig` as plain values, for each purpose.
-        seed: Seed of every training: the same network gets the same accuracy.
+        seed: Seed of every training run: the same network gets the same accuracy.
         output: Folder for decoded images.
         stop: Whether the user asked to stop.
-        watch: Called with the candidates whenever one of them ended, paused or is tried again, and with how many are
+        watch: Called with the candidates whenever one of them ended, paused or is tried again, and with the number
             wanted.
-        screen: Decides which trainings of the search go on; None if all do.
+        screen: Decides which candidates of the search continue; None if all do.
         checkpoints: Folder or fsspec URL for checkpoints and weights; by default `checkpoints` in `output`.
-        time_limit_s: An attempt that takes longer has failed; None for no limit but that of one that hangs
+        time_limit_s: An attempt that takes longer has failed; None for no limit except for one that hangs
             (`Overdue`).
-        report: Called every moment with the number of clients and of idle ones; may raise to end the server.
-        curves: Where the epochs of all trainings are drawn; None for nowhere.
+        report: Called continually with the number of workers and of idle ones; may raise to end the server.
+        curves: Learning curves of all training runs; None for none.
     """
 
     ledger: Ledger
@@ -67,12 +67,12 @@ class Trainings:
         return checkpoint_place(self.checkpoints or str(self.output / "checkpoints"), study, candidate)
 
     def draw(self, study: Study, candidate: Candidate, epochs: int, metrics: Mapping[str, float]) -> None:
-        """Adds an epoch to the curves of a training."""
+        """Adds an epoch to the curves of a training run."""
         if self.curves is not None:
             self.curves.add(name_of(study, candidate), epochs, metrics)
 
     def end_curves(self, study: Study, candidate: Candidate) -> None:
-        """Closes the curves of a training that does not run any more."""
+        """Closes the curves of a training run that has stopped."""
         if self.curves is not None:
             self.curves.end(name_of(study, candidate))
 

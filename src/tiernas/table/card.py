@@ -10,21 +10,21 @@ from tiernas.table.entry import Entry
 
 
 def card(entry: Entry, facts: Mapping[str, Any], onnx_difference: float, checked: Mapping[str, Any] | None) -> str:
-    """Markdown that says what the network is, what was measured and how to run it.
+    """Markdown that describes the network, what was measured and how to run it.
 
     Args:
         entry: The entry.
-        facts: What `deployment.json` says, see `tiernas.artefact`.
+        facts: The contents of `deployment.json`, see `tiernas.artefact`.
         onnx_difference: Largest difference between the plain ONNX and torch, relative to the largest logit.
-        checked: What `classify.py --check` found when the network was exported; None where it was not run.
+        checked: The result of `classify.py --check` at export; None if it was not run.
     """
     exact = "" if entry.exact_accuracy is None else f"; {entry.exact_accuracy:.2%} in torch, in fp32"
-    tested = f"{entry.accuracy:.2%} top-1 on the test part of {entry.data}, which no search has seen"
+    tested = f"{entry.accuracy:.2%} top-1 on the test split of {entry.data}, which no search has seen"
     classes = "" if entry.class_mean_accuracy is None else f"; mean over the classes {entry.class_mean_accuracy:.2%}"
     advice = f". {_sentence(entry.advice)}" if entry.advice else ""
     shape = f"{entry.batch} x 3 x {entry.resolution} x {entry.resolution}"
     conditions = f"{entry.precision}, batch {entry.batch}, {entry.threads} thread(s)"
-    chosen = "by which it was chosen" if not entry.repeats_accuracy else f"chosen by short trainings: {_repeats(entry)}"
+    chosen = "by which it was chosen" if not entry.repeats_accuracy else f"chosen by short training: {_repeats(entry)}"
     origin = f", first trained in {entry.reused_from}" if entry.reused_from else ""
     recipe = ", ".join(f"{key} {value}" for key, value in entry.recipe.items())
     network, wanted = facts["network"], facts["preprocessing"]
@@ -57,8 +57,8 @@ $ python classify.py photo.jpg --top 3
 $ python classify.py --check
 ```
 
-The first says what images show (`--json` for programs), the second runs the network on the test images in `check.npz`
-and compares with the logits that it gave when it was measured.
+The first command classifies images (`--json` for programs). The second runs the network on the test images in
+`check.npz` and compares its logits with those recorded when it was measured.
 
 ```python
 from pathlib import Path
@@ -70,25 +70,25 @@ pixels = classifier.pixels(Path("photo.jpg"))  # 8-bit RGB
 logits = classifier.logits(pixels[None])  # one row per image
 ```
 
-`deployment.json` holds what the program needs to know. The network runs with exactly these settings of {entry.engine},
-under which it was measured; with others it has another latency, and may give other logits:
+`deployment.json` contains the settings of the program. The network runs with exactly these settings of {entry.engine},
+with which it was measured; with others its latency differs, and its logits may differ:
 
 ```json
 {settings}
 ```
 
 Input: {shape}, RGB, NCHW, float32. An image is turned upright, its shorter side scaled
-({wanted["fit_interpolation"]}) to {wanted["image_size"]} pixels and the centre cut out, {scaled}pixels divided by 255,
-{list(entry.input_mean)} subtracted, then divided by {list(entry.input_std)}. Output: logits, one per class, in the
+({wanted["fit_interpolation"]}) to {wanted["image_size"]} pixels, the center cropped, {scaled}pixels divided by 255,
+{list(entry.input_mean)} subtracted, then divided by {list(entry.input_std)}. Output: logits, one per class, in this
 order: {", ".join(entry.classes)}.
 
 ## Files
 
 | | |
 |---|---|
-| `{network["file"]}` and its neighbours | what was measured: {entry.engine}, {entry.precision} |
-| `classify.py`, `preprocessing.py`, `runtime.py`, `deployment.json` | run it; they need the packages above alone |
-| `check.npz` | test images, with the logits that they must give |
+| `{network["file"]}` and the files beside it | what was measured: {entry.engine}, {entry.precision} |
+| `classify.py`, `preprocessing.py`, `runtime.py`, `deployment.json` | the program; it needs only the packages above |
+| `check.npz` | test images, with their expected logits |
 | `{entry.name}.plain-fp32.onnx` | the network in fp32 as ONNX, for other runtimes; not what was measured |
 | `{entry.name}.safetensors`, `{entry.name}.json` | weights and architecture, for `tiernas.load(".")` |
 """
@@ -101,8 +101,8 @@ def _latency(entry: Entry) -> str:
         settled = " (the measurement did not settle)" if entry.latency_unstable else ""
         return f"{entry.latency_ms:.3f} ms, median; {interval}{settled}"
     return (
-        f"{entry.latency_ms:.3f} ms while the machine is undisturbed, from the ratio to an anchor that was measured in "
-        f"turn; {interval}; as found {entry.found_ms:.3f} ms, median"
+        f"{entry.latency_ms:.3f} ms while the machine is undisturbed, from the ratio to an anchor measured in turn; "
+        f"{interval}; as found {entry.found_ms:.3f} ms, median"
     )
 
 
@@ -114,15 +114,15 @@ def _repeats(entry: Entry) -> str:
 
 def _checked(facts: Mapping[str, Any], checked: Mapping[str, Any] | None) -> str:
     if checked is None:
-        return "not run when it was exported: `python classify.py --check` does"
+        return "not run at export: run `python classify.py --check`"
     if facts.get("compared_with") == "torch":
         return (
-            "the table is of a version that did not keep what it measured, so it was built anew from the weights with "
+            "the entry is of a version that did not save what it measured, so it was rebuilt from the weights with "
             f"{facts['measured_on']['engine']} {facts['measured_on']['engine_version']}; its logits differ by "
             f"{checked['largest_difference']:.1e} of the largest from torch in fp32"
         )
     return (
-        f"{checked['same_class']} of {checked['images']} images get the class that they got when it was measured, "
+        f"{checked['same_class']} of {checked['images']} images get the same class as when it was measured, "
         f"logits differ by {checked['largest_difference']:.1e} of the largest"
     )
 

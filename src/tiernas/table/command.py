@@ -1,4 +1,4 @@
-"""Commands that a user may type next."""
+"""Suggested next commands."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tiernas.table.query import conditions, differing, options
 
 
 def query_command(table: Path, entry: Entry, entries: Sequence[Entry]) -> str:
-    """A query with a budget that an entry is within, and options that leave out what it must not be compared with.
+    """A query with a budget that an entry meets, and options that exclude what it must not be compared with.
 
     Args:
         table: Folder of the model table.
         entry: A recommended entry.
-        entries: All entries of the table, this one among them.
+        entries: All entries of the table, including this one.
     """
     chosen = options(conditions(entry, entries), differing([conditions(e, entries) for e in entries]))
     words = ["tiernas table query", f"--max-latency-ms {rounded_up(entry.latency_ms)}", chosen, _where(table)]
@@ -26,7 +26,7 @@ def query_command(table: Path, entry: Entry, entries: Sequence[Entry]) -> str:
 
 
 def export_command(table: Path, entry: Entry) -> str:
-    """What writes the files of an entry."""
+    """The command that exports an entry."""
     return " ".join(filter(None, [f"tiernas table export {entry.name} --output deploy", _where(table)]))
 
 

@@ -1,4 +1,4 @@
-"""A row of the model table: what was measured, where, by which version, and how the accuracy came about."""
+"""A row of the model table: what was measured, where, by which version, and how the accuracy was obtained."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tiernas.errors import UsageError
 from tiernas.table.name import require_safe_name
 
 FORMAT_VERSION = 1
-"""Raised when entries change; an entry of a newer version is refused."""
+"""Increased when entries change; entries of newer versions are refused."""
 
-_TOLD = 3
-"""So many mistakes of an entry are told."""
+_LISTED = 3
+"""Number of mistakes in an entry that a message lists."""
 
 _NETWORK = ("study", "space", "seed", "architecture_digest", "data_digest")
 _CONDITIONS = ("device", "engine", "precision", "batch", "threads")
@@ -27,7 +27,7 @@ _CONDITIONS = ("device", "engine", "precision", "batch", "threads")
 _Positive = Annotated[float, Field(gt=0)]
 _Shift = Annotated[float, Field(ge=-1e6, le=1e6)]
 _Scale = Annotated[float, Field(ge=1e-6, le=1e6)]
-"""Of pixels from 0 to 1; what lies beyond becomes infinite or nothing in single precision."""
+"""Bounds for pixels from 0 to 1; values beyond become infinite or zero in single precision."""
 
 
 def _read_in_turn(value: object) -> InTurn | None:
@@ -45,49 +45,49 @@ class Entry:
 
     Attributes:
         name: Name of the entry and of its folder; unique in a table, see `tiernas.table.name`.
-        device: Device that the latency was measured on.
+        device: Device the latency was measured on.
         engine: Deployment engine.
         engine_version: Its version.
         precision: Precision of the engine.
         batch: Images per inference.
         threads: Threads of one inference.
-        latency_ms: Latency of the whole network, measured: while the machine is undisturbed; the median as found in
+        latency_ms: Latency of the whole network, measured end to end, on an undisturbed machine; the median as found in
             entries of earlier versions.
         latency_interval_ms: Its interval, nominally 95 %; see `tiernas.engines.Measurement`.
         latency_unstable: Whether the interval stayed wide.
-        accuracy: Top-1 accuracy on the test part, 0 to 1, that no search has seen; of what the engine runs at its
+        accuracy: Top-1 accuracy on the test split, 0 to 1, which no search has seen; of what the engine runs at its
             precision, counted on every image.
-        validation_accuracy: Top-1 accuracy on the validation part, by which it was chosen.
+        validation_accuracy: Top-1 accuracy on the validation split, by which it was chosen.
         data: Name of the data set.
         data_digest: Digest of data and split.
         classes: Names of the classes, in the order of the logits.
         resolution: Height and width of the input, in pixels.
-        input_mean: Mean of red, green and blue (pixels in 0 to 1) that is subtracted from the input.
-        input_std: What the input is divided by afterwards.
+        input_mean: Mean of red, green and blue (pixels in 0 to 1) to subtract from the input.
+        input_std: Divisor of the input after that.
         space: Search space of the vector.
         vector: The integers of the network.
         architecture_digest: Digest of the architecture.
         params: Parameters.
         macs: Multiply-accumulates at batch 1.
         recipe: How it was trained.
-        seed: Seed of the training.
-        source: Where the figures come from: "measured" here, or the publication.
+        seed: Seed of the training run.
+        source: Origin of the figures: "measured" here, or the publication.
         study: Study and tier that found it.
         tiernas_version: Version that wrote the entry.
         created_at: When, in UTC (ISO 8601).
-        exact_accuracy: The same accuracy in torch, in fp32; None where nobody counted it, as for published figures.
-        class_mean_accuracy: The mean over the classes of the accuracy on the test images of each, 0 to 1, of what the
-            engine runs; None where nobody counted it.
-        recommended: Whether the precision is worth it: faster than the next more exact one, and not less accurate
+        exact_accuracy: The same accuracy in torch, in fp32; None if it was not evaluated, as for published figures.
+        class_mean_accuracy: The mean over the classes of each one's accuracy on test images, 0 to 1, of what the engine
+            runs; None if it was not evaluated.
+        recommended: Whether the precision is worth using: faster than the next more exact one, and no less accurate
             than allowed. Queries return no other entries.
-        advice: Why, in words; empty where there was nothing to decide.
-        repeats_accuracy: Mean validation accuracy of short trainings with other seeds, which it was chosen by; None
+        advice: Why, in words; empty if there was nothing to decide.
+        repeats_accuracy: Mean validation accuracy of short training runs with other seeds, which it was chosen by; None
             without any.
-        repeats_standard_error: Standard error of that mean; None where it is not known.
-        repeats: How many they are.
-        reused_from: Where the short training that found it is recorded, if not in this study; else empty.
+        repeats_standard_error: Standard error of that mean; None if unknown.
+        repeats: Number of these training runs.
+        reused_from: Where the short training run that found it is recorded, if not in this study; else empty.
         latency_found_ms: Median latency as found, whatever else the machine did; None in entries of earlier versions.
-        latency_in_turn: The ratio to the anchor that the latency comes of; None in entries of earlier versions.
+        latency_in_turn: The ratio to the anchor that the latency is derived from; None in entries of earlier versions.
 
     Raises:
         UsageError: The name could lead out of a folder.
@@ -148,14 +148,14 @@ class Entry:
 
     @property
     def found_ms(self) -> float:
-        """Median latency as found; of entries of earlier versions the only one there is."""
+        """Median latency as found; the only latency in entries of earlier versions."""
         return self.latency_found_ms or self.latency_ms
 
     @property
     def shown_latency(self) -> str:
-        """The latency in ms; with half its interval where that stayed wide, such as "3.210 +-8 %".
+        """The latency in ms, with half its interval if that stayed wide, such as "3.210 +-8 %".
 
-        Of earlier versions, whose intervals say less, with "?" instead.
+        For earlier versions, whose intervals are less reliable, with "?" instead.
         """
         if not self.latency_unstable:
             return f"{self.latency_ms:.3f}"
@@ -166,14 +166,14 @@ class Entry:
 
     @property
     def digest(self) -> str:
-        """8 hexadecimal digits of which network this is, how it was trained, and what it runs on; not of its name."""
+        """8 hexadecimal digits of the network, its training and what it runs on; not of its name."""
         told = json.dumps([*self._identity, self.recipe], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:8]
 
     def same(self, other: Entry) -> bool:
-        """Whether both are of one trained network on one device and engine, whatever they are called.
+        """Whether both have the same trained network, device and engine, whatever their names.
 
-        A recipe may have got new keys since; then the time of the training tells.
+        A recipe may have new keys since; then the time of the training run decides.
         """
         trained_alike = self.recipe == other.recipe or self.created_at == other.created_at
         return self._identity == other._identity and trained_alike
@@ -187,7 +187,7 @@ class Entry:
         """The entry of a JSON text.
 
         Raises:
-            UsageError: It is no entry, a value is of a wrong type or out of range, or a newer version wrote it.
+            UsageError: It is not an entry, a value has a wrong type or is out of range, or a newer version wrote it.
         """
         try:
             data = json.loads(text)
@@ -196,15 +196,15 @@ class Entry:
         except (ValueError, RecursionError) as error:
             raise UsageError(f"not JSON ({error})") from error
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-            raise UsageError("no entry of a model table")
+            raise UsageError("not an entry of a model table")
         if version > FORMAT_VERSION:
             raise UsageError(f"format {version}; this tiernas reads up to {FORMAT_VERSION}. Update tiernas")
         try:
             return _adapter().validate_json(plain, strict=True)
         except ValidationError as error:
             problems = error.errors(include_url=False)
-            more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
-            raise UsageError("; ".join(map(_explained, problems[:_TOLD])) + more) from None
+            more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+            raise UsageError("; ".join(map(_explained, problems[:_LISTED])) + more) from None
 
 
 @cache

@@ -1,4 +1,4 @@
-"""An entry of the model table as the files that a deployment needs: what was measured, how it is run, and the proof."""
+"""An entry of the model table as the files of a deployment: what was measured, how to run it, and the check."""
 
 from __future__ import annotations
 
@@ -27,33 +27,32 @@ _CARD = "README.md"
 
 _SAME = (5e-3, 1e-3)
 """Largest difference of a logit that a check allows, relative to the largest logit, in a low precision and in fp32, on
-the device and with the version of the runtime that the entry was measured with: sums may have another order."""
+the device and with the runtime version the entry was measured with: sums may be computed in another order."""
 
 _ELSEWHERE = (0.1, 1e-2)
-"""The same on another device or with another version, whose kernels round elsewhere, and for what was built anew and is
-compared with torch."""
+"""The same on another device or with another version, whose kernels round differently, and for rebuilt networks, which
+are compared with torch."""
 
 
 def export(table: ModelTable, entry: Entry, folder: Path, *, check: bool = True) -> list[Path]:
-    """Writes what was measured and what runs it, the plain ONNX in fp32, weights, architecture and a card.
+    """Writes what was measured and the program that runs it, the plain ONNX in fp32, weights, architecture and a card.
 
     The files are those that the engine saved when the entry was measured. At the end the exported program runs them on
-    some test images, and what it finds is compared with what the entry was measured as. Nothing is written where
-    anything is wrong.
+    some test images, and the result is compared with the entry's measurement. Nothing is written if anything is wrong.
 
     Args:
         table: The table.
         entry: One of its entries.
-        folder: Where to write; made if it is missing.
-        check: Whether to run what was exported; not possible where its runtime or device is missing.
+        folder: The folder to write to; created if it is missing.
+        check: Whether to run what was exported; not possible if its runtime or device is missing.
 
     Returns:
         The files, the card first.
 
     Raises:
-        UsageError: The folder cannot be written, or holds files of the same names that are no earlier export of this
-            entry; the entry is of a version that did not keep its int8 network.
-        TiernasError: What was exported cannot be run here, or it disagrees with the entry.
+        UsageError: The folder cannot be written, or contains files of the same names from something other than an
+            earlier export of this entry; the entry is of a version that did not save its int8 network.
+        TiernasError: What was exported cannot be run here, or disagrees with the entry.
     """
     require_safe_name(entry.name)
     network = table.network(entry)
@@ -82,7 +81,7 @@ def export(table: ModelTable, entry: Entry, folder: Path, *, check: bool = True)
 
 @contextlib.contextmanager
 def _staged(folder: Path) -> Iterator[Path]:
-    """A new folder within `folder`, gone at the end; `folder` too where it was made for nothing."""
+    """A new folder within `folder`, removed at the end; `folder` too if it was created for nothing."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -92,26 +91,26 @@ def _staged(folder: Path) -> Iterator[Path]:
         raise UsageError(f"export to {folder}: cannot be written ({error.strerror or error})") from error
     finally:
         for path in missing:
-            with contextlib.suppress(OSError):  # it is not empty, or was never made
+            with contextlib.suppress(OSError):  # it is not empty, or was never created
                 path.rmdir()
 
 
 def _require_entry(facts: dict[str, Any], entry: Entry, kept: Path) -> dict[str, Any]:
-    """Refuses an artefact that is not what the entry says it measured."""
+    """Refuses an artifact that is not what the entry says it measured."""
     measured_on = Fingerprint.from_dict(facts["measured_on"])
     for key in ("device", "engine", "engine_version", "precision", "batch", "threads"):
         if (found := getattr(measured_on, key)) != (claimed := getattr(entry, key)):
             raise UsageError(
-                f"entry {entry.name}: says {key} {claimed!r}, and what is kept in {kept} was measured with {found!r}; "
-                "search again to write both anew"
+                f"entry {entry.name}: says {key} {claimed!r}, but the files in {kept} were measured with {found!r}; "
+                "search again to rewrite both"
             )
     if tuple(facts["classes"]) != entry.classes:
-        raise UsageError(f"entry {entry.name}: has other classes than what is kept in {kept}; search again")
+        raise UsageError(f"entry {entry.name}: has other classes than the files in {kept}; search again")
     return facts
 
 
 def _copy_artefact(source: Path, new: Path, facts: dict[str, Any], entry: Entry) -> None:
-    """Copies the files of an artefact; those of the network get the entry's name."""
+    """Copies the files of an artifact; those of the network get the entry's name."""
     stem = Path(facts["network"]["file"]).stem
     for file in map(source.joinpath, facts["files"]):
         name = f"{entry.name}{file.suffix}" if file.stem == stem else file.name
@@ -126,20 +125,20 @@ def _facts_of_export(facts: dict[str, Any], entry: Entry) -> dict[str, Any]:
 
 
 def _check(new: Path, entry: Entry, facts: dict[str, Any]) -> dict[str, Any]:
-    """Runs the exported program on the images that are kept, and compares with what the entry was measured as."""
+    """Runs the exported program on the saved images, and compares the result with the entry's measurement."""
     command = [sys.executable, "-B", "classify.py", "--check"]
     ran = subprocess.run(command, cwd=new, capture_output=True, text=True, check=False)
     if ran.returncode:
         said = (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1].removeprefix("Error: ")
         raise TiernasError(
-            f"entry {entry.name}: what was exported cannot be run here: {said.replace(f'{new}/', '')}. Nothing was "
+            f"entry {entry.name}: the export cannot be run here: {said.replace(f'{new}/', '')}. Nothing was "
             "written; on a machine that cannot run it, export with --no-check"
         )
     found: dict[str, Any] = json.loads(ran.stdout)
     allowed = (_SAME if _same_conditions(facts) else _ELSEWHERE)[entry.precision == "fp32"]
     if not found["largest_difference"] <= allowed:
         raise TiernasError(
-            f"entry {entry.name}: what was exported is not what was measured: on {found['images']} test images a logit "
+            f"entry {entry.name}: the export is not what was measured: on {found['images']} test images a logit "
             f"differs by {found['largest_difference']:.1e} of the largest (allowed: {allowed:.0e}), and "
             f"{found['same_class']} get the same class. Nothing was written"
         )
@@ -147,7 +146,7 @@ def _check(new: Path, entry: Entry, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _same_conditions(facts: dict[str, Any]) -> bool:
-    """Whether this is the device and the version of the runtime that the logits to compare with are of."""
+    """Whether this device and runtime version are those of the logits to compare with."""
     if "compared_with" in facts:
         return False
     then = Fingerprint.from_dict(facts["measured_on"])
@@ -159,7 +158,7 @@ def _same_conditions(facts: dict[str, Any]) -> bool:
 
 
 def _move(new: Path, folder: Path, entry: Entry) -> list[Path]:
-    """Gives the files their place; those of an earlier export of the entry are replaced, and nothing else is."""
+    """Moves the files to their place; those of an earlier export of the entry are replaced, and nothing else is."""
     names = sorted(file.name for file in new.iterdir())
     ours = _exported_before(folder, entry)
     for name in names:
@@ -167,7 +166,7 @@ def _move(new: Path, folder: Path, entry: Entry) -> list[Path]:
         unchanged = name == FACTS or (there.is_file() and not there.is_symlink() and digest_of(there) == ours.get(name))
         if (there.exists() or there.is_symlink()) and not (name in ours and unchanged):
             raise UsageError(
-                f"export to {folder}: {name} is there already and is no unchanged file of an earlier export of "
+                f"export to {folder}: {name} exists already and is not an unchanged file of an earlier export of "
                 f"{entry.name}; it is kept. Choose another folder, or move it away"
             )
     for name in sorted(names, key=lambda name: name == FACTS):
@@ -176,7 +175,7 @@ def _move(new: Path, folder: Path, entry: Entry) -> list[Path]:
 
 
 def _exported_before(folder: Path, entry: Entry) -> dict[str, str]:
-    """The files that an earlier export of an entry wrote into a folder, with their digests then."""
+    """The files that an earlier export of an entry wrote into a folder, with their digests at that time."""
     try:
         facts = json.loads((folder / FACTS).read_text("utf-8"))
         if facts["name"] == entry.name:

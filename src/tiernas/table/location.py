@@ -1,4 +1,4 @@
-"""Where the model table is unless told otherwise."""
+"""The default location of the model table."""
 
 from pathlib import Path
 

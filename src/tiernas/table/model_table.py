@@ -1,4 +1,4 @@
-"""The model table: a folder with one folder per entry, so that it can be read, diffed and shared."""
+"""The model table: a folder with one folder per entry, so that it can be read, compared and shared."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _log = logging.getLogger(__name__)
 _ENTRY, _ARCHITECTURE, _WEIGHTS = "entry.json", "architecture.json", "weights.safetensors"
 _FILES = (_ENTRY, _ARCHITECTURE, _WEIGHTS)
 _ARTEFACT = "artefact"
-_ANEW = "remove the folder and search again to write it anew"
+_ANEW = "remove the folder and search again to rewrite it"
 
 
 @dataclass(frozen=True, slots=True)
 class DamagedEntry:
-    """A folder that was an entry and cannot be read as one.
+    """The folder of an entry that cannot be read.
 
     Attributes:
         name: Name of the folder.
@@ -42,7 +42,7 @@ class ModelTable:
     """Entries in a folder.
 
     Args:
-        path: The folder; made when the first entry is added.
+        path: The folder; created when the first entry is added.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,13 +52,13 @@ class ModelTable:
         """All entries, fastest first, and what cannot be read.
 
         Raises:
-            UsageError: There is no such folder, or it must not be read.
+            UsageError: There is no such folder, or permission to read it is missing.
         """
         try:
             folders = sorted(path for path in self.path.iterdir() if not path.name.startswith(".") and path.is_dir())
         except FileNotFoundError as error:
             raise UsageError(
-                f"model table {self.path}: there is no such folder; `tiernas search` makes one, --table names another"
+                f"model table {self.path}: there is no such folder; `tiernas search` creates one, --table names another"
             ) from error
         except OSError as error:
             raise UsageError(f"model table {self.path}: cannot be read ({error.strerror})") from error
@@ -73,18 +73,18 @@ class ModelTable:
         return sorted(entries, key=lambda e: e.latency_ms), damaged
 
     def entries(self) -> Sequence[Entry]:
-        """All entries that can be read, fastest first; of the others there is a warning each.
+        """All entries that can be read, fastest first; logs a warning for each of the others.
 
         Raises:
             UsageError: As `read`.
         """
         entries, damaged = self.read()
         for bad in damaged:
-            _log.warning("model table %s: passed over %s: %s", self.path, bad.name, bad.reason)
+            _log.warning("model table %s: skipped %s: %s", self.path, bad.name, bad.reason)
         return entries
 
     def get(self, name: str) -> Entry:
-        """The entry of a name.
+        """The entry with this name.
 
         Raises:
             UsageError: It cannot be read, or as `read`.
@@ -105,7 +105,7 @@ class ModelTable:
 
         Raises:
             UsageError: As `read`.
-            AmbiguousQueryError: Entries are left that cannot be compared.
+            AmbiguousQueryError: The matching entries cannot be compared.
             NothingFoundError: Nothing meets it.
         """
         return answer(query, self.entries(), f"model table {self.path}")
@@ -114,7 +114,7 @@ class ModelTable:
         """The trained network of an entry, in evaluation mode.
 
         Raises:
-            UsageError: Architecture or weights are missing, damaged, or of another network.
+            UsageError: Architecture or weights are missing, damaged, or belong to another network.
         """
         folder = self.path / entry.name
         architecture = read_architecture(folder / _ARCHITECTURE)
@@ -131,7 +131,7 @@ class ModelTable:
         return network.eval()
 
     def is_whole(self, entry: Entry) -> bool:
-        """Whether the network of an entry can be read, and what it deploys is there."""
+        """Whether the network of an entry can be read, and its deployed files exist."""
         try:
             self.network(entry)
         except UsageError:
@@ -143,11 +143,11 @@ class ModelTable:
         return self.path / entry.name / _WEIGHTS
 
     def artefact_path(self, entry: Entry) -> Path:
-        """The folder of what an entry deploys, see `tiernas.artefact`; entries of earlier versions have none."""
+        """The folder of an entry's deployed files, see `tiernas.artefact`; entries of earlier versions have none."""
         return self.path / entry.name / _ARTEFACT
 
     def add(self, entry: Entry, network: networks.Network, artefact: Path | None = None) -> None:
-        """Adds an entry, or replaces the same one (`Entry.same`); whole or not at all.
+        """Adds an entry, or replaces the same one (`Entry.same`); completely or not at all.
 
         Args:
             entry: The entry.
@@ -179,16 +179,16 @@ class ModelTable:
         try:
             there = _read(target)
         except UsageError:
-            return  # damaged: written anew
+            return  # damaged: rewritten
         if there is not None and not there.same(entry):
             raise UsageError(
-                f"model table {self.path}: {entry.name} is there already, another network or measured elsewhere; it "
+                f"model table {self.path}: {entry.name} exists already, as another network or measured elsewhere; it "
                 "is not replaced: remove it, or choose another study.name or table.path"
             )
 
 
 def _read(folder: Path) -> Entry | None:
-    """The entry of a folder; None where the folder holds nothing of one.
+    """The entry of a folder; None if the folder contains no file of an entry.
 
     Raises:
         UsageError: It cannot be read, lacks a file, or was renamed.
@@ -210,10 +210,10 @@ def _read(folder: Path) -> Entry | None:
     except UsageError as error:
         raise UsageError(f"{_ENTRY}: {error}") from error
     if entry.name != folder.name:
-        raise UsageError(f"{_ENTRY} calls it {entry.name!r}: rename the folder back")
+        raise UsageError(f"{_ENTRY} names it {entry.name!r}: rename the folder back")
     return entry
 
 
 def _printable(name: str) -> str:
-    """A name of a file whose bytes may be no UTF-8."""
+    """The name of a file, whose bytes may not be UTF-8."""
     return name.encode("utf-8", "backslashreplace").decode()

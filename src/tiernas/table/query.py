@@ -1,4 +1,4 @@
-"""Which entry answers a question, and why none does."""
+"""Which entry answers a query, and why none does."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tiernas.rounding import apart
 from tiernas.table.entry import Entry
 
 CONDITIONS = ("data", "device", "engine", "batch", "threads")
-"""Entries that differ in one of these are never compared: the accuracy is of other images, or the latency is of another
+"""Entries that differ in one of these are never compared: the accuracy is for other images, or the latency for another
 machine, runtime or amount of work."""
 
 
 class AmbiguousQueryError(UsageError):
-    """Entries are left that cannot be compared.
+    """The matching entries cannot be compared.
 
     Attributes:
-        choices: What there is to choose from, each with all of `CONDITIONS`.
+        choices: The alternatives, each with all of `CONDITIONS`.
     """
 
     def __init__(self, message: str, choices: Sequence[Mapping[str, Any]]) -> None:
@@ -31,7 +31,7 @@ class AmbiguousQueryError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What an engineer asks for. Fields that are not set match every entry.
+    """A query. Fields that are not set match every entry.
 
     Attributes:
         max_latency_ms: Largest latency, above 0.
@@ -42,7 +42,7 @@ class Query:
         batch: Images per inference.
         threads: Threads of one inference.
         data: Data set, or its digest.
-        as_found: Whether latencies are those as found, not those while the machine is undisturbed.
+        as_found: Whether to use latencies as found instead of those on an undisturbed machine.
 
     Raises:
         UsageError: A number is out of range.
@@ -70,9 +70,9 @@ class Query:
                 raise UsageError(f"{name} = {count}: must be at least 1")
 
     def comparable(self, entries: Sequence[Entry]) -> list[Entry]:
-        """The entries on the device, engine, precision, batch, threads and data asked for.
+        """The entries with the device, engine, precision, batch size, thread count and data of the query.
 
-        Where a device is called exactly as asked, others whose names contain that are left out.
+        If a device has exactly the given name, others whose names contain it are excluded.
         """
         exact = ("engine", "precision", "batch", "threads")
         found = [e for e in entries if all(getattr(self, key) in (None, getattr(e, key)) for key in exact)]
@@ -85,7 +85,7 @@ class Query:
         return found
 
     def latency_ms(self, entry: Entry) -> float:
-        """The latency of an entry that is asked for."""
+        """The latency of an entry that the query refers to."""
         return entry.found_ms if self.as_found else entry.latency_ms
 
     def met_by(self, entry: Entry) -> bool:
@@ -96,15 +96,16 @@ class Query:
 
 
 def answer(query: Query, entries: Sequence[Entry], table: str) -> Entry:
-    """The most accurate entry that meets a query; of equally accurate ones the fastest.
+    """The most accurate entry that meets a query; among equally accurate ones the fastest.
 
     Args:
-        query: The question.
-        entries: What there is.
-        table: What messages call the table.
+        query: The query.
+        entries: The entries to choose from.
+        table: The table's name in messages.
 
     Raises:
-        AmbiguousQueryError: The entries that fit are of several data sets, devices, engines, batches or threads.
+        AmbiguousQueryError: The matching entries have several data sets, devices, engines, batch sizes or thread
+            counts.
         NothingFoundError: Nothing meets it; the message names the nearest entry and what it misses.
     """
     comparable = query.comparable(entries)
@@ -118,9 +119,9 @@ def answer(query: Query, entries: Sequence[Entry], table: str) -> Entry:
 
 
 def conditions(entry: Entry, among: Sequence[Entry]) -> dict[str, Any]:
-    """What tells an entry from those of `among` that it must not be compared with; see `CONDITIONS`.
+    """What distinguishes an entry from those in `among` that it must not be compared with; see `CONDITIONS`.
 
-    Data sets of one name but of other images, classes or parts are told apart by their digest.
+    Data sets of the same name but with other images, classes or splits are distinguished by their digest.
     """
     found = {key: getattr(entry, key) for key in CONDITIONS}
     if any(e.data == entry.data and e.data_digest != entry.data_digest for e in among):
@@ -129,12 +130,12 @@ def conditions(entry: Entry, among: Sequence[Entry]) -> dict[str, Any]:
 
 
 def options(choice: Mapping[str, Any], keys: Sequence[str] = CONDITIONS) -> str:
-    """The options of `tiernas table query` that make a choice, as one types them."""
+    """The options of `tiernas table query` that make a choice, as typed."""
     return " ".join(f"--{key} {shlex.quote(str(choice[key]))}" for key in keys)
 
 
 def differing(choices: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Those of `CONDITIONS` in which choices differ."""
+    """The `CONDITIONS` in which choices differ."""
     return [key for key in CONDITIONS if len({choice[key] for choice in choices}) > 1]
 
 
@@ -147,7 +148,7 @@ def _require_one_kind(entries: Sequence[Entry], table: str) -> None:
         keys = differing(choices)
         listed = "\n  ".join(options(choice, keys) for choice in choices)
         raise AmbiguousQueryError(
-            f"{table}: the entries that fit are of different {' and '.join(keys)} and cannot be compared; choose one:\n"
+            f"{table}: the matching entries differ in {' and '.join(keys)} and cannot be compared; choose one:\n"
             f"  {listed}",
             choices,
         )
@@ -155,7 +156,7 @@ def _require_one_kind(entries: Sequence[Entry], table: str) -> None:
 
 def _nothing_comparable(entries: Sequence[Entry], table: str) -> str:
     if not entries:
-        return f"{table} has no entries; `tiernas search` makes some"
+        return f"{table} has no entries; `tiernas search` adds some"
     there = sorted(
         {f"{e.device}, {e.engine} {e.precision}, batch {e.batch}, {e.threads} thread(s), {e.data}" for e in entries}
     )
@@ -163,7 +164,7 @@ def _nothing_comparable(entries: Sequence[Entry], table: str) -> str:
 
 
 def _nearest(query: Query, comparable: Sequence[Entry]) -> str:
-    """The entry that misses a query least, and what it misses."""
+    """The entry that misses a query by the least, and what it misses."""
     usable = [e for e in comparable if e.recommended] or comparable
     accurate = [e for e in usable if query.min_accuracy is None or e.accuracy >= query.min_accuracy]
     nearest = min(accurate, key=query.latency_ms) if accurate else max(usable, key=lambda e: e.accuracy)

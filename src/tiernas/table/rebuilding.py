@@ -1,4 +1,4 @@
-"""What an entry of an earlier version deploys, made anew: such entries kept their weights alone."""
+"""Rebuilds what an entry of an earlier version deploys: such entries contain only the weights."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from tiernas.standalone.preprocessing import network_input
 from tiernas.table.entry import Entry
 
 _IMAGES = 8
-"""Images of noise that what is built anew is compared with torch on."""
+"""Number of noise images for comparing a rebuilt network with torch."""
 
 
 def rebuild(entry: Entry, network: Network, onnx_path: Path, folder: Path) -> dict[str, Any]:
-    """Compiles an entry's network and saves it, with the logits that torch gives in fp32 to check it by.
+    """Compiles an entry's network and saves it, with torch's logits in fp32 to check it.
 
     Args:
-        entry: The entry; not in int8, which needs the images that it was calibrated with.
+        entry: The entry; not in int8, which needs the images it was calibrated with.
         network: Its network.
         onnx_path: The network as ONNX.
-        folder: An empty folder, to write to.
+        folder: An empty folder to write to.
 
     Returns:
-        What is known of the artefact, see `tiernas.artefact.read_artefact`.
+        The facts about the artifact, see `tiernas.artefact.read_artefact`.
 
     Raises:
         UsageError: The entry is in int8, or its engine cannot be used here.
     """
     if entry.precision == "int8":
         raise UsageError(
-            f"entry {entry.name}: was written by tiernas {entry.tiernas_version}, which did not keep the int8 network "
-            "that it measured; a network in fp32 would not be what the entry claims. Run its search again: trainings "
-            "are kept, and its networks are calibrated and measured anew"
+            f"entry {entry.name}: was written by tiernas {entry.tiernas_version}, which did not save the int8 network "
+            "that it measured; a network in fp32 would not be what the entry claims. Run its search again: training "
+            "results are kept, and its networks are calibrated and measured again"
         )
     engine = get_engine(entry.engine, precision=entry.precision, batch=entry.batch, threads=entry.threads)
     wanted = Preprocessing(entry.resolution, entry.resolution, entry.input_mean, entry.input_std)

@@ -17,10 +17,10 @@ from tiernas.training import IMAGE_MEAN, IMAGE_STD, Splits
 def add_deployed(
     table: ModelTable, name: str, network: Network, splits: Splits, engine: str, precision: str, *, batch: int = 1
 ) -> Entry:
-    """Deploys a network in an engine, shortly measured, and enters it.
+    """Deploys a network in an engine, measured briefly, and adds its entry.
 
     Args:
-        table: The table; what is deployed is kept beside it until it is entered.
+        table: The table; the deployed files are kept beside it until the entry is added.
         name: Name of the entry.
         network: The network.
         splits: Its data.

@@ -1,8 +1,10 @@
-"""Conformance suite for engines: subclass it in a test module and say how the engine is made.
+"""Conformance suite for engines: subclass it in a test module and define how the engine is made.
 
+```python
 class TestMyEngine(EngineConformance):
-def make(self) -> Engine:
-return MyEngine("fp32")
+    def make(self) -> Engine:
+        return MyEngine("fp32")
+```
 """
 
 from __future__ import annotations
@@ -67,7 +69,7 @@ MOBILE = LayeredArchitecture(
 
 
 class Saved(NamedTuple):
-    """A saved network, its folder, and what the compiled one made of some images."""
+    """A saved network, its folder, and the outputs of the compiled one for some images."""
 
     network: SavedNetwork
     folder: Path
@@ -76,7 +78,7 @@ class Saved(NamedTuple):
 
 
 class EngineConformance(abc.ABC):
-    """What every engine must hold. All tests run the engine for real."""
+    """What every engine must fulfill. All tests run the engine for real."""
 
     tolerance: float = 1e-4
     """Largest difference of a logit from torch in fp32, relative to the largest logit; low precisions need more."""
@@ -157,7 +159,7 @@ class EngineConformance(abc.ABC):
 
     @pytest.fixture
     def saved(self, onnx_path: Path, tmp_path: Path) -> Saved:
-        """The tiny network as the engine deploys it, and the logits that it gave before."""
+        """The tiny network as the engine deploys it, and the logits it gave before."""
         folder = tmp_path / "saved"
         folder.mkdir()
         rng = np.random.default_rng(3)

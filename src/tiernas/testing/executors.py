@@ -1,4 +1,4 @@
-"""What every executor owes, as tests: the author of one subclasses `ExecutorConformance`.
+"""What every executor must fulfill, as tests: the author of one subclasses `ExecutorConformance`.
 
 ```python
 class TestMyExecutor(ExecutorConformance):
@@ -28,10 +28,10 @@ from tiernas.executors import Blocked, EpochDone, Event, Executor, Failed, Finis
 from tiernas.spaces import get_space
 
 _PATIENCE_S = 120
-"""Time after which something that must happen has not; far beyond what it takes on a busy machine."""
+"""Time after which something required has not happened; far longer than it takes on a busy machine."""
 
 _ENDLESS = 100_000
-"""Epochs of a training that does not end during a test."""
+"""Epochs of training that does not end during a test."""
 
 LIGHT = get_space("gpunet-small").decode(
     np.concatenate(
@@ -46,11 +46,11 @@ LIGHT = get_space("gpunet-small").decode(
         ]
     )
 )
-"""A network of `gpunet-small` that learns an epoch of digits in a tenth of a second."""
+"""A network of `gpunet-small` that trains an epoch of digits in a tenth of a second."""
 
 
 def light_job(folder: Path, number: int = 1, *, epochs: int = 2, learning_rate: float = 0.005) -> Job:
-    """A training of `LIGHT` on 300 digits, with its checkpoints in `folder / number`."""
+    """Training of `LIGHT` on 300 digits, with its checkpoints in `folder / number`."""
     return Job(
         id=number,
         architecture=LIGHT.to_json(),
@@ -64,7 +64,7 @@ def light_job(folder: Path, number: int = 1, *, epochs: int = 2, learning_rate: 
 
 
 def events_until(executor: Executor, enough: Callable[[Sequence[Event]], bool]) -> Sequence[Event]:
-    """Polls until the events are enough."""
+    """Polls until the events satisfy a condition."""
     events: list[Event] = []
     deadline = time.monotonic() + _PATIENCE_S
     while not enough(events):
@@ -74,12 +74,12 @@ def events_until(executor: Executor, enough: Callable[[Sequence[Event]], bool]) 
 
 
 def ended(number: int) -> Callable[[Sequence[Event]], bool]:
-    """Whether so many jobs have ended."""
+    """Whether this many jobs have ended."""
     return lambda events: sum(not isinstance(event, EpochDone) for event in events) >= number
 
 
 def wait_until(executor: Executor, condition: Callable[[], bool]) -> None:
-    """Polls until something holds; no event may come meanwhile."""
+    """Polls until a condition holds; no event may arrive meanwhile."""
     deadline = time.monotonic() + _PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline
@@ -87,12 +87,12 @@ def wait_until(executor: Executor, condition: Callable[[], bool]) -> None:
 
 
 def process_of(placement: Placement) -> psutil.Process:
-    """The process of a worker of this machine that is named `HOST:PROCESS`."""
+    """The process of a worker on this machine that is named `HOST:PROCESS`."""
     return psutil.Process(int(placement.worker.rpartition(":")[2]))
 
 
 def assert_gone(process: psutil.Process) -> None:
-    """Asserts that a process has ended, or does within seconds."""
+    """Asserts that a process has ended, or ends within seconds."""
     deadline = time.monotonic() + 10
     while _runs(process):
         assert time.monotonic() < deadline, f"{process} is still there"
@@ -100,7 +100,7 @@ def assert_gone(process: psutil.Process) -> None:
 
 
 def _runs(process: psutil.Process) -> bool:
-    """Whether any thread of a process is left: those of one that is killed may live on after the first."""
+    """Whether any thread of a process is left: those of a killed process may outlive the first."""
     try:
         return bool(process.is_running() and (process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1))
     except psutil.NoSuchProcess:
@@ -109,7 +109,7 @@ def _runs(process: psutil.Process) -> bool:
 
 @contextmanager
 def mounted_small_disk(folder: Path) -> Iterator[Path]:
-    """A disk that is too small for a checkpoint, on a folder that is made; skips the test where none can be mounted."""
+    """A disk that is too small for a checkpoint, mounted on a new folder; skips the test if none can be mounted."""
     folder.mkdir()
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
@@ -124,34 +124,34 @@ def mounted_small_disk(folder: Path) -> Iterator[Path]:
 class ExecutorConformance(abc.ABC):
     """Tests that any implementation of `Executor` must pass; pytest collects the subclass.
 
-    Jobs are real trainings, in worker processes of this machine.
+    Jobs really train, in worker processes of this machine.
     """
 
     @classmethod
     @abc.abstractmethod
     def make(cls, clients: int, folder: Path) -> Executor:
-        """Builds the executor under test, with so many clients.
+        """Builds the executor under test, with this many workers.
 
         Args:
-            clients: How many jobs run at the same time.
-            folder: For what it writes.
+            clients: Number of workers.
+            folder: Folder for what it writes.
         """
 
     @classmethod
     def process_of(cls, placement: Placement) -> psutil.Process:
-        """The process in which a job is trained; by default what `HOST:PROCESS` names."""
+        """The process in which a job is trained; by default the one named by `HOST:PROCESS`."""
         return process_of(placement)
 
     @pytest.fixture(scope="class")
     @classmethod
     def shared(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
-        """An executor with two clients that the tests share, as workers take seconds to start."""
+        """An executor with two workers that the tests share, as workers take seconds to start."""
         with cls.make(2, tmp_path_factory.mktemp("executor")) as executor:
             yield executor
 
     @pytest.fixture
     def executor(self, shared: Executor) -> Executor:
-        """The shared executor, with its two clients idle."""
+        """The shared executor, with its two workers idle."""
         wait_until(shared, lambda: shared.free == shared.clients == 2)
         return shared
 
@@ -220,7 +220,7 @@ class ExecutorConformance(abc.ABC):
         wait_until(executor, lambda: executor.free == executor.clients == 2)  # no event comes meanwhile
         assert executor.submit(light_job(tmp_path, epochs=3)).worker != cancelled.worker
         *epochs, finished = events_until(executor, ended(1))
-        assert epochs == [EpochDone(1, n) for n in (1, 2, 3)]  # it is another recipe: nothing is continued
+        assert epochs == [EpochDone(1, n) for n in (1, 2, 3)]  # another recipe: nothing is resumed
         assert isinstance(finished, Finished)
         executor.cancel(1)  # it has ended: nothing happens
         assert (executor.clients, executor.free) == (2, 2)
@@ -243,7 +243,7 @@ class ExecutorConformance(abc.ABC):
     def test_what_is_written_to_the_workers_standard_output_is_no_message(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("ONEDNN_VERBOSE", "1")  # C code, which knows nothing of Python's streams
+        monkeypatch.setenv("ONEDNN_VERBOSE", "1")  # C code, which bypasses Python's streams
         with self.make(1, tmp_path / "executor") as executor:
             wait_until(executor, lambda: executor.free == 1)
             executor.submit(light_job(tmp_path))

@@ -21,10 +21,10 @@ SPACE = get_space("gpunet-small")
 """The space of the synthetic tables."""
 
 FINGERPRINT = Fingerprint("AMD EPYC 7763", "openvino", "2026.4.1", "fp32", 1, 1, ("avx2",))
-"""Of a device that no test runs on."""
+"""Fingerprint of a device that no test runs on."""
 
 HEADER = Header("gpunet-small", 10, 0, FINGERPRINT, "0.1.0", SPACE.digest)
-"""Of a synthetic table."""
+"""Header of a synthetic table."""
 
 
 def true_layer_ms(architecture: Architecture, *, bend: float = 0.0) -> npt.NDArray[np.float64]:
@@ -33,7 +33,7 @@ def true_layer_ms(architecture: Architecture, *, bend: float = 0.0) -> npt.NDArr
     Args:
         architecture: The network.
         bend: How far fused and plain IRBs deviate, up and down with their output channels, which no trend in the work
-            of a layer can express; 0.3 is up to 30 % or so.
+            of a layer can express; 0.3 is up to about 30 %.
     """
     layers = LayerRows.of(architecture.layers)
     macs, moved = layers.each(BlockRows.macs), layers.each(_moved)
@@ -50,14 +50,14 @@ def _moved(rows: BlockRows) -> FloatArray:
 
 
 def measurement(latency_ms: float, *, unstable: bool = False) -> Measurement:
-    """A measurement with that median."""
+    """A measurement with this median."""
     return Measurement(latency_ms, latency_ms, latency_ms, latency_ms, latency_ms, latency_ms, 0.0, 100, 0, unstable)
 
 
 def records(
     n: int, *, noise: float = 0.0, bend: float = 0.0, seed: int = 0, space: SearchSpace = SPACE
 ) -> list[Record]:
-    """`n` measured networks whose wholes and layers are off by `noise`; the profile also by 10 % as a whole."""
+    """`n` measured networks whose totals and layers deviate by `noise`; the profile also by 10 % as a whole."""
     rng = np.random.default_rng(seed)
     found = []
     for row in space.sample(n, seed):
@@ -70,13 +70,13 @@ def records(
 
 
 def shaken(measured: Sequence[Record], noise: float, seed: int = 0) -> list[Record]:
-    """Networks that took longer or shorter as a whole, with all their layers, as beside a neighbour."""
+    """Networks that took longer or shorter as a whole, with all their layers, as next to a noisy neighbor."""
     factors = np.exp(noise * np.random.default_rng(seed).standard_normal(len(measured)))
     return [times(record, float(factor)) for record, factor in zip(measured, factors, strict=True)]
 
 
 def times(record: Record, factor: float) -> Record:
-    """A network that took so many times as long, whole and layers."""
+    """A network that took this many times as long, total and layers."""
     found = record.observation
     longer = replace(found.measurement, latency_ms=factor * found.measurement.latency_ms)
     layer_ms = tuple(factor * ms for ms in found.layer_ms)
@@ -97,8 +97,8 @@ def in_turn(
         ratio: The network's latency over the anchor's.
         anchor_ms: The anchor's undisturbed latency.
         anchor: Its name.
-        loud: So many times as long everything took at the time.
-        half_width: Half the width of the interval of the ratio, as a share of it.
+        loud: The factor by which everything was slower at the time.
+        half_width: Half the width of the interval of the ratio, as a fraction of it.
     """
     low, high = ratio / (1 + half_width), ratio * (1 + half_width)
     seen_ms = loud * anchor_ms
@@ -130,13 +130,13 @@ def in_turn(
 def records_in_turn(
     n: int, *, noise: float = 0.0, louds: Sequence[float] = (1.0,), seed: int = 0, space: SearchSpace = SPACE
 ) -> list[Record]:
-    """`n` networks measured in turn, as `build_table` does: first the rungs of the space's ladder, then others.
+    """`n` networks measured in turn, as in `build_table`: first the rungs of the space's ladder, then others.
 
     Args:
-        n: How many.
+        n: The number of networks.
         noise: Standard deviation of the logarithms of the ratios and of the layers.
-        louds: How many times as long everything took during each measurement, over and over.
-        seed: Of the noise, and of the networks.
+        louds: The factors by which everything was slower during each measurement, repeated.
+        seed: Seed of the noise and of the networks.
         space: Their space.
     """
     rng = np.random.default_rng(seed)

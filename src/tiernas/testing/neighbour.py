@@ -1,6 +1,8 @@
-"""A noisy neighbour, as others on a shared machine are: for tests and benchmarks of what must hold beside one.
+"""A noisy neighbor, like other users of a shared machine: for tests and benchmarks of what must hold next to one.
 
-python -m tiernas.testing.neighbour --seed 0
+```console
+$ python -m tiernas.testing.neighbour --seed 0
+```
 
 One process streams through memory, another one multiplies matrices on the vector units, each on and off at random.
 """
@@ -25,35 +27,35 @@ import numpy as np
 from tiernas.errors import TiernasError, UsageError
 
 KINDS = ("memory", "vector")
-"""What the processes do."""
+"""The kinds of processes."""
 
 LEAST_S, MOST_S = 0.1, 30.0
-"""How long a spell of noise or of silence lasts."""
+"""The shortest and the longest time of noise or of silence."""
 
 _STREAMED = 16_000_000
-"""Numbers in fp32 that are copied: 64 MB, twice that with the copy, are beyond the caches of one core."""
+"""Number of copied fp32 numbers: 64 MB, or 128 MB with the copy, exceed the caches of one core."""
 
 _SIDE = 768
-"""Of the matrices: a product takes some ms."""
+"""Size of the matrices: a product takes some ms."""
 
 _PATIENCE_S = 10.0
 _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Spell(NamedTuple):
-    """Some time of noise or of silence."""
+    """A period of noise or of silence."""
 
     is_on: bool
     duration_s: float
 
 
 def spells(kind: str, seed: int, most_s: float = MOST_S) -> Iterator[Spell]:
-    """What a process of the neighbour does one after the other, without end; the same for the same arguments.
+    """The endless sequence of periods of a process; the same for the same arguments.
 
     Args:
         kind: One of `KINDS`.
-        seed: Of the durations, log-uniform from `LEAST_S` to `most_s`.
-        most_s: The longest spell.
+        seed: Seed of the durations, log-uniform from `LEAST_S` to `most_s`.
+        most_s: The longest period.
     """
     rng = random.Random(f"{kind} {seed}")
     is_on = rng.random() < 0.5
@@ -64,29 +66,29 @@ def spells(kind: str, seed: int, most_s: float = MOST_S) -> Iterator[Spell]:
 
 @contextmanager
 def neighbour(seed: int = 0, core: int | None = None, most_s: float = MOST_S) -> Iterator[None]:
-    """Makes noise within the block. Its processes end with the block, or with this process however that ends.
+    """Makes noise inside the context. Its processes end with the context, or with this process however it ends.
 
     Args:
-        seed: Of the schedule, see `spells`.
-        core: The core that it keeps to, where the system can say so. None: the last one that this process may use.
-        most_s: The longest spell of noise or of silence, in s.
+        seed: Seed of the schedule, see `spells`.
+        core: The core it runs on, if the system supports that. None: the last one that this process may use.
+        most_s: The longest period of noise or of silence, in s.
 
     Raises:
-        UsageError: This process may not use the core, or `most_s` is less than the shortest spell.
-        TiernasError: A process of the neighbour did not start.
+        UsageError: This process may not use the core, or `most_s` is less than the shortest period.
+        TiernasError: A process of the neighbor did not start.
     """
     if not LEAST_S <= most_s < math.inf:
-        raise UsageError(f"most_s = {most_s:g}: must be at least {LEAST_S:g} s, the shortest spell")
+        raise UsageError(f"most_s = {most_s:g}: must be at least {LEAST_S:g} s, the shortest period")
     core = _checked_core(core)
     with ExitStack() as stack:
         for process in [stack.enter_context(_process(kind, seed, core, most_s)) for kind in KINDS]:
             if process.stdout is None or not process.stdout.readline():
-                raise TiernasError("a process of the neighbour did not start; its error stands above")
+                raise TiernasError("a process of the neighbor did not start; its error is shown above")
         yield
 
 
 def _checked_core(core: int | None) -> int | None:
-    if not hasattr(os, "sched_getaffinity"):  # Linux alone has it
+    if not hasattr(os, "sched_getaffinity"):  # only Linux has it
         return None
     allowed = sorted(os.sched_getaffinity(0))
     if core is None:
@@ -113,8 +115,8 @@ def _process(kind: str, seed: int, core: int | None, most_s: float) -> Iterator[
 
 
 def make_noise(kind: str, seed: int, core: int | None, most_s: float) -> None:
-    """What a process of the neighbour runs, until its standard input is closed: its parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal, meant for the parent
+    """What a process of the neighbor runs, until its standard input is closed because its parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # from the terminal, meant for the parent
     threading.Thread(target=_exit_at_end_of_input, daemon=True).start()
     if core is not None:
         os.sched_setaffinity(0, {core})
@@ -147,10 +149,10 @@ def _work_of(kind: str) -> Callable[[], object]:
 def main() -> None:
     """Makes noise until it is killed."""
     parser = argparse.ArgumentParser(prog="python -m tiernas.testing.neighbour", description=main.__doc__)
-    parser.add_argument("--seed", type=int, default=0, help="of the schedule (default: 0)")
-    parser.add_argument("--core", type=int, help="the core that it keeps to (default: the last one)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the schedule (default: 0)")
+    parser.add_argument("--core", type=int, help="core to run on (default: the last one)")
     parser.add_argument(
-        "--most-s", type=float, default=MOST_S, help="longest spell of noise or silence, in s (default: 30)"
+        "--most-s", type=float, default=MOST_S, help="longest period of noise or silence, in s (default: 30)"
     )
     arguments = parser.parse_args()
     try:

@@ -1,4 +1,4 @@
-"""What every optimizer owes, as tests: the author of one subclasses `OptimizerConformance`.
+"""What every optimizer must fulfill, as tests: the author of one subclasses `OptimizerConformance`.
 
 ```python
 class TestMyOptimizer(OptimizerConformance):
@@ -53,8 +53,8 @@ class OptimizerConformance(abc.ABC):
     """Tests that any implementation of `Optimizer` must pass; pytest collects the subclass."""
 
     warm_up = 12
-    """How many rows tests tell before they look at proposals: beyond the initial design, so a model is at
-    work; an even number."""
+    """Number of rows that tests tell before they check proposals: more than the initial design, so that a model is in
+    use; an even number."""
 
     chance = -4.0
     """A uniform search of 40 rows in `LEVELS` finds at least this in 999 of 1,000 cases."""

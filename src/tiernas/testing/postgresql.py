@@ -20,7 +20,7 @@ from sqlalchemy import URL, create_engine, text
 _BINARIES = Path("/usr/lib/postgresql")
 
 _USERS = ("postgres", "nobody")
-"""Who runs the server where root runs the tests: it refuses to run as root."""
+"""The user that runs the server if root runs the tests: it refuses to run as root."""
 
 
 class NoPostgresqlError(Exception):
@@ -29,11 +29,11 @@ class NoPostgresqlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlServer:
-    """A server on a port of this machine's own, with a password.
+    """A server on its own port of this machine, with a password.
 
     Attributes:
-        port: Where it listens, on 127.0.0.1.
-        password: Of its only user, `postgres`.
+        port: Its port on 127.0.0.1.
+        password: Password of its only user, `postgres`.
     """
 
     port: int
@@ -41,7 +41,7 @@ class PostgresqlServer:
     _schemas: Iterator[int] = field(default_factory=count)
 
     def empty(self) -> str:
-        """URL of an empty ledger; each is a schema of its own, which is quicker to make than a database."""
+        """URL of an empty ledger; each is a separate schema, which is faster to create than a database."""
         schema = f"ledger{next(self._schemas)}"
         engine = create_engine(self.url())
         with engine.begin() as connection:
@@ -65,7 +65,7 @@ def run_postgresql(*, safe: bool = False) -> Iterator[PostgresqlServer]:
         safe: Whether it waits for the disk, as a real one does; tests are faster without.
 
     Raises:
-        NoPostgresqlError: It is not installed; the message says how to.
+        NoPostgresqlError: It is not installed; the message says how to install it.
     """
     binaries = max(_BINARIES.glob("*/bin/initdb"), default=None, key=lambda path: int(path.parts[-3]))
     if binaries is None:

@@ -1,4 +1,4 @@
-"""A Ray cluster of this machine whose nodes start and die as tests want."""
+"""A Ray cluster on this machine whose nodes start and die on request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def connected(settings: RaySettings, folder: Path, rest_s: float = 600) -> RayEx
 
     Args:
         settings: See `RayExecutor`; with an address.
-        folder: For what it writes.
+        folder: Folder for what it writes.
         rest_s: See `RayExecutor`.
     """
     deadline = time.monotonic() + _PATIENCE_S
@@ -41,19 +41,19 @@ def connected(settings: RaySettings, folder: Path, rest_s: float = 600) -> RayEx
 
 
 class RayCluster:
-    """A Ray cluster of this machine, with its token on; a node is a process and those that it starts.
+    """A Ray cluster on this machine, with its token enabled; a node is a process and those it starts.
 
-    Nothing of Ray is imported, so the process that uses this stays as a server's is.
+    Ray is not imported, so the process that uses this stays like a server's.
 
     Args:
-        folder: Of the cluster's sockets and logs, with a short path: that of a socket may have 107 characters.
-        environment: Variables that the nodes have besides those of this process.
+        folder: Folder of the cluster's sockets and logs, with a short path: that of a socket may have 107 characters.
+        environment: Further environment variables of the nodes, besides those of this process.
         cpus: Logical cores of each node.
         gpus: Logical GPUs of each node.
 
     Attributes:
         address: `HOST:PORT` of its head.
-        environment: What a server needs too: the token.
+        environment: Variables that a server needs too: the token.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class RayCluster:
         self.environment = {
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
-            "RAY_gcs_rpc_server_reconnect_timeout_s": "2",  # so that what a lost head leaves behind ends soon
-            "RAY_worker_niceness": "0",  # by default 15: other work on this machine would starve the clients
+            "RAY_gcs_rpc_server_reconnect_timeout_s": "2",  # so that remains of a lost head end soon
+            "RAY_worker_niceness": "0",  # by default 15: other work on this machine would starve the workers
             **(environment or {}),
         }
         self._nodes: dict[str, psutil.Process] = {}
@@ -74,20 +74,20 @@ class RayCluster:
             self.address = f"{_HOST}:{free.getsockname()[1]}"
 
     def start_head(self) -> None:
-        """Starts the head, at the same address whenever it is started again; returns before it is ready.
+        """Starts the head, always at the same address; returns before it is ready.
 
-        Nodes that a lost head leaves behind end first: Ray refuses an address that a process of the machine names.
+        Nodes left by a lost head end first: Ray refuses an address that is named by a process of the machine.
         """
         psutil.wait_procs(list(self._nodes.values()), timeout=_PATIENCE_S)
         port = self.address.partition(":")[2]
         self._start("head", "--head", f"--port={port}", f"--temp-dir={self._folder}", "--include-dashboard=false")
 
     def add_node(self, name: str, environment: Mapping[str, str] | None = None) -> None:
-        """Starts another node, which has some more variables; returns before it is ready."""
+        """Starts another node, with some more variables; returns before it is ready."""
         self._start(name, f"--address={self.address}", environment=environment)
 
     def kill(self, name: str) -> None:
-        """Ends every process of a node, as a power cut does; the head is named `head`."""
+        """Ends every process of a node, like a power cut; the head is named `head`."""
         node = self._nodes.pop(name)
         processes = [node]
         with suppress(psutil.NoSuchProcess):  # it has ended by itself

@@ -1,8 +1,10 @@
-"""Conformance suite for sources of images: subclass it in a test module and say how a TOML file names the source.
+"""Conformance suite for sources of images: subclass it in a test module and define the `[data]` section of the source.
 
+```python
 class TestMySource(SourceConformance):
-def make(self) -> DataConfig:
-return DataConfig(kind="my_package.data:open_slides", path=Path("tests/slides.npz"))
+    def make(self) -> DataConfig:
+        return DataConfig(kind="my_package.data:open_slides", path=Path("tests/slides.npz"))
+```
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from tiernas.training import DataConfig, load_data
 from tiernas.training.sources import Part, Source, open_source
 
 _LOOKED_AT = 32
-"""Images of each part that are read, evenly spread."""
+"""Number of images of each split to read, evenly spread."""
 
 _IN_A_WORKER = """
 import sys
@@ -32,7 +34,7 @@ print(load_data(DataConfig.model_validate_json(sys.argv[1]), tell=False).digest)
 
 
 class SourceConformance(abc.ABC):
-    """What every source of images must hold. Images are really read."""
+    """What every source of images must fulfill. Images are really read."""
 
     @abc.abstractmethod
     def make(self) -> DataConfig:

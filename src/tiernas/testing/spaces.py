@@ -1,8 +1,10 @@
-"""Conformance suite for search spaces: subclass it in a test module and say how the space is made.
+"""Conformance suite for search spaces: subclass it in a test module and define how the space is made.
 
+```python
 class TestMySpace(SpaceConformance):
-def make(self) -> SearchSpace:
-return MySpace("mine")
+    def make(self) -> SearchSpace:
+        return MySpace("mine")
+```
 """
 
 from __future__ import annotations
@@ -30,23 +32,23 @@ NUM_CLASSES = 4
 
 
 class SpaceConformance(abc.ABC):
-    """What every search space must hold. Networks are really built, run and exported."""
+    """What every search space must fulfill. Networks are really built, run and exported."""
 
     networks = 256
-    """Random vectors that are looked at."""
+    """Number of random vectors to check."""
 
     built = 3
-    """Random networks that are built, beside the first and the last of the space."""
+    """Number of random networks to build, besides the first and the last of the space."""
 
     measured = 40
-    """Networks of a latency table."""
+    """Number of networks in a latency table."""
 
     table_error = 0.02
     """Mean relative error of a latency table whose layers cost what their work does."""
 
     @abc.abstractmethod
     def make(self) -> SearchSpace:
-        """The space under test, made anew."""
+        """A new instance of the space under test."""
 
     @pytest.mark.parametrize("seed", range(3))
     def test_its_parts_say_the_same_of_its_networks(self, seed: int) -> None:
@@ -120,7 +122,7 @@ class SpaceConformance(abc.ABC):
         for network, images in self._built():
             with torch.no_grad(), FlopCounterMode(display=False) as counter:
                 network.eval()(images[:1])
-            for number, layer in enumerate(network.architecture.layers[:-1]):  # the last one has classes besides
+            for number, layer in enumerate(network.architecture.layers[:-1]):  # the last one depends on the classes
                 counted = sum(counter.get_flop_counts()[f"Network.blocks.{number}"].values()) // 2
                 assert BlockRows.of([layer]).macs().tolist() == [counted], layer.label
 
@@ -150,7 +152,7 @@ class SpaceConformance(abc.ABC):
 
 
 def _true_ms(architecture: Architecture) -> FloatArray:
-    """Latencies of layers: 1e-8 ms for each unit of work of any kind, and 2 us for the layer as such."""
+    """Latencies of layers: 1e-8 ms for each unit of work of any kind, and 2 us per layer."""
     return 1e-8 * LayerRows.of(architecture.layers).each(lambda rows: rows.work().sum(axis=1)) + 2e-3
 
 

@@ -1,7 +1,7 @@
-"""Training: an architecture and images to an accuracy.
+"""Training: from an architecture and images to an accuracy.
 
-`load_data` gives images in memory, `train` trains a network on them and can be interrupted at any moment,
-`load_trained` gives the network back and `evaluate` its accuracy on any part, the test part included.
+`load_data` returns images in memory, `train` trains a network on them and can be interrupted at any moment,
+`load_trained` returns the trained network, and `evaluate` its accuracy on any split, including the test split.
 """
 
 import lazy_loader

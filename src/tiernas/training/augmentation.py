@@ -12,18 +12,18 @@ from tiernas.training.preprocessing import IMAGE_MEAN
 
 _ERASED_AREA = (0.02, 1 / 3)
 _ERASED_ASPECT = 1 / 0.3
-"""Share of the image that is erased, and how many times as high as wide, or as wide as high, the rectangle is at
-most (random erasing, arXiv 1708.04896)."""
+"""Fraction of the image that is erased, and the largest aspect ratio of the rectangle, in either direction (random
+erasing, arXiv 1708.04896)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """What is done to training images.
+    """Augmentation of training images.
 
     Attributes:
-        crop_padding: Largest shift, as part of the image size; rounded to whole pixels.
+        crop_padding: Largest shift, as a fraction of the image size; rounded to whole pixels.
         flip: Whether each image is mirrored left to right with probability 1/2.
-        erase_probability: Probability that a rectangle of an image is filled with the mean colour.
+        erase_probability: Probability that a rectangle of an image is filled with the mean color.
     """
 
     crop_padding: float = 0.0
@@ -32,11 +32,11 @@ class Augmentation:
 
     @property
     def changes_images(self) -> bool:
-        """Whether images may come out other than they went in."""
+        """Whether images may be changed at all."""
         return bool(self.crop_padding or self.flip or self.erase_probability)
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        """`(n, 3, size, size)` uint8 images, changed; the given ones are left as they are."""
+        """Augments `(n, 3, size, size)` uint8 images; the given tensor is not modified."""
         if self.crop_padding or self.flip:
             images = self._shift_and_flip(images, generator)
         if self.erase_probability:
@@ -74,6 +74,6 @@ class Augmentation:
 
 
 def _mirrored_into(positions: Tensor, size: int) -> Tensor:
-    """Positions at most `size - 1` outside of 0 ... size - 1, mirrored at the borders into it."""
+    """Positions at most `size - 1` outside of 0 ... size - 1, reflected into it at the borders."""
     inside = positions.abs()
     return torch.where(inside < size, inside, 2 * (size - 1) - inside)

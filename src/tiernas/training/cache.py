@@ -1,4 +1,4 @@
-"""Decoded data sets on disk, so that every worker process after the first starts at once."""
+"""Decoded data sets on disk, so that only the first worker process has to decode."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ from tiernas.training.sources.catalogue import SOURCES
 from tiernas.training.stored_pixels import PixelFile, ReadAhead
 
 _FORMAT = 3
-"""Goes up when the same files would be decoded or split to something else, or are kept in another way."""
+"""Increased when the same files would be decoded or split differently, or stored in another format."""
 
 _PARTS = ("train", "validation", "test")
 
 _SHARE = 0.5
-"""Part of the machine's memory that decoded images may take; the rest is for the trainings that run there."""
+"""Fraction of the machine's memory that decoded images may take; the rest is for the training runs on it."""
 
 _log = logging.getLogger(__name__)
 
 
 class Room(Protocol):
-    """Where a data set is decoded to."""
+    """The storage a data set is decoded to."""
 
     def pixels(self, part: str, shape: tuple[int, ...]) -> Pixels:
-        """An array for the pixels of a part, `(n, size, size, 3)`."""
+        """An array for the pixels of a split, `(n, size, size, 3)`."""
         ...
 
     def record(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
-        """Writes down part, image and class of every image, and the name and reason of what is not used."""
+        """Records split, image and class of every image, and the name and reason of everything unused."""
         ...
 
 
 class DataCache:
-    """A folder of decoded data sets: a file of pixels for each part and one with the rest, named by what they are of.
+    """A folder of decoded data sets: one file of pixels for each split and one for the rest, named by their content.
 
-    Which images are in which part is written beside them, as CSV for people.
+    A CSV file beside them lists which image is in which split.
 
-    Pixels are memory-mapped: processes on one machine share them, and parts that are not looked at take no memory.
-    Where they are more than the machine's memory can hold, they are read from disk shortly before they are needed. Old
-    files are never removed; the folder can be deleted at any time.
+    Pixels are memory-mapped: processes on one machine share them, and splits that are not read take no memory. If they
+    exceed the machine's memory, they are read from disk shortly before they are needed. Old files are never removed;
+    the folder can be deleted at any time.
 
     Args:
-        folder: Where the files lie; made when the first is written.
-        memory_bytes: Memory of this machine; if None, what it says.
+        folder: The folder of the files; created when the first is written.
+        memory_bytes: Memory of this machine; if None, as detected.
     """
 
     def __init__(self, folder: Path, memory_bytes: int | None = None) -> None:
@@ -65,9 +65,9 @@ class DataCache:
         self._room_bytes = _SHARE * (machine_memory_bytes() if memory_bytes is None else memory_bytes)
 
     def get(self, config: DataConfig, load: Callable[[DataConfig, Room], Splits]) -> Splits:
-        """The data set of a configuration: from its files or, where there are none, from `load`.
+        """The data set of a configuration: from its files if they exist, else from `load`.
 
-        Of several processes that ask at the same time one loads; the others wait for its files.
+        If several processes ask at the same time, one loads and the others wait for its files.
 
         Raises:
             UsageError: From `load`; or the folder cannot be written to, or the disk is full.
@@ -108,32 +108,32 @@ def _loaded(config: DataConfig, load: Callable[[DataConfig, Room], Splits], room
 
 
 class _Files:
-    """Room on disk."""
+    """Storage on disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def pixels(self, part: str, shape: tuple[int, ...]) -> Pixels:
         file = _pixels_of(self._path, part)
-        with _told(file):
-            file.unlink(missing_ok=True)  # who has mapped an older one keeps it
+        with _explaining_os_errors(file):
+            file.unlink(missing_ok=True)  # processes that have mapped the old file keep it
             return PixelFile(file).create(shape)
 
     def clear(self) -> None:
-        """Removes the pixels of data that were refused."""
+        """Removes the pixels of refused data."""
         for part in _PARTS:
             _pixels_of(self._path, part).unlink(missing_ok=True)
 
     def record(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
         file = self._path.with_suffix(".splits.csv")
-        with _told(file), file.open("w", newline="", encoding="utf-8") as opened:
+        with _explaining_os_errors(file), file.open("w", newline="", encoding="utf-8") as opened:
             writer = csv.writer(opened)
             writer.writerow(("part", "image", "class", "reason it is not used"))
             writer.writerows(rows)
 
 
 @contextmanager
-def _told(file: Path) -> Iterator[None]:
+def _explaining_os_errors(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -145,7 +145,7 @@ def _pixels_of(path: Path, part: str) -> Path:
 
 
 def _key(config: DataConfig) -> str:
-    path = config.path and config.path.absolute()  # clients on other machines get it so
+    path = config.path and config.path.absolute()  # as workers on other machines get it
     sha = hashlib.sha256(f"{_FORMAT} {config.model_copy(update={'path': path}).model_dump_json()}".encode())
     for fact in _facts(None if config.name else config.path):  # a published set does not change
         sha.update(repr(fact).encode())
@@ -155,7 +155,7 @@ def _key(config: DataConfig) -> str:
 
 
 def _facts(root: Path | None) -> Iterator[tuple[object, ...]]:
-    """All that decoding depends on: name, size and time of change of every file below a folder, and what has none."""
+    """What decoding depends on: name, size and modification time of every file below a folder, and empty folders."""
     if root is None or not root.exists():
         return
     if not root.is_dir():  # a file that a plug-in reads
@@ -170,7 +170,7 @@ def _facts(root: Path | None) -> Iterator[tuple[object, ...]]:
 
 
 def _write(path: Path, splits: Splits) -> None:
-    """Writes all but the pixels, which are there; from now on the data set counts as complete."""
+    """Writes everything but the pixels, which are there already; this makes the data set complete."""
     facts = {
         "classes": splits.classes,
         "image_size": splits.train.image_size,

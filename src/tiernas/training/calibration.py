@@ -1,4 +1,4 @@
-"""Images from which int8 learns the range of every activation: drawn from the training part, by seed and by class."""
+"""Images that int8 learns the range of every activation from: drawn from the training split, by seed and class."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from tiernas.training.images import Splits
 from tiernas.training.splitting import stratified
 
 CALIBRATION_IMAGES = 256
-"""Training images that int8 learns its ranges from; the documentation of NNCF gives 300 as its default."""
+"""Number of training images that int8 learns its ranges from; the default in NNCF's documentation is 300."""
 
 _SEED = 0
-"""Fixed, so that a network that is calibrated again becomes the same int8 network."""
+"""Fixed, so that calibrating a network again gives the same int8 network."""
 
 
 def calibration_draw(splits: Splits, size: int = CALIBRATION_IMAGES) -> Tensor:
-    """Draws training images for calibration, every class with its share; the order is random as well.
+    """Draws training images for calibration, stratified by class and in random order.
 
     Args:
-        splits: The data; the test part and the validation part are not looked at.
-        size: How many to draw at most. Where there are more classes than that, not every class is among them.
+        splits: The data; only the training split is used.
+        size: The largest number to draw. If there are more classes, some have no image.
 
     Returns:
         `(n, 3, image size, image size)` uint8.
@@ -28,5 +28,5 @@ def calibration_draw(splits: Splits, size: int = CALIBRATION_IMAGES) -> Tensor:
     rng = np.random.default_rng(_SEED)
     labels = splits.train.labels.numpy()
     drawn, _ = stratified(labels, min(size, len(labels)), rng, leave=0)
-    rows = rng.permutation(drawn)[:size]  # an engine with large batches may leave out the last ones
+    rows = rng.permutation(drawn)[:size]  # an engine with large batches may drop the last ones
     return splits.train.images[from_numpy(rows)]

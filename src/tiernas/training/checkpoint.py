@@ -1,4 +1,4 @@
-"""Checkpoints of one training: the last two epochs while it runs, its weights when it is complete."""
+"""Checkpoints of one training run: the last two epochs while it runs, its weights when it is complete."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """How far a training has come.
+    """The progress of a training run.
 
     Attributes:
-        epoch: Epochs that are done.
+        epoch: Number of completed epochs.
         train_loss: Mean loss of the last of them.
         duration_s: Time they took.
-        validation_s: Time that the validations after them took.
+        validation_s: Time the validations after them took.
     """
 
     epoch: int = 0
@@ -39,13 +39,13 @@ class TrainingProgress:
 
 
 class CheckpointFolder:
-    """The files of one training.
+    """The files of one training run.
 
-    Every file is written whole before it takes the place of an older one, and the one before the last is kept; so
-    whenever a process dies, even if the last file is damaged, at most one epoch is lost.
+    Every file is written completely before it replaces an older one, and the previous checkpoint is kept; so whenever a
+    process dies, even if the last file is damaged, at most one epoch is lost.
 
     Args:
-        folder: Of this training alone.
+        folder: A folder for this training run alone.
         identity: What is trained.
     """
 
@@ -54,7 +54,7 @@ class CheckpointFolder:
         self._identity = identity
 
     def save(self, state: Mapping[str, Tensor], progress: TrainingProgress) -> None:
-        """Keeps the state after an epoch.
+        """Saves the state after an epoch.
 
         Raises:
             UsageError: The folder cannot be written to, or the disk is full.
@@ -63,51 +63,51 @@ class CheckpointFolder:
         write_tensors(self._folder / CURRENT, state, facts, keep_old_as=self._folder / PREVIOUS)
 
     def load(self, last_epoch: int) -> tuple[dict[str, Tensor], TrainingProgress] | None:
-        """The newest state of this training that is whole and not beyond an epoch; None if there is none."""
+        """The newest undamaged state of this training run up to an epoch; None if there is none."""
         for name in (CURRENT, PREVIOUS):
             path = self._folder / name
             stored = _read(path, "progress", TrainingProgress)
             if stored is None:
                 if path.exists():
                     _log.warning("%s is damaged; it is removed, and the checkpoint before it is used", path)
-                    path.unlink()  # or the next one written would push it into the place of the good one
+                    path.unlink()  # or the next checkpoint would push it into the place of the good one
                 continue
             if self._is_ours(path, stored.identity) and stored.told.epoch <= last_epoch:
                 return stored.tensors, stored.told
         return None
 
     def finish(self, weights: Mapping[str, Tensor], result: TrainingResult) -> None:
-        """Keeps the weights and the result, and removes the checkpoints, which are several times as large.
+        """Saves the weights and the result, and removes the checkpoints, which are several times as large.
 
         Raises:
-            UsageError: The folder cannot be written to, the disk is full, or it does not give back what is written.
+            UsageError: The folder cannot be written to, the disk is full, or what was written cannot be read back.
         """
         facts = {"identity": asdict(self._identity), "result": asdict(result)}
         path = self._folder / WEIGHTS
         write_tensors(path, weights, facts)
         if self.result() is None:
-            raise UsageError(f"{path}: what was written cannot be read back; look at the disk")
+            raise UsageError(f"{path}: what was written cannot be read back; check the disk")
         self.remove_checkpoints()
 
     def result(self) -> TrainingResult | None:
-        """The result of this training if it is complete and its weights are whole."""
+        """The result of this training run if it is complete and its weights are undamaged."""
         path = self._folder / WEIGHTS
         stored = _read(path, "result", TrainingResult)
         if stored is None:
             if path.exists():
-                _log.warning("%s is damaged; the training goes on from what else is there", path)
+                _log.warning("%s is damaged; training resumes from the remaining checkpoints", path)
             return None
         return stored.told if self._is_ours(path, stored.identity) else None
 
     def remove_checkpoints(self) -> None:
-        """Removes the checkpoints, of which a training whose weights are whole has no use."""
+        """Removes the checkpoints, which are useless once the weights are complete and undamaged."""
         for name in (CURRENT, PREVIOUS):
             (self._folder / name).unlink(missing_ok=True)
 
     def _is_ours(self, path: Path, identity: Identity) -> bool:
         if identity == self._identity:
             return True
-        _log.warning("%s is of another architecture, recipe, data or seed; it is not used", path)
+        _log.warning("%s belongs to another architecture, recipe, data set or seed; it is not used", path)
         return False
 
 
@@ -122,7 +122,7 @@ class _Stored(Generic[T]):
 
 
 def _read(path: Path, key: str, kind: type[T]) -> _Stored[T] | None:
-    """A file of a training; None where it is missing, damaged, or not one."""
+    """A file of a training run; None if it is missing, damaged, or another kind of file."""
     if (stored := read_tensors(path)) is None:
         return None
     tensors, facts = stored

@@ -1,4 +1,4 @@
-"""`torch.compile` for one training after the other in the same process."""
+"""`torch.compile` for successive training runs in the same process."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tiernas.errors import UsageError
 def compiled(network: nn.Module, device: torch.device) -> nn.Module:
     """The network with forward and backward passes that are compiled when they first run; weights are shared.
 
-    What was compiled for other networks of this process is forgotten: torch counts all networks of one class as
-    versions of the same code, and after eight of them it would run the next one uncompiled without a word.
+    Compiled code of other networks in this process is discarded: torch treats all networks of a class as versions of
+    the same code, and after eight of them it would silently run the next one uncompiled.
 
     Raises:
-        UsageError: The device is a CPU, and there is no C++ compiler.
+        UsageError: The device is a CPU and there is no C++ compiler.
     """
     if device.type == "cpu":
         _require_compiler()
@@ -27,7 +27,7 @@ def compiled(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 def _require_compiler() -> None:
-    from torch._inductor import config  # half a second, which only compiled trainings should pay
+    from torch._inductor import config  # takes half a second, so only for compiled training
 
     known = config.cpp.cxx if isinstance(config.cpp.cxx, tuple) else (config.cpp.cxx,)
     names = [name for name in known if name]

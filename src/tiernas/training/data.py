@@ -1,4 +1,4 @@
-"""`load_data`: a configuration to images in memory, in three disjoint parts."""
+"""`load_data`: from a configuration to images in memory, in three disjoint splits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tiernas.training.sources.source import IntArray
 from tiernas.training.splitting import stratified
 
 _NAMED = 5
-"""Damaged images that are named in a message."""
+"""Number of damaged images listed in a message."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,19 +32,19 @@ _log = logging.getLogger(__name__)
 def load_data(config: DataConfig, cache_dir: Path | None = None, *, tell: bool = True) -> Splits:
     """Loads the images of a configuration.
 
-    A split that the source brings is used as it is; one that it does not bring is cut from its training images,
-    stratified and fixed by `config.seed`.
+    A split that the source provides is used as it is; a missing one is drawn from the training images, stratified and
+    fixed by `config.seed`.
 
     Args:
         config: The images.
-        cache_dir: Where decoded images are kept for the next call, also from other processes. Files there are used
-            as long as the configuration and the names, sizes and times of the image files are the same; all processes
-            of a machine share the memory that they take. If None, images are decoded anew, into memory.
-        tell: Whether the classes and `Splits.notes` are logged.
+        cache_dir: Where decoded images are kept for later calls, also from other processes. The files are used as long
+            as the configuration and the names, sizes and times of the image files do not change; all processes of a
+            machine share their memory. If None, images are decoded into memory each time.
+        tell: Whether to log the classes and `Splits.notes`.
 
     Raises:
-        UsageError: The data cannot be trained on; says why, where and what to do.
-        NotInstalledError: A library that the kind is read with is not installed.
+        UsageError: The data cannot be used for training; the message says why, where and how to fix it.
+        NotInstalledError: A library that reads this kind of data is not installed.
     """
     splits = _load(config, _Memory()) if cache_dir is None else DataCache(cache_dir).get(config, _load)
     if tell:
@@ -55,19 +55,19 @@ def load_data(config: DataConfig, cache_dir: Path | None = None, *, tell: bool =
 
 
 class _Memory:
-    """Room in the memory of this process."""
+    """Storage in the memory of this process."""
 
     def pixels(self, part: str, shape: tuple[int, ...]) -> Pixels:
         wanted, there = math.prod(shape), machine_memory_bytes()
         if wanted > there:
             raise UsageError(
-                f"data: the decoded images of the {part} part take {wanted / 1e9:.1f} GB, and this machine has "
+                f"data: the decoded images of the {part} split take {wanted / 1e9:.1f} GB, and this machine has "
                 f"{there / 1e9:.1f} GB; give load_data a cache_dir to keep them on disk, or lower data.image_size"
             )
         return np.empty(shape, np.uint8)
 
     def record(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
-        """Nothing is kept."""
+        """Does nothing."""
 
 
 def _load(config: DataConfig, room: Room) -> Splits:
@@ -101,8 +101,7 @@ def _load(config: DataConfig, room: Room) -> Splits:
     total = sum(len(rows) for _, rows in wanted.values())
     if damaged and config.on_corrupt == "refuse":
         raise UsageError(
-            f"data: {_unreadable(damaged, total)}. Remove or replace them, or set "
-            'data.on_corrupt = "skip" to go on without them'
+            f'data: {_unreadable(damaged, total)}. Remove or replace them, or set data.on_corrupt = "skip" to skip them'
         )
     splits = Splits(
         **parts,
@@ -110,7 +109,7 @@ def _load(config: DataConfig, room: Room) -> Splits:
         skipped=tuple(image.name for image in damaged),
         digest=digest_of(parts.values()),
         notes=(
-            *([f"{_unreadable(damaged, total)}. They are left out"] if damaged else []),
+            *([f"{_unreadable(damaged, total)}. They are skipped"] if damaged else []),
             *notes_on(source, {name: (part, decoded[name]) for name, (part, _) in wanted.items()}),
         ),
     )
@@ -120,7 +119,7 @@ def _load(config: DataConfig, room: Room) -> Splits:
 
 
 def _listed(source: Source, parts: Mapping[str, tuple[Part, Decoded]]) -> Iterator[tuple[str, str, str, str]]:
-    """Part, image, class and, of what is not used, the reason."""
+    """Split, image, class and, for unused images, the reason."""
     for name, (part, decoded) in parts.items():
         yield from ((name, part.names[row], source.classes[part.labels[row]], "") for row in decoded.rows.tolist())
     for _, decoded in parts.values():
@@ -137,7 +136,7 @@ def _unreadable(damaged: Sequence[DamagedImage], total: int) -> str:
 def _own_or_cut(
     own: Part | None, train: Part, rows: IntArray, fraction: float, rng: np.random.Generator
 ) -> tuple[IntArray, IntArray]:
-    """Rows of a split (of `own`, or of `train` where there is none) and the rows of `train` that remain."""
+    """Rows of a split (of `own`, or of `train` if there is none) and the remaining rows of `train`."""
     if own is not None:
         return np.arange(len(own.labels)), rows
     drawn, left = stratified(train.labels[rows], round(fraction * len(rows)), rng, leave=1)
@@ -155,9 +154,9 @@ def _check_classes(source: Source) -> None:
     short = [f"{name!r} has {n}" for name, n in zip(source.classes, counts, strict=True) if n < needed]
     if short:
         parts = " and ".join(["training", *cut])
-        passed_over = f". Passed over: {counted(source.passed_over)}" if source.passed_over else ""
+        passed_over = f". Skipped: {counted(source.passed_over)}" if source.passed_over else ""
         raise UsageError(
-            f"data: too few training images of a class: {', '.join(short)}; each needs at least {needed} "
+            f"data: too few training images in a class: {', '.join(short)}; each needs at least {needed} "
             f"(for {parts}). Add images or remove the class{passed_over}"
         )
 

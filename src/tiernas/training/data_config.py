@@ -1,4 +1,4 @@
-"""`DataConfig`: which images a study trains on, as its TOML says it."""
+"""`DataConfig`: the images a study trains on, as read from TOML."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _NEEDS = {
     "torchvision": _PATH | _NAME,
     "webdataset": _PATH,
 }
-"""Keys of a kind that must be given; huggingface has a rule of its own."""
+"""Required keys of each kind; huggingface has a rule of its own."""
 
 _ALLOWS = _NEEDS | {
     "huggingface": _PATH | _NAME | {"subset", "image_column", "label_column", "download"},
     "torchvision": _PATH | _NAME | {"download"},
 }
-"""Keys of a kind that may be given, beside those that every kind has."""
+"""Optional keys of each kind, besides those that every kind has."""
 
 _OF_PACKAGES = frozenset({"path", "options"})
-"""The same for kinds that do not come with tiernas."""
+"""The same for kinds from plug-ins."""
 
 
 class DataConfig(BaseModel):
@@ -52,25 +52,24 @@ class DataConfig(BaseModel):
             of the library `datasets`), "torchvision" (one of `torchvision.datasets`) or "webdataset" (tar files,
             `DIR/<split>-000000.tar` or `DIR/<split>/000000.tar`). Or `package.module:function`, or a name that an
             installed package offers: a function that returns a `tiernas.training.sources.Source`.
-        path: The folder; for "torchvision" the one that its sets are kept in. A function of a package gets it
-            as `path`.
+        path: The folder; for "torchvision" the folder of its data sets. A plug-in function gets it as `path`.
         name: "huggingface": the data set on the Hub, such as "ethz/food101", instead of `path`. "torchvision": the
             class, such as "CIFAR10".
-        subset: "huggingface": the configuration of the data set, where it has several.
-        image_column: "huggingface": the column of images. If not given, the only one of that type.
-        label_column: "huggingface": the column of labels. If not given, the only one of type ClassLabel, else "label".
-        download: Whether "huggingface" and "torchvision" may fetch a named set that is not on this machine.
-        options: Arguments of the function of a package.
+        subset: "huggingface": the configuration of the data set, if it has several.
+        image_column: "huggingface": the column of images. Default: the only column of that type.
+        label_column: "huggingface": the column of labels. Default: the only column of type ClassLabel, else "label".
+        download: Whether "huggingface" and "torchvision" may download a named data set that is not on this machine.
+        options: Arguments of a plug-in function.
         image_size: Largest height and width at which images are kept in memory, in pixels: the shorter side is scaled
-            down to it and the longer one cut around its centre. Images that are all smaller are kept as they are.
-            Networks get them scaled to their own resolution. If not given, a search takes the largest resolution of
-            its space; else it is 128.
+            down to it and the longer one cropped around its center. If all images are smaller, they keep their size.
+            Networks get them scaled to their own resolution. Default: the largest resolution of the space in a
+            search, else 128.
         seed: Fixes the splits.
-        validation_fraction: Part of the training images that is cut off for validation, where the source has no
+        validation_fraction: Fraction of the training images that is split off for validation if the source has no
             validation split of its own.
-        test_fraction: The same for the test part.
-        train_limit: Train on this many images, drawn so that classes keep their shares; validation and test
-            stay what they are. If not given, on all.
+        test_fraction: The same for the test split.
+        train_limit: Train on this many images, drawn so that classes keep their shares; validation and test do not
+            change. Default: all.
         on_corrupt: What to do about an image that cannot be read: "refuse" the data set, or "skip" and count it.
     """
 
@@ -92,7 +91,7 @@ class DataConfig(BaseModel):
     on_corrupt: Literal["skip", "refuse"] = "refuse"
 
     @model_validator(mode="after")
-    def _keys_of_the_kind(self) -> Self:
+    def _check_keys(self) -> Self:
         given = {key for key in {*_ALLOWS["huggingface"], *_OF_PACKAGES} if getattr(self, key) not in (None, False, {})}
         for key in sorted(_NEEDS.get(self.kind, frozenset()) - given):
             raise ValueError(f'kind = "{self.kind}" needs {key}, {_MEANT[key]}')
@@ -103,17 +102,17 @@ class DataConfig(BaseModel):
         if self.kind == "huggingface" and len(given & {"name", "path"}) != 1:
             raise ValueError('kind = "huggingface" needs either name, a data set of the Hub, or path, a folder')
         if self.download and self.name is None:
-            raise ValueError("download = true needs name; what lies in path is not fetched")
+            raise ValueError("download = true needs name; data in path are not downloaded")
         return self
 
     @model_serializer(mode="wrap")
-    def _without_options_where_none_are(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Decoded data are kept by what is written here, and the first version had no options."""
+    def _omit_empty_options(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The cache key of decoded data is derived from this, and the first version had no options."""
         return {name: value for name, value in serialize(self).items() if name != "options" or value}
 
     @property
     def shown(self) -> str:
-        """What the data are called: their name, else that of their folder, else their kind."""
+        """The name shown for the data: their name, else that of their folder, else their kind."""
         return self.name or (self.path.name if self.path else self.kind)
 
 

@@ -1,4 +1,4 @@
-"""Image files to arrays of one size."""
+"""Decodes image files to arrays of one size."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tiernas.training.sources import Part
 from tiernas.training.sources.source import IntArray
 
 _LOOKED_AT = 1000
-"""Images whose size is read to know the largest; reads a few bytes of each."""
+"""Number of images whose size is read to find the largest; reads a few bytes of each."""
 
 _BATCH = 32
-"""Images that a thread takes at a time, so that handing them out costs nothing."""
+"""Number of images a thread takes at a time, so that handing them out costs nothing."""
 
 _STILL = frozenset({"MPO"})
-"""Formats of several pictures that are no animations: a camera's photo comes first, previews of it follow."""
+"""Formats with several pictures that are not animations: a camera's photo comes first, its previews follow."""
 
 _FINGERPRINT_BYTES = 16
-"""So many that different images have the same one never."""
+"""Enough that different images never have the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,13 @@ class DamagedImage:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What came of some images of a part.
+    """The result of decoding images of a split.
 
     Attributes:
-        rows: Those that could be read, `(m,)`.
-        damaged: Those that could not.
+        rows: The readable images, `(m,)`.
+        damaged: The unreadable ones.
         animated: Names of those with several frames.
-        fingerprints: Of the pixels of each row; the same for images that are the same, pixel for pixel; length `m`.
+        fingerprints: One for the pixels of each row, equal for images that are identical pixel for pixel; length `m`.
     """
 
     rows: IntArray
@@ -62,8 +62,8 @@ class _Read:
 
 
 @contextmanager
-def _without_a_word() -> Iterator[None]:
-    """Keeps off the terminal what Pillow says of damaged files without their names; also in threads begun inside."""
+def _pillow_silenced() -> Iterator[None]:
+    """Silences Pillow's messages about damaged files, which do not name them; also in threads started inside."""
     log = logging.getLogger("PIL")
     level = log.level
     log.setLevel(logging.CRITICAL)
@@ -75,11 +75,11 @@ def _without_a_word() -> Iterator[None]:
         log.setLevel(level)
 
 
-@_without_a_word()
+@_pillow_silenced()
 def kept_size(part: Part, largest: int) -> int:
     """Height and width at which images are kept, in pixels: the largest shorter side, but at most `largest`.
 
-    Looks at the headers of up to 1,000 images of a part, evenly spread; those that cannot be read do not count.
+    Reads the headers of up to 1,000 images of a split, evenly spread; unreadable ones do not count.
     """
     rows = np.unique(np.linspace(0, len(part.labels) - 1, _LOOKED_AT).round().astype(int))
     most = 0
@@ -92,14 +92,14 @@ def kept_size(part: Part, largest: int) -> int:
     return min(largest, most or largest)
 
 
-@_without_a_word()
+@_pillow_silenced()
 def decode(part: Part, rows: IntArray, pixels: Pixels) -> Decoded:
-    """Decodes some images of a part, in as many threads as there are cores.
+    """Decodes images of a split, in as many threads as there are cores.
 
     Args:
-        part: The images.
-        rows: Positions of the images that are wanted, `(n,)`.
-        pixels: `(n, size, size, 3)`; takes the images that could be read, in the order of `rows`, one after the other.
+        part: The split.
+        rows: Positions of the images to decode, `(n,)`.
+        pixels: `(n, size, size, 3)`; receives the readable images in the order of `rows`, without gaps.
     """
 
     def one(position: int) -> DamagedImage | _Read:
@@ -110,7 +110,7 @@ def decode(part: Part, rows: IntArray, pixels: Pixels) -> Decoded:
                 pixels[position] = np.asarray(square(image, pixels.shape[1]))
         except UnidentifiedImageError:
             return DamagedImage(part.names[row], "no image of a known format")
-        except Exception as error:  # for damaged files Pillow's formats raise anything: struct.error, IndexError, ...
+        except Exception as error:  # Pillow raises anything for damaged files: struct.error, IndexError, ...
             return DamagedImage(part.names[row], str(error) or type(error).__name__)
         return _Read(animated, hashlib.blake2b(pixels[position], digest_size=_FINGERPRINT_BYTES).digest())
 

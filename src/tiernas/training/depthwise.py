@@ -1,9 +1,9 @@
 """Depthwise convolutions that train fast on small feature maps on a CPU.
 
 oneDNN has no fast kernel for the weight gradient of a depthwise convolution whose input is smaller than its kernel
-(`jit_uni_dw_conv_bwd_weights` requires input height >= kernel height) and falls back to a plain loop that takes 20 to
+(`jit_uni_dw_conv_bwd_weights` requires input height >= kernel height). It falls back to a plain loop that takes 20 to
 150 times as long as the forward pass: on 32-pixel images, where late stages see 1 to 4 pixels, that was more than
-half of the time of a training step. Here that gradient is a sum over kernel positions, of which few touch the image.
+half of the time of a training step. Here the gradient is a sum over kernel positions, few of which touch the image.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.nn.grad import conv2d_input
 
 
 class SmallMapDepthwise(nn.Conv2d):
-    """A depthwise convolution with the weights, name and result of the `nn.Conv2d` that it takes the place of."""
+    """A depthwise convolution with the weights, name and result of the `nn.Conv2d` it replaces."""
 
     def __init__(self, replaced: nn.Conv2d) -> None:
         super().__init__(
@@ -37,7 +37,7 @@ class SmallMapDepthwise(nn.Conv2d):
         kernel, padding = self.kernel_size[0], int(self.padding[0])
         if x.shape[-1] >= kernel or not self.training:
             return super().forward(x)
-        if x.shape[-1] == 1 and kernel == 2 * padding + 1:  # the kernel's centre is all that touches the pixel
+        if x.shape[-1] == 1 and kernel == 2 * padding + 1:  # only the kernel's center touches the pixel
             return x * self.weight[:, 0, padding, padding].view(1, -1, 1, 1)
         result: Tensor = _SmallMapConvolution.apply(x, self.weight, self.stride[0], padding)
         return result
@@ -71,7 +71,7 @@ class _SmallMapConvolution(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, weight = ctx.saved_tensors
         stride, padding = ctx.stride, ctx.padding
-        weight_cast = weight.to(grad.dtype)  # in mixed precision the forward pass cast it as well
+        weight_cast = weight.to(grad.dtype)  # mixed precision cast it in the forward pass too
         grad_x = conv2d_input(x.shape, weight_cast, grad, stride, padding, groups=len(weight))  # type: ignore[no-untyped-call]
         return grad_x.to(x.dtype), _weight_gradient(x, grad, weight, stride, padding), None, None
 
@@ -85,8 +85,8 @@ def _weight_gradient(x: Tensor, grad: Tensor, weight: Tensor, stride: int, paddi
         x: Input, `(n, c, h, h)`.
         grad: Gradient `g` of the output, `(n, c, h', h')`.
         weight: `(c, 1, k, k)`.
-        stride: Of the convolution.
-        padding: Of the convolution.
+        stride: Stride of the convolution.
+        padding: Padding of the convolution.
 
     Returns:
         `(c, 1, k, k)`.
@@ -94,7 +94,7 @@ def _weight_gradient(x: Tensor, grad: Tensor, weight: Tensor, stride: int, paddi
     kernel, size, span = weight.shape[-1], x.shape[-1], (grad.shape[-1] - 1) * stride + 1
     padded = pad(x, (padding,) * 4).permute(0, 2, 3, 1)
     grad = grad.permute(0, 2, 3, 1)
-    # Positions of the kernel at which any of the `span` rows it visits is one of the image's.
+    # Positions of the kernel at which any of the `span` rows it visits lies in the image.
     touching = range(max(0, padding - span + 1), min(kernel, padding + size))
     gradient = torch.zeros_like(weight)
     for a in touching:

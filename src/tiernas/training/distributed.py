@@ -1,4 +1,4 @@
-"""`train_distributed`: one network on many devices, one process for each."""
+"""`train_distributed`: one network on several devices, one process for each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tiernas.training.result import EpochReport, TrainingResult
 from tiernas.training.trainer import train
 
 _TIMEOUT = timedelta(minutes=30)
-"""How long a process waits for the others; covers a teacher that one of them prepares and the final evaluation."""
+"""How long a process waits for the others; covers preparing a teacher in one of them, and the final evaluation."""
 
 
 def train_distributed(
@@ -35,36 +35,36 @@ def train_distributed(
     on_epoch: Callable[[EpochReport], None] | None = None,
     device: str | torch.device = "cpu",
 ) -> TrainingResult:
-    """`train` in one of several processes, each of which calls this with its own rank and else the same arguments.
+    """Runs `train` in one of several processes; each calls this with its own rank and otherwise the same arguments.
 
-    `recipe.batch_size` is that of all processes together, so the training is the same however many there are, but for
-    batch normalisation, which sees the images of its process only (its statistics are averaged after every epoch), and
-    for the augmentation and dropout that each image happens to get. All see `checkpoint_dir`; the first process writes
-    it. A training is continued with any number of processes.
+    `recipe.batch_size` is that of all processes together. So training does not depend on the number of processes,
+    except for batch normalization, which sees only the images of its process (its statistics are averaged after every
+    epoch), and for the random augmentation and dropout of each image. All see `checkpoint_dir`; the first process
+    writes it. Training can be resumed with any number of processes.
 
-    If one process ends, the others fail at their next step; start all of them again to continue.
+    If one process ends, the others fail at their next step; restart all of them to resume.
 
     Args:
         architecture: See `train`.
         splits: See `train`; the same in all processes.
         recipe: See `train`.
-        rank: Of this process, 0 ... world_size - 1.
-        world_size: How many processes there are.
+        rank: Rank of this process, 0 ... world_size - 1.
+        world_size: Number of processes.
         init_method: Where they meet, such as "tcp://node-1:29500" or "file:///shared/rendezvous" (a file that does not
-            exist yet), see `torch.distributed.init_process_group`.
+            exist yet); see `torch.distributed.init_process_group`.
         seed: See `train`.
         checkpoint_dir: See `train`; on a disk that all processes see.
         cache_dir: See `train`; on a disk that all processes see.
         stop_epoch: See `train`.
         on_epoch: See `train`; called in the first process only.
-        device: Where this process trains: NCCL carries the gradients between CUDA devices, gloo between CPUs.
+        device: The device of this process. Gradients are exchanged by NCCL between CUDA devices, by gloo between CPUs.
 
     Returns:
-        The same in all processes, but for times and memory.
+        The same in all processes, except for times and memory.
 
     Raises:
         TrainingDiverged: In all processes.
-        UsageError: As `train`; or a process would get a single image of a batch.
+        UsageError: Like `train`; or a process would get a single image of a batch.
     """
     device = torch.device(device)
     if device.type == "cuda":

@@ -23,17 +23,17 @@ from tiernas.training.state import TrainingState
 from tiernas.training.teachers import Teacher, distillation_loss
 
 _HOPELESS = 10.0
-"""An epoch whose mean loss is this many times that of guessing, `ln(classes)` for each term, counts as diverged."""
+"""An epoch counts as diverged if its mean loss is this many times that of guessing, `ln(classes)` for each term."""
 
 
 @dataclass(frozen=True, slots=True)
 class EpochStatistics:
-    """What an epoch was like.
+    """Statistics of an epoch.
 
     Attributes:
         loss: Mean over the images.
-        accuracy: Top-1 on the images as the network saw them, in 0 ... 1; of mixed ones, by their own label.
-        learning_rate: Of the last step.
+        accuracy: Top-1 on the images as the network saw them, in 0 ... 1; for mixed images, of their own label.
+        learning_rate: Learning rate of the last step.
         duration_s: Time it took.
     """
 
@@ -54,21 +54,21 @@ def train_epoch(
     teacher: Teacher | None = None,
     group: Group = ALONE,
 ) -> EpochStatistics:
-    """Trains for one epoch; what it does follows from the state and its arguments alone.
+    """Trains for one epoch; the result depends on the state and the arguments alone.
 
     Args:
         state: Changed in place.
-        splits: The training part is used.
+        splits: The data; the training split is used.
         recipe: How to train.
         resolution: Size at which the network gets the images, in pixels.
-        seed: Of the training.
+        seed: Seed of the training run.
         epoch: From 0.
-        teacher: Whose answers are learnt beside the labels.
-        group: The processes that train together, of whose batches this one takes its share.
+        teacher: The teacher whose answers are learned besides the labels.
+        group: The processes that train together; this one takes its share of every batch.
 
     Raises:
-        TrainingDiverged: A loss that is infinite or no number, a mean loss that is hopeless, or a weight that is no
-            number after the last step.
+        TrainingDiverged: A loss is infinite or not a number, the mean loss is hopeless, or a weight is not a number
+            after the last step.
     """
     started_s = time.perf_counter()
     generator = torch.Generator().manual_seed(derived_seed(seed, SeedPurpose.IMAGES, epoch))
@@ -78,7 +78,7 @@ def train_epoch(
     train, device = splits.train, state.device
     batches = torch.randperm(len(train), generator=generator).tensor_split(steps_per_epoch(len(train), recipe))
     first_step, total_steps = epoch * len(batches), recipe.epochs * len(batches)
-    if not group.is_first:  # the order above is the same everywhere, what follows is each process's own
+    if not group.is_first:  # the order above is the same in all processes, the rest is each one's own
         generator = torch.Generator().manual_seed(derived_seed(seed, SeedPurpose.IMAGES, epoch, group.rank))
     loss_sum, learning_rate = 0.0, 0.0
     correct = torch.zeros((), dtype=torch.int64, device=device)
@@ -103,7 +103,7 @@ def train_epoch(
         weight = len(rows) / len(batch)
         value = group.total(weight * loss.item(), device)
         if not math.isfinite(value):
-            raise TrainingDiverged("the loss is no finite number", epoch=epoch + 1, step=step + 1, loss=value)
+            raise TrainingDiverged("the loss is not a finite number", epoch=epoch + 1, step=step + 1, loss=value)
         state.update(loss * (weight * group.size), learning_rate)
         loss_sum += value * len(batch)
         correct += (logits.argmax(1) == labels).sum()
@@ -114,16 +114,16 @@ def train_epoch(
         what = f"the mean loss of the epoch is more than {_HOPELESS:g} times that of guessing"
         raise TrainingDiverged(what, epoch=epoch + 1, step=last_step, loss=mean)
     if not state.is_finite():
-        raise TrainingDiverged("a weight is no finite number", epoch=epoch + 1, step=last_step, loss=mean)
+        raise TrainingDiverged("a weight is not a finite number", epoch=epoch + 1, step=last_step, loss=mean)
     accuracy = group.total(float(correct), device) / len(train)
     return EpochStatistics(mean, accuracy, learning_rate, time.perf_counter() - started_s)
 
 
 def require_batch(images: int, recipe: RecipeConfig) -> None:
-    """Refuses a batch that there are not enough training images for.
+    """Refuses a batch size that exceeds the number of training images.
 
     Raises:
-        UsageError: It is larger than the training part.
+        UsageError: It is larger than the training split.
     """
     if recipe.batch_size > images:
         raise UsageError(
@@ -133,5 +133,5 @@ def require_batch(images: int, recipe: RecipeConfig) -> None:
 
 
 def steps_per_epoch(images: int, recipe: RecipeConfig) -> int:
-    """Steps of one epoch. All take equally many images but for one, at most `batch_size` and never a single one."""
+    """Steps of one epoch. All but one have the same number of images, at most `batch_size` and never just one."""
     return math.ceil(images / recipe.batch_size)

@@ -1,17 +1,17 @@
-"""Why a training ends early."""
+"""Why training ends early."""
 
 from __future__ import annotations
 
 from tiernas.errors import TiernasError
 
 
-class TrainingDiverged(TiernasError):  # noqa: N818 (an outcome to record, not a mistake to mend)
-    """The loss became infinite or no number, or so large that the network will not recover.
+class TrainingDiverged(TiernasError):  # noqa: N818 (an outcome to record, not a mistake to fix)
+    """The loss became infinite or not a number, or so large that the network will not recover.
 
     Attributes:
-        epoch: Where it was noticed, from 1.
-        step: Step of the whole training, from 1.
-        loss: The loss there.
+        epoch: The epoch it was noticed in, from 1.
+        step: The step of the whole training run, from 1.
+        loss: The loss at that step.
     """
 
     def __init__(self, what: str, *, epoch: int, step: int, loss: float) -> None:

@@ -13,13 +13,13 @@ from tiernas.training.preprocessing import normalize, resize
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """How often predictions are right, in 0 ... 1.
+    """Fraction of correct predictions, in 0 ... 1.
 
     Attributes:
-        top1: Of all images.
-        class_mean: The mean over the classes of how many images of each are right, also called balanced accuracy: where
-            classes are of different sizes, a network that neglects the rare ones has a high `top1` and a low
-            `class_mean`. Classes without an image do not count.
+        top1: Over all images.
+        class_mean: The mean over the classes of each one's accuracy, also called balanced accuracy: if classes differ
+            in size, a network that neglects the rare ones has a high `top1` and a low `class_mean`. Classes without
+            an image do not count.
     """
 
     top1: float
@@ -31,7 +31,7 @@ def accuracy_of(predicted: Tensor, labels: Tensor) -> Accuracy:
 
     Args:
         predicted: Classes, `(n,)` int64; n is at least 1.
-        labels: The right ones, `(n,)` int64.
+        labels: The true classes, `(n,)` int64.
     """
     right = predicted == labels
     there = torch.bincount(labels)
@@ -43,14 +43,14 @@ def accuracy_of(predicted: Tensor, labels: Tensor) -> Accuracy:
 def predict(
     network: nn.Module, images: ImageSet, resolution: int, batch_size: int = 256, rows: Tensor | None = None
 ) -> Tensor:
-    """The class that a network takes each image for, `(n,)` int64 on CPU.
+    """The class that a network predicts for each image, `(n,)` int64 on CPU.
 
     Args:
-        network: `(n, 3, resolution, resolution)` to logits; set to evaluation mode for the time being.
-        images: What to look at.
-        resolution: Size that the network takes, in pixels.
-        batch_size: Images at a time; changes nothing but time and memory.
-        rows: Positions of the images that are looked at, `(n,)` int64; if None, all.
+        network: `(n, 3, resolution, resolution)` to logits; in evaluation mode during the call.
+        images: The images.
+        resolution: Input size of the network, in pixels.
+        batch_size: Images at a time; affects only time and memory.
+        rows: Positions of the images to predict, `(n,)` int64; if None, all.
     """
     was_training = network.training
     network.eval()

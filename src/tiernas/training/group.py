@@ -14,11 +14,11 @@ from tiernas.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """This process among those of torch's default process group; alone by default.
+    """This process within torch's default process group; alone by default.
 
     Attributes:
-        rank: Of this process, from 0; the first writes all files.
-        size: How many processes there are.
+        rank: Rank of this process, from 0; the first writes all files.
+        size: Number of processes.
     """
 
     rank: int = 0
@@ -30,11 +30,11 @@ class Group:
         return self.rank == 0
 
     def share(self, rows: Tensor) -> Tensor:
-        """This process's part of a batch; parts differ by at most one image."""
+        """This process's share of a batch; shares differ by at most one image."""
         return rows.tensor_split(self.size)[self.rank]
 
     def parallel(self, network: nn.Module) -> nn.Module:
-        """The network with gradients that are the mean over all processes after every backward pass."""
+        """The network with gradients averaged over all processes after every backward pass."""
         return network if self.size == 1 else DistributedDataParallel(network, broadcast_buffers=False)
 
     def total(self, value: float, device: torch.device) -> float:
@@ -46,7 +46,7 @@ class Group:
         return float(summed)
 
     def average_buffers(self, network: nn.Module) -> None:
-        """Gives all processes the mean of what each has counted, such as the statistics of batch normalisation."""
+        """Averages what each process has counted, such as the statistics of batch normalization, over all processes."""
         if self.size == 1:
             return
         for buffer in network.buffers():
@@ -55,20 +55,20 @@ class Group:
                 buffer.div_(self.size)
 
     def wait(self) -> None:
-        """Until all processes have come here."""
+        """Waits until all processes have called this."""
         if self.size > 1:
             dist.barrier()
 
     def require_images(self, smallest_batch: int, batch_size: int) -> None:
-        """Sees to it that batch normalisation has something to normalise over.
+        """Makes sure that batch normalization has something to normalize over.
 
         Raises:
-            UsageError: A process would get a single image of a batch, whose variance over a 1x1 map is nothing.
+            UsageError: A process would get a single image of a batch, which has no variance over a 1x1 map.
         """
         if smallest_batch // self.size < 2:
             raise UsageError(
                 f"recipe.batch_size = {batch_size}: the smallest batch has {smallest_batch} images, too few for "
-                f"{self.size} processes: each needs at least 2 for batch normalisation. Raise recipe.batch_size to at "
+                f"{self.size} processes: each needs at least 2 for batch normalization. Raise recipe.batch_size to at "
                 f"least {4 * self.size}, train on more images, or train on fewer devices"
             )
 

@@ -1,4 +1,4 @@
-"""Images in memory: what the sources give, what training and evaluation take."""
+"""Images in memory: what sources provide, and training and evaluation use."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 _AHEAD = 4
-"""Batches between asking the disk for images and needing them."""
+"""How many batches ahead the disk is asked for images."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSet:
-    """Labelled images of one part of a data set.
+    """Labeled images of one split.
 
     Attributes:
         images: `(n, 3, size, size)` uint8, RGB, in channels-last memory.
         labels: `(n,)` int64, positions in `classes`.
         classes: Names of the classes.
-        ask_for: Has the disk read the images of some rows, `(k,)` int64, without waiting for it; None where all images
+        ask_for: Makes the disk read the images of some rows, `(k,)` int64, without waiting for it; None if all images
             are in memory.
     """
 
@@ -39,12 +39,12 @@ class ImageSet:
         return int(self.images.shape[-1])
 
     def batches(self, rows: Sequence[Tensor]) -> Iterator[Tensor]:
-        """`images[r]` for each `r` of `rows` in turn; what is on disk is asked for some batches before its turn.
+        """`images[r]` for each `r` of `rows` in turn; images on disk are requested some batches ahead.
 
         Args:
             rows: Positions of the images of each batch, `(k,)` int64 each.
         """
-        pixels = self.images.permute(0, 2, 3, 1)  # whole images side by side in memory, so that taking them is a copy
+        pixels = self.images.permute(0, 2, 3, 1)  # each image contiguous in memory, so that taking it is a copy
         for step, now in enumerate(rows):
             if self.ask_for is not None:
                 for later in rows[step + _AHEAD : step + _AHEAD + 1] if step else rows[: _AHEAD + 1]:
@@ -54,17 +54,17 @@ class ImageSet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Splits:
-    """A data set in three disjoint parts.
+    """A data set in three disjoint splits.
 
     Attributes:
-        train: What networks learn from.
-        validation: What candidates are compared on.
-        test: What nothing but a final evaluation touches; `train` in this package never reads it.
+        train: The split that networks learn from.
+        validation: The split that candidates are compared on.
+        test: The split for the final evaluation only; `train` in this package never reads it.
         flip_safe: Whether a mirrored image shows the same class; not so for digits.
-        skipped: Names of the images that could not be read and were left out.
-        digest: 16 hexadecimal digits over all images and labels of the three parts: results of different data,
-            or of other splits of the same data, never have the same one.
-        notes: What the user should know: what was passed over, what stands there twice.
+        skipped: Names of the images that could not be read and were skipped.
+        digest: 16 hexadecimal digits over all images and labels of the three splits: results of different data, or of
+            other splits of the same data, never have the same one.
+        notes: What the user should know: what was skipped, and which images occur twice.
     """
 
     train: ImageSet
@@ -82,13 +82,13 @@ class Splits:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of images of each part, and of those skipped."""
+        """Number of images of each split, and of those skipped."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: len(part) for name, part in parts.items()} | {"skipped": len(self.skipped)}
 
 
 def digest_of(parts: Iterable[ImageSet]) -> str:
-    """16 hexadecimal digits over shapes, pixels, labels and class names of some parts, in their order."""
+    """16 hexadecimal digits over shapes, pixels, labels and class names of image sets, in their order."""
     sha = hashlib.sha256()
     for part in parts:
         sha.update(repr((tuple(part.images.shape), part.classes)).encode())
@@ -98,5 +98,5 @@ def digest_of(parts: Iterable[ImageSet]) -> str:
 
 
 def channels_last(images: Tensor) -> Tensor:
-    """`(n, channels, height, width)` images with the channels of a pixel side by side in memory."""
+    """`(n, channels, height, width)` images with the channels of a pixel contiguous in memory."""
     return images.contiguous(memory_format=torch.channels_last)

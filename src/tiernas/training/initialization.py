@@ -1,4 +1,4 @@
-"""First weights for short trainings."""
+"""Initial weights for short training runs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tiernas.blocks.modules import Residual
 
 
 def calm(network: nn.Module) -> None:
-    """Lets a freshly built network start as a shallow one that answers "all classes alike".
+    """Makes a newly built network start as a shallow one that predicts all classes equally.
 
-    Residual branches start at zero, and so does the classifier: through the scale of a branch's last normalisation
-    (Goyal et al., arXiv 1706.02677, section 5.1), or its last linear layer where that comes later. Deep networks need
-    this most: on digits, in 5 epochs, one with 17 layers went from 88 % to 99 % and one with 15 from 96 % to 98 %.
+    Residual branches start at zero, and so does the classifier: through the scale of a branch's last normalization
+    (Goyal et al., arXiv 1706.02677, section 5.1), or its last linear layer if that comes later. Deep networks benefit
+    most: on digits, in 5 epochs, one with 17 layers went from 88 % to 99 % and one with 15 from 96 % to 98 %.
     """
     for module in network.modules():
         if isinstance(module, Residual) and module.residual:

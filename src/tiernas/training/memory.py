@@ -1,4 +1,4 @@
-"""Memory of a training, and of the machine that it runs on."""
+"""Memory of a training run and of its machine."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _CGROUP_FILES = ("memory.max", "memory/memory.limit_in_bytes")
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Most memory held so far: by the process on CPU, by torch's allocator on a GPU; in MB (1e6 bytes)."""
+    """Peak memory so far: of the process on CPU, of torch's allocator on a GPU; in MB (1e6 bytes)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES / 1e6
 
 
 def machine_memory_bytes(cgroup: Path = _CGROUP) -> int:
-    """Memory that all processes here may hold together: the machine's, or less in a container.
+    """Memory that all processes here may use together: the machine's, or less in a container.
 
     Args:
-        cgroup: Where the control groups are.
+        cgroup: The folder of the control groups.
     """
     limits = [int(psutil.virtual_memory().total)]
     for name in _CGROUP_FILES:

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 _CUTMIX_SHARE = 0.5
-"""Share of the batches that are cut where both are wanted (DeiT, arXiv 2012.12877)."""
+"""Fraction of the batches that use CutMix if both are enabled (DeiT, arXiv 2012.12877)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class Mixed:
 
     Attributes:
         images: `(n, 3, size, size)`.
-        others: For each image the row of the one that is mixed into it (`n`).
-        share: Part of an image that is its own; of the loss, that of its own label.
+        others: For each image the row of the one mixed into it (`n`).
+        share: Fraction of an image that is its own; also the weight of its own label in the loss.
     """
 
     images: Tensor
@@ -29,10 +29,11 @@ class Mixed:
 
 @dataclass(frozen=True, slots=True)
 class Mixing:
-    """How the images of a batch are mixed; the share of an image that stays is drawn anew for each batch.
+    """How the images of a batch are mixed; the fraction of an image that stays is drawn anew for each batch.
 
     Attributes:
-        mixup_alpha: The share is drawn from Beta(alpha, alpha) and two images are blended (arXiv 1710.09412); 0: never.
+        mixup_alpha: The fraction is drawn from Beta(alpha, alpha) and two images are blended (arXiv 1710.09412); 0:
+            never.
         cutmix_alpha: Likewise, and a rectangle of one image is pasted into another (arXiv 1905.04899); 0: never.
     """
 
@@ -41,11 +42,11 @@ class Mixing:
 
     @property
     def changes_images(self) -> bool:
-        """Whether images may come out other than they went in."""
+        """Whether images may be changed at all."""
         return bool(self.mixup_alpha or self.cutmix_alpha)
 
     def __call__(self, images: Tensor, generator: Generator) -> Mixed:
-        """Mixes each of `(n, 3, size, size)` images with its counterpart in the batch read backwards."""
+        """Mixes each of `(n, 3, size, size)` images with its counterpart in the reversed batch."""
         n, _, height, width = images.shape
         draw = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
         cut = draw.random() < (_CUTMIX_SHARE if self.mixup_alpha and self.cutmix_alpha else bool(self.cutmix_alpha))
@@ -62,6 +63,6 @@ class Mixing:
 
 
 def _cut(size: int, share: float, middle: int) -> slice:
-    """The rows, or columns, of a rectangle that leaves a share of the image, around a pixel; cut off at the border."""
+    """The rows, or columns, of a rectangle around a pixel that leaves a fraction of the image; clipped at borders."""
     half = round(size * (1 - share) ** 0.5) // 2
     return slice(max(middle - half, 0), min(middle + half, size))

@@ -1,4 +1,4 @@
-"""What the user should know of data that can be trained on: what was passed over, what stands there twice."""
+"""What the user should know about usable data: what was skipped, and which images occur twice."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from tiernas.training.decoding import Decoded
 from tiernas.training.sources import Part, Source
 
 _NAMED = 5
-"""Images that are named in a note."""
+"""Number of images listed in a note."""
 
 Parts = Mapping[str, tuple[Part, Decoded]]
 
 
 def notes_on(source: Source, parts: Parts) -> Iterator[str]:
-    """Lines that say how many of each there are and name the first.
+    """Lines that give the number of images for each kind of note and name the first ones.
 
     Args:
-        source: The data as they lie there.
-        parts: Images of each part, and what came of them.
+        source: The data as found.
+        parts: Images of each split, with their decoding results.
     """
     if source.passed_over:
-        yield f"passed over: {counted(source.passed_over)}"
+        yield f"skipped: {counted(source.passed_over)}"
     animated = [name for _, decoded in parts.values() for name in decoded.animated]
     if animated:
-        yield f"several frames, of which the first is read {_named(animated)}"
+        yield f"several frames, only the first is read {_named(animated)}"
     for name, (part, decoded) in parts.items():
         there = set(part.labels[decoded.rows].tolist())
         missing = [known for label, known in enumerate(source.classes) if label not in there]
         if missing:
-            yield f"classes without an image in the {name} part {_named(missing)}"
-    yield from _standing_twice(source.classes, parts)
+            yield f"classes without an image in the {name} split {_named(missing)}"
+    yield from _duplicates(source.classes, parts)
 
 
-def _standing_twice(classes: Sequence[str], parts: Parts) -> Iterator[str]:
-    """Images that are the same, pixel for pixel, as they are kept: in two parts, or with different classes."""
+def _duplicates(classes: Sequence[str], parts: Parts) -> Iterator[str]:
+    """Images that are identical, pixel for pixel, as stored: in two splits, or with different classes."""
     standing: defaultdict[bytes, list[tuple[str, int]]] = defaultdict(list)
     for name, (_, decoded) in parts.items():
         for row, fingerprint in zip(decoded.rows.tolist(), decoded.fingerprints, strict=True):
@@ -56,7 +56,7 @@ def _standing_twice(classes: Sequence[str], parts: Parts) -> Iterator[str]:
             contradicting.append(" = ".join(f"{name} ({classes[label]})" for label, name in labels.items()))
     for (one, other), equal in across.items():
         yield (
-            f"the same image, pixel for pixel, in both the {one} and the {other} part, so accuracies are too high "
+            f"the same image, pixel for pixel, in both the {one} and the {other} split, so accuracies are too high "
             f"{_named(equal)}"
         )
     if contradicting:

@@ -1,4 +1,4 @@
-"""Things that several processes need and one should make."""
+"""Files that several processes need and only one should make."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ T = TypeVar("T")
 def made_once(
     path: Path, read: Callable[[Path], T | None], make: Callable[[], T], write: Callable[[Path, T], None]
 ) -> T:
-    """What a file holds; where there is none, it is made and kept.
+    """The contents of a file, which is made first if it does not exist.
 
-    Of several processes that ask at the same time one makes it; the others wait for its file. All get what is read, so
-    that what lies in a mapped file is in memory once.
+    If several processes ask at the same time, one makes it and the others wait for its file. All of them read the file,
+    so the contents of a mapped file are in memory only once.
 
     Args:
-        path: The file; its folder is made.
-        read: Gives what is in it; None where it is missing or damaged.
-        make: Makes what should be in it.
-        write: Writes it.
+        path: The file; its folder is created.
+        read: Returns the contents; None if the file is missing or damaged.
+        make: Makes the contents.
+        write: Writes them.
 
     Raises:
         UsageError: From `make` or `write`; or the folder cannot be written to.

@@ -1,4 +1,4 @@
-"""Optimiser, learning rate and averaged weights of a recipe."""
+"""Optimizer, learning rate and averaged weights of a recipe."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tiernas.training.recipe import RecipeConfig
 
 _RMSPROP_SMOOTHING = 0.9
 _RMSPROP_EPS = 1e-3
-"""Of the RMSprop that GPUNet was trained with (arXiv 2205.00841 and its released code)."""
+"""Settings of the RMSprop that GPUNet was trained with (arXiv 2205.00841 and its released code)."""
 
 _ADAM_BETA2 = 0.99
-"""Shorter memory than the usual 0.999, for trainings of some hundred steps."""
+"""Shorter memory than the usual 0.999, for training runs of a few hundred steps."""
 
 
 def make_optimizer(network: nn.Module, recipe: RecipeConfig) -> Optimizer:
-    """The optimiser; tensors with one dimension (biases, normalisation, PReLU) are not decayed."""
+    """The optimizer; one-dimensional tensors (biases, normalization, PReLU) have no weight decay."""
     parameters = list(network.parameters())
     groups: list[dict[str, Any]] = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
@@ -53,11 +53,11 @@ def _rmsprop_tf(groups: list[dict[str, Any]], rate: float, momentum: float) -> O
 def learning_rate_at(step: int, total_steps: int, recipe: RecipeConfig) -> float:
     """The learning rate of a step: linear warm-up to the peak, then down.
 
-    A function of nothing but the step, so that continuing a training needs no state of the schedule.
+    Depends on the step alone, so resuming a training run needs no state of the schedule.
 
     Args:
         step: 0 ... total_steps - 1.
-        total_steps: Steps of the whole training.
+        total_steps: Steps of the whole training run.
         recipe: Peak, warm-up and shape.
     """
     at = (step + 0.5) / total_steps
@@ -73,7 +73,7 @@ def learning_rate_at(step: int, total_steps: int, recipe: RecipeConfig) -> float
 
 
 def make_average(network: nn.Module, decay: float) -> AveragedModel | None:
-    """The running mean of weights and normalisation statistics; None where `decay` is 0.
+    """The moving average of weights and normalization statistics; None if `decay` is 0.
 
     After `t` updates the decay is `min(decay, (1 + t) / (10 + t))`, as in TensorFlow's and timm's EMA with warm-up.
     """

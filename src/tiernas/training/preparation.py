@@ -1,4 +1,4 @@
-"""Stored training images to what a network is trained on: augmented, scaled, normalised."""
+"""From stored training images to the input of a network: augmented, scaled, normalized."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD, normalize, res
 from tiernas.training.recipe import RecipeConfig
 
 _CROP_RATIO = (3 / 4, 4 / 3)
-"""How wide a crop is for its height (Szegedy et al., arXiv 1409.4842; default of torchvision and timm)."""
+"""Range of aspect ratios of a crop (Szegedy et al., arXiv 1409.4842; default of torchvision and timm)."""
 
 
 class Preparation(Protocol):
-    """Draws what happens to the images of a batch."""
+    """Draws the augmentation of a batch."""
 
     @property
     def changes_images(self) -> bool:
@@ -31,15 +31,15 @@ class Preparation(Protocol):
         ...
 
     def __call__(self, images: Tensor, generator: Generator, device: torch.device) -> Tensor:
-        """`(n, 3, size, size)` uint8 to `(n, 3, resolution, resolution)` float32 on the device, normalised."""
+        """`(n, 3, size, size)` uint8 to `(n, 3, resolution, resolution)` float32 on the device, normalized."""
         ...
 
 
 def make_preparation(recipe: RecipeConfig, splits: Splits, resolution: int) -> Preparation:
-    """What the recipe does to the training images of a data set, for a network of a resolution.
+    """The preparation of a data set's training images by the recipe, for a network's resolution.
 
     Raises:
-        NotInstalledError: The recipe wants timm's augmentation and timm is not installed.
+        NotInstalledError: The recipe needs timm's augmentation and timm is not installed.
     """
     flip = splits.flip_safe if recipe.flip is None else recipe.flip
     if recipe.crop_scale is None:
@@ -48,7 +48,7 @@ def make_preparation(recipe: RecipeConfig, splits: Splits, resolution: int) -> P
 
 
 class _Batchwise:
-    """Shifts, mirroring and erasing of a whole batch at once, which costs next to nothing."""
+    """Shifts, mirroring and erasing of a whole batch at once, at almost no cost."""
 
     def __init__(self, augmentation: Augmentation, resolution: int) -> None:
         self._augmentation = augmentation
@@ -63,7 +63,7 @@ class _Batchwise:
 
 
 class _Timm:
-    """timm's training transforms: random crops, mirroring, RandAugment, random erasing; image by image."""
+    """timm's training transforms: random crops, mirroring, RandAugment, random erasing; one image at a time."""
 
     changes_images = True
 
@@ -97,7 +97,7 @@ class _Timm:
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """The three global generators that timm draws from start at a seed, and are afterwards as they were."""
+    """Seeds the three global generators that timm draws from, and restores them afterwards."""
     python, legacy = random.getstate(), np.random.get_state()
     random.seed(seed)
     np.random.seed(seed)

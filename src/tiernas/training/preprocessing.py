@@ -1,4 +1,4 @@
-"""Stored images to what a network takes; whoever deploys a network must do the same."""
+"""From stored images to the input of a network; a deployed network needs the same steps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def resize(images: Tensor, resolution: int) -> Tensor:
 
 
 def normalize(images: Tensor) -> Tensor:
-    """`(n, 3, h, w)` uint8 images as float32, mean subtracted and divided by the standard deviation."""
+    """`(n, 3, h, w)` uint8 images as float32, minus the mean and divided by the standard deviation."""
     mean = torch.tensor(IMAGE_MEAN, device=images.device).view(1, 3, 1, 1) * 255
     scale = 1 / (torch.tensor(IMAGE_STD, device=images.device).view(1, 3, 1, 1) * 255)
     return channels_last(images).float().sub_(mean).mul_(scale)

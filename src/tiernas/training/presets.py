@@ -1,4 +1,4 @@
-"""Named recipes, as data: `presets.toml`, where each has its source."""
+"""Named recipes, as data: `presets.toml`, which states the source of each."""
 
 from __future__ import annotations
 

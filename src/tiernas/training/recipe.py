@@ -1,4 +1,4 @@
-"""`RecipeConfig`: how a network is trained, as the TOML of a study says it."""
+"""`RecipeConfig`: how a network is trained, as read from the TOML of a study."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _ADDED_LATER = frozenset(
         "cutmix_alpha",
     }
 )
-"""Fields that the first version did not have. At their defaults they are left out of what is written, so that recipes
-written by it keep their digest and their trainings and studies can be continued."""
+"""Fields that the first version did not have. They are not written at their defaults, so that recipes written by it
+keep their digest and their training runs and studies can be resumed."""
 
 _Part = Annotated[float, Field(gt=0, le=1)]
 
@@ -37,50 +37,50 @@ class RecipeConfig(BaseModel):
     """The `[recipe]` section of a study.
 
     The defaults are for candidates, that is for small images and few epochs, chosen on digits and on 10,000 images of
-    CIFAR-10 (two to four networks, one seed: differences below a point of accuracy were not told apart). Long
-    trainings want larger shifts (an eighth is usual) and erasing.
+    CIFAR-10 (two to four networks, one seed: differences below a point of accuracy could not be resolved). Long
+    training runs need larger shifts (an eighth is usual) and erasing.
 
-    `preset = "paper"` stands for the values with which GPUNet was trained, `preset = "transformer"` for those of
-    networks of tokens, see `presets.toml`; other keys replace single ones of them. `preset = "fast"` is the defaults.
-    What is written is the values, not the name.
+    `preset = "paper"` stands for the values GPUNet was trained with, `preset = "transformer"` for those of networks of
+    tokens (see `presets.toml`); other keys override single values. `preset = "fast"` is the defaults. Files record the
+    values, not the name.
 
     Attributes:
         epochs: Passes over the training images.
-        batch_size: Images per step; the steps of an epoch have equally many, at most this.
+        batch_size: Largest number of images per step; the steps of an epoch have equal numbers.
         optimizer: "sgd" (Nesterov), "rmsprop" (torch's, smoothing 0.9, epsilon 1e-3), "rmsproptf" (timm's, which is
             TensorFlow's and the paper's: epsilon inside the root; same values) or "adamw".
-        learning_rate: At its peak, after the warm-up.
-        momentum: Of SGD and RMSprop; AdamW's first beta.
-        weight_decay: Of convolutions and the classifier; biases and normalisation have none.
+        learning_rate: Peak value, after the warm-up.
+        momentum: Momentum of SGD and RMSprop; first beta of AdamW.
+        weight_decay: For convolutions and the classifier; biases and normalization have none.
         schedule: How the learning rate falls: to zero along half a "cosine" or "linear", or by "step": times
             `decay_rate` every `decay_epochs` epochs.
-        decay_rate: Of the schedule "step".
-        decay_epochs: Of the schedule "step"; need not be whole.
-        warmup_fraction: Part of all steps over which the learning rate rises from zero to its peak.
+        decay_rate: For the schedule "step".
+        decay_epochs: For the schedule "step"; need not be an integer.
+        warmup_fraction: Fraction of all steps over which the learning rate rises from zero to its peak.
         label_smoothing: Probability that is spread over all classes.
-        ema_decay: Decay per step of the running mean of the weights, which is what is evaluated and kept; it grows
-            from a tenth towards this, so that few steps are no harm. 0: no mean.
+        ema_decay: Decay per step of the moving average of the weights, which is evaluated and kept; it grows from a
+            tenth towards this, so that short training runs are not harmed. 0: no average.
         dropout: Before the classifier.
         drop_path_rate: Stochastic depth of the last block; falls linearly towards the first.
-        crop_padding: Images are shifted by up to this part of their size, mirrored at the borders.
-        crop_scale: In place of shifts, a rectangle with this least and most part of the image is cut out and scaled,
-            and `auto_augment` and erasing are those of timm (erasing with noise). Image by image, in the process that
-            trains: about 0.6 ms for each of 64 px.
-        auto_augment: A policy of timm, such as "rand-m9-mstd0.5" (RandAugment); needs `crop_scale`.
-        flip: Whether half of the images are mirrored left to right. If not given, unless the data forbid it
-            (digits do).
+        crop_padding: Images are shifted by up to this fraction of their size, reflected at the borders.
+        crop_scale: Instead of shifts, a rectangle whose area is a fraction in this range is cropped and scaled, and
+            `auto_augment` and erasing are those of timm (erasing with noise). One image at a time, in the process
+            that trains: about 0.6 ms for each of 64 px.
+        auto_augment: A policy of timm, such as "rand-m9-mstd0.5" (RandAugment); requires `crop_scale`.
+        flip: Whether half of the images are mirrored left to right. Default: unless the data forbid it (digits do).
         erase_probability: Probability that a random rectangle of an image is blanked.
         mixup_alpha: Each image of a batch is blended with another one, and so are their labels: the share of each is
             drawn from Beta(alpha, alpha) for the batch. 0: never.
         cutmix_alpha: Likewise, but a rectangle of one image is pasted into the other. With both, half of the batches
             are blended and half are pasted.
-        precision: Of convolutions and matrix products while training: "fp32", "bf16" or "fp16" (with a scaled loss);
-            weights, sums and what is kept are fp32.
-        teacher: A trained network whose answers are learnt beside the labels.
-        start_scale: Part of the network's resolution at which it gets the images in the first epoch; less than 1 is
-            faster. From there the size grows evenly; validation is always at the network's own. Networks of tokens take
-            one size only.
-        growing_fraction: Part of the epochs after which the size is the network's own; at least the last one is.
+        precision: Precision of convolutions and matrix products during training: "fp32", "bf16" or "fp16" (with a
+            scaled loss); weights, sums and saved values are fp32.
+        teacher: A trained network whose answers are learned besides the labels (distillation).
+        start_scale: Fraction of the network's resolution at which it gets the images in the first epoch; less than 1
+            is faster. The size then grows evenly; validation always uses the network's own. Networks of tokens take
+            only one size.
+        growing_fraction: Fraction of the epochs after which the size is the network's own; the last epoch always has
+            it.
         compile: Whether `torch.compile` compiles the network for training, which takes minutes on a CPU.
     """
 
@@ -124,22 +124,22 @@ class RecipeConfig(BaseModel):
         return {**known[name], **{key: value for key, value in given.items() if key != "preset"}}
 
     @model_validator(mode="after")
-    def _one_kind_of_crop(self) -> Self:
+    def _check_crop(self) -> Self:
         if self.auto_augment is not None and self.crop_scale is None:
             raise ValueError(f"auto_augment = {self.auto_augment!r} needs crop_scale, such as [0.08, 1.0]")
         if self.crop_scale is not None and self.crop_padding:
-            raise ValueError(f"crop_scale takes the place of crop_padding = {self.crop_padding:g}; set that to 0")
+            raise ValueError(f"crop_scale replaces crop_padding = {self.crop_padding:g}; set that to 0")
         if self.crop_scale is not None and self.crop_scale[0] > self.crop_scale[1]:
-            raise ValueError(f"crop_scale = {list(self.crop_scale)}: the first must not be above the second")
+            raise ValueError(f"crop_scale = {list(self.crop_scale)}: the first must not be larger than the second")
         return self
 
     @property
     def digest(self) -> str:
-        """16 hexadecimal digits that are the same for equal recipes, defaults filled in."""
+        """16 hexadecimal digits, equal for recipes that are equal with defaults filled in."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     @model_serializer(mode="wrap")
-    def _without_later_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _omit_later_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields = type(self).model_fields
         unused = {name for name in _ADDED_LATER if getattr(self, name) == fields[name].default}
         return {name: value for name, value in serialize(self).items() if name not in unused}

@@ -1,4 +1,4 @@
-"""What a training reports: after every epoch, and at its end."""
+"""What training reports: after every epoch, and at its end."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """Progress after an epoch, once its checkpoint is safe.
+    """Progress after an epoch, once its checkpoint is saved.
 
     Attributes:
-        epoch: Epochs that are done.
-        epochs: Epochs of the whole training.
+        epoch: Number of completed epochs.
+        epochs: Epochs of the whole training run.
         train_loss: Mean loss of the epoch.
-        duration_s: Of the training so far, over all attempts, with its validations.
+        duration_s: Duration of the training run so far, over all attempts, including validation.
         train_accuracy: Top-1 on the training images of the epoch, augmented, while the weights changed; in 0 ... 1.
-        validation_accuracy: Top-1 on the validation part after the epoch, in 0 ... 1; on evenly spaced images of it, a
-            tenth as many as training images, unless this is the last epoch.
-        learning_rate: Of the last step.
+        validation_accuracy: Top-1 on the validation split after the epoch, in 0 ... 1; except in the last epoch only
+            on a stratified sample, a tenth as many as training images.
+        learning_rate: Learning rate of the last step.
         images_per_s: Training images per second of the epoch.
     """
 
@@ -32,27 +32,27 @@ class EpochReport:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The figures of the epoch alone."""
+        """The metrics of this epoch."""
         return {key: value for key, value in asdict(self).items() if key not in ("epoch", "epochs", "duration_s")}
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """Outcome of a training that is complete, or paused where it was asked to.
+    """Result of a training run that is complete, or paused on request.
 
     Attributes:
-        accuracy: Top-1 on the validation part, in 0 ... 1, after the last epoch that was trained.
+        accuracy: Top-1 on the validation split, in 0 ... 1, after the last trained epoch.
         epochs: Epochs trained; those of the recipe if it is complete.
         train_loss: Mean loss of the last epoch.
-        duration_s: The epochs over all attempts, and their validations; without loading data.
+        duration_s: Duration of the epochs over all attempts, including validation, without loading data.
         images_per_s: Training images (augmented, forward, backward, update) per second of the epochs.
-        peak_memory_mb: Most memory held: on CPU by the process since its start, on a GPU by the training.
-        recipe_digest: `RecipeConfig.digest`, with the epochs of the complete training.
+        peak_memory_mb: Peak memory: on CPU of the process since its start, on a GPU of this training run.
+        recipe_digest: `RecipeConfig.digest`, with the epochs of the complete training run.
         data_digest: `Splits.digest`.
         seed: Seed of weights, order, augmentation and dropout.
         teacher_accuracy: Top-1 of the teacher on validation images, in 0 ... 1; None without a teacher.
-        class_mean_accuracy: The mean over the classes of the accuracy on validation images of each, in 0 ... 1; None in
-            results that are older than this figure.
+        class_mean_accuracy: The mean over the classes of each one's accuracy on validation images, in 0 ... 1; None in
+            results from before this was recorded.
     """
 
     accuracy: float

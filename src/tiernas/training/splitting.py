@@ -1,4 +1,4 @@
-"""Stratified parts of a labelled set: every class keeps its share."""
+"""Stratified parts of a labeled set: every class keeps its share."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def stratified(labels: IntArray, size: int, rng: np.random.Generator, *, leave: 
 
     Args:
         labels: Label of every image, `(n,)`.
-        size: How many images to draw. Taken as given where the classes allow it: at least one and at most all but
-            `leave` of each class.
+        size: Number of images to draw. Adjusted if the classes require it: each gives at least one image, and at most
+            all but `leave`.
         rng: Decides which images of a class are drawn.
-        leave: How many images of each class must stay behind. Every class needs `leave + 1`.
+        leave: Number of images of each class that must remain. Every class needs `leave + 1`.
 
     Returns:
         Positions drawn, and positions left, both ascending.
@@ -29,7 +29,7 @@ def stratified(labels: IntArray, size: int, rng: np.random.Generator, *, leave: 
 
 
 def _shares(counts: IntArray, size: int, leave: int) -> IntArray:
-    """How many images each class gives: its exact share rounded, so that all together are `size`."""
+    """Number of images from each class: its exact share, rounded so that the total is `size`."""
     most = counts - leave
     exact = counts * (size / counts.sum())
     shares: IntArray = np.clip(np.floor(exact), 1, most).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Everything that changes while a network is trained, as named tensors and back."""
+"""Everything that changes while a network is trained, to named tensors and back."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _OPTIMIZER, _SCALER = "optimizer.", "scaler."
 
 
 class TrainingState:
-    """A network in training with its optimiser and averaged weights.
+    """A network in training with its optimizer and averaged weights.
 
     Attributes:
-        network: What is trained, in channels-last memory.
-        parallel: The same for the forward pass: compiled where the recipe says so, with gradients that all processes
-            share.
-        optimizer: Its learning rate is set before every step, so it is no state.
-        average: Running mean of the weights, or None.
-        scaler: Of the loss, for fp16; or None.
-        device: Where all of it lies.
+        network: The network being trained, in channels-last memory.
+        parallel: The same network for the forward pass: compiled if the recipe says so, with gradients shared by all
+            processes.
+        optimizer: Its learning rate is set before every step, so it is not part of the state.
+        average: Moving average of the weights, or None.
+        scaler: Loss scaler for fp16, or None.
+        device: The device everything is on.
     """
 
     def __init__(
@@ -49,22 +49,22 @@ class TrainingState:
         self.parallel: nn.Module = compiled(self.network, device) if recipe.compile else self.network
 
     def share_gradients(self, group: Group) -> None:
-        """Lets all processes of a group take the same steps; they begin with the weights of the first."""
+        """Makes all processes of a group take the same steps, starting from the weights of the first."""
         self.parallel = group.parallel(self.parallel)
 
     def average_buffers(self, group: Group) -> None:
-        """Gives all processes the same statistics of batch normalisation."""
+        """Averages the statistics of batch normalization over all processes."""
         group.average_buffers(self.network)
         if self.average is not None:
             group.average_buffers(self.average)
 
     @property
     def resulting(self) -> nn.Module:
-        """The network that is evaluated and kept: the averaged one where there is one."""
+        """The network that is evaluated and saved: the averaged one if there is one."""
         return self.network if self.average is None else self.average.module
 
     def update(self, loss: Tensor, learning_rate: float) -> None:
-        """One step of the optimiser down the gradient of a loss."""
+        """Takes one optimizer step down the gradient of a loss."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         if self.scaler is None:
@@ -79,11 +79,11 @@ class TrainingState:
             self.average.update_parameters(self.network)
 
     def is_finite(self) -> bool:
-        """Whether all weights are numbers."""
+        """Whether all weights are finite."""
         return all(bool(p.isfinite().all()) for p in self.network.parameters())
 
     def tensors(self) -> dict[str, Tensor]:
-        """All of it by name; the tensors themselves, not copies."""
+        """The whole state by name; the tensors themselves, not copies."""
         named = {NETWORK + name: tensor for name, tensor in self.network.state_dict().items()}
         if self.average is not None:
             named |= {AVERAGE + name: tensor for name, tensor in self.average.state_dict().items()}
@@ -94,7 +94,7 @@ class TrainingState:
         return named
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Takes over what `tensors` gave, in another process."""
+        """Restores what `tensors` returned, in another process."""
         self.network.load_state_dict(_below(NETWORK, tensors))
         if self.average is not None:
             self.average.load_state_dict(_below(AVERAGE, tensors))
@@ -105,7 +105,7 @@ class TrainingState:
         for name, tensor in _below(_OPTIMIZER, tensors).items():
             index, slot = name.split(".", 1)
             parameter = parameters[int(index)]
-            # Memory as the parameter has it: on other strides the optimiser takes other kernels, which round otherwise.
+            # Same strides as the parameter: with others the optimizer uses other kernels, which round differently.
             same = torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor.clone()
             slots.setdefault(int(index), {})[slot] = same
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})

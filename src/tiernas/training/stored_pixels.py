@@ -15,7 +15,7 @@ from tiernas.standalone.preprocessing import Pixels
 
 
 class PixelFile:
-    """`(n, size, size, 3)` uint8 in a file, mapped into memory: the page cache holds it once for all processes.
+    """`(n, size, size, 3)` uint8 in a mapped file: the page cache holds it once for all processes.
 
     Args:
         path: The file.
@@ -25,7 +25,7 @@ class PixelFile:
         self._path = path
 
     def create(self, shape: tuple[int, ...]) -> Pixels:
-        """A new file with room for the shape, to be written to.
+        """Creates a file for this shape, to be written to.
 
         Raises:
             UsageError: The disk has too little space.
@@ -47,7 +47,7 @@ class PixelFile:
         return np.memmap(self._path, np.uint8, "r+", shape=shape)
 
     def map(self, shape: tuple[int, ...]) -> Tensor | None:
-        """The pixels of a file for reading; None where it is missing or too short."""
+        """The pixels of a file for reading; None if it is missing or too short."""
         wanted = int(np.prod(shape))
         if not self._path.exists() or self._path.stat().st_size < wanted:
             return None
@@ -57,7 +57,7 @@ class PixelFile:
 
 
 class ReadAhead:
-    """Has the disk read images of a `PixelFile` before they are needed, without waiting for them.
+    """Makes the disk read images of a `PixelFile` before they are needed, without waiting for them.
 
     Args:
         path: The file.
@@ -69,7 +69,7 @@ class ReadAhead:
         self._image_bytes = image_bytes
 
     def __call__(self, rows: Tensor) -> None:
-        """Asks for the images at some positions, `(k,)` int64."""
+        """Requests the images at some positions, `(k,)` int64."""
         for row in rows.tolist():
             start = row * self._image_bytes
             os.posix_fadvise(self._file.fileno(), start, self._image_bytes, os.POSIX_FADV_WILLNEED)

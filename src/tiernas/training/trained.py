@@ -14,23 +14,23 @@ from tiernas.training.checkpoint import WEIGHTS, Identity
 
 
 class DamagedWeightsError(UsageError):
-    """The weights of a training are damaged, or not there."""
+    """The weights of a training run are damaged or missing."""
 
 
 def load_trained(checkpoint_dir: Path) -> Network:
     """The network that `train` left in a folder: averaged weights if the recipe has them, evaluation mode, on CPU.
 
     Raises:
-        DamagedWeightsError: There is no complete training in the folder, or its file is damaged.
+        DamagedWeightsError: There is no complete training run in the folder, or its file is damaged.
     """
     return load_classifier(checkpoint_dir)[0]
 
 
 def load_classifier(checkpoint_dir: Path) -> tuple[Network, tuple[str, ...]]:
-    """`load_trained`, and the names of the classes in the order of the logits.
+    """Like `load_trained`, with the names of the classes in the order of the logits.
 
     Raises:
-        DamagedWeightsError: There is no complete training in the folder, or its file is damaged.
+        DamagedWeightsError: There is no complete training run in the folder, or its file is damaged.
     """
     path = checkpoint_dir / WEIGHTS
     stored = read_tensors(path)

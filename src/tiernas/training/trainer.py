@@ -1,4 +1,4 @@
-"""`train`: an architecture and images to weights and an accuracy."""
+"""`train`: from an architecture and images to weights and an accuracy."""
 
 from __future__ import annotations
 
@@ -38,39 +38,39 @@ def train(
     device: str | torch.device = "cpu",
     group: Group = ALONE,
 ) -> TrainingResult:
-    """Trains a network on the training part and evaluates it on the validation part.
+    """Trains a network on the training split and evaluates it on the validation split.
 
-    Called again with the same arguments and folder after any interruption it continues after the last complete
-    epoch; on one CPU thread the weights are then bitwise those of an uninterrupted training. Called again after it
-    has completed it returns the same result at once.
+    Called again with the same arguments and folder after an interruption, it resumes after the last complete epoch; on
+    one CPU thread the weights are then bitwise those of an uninterrupted training run. Called again after completion,
+    it returns the same result at once.
 
-    Uses as many threads as torch is set to; the state of torch's global random generator is left as it was.
+    Uses as many threads as torch is set to; the state of torch's global random generator does not change.
 
     Args:
         architecture: The network.
-        splits: The images; the test part is not looked at.
+        splits: The images; the test split is not used.
         recipe: How to train.
-        seed: Of the weights, the order of the images, augmentation and dropout; not negative.
-        checkpoint_dir: A folder of this training alone; made if missing. In the end it holds the weights, for
-            `load_trained`.
-        cache_dir: A folder that trainings share; a teacher that must learn the classes of the data first is kept there
-            for the others. If None, `checkpoint_dir`: every training teaches its teacher.
-        epochs: Train for so many instead of `recipe.epochs`.
-        stop_epoch: Pause after so many epochs in all, with the learning rates of the whole training; called again
-            without it, or with a later one, the training goes on as if it had never paused. The result is that of the
-            network after just so many epochs: a training that has gone on since is done again from a checkpoint before,
-            or from its beginning. No weights are left for `load_trained`.
-        on_epoch: Called after every epoch, once it is validated and its checkpoint is safe; what it raises ends the
-            training, which can be continued.
-        device: Where to train.
+        seed: Seed of the weights, the order of the images, augmentation and dropout; not negative.
+        checkpoint_dir: A folder for this training run alone; created if missing. In the end it contains the weights,
+            for `load_trained`.
+        cache_dir: A folder that training runs share; a teacher that must first learn the classes of the data is kept
+            there for the others. If None, `checkpoint_dir`: every training run prepares its own teacher.
+        epochs: Train for this many epochs instead of `recipe.epochs`.
+        stop_epoch: Pause after this many epochs in all, with the learning rates of the whole training run; called again
+            without it, or with a later one, training resumes as if it had never paused. The result is that of the
+            network after exactly this many epochs: a training run that is further along already is repeated from an
+            earlier checkpoint, or from its beginning. No weights are left for `load_trained`.
+        on_epoch: Called after every epoch, once it is validated and its checkpoint is saved; an exception from it ends
+            training, which can be resumed.
+        device: The device to train on.
         group: The processes that train this network together; see `train_distributed`, which sets it up.
 
     Raises:
-        TrainingDiverged: The loss is infinite, no number, or hopelessly large.
-        UsageError: `checkpoint_dir` cannot be written to, the disk is full, a batch is larger than the training part,
+        TrainingDiverged: The loss is infinite, not a number, or hopelessly large.
+        UsageError: `checkpoint_dir` cannot be written to, the disk is full, the batch size exceeds the training split,
             the recipe has a teacher that cannot teach this, or growing images for a network of one size.
         NotInstalledError: The package of the teacher is not installed.
-        ValueError: `stop_epoch` is not an epoch of the training.
+        ValueError: `stop_epoch` is not an epoch of the training run.
     """
     if epochs is not None:
         recipe = RecipeConfig(**recipe.model_dump() | {"epochs": epochs})
@@ -84,7 +84,7 @@ def train(
     folder = CheckpointFolder(checkpoint_dir, identity)
     if stop_epoch == recipe.epochs and (complete := folder.result()) is not None:
         if group.is_first:
-            folder.remove_checkpoints()  # a process that was killed may have left them
+            folder.remove_checkpoints()  # a killed process may have left them
         return complete
     device = torch.device(device)
     teacher = _teacher(recipe, splits, architecture.resolution, cache_dir or checkpoint_dir, device)
@@ -171,9 +171,9 @@ def _teacher(
 
 
 def _continue(state: TrainingState, folder: CheckpointFolder, group: Group, stop_epoch: int) -> TrainingProgress:
-    """Takes over the last checkpoint that is not beyond the end, if there is one.
+    """Restores the last checkpoint that is not beyond the end, if there is one.
 
-    The first process removes damaged ones before others look.
+    The first process removes damaged ones before the others look.
     """
     if not group.is_first:
         group.wait()

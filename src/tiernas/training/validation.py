@@ -1,4 +1,4 @@
-"""Accuracy of a network in training: a glance after every epoch, all validation images at the end."""
+"""Accuracy of a network in training: a sample after every epoch, all validation images at the end."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tiernas.training.splitting import stratified
 from tiernas.training.state import TrainingState
 
 _GLANCE = 10
-"""A glance looks at so many times fewer images than an epoch trains on. An image costs about a third of a training
-step's there, so glances make a training at most 3 % longer."""
+"""A sample has this many times fewer images than an epoch trains on. An image costs about a third of one in a training
+step, so samples make training at most 3 % longer."""
 
 _SEED = 0
 """Fixed, so that all candidates of a study are compared on the same images."""
@@ -25,7 +25,7 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What a validation found.
+    """The result of a validation.
 
     Attributes:
         accuracy: The same in all processes.
@@ -37,14 +37,14 @@ class Validation:
 
 
 def validate(state: TrainingState, splits: Splits, resolution: int, group: Group, *, whole: bool) -> Validation:
-    """Evaluates the network that is kept on the validation part; the first process does, the others learn of it.
+    """Evaluates the network to be kept on the validation split; the first process does it, the others get the result.
 
     Args:
         state: The network.
         splits: The images.
-        resolution: Size that the network takes, in pixels.
+        resolution: Input size of the network, in pixels.
         group: The processes that train together.
-        whole: Whether all images are looked at, or the ones of `glanced_at`.
+        whole: Whether to use all images, or those of `glanced_at`.
     """
     started_s = time.perf_counter()
     images = splits.validation
@@ -57,10 +57,10 @@ def validate(state: TrainingState, splits: Splits, resolution: int, group: Group
 
 
 def glanced_at(splits: Splits) -> Tensor:
-    """Positions of the validation images that a glance looks at, the same every time, `(n,)` int64, ascending.
+    """Positions of the validation images in the sample, the same every time, `(n,)` int64, ascending.
 
-    They are drawn so that classes keep their shares: a tenth as many as there are training images, or all where there
-    are no more, but at least one of each class.
+    They are drawn so that classes keep their shares: a tenth as many as there are training images, or all if there are
+    not that many, but at least one of each class.
     """
     labels = splits.validation.labels
     size = len(splits.train) // _GLANCE

@@ -1,1 +1,1 @@
-"""Plug-ins for tiernas; `pyproject.toml` says under which names they are found."""
+"""Plug-ins for tiernas; `pyproject.toml` defines their names."""

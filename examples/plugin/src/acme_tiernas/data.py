@@ -1,7 +1,7 @@
-"""The kind of data `acme-arrays`: a NumPy file as those of MedMNIST (https://medmnist.com) are.
+"""The kind of data `acme-arrays`: a NumPy file like those of MedMNIST (https://medmnist.com).
 
-It holds `train_images` (`n x height x width`, or with a fourth axis of 3 colours; uint8) and `train_labels` (`n`, or
-`n x 1`); likewise `val_...` and `test_...`, where it has such parts.
+It contains `train_images` (`n x height x width`, or with a fourth axis of 3 colors; uint8) and `train_labels` (`n`, or
+`n x 1`); likewise `val_...` and `test_...`, if it has these splits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def open_arrays(path: Path, classes: tuple[str, ...] = (), flip_safe: bool = Tru
     Args:
         path: The file; `data.path` of a TOML file.
         classes: Names of the classes in the order of the labels; the labels themselves by default. This argument and
-            the next one are `data.options`.
+            the next one are set in `data.options`.
         flip_safe: Whether a mirrored image shows the same class.
 
     Raises:
@@ -43,7 +43,7 @@ def open_arrays(path: Path, classes: tuple[str, ...] = (), flip_safe: bool = Tru
 
 
 def read_part(path: Path, name: str) -> Arrays | None:
-    """Images and labels (`n`) of one part of a file; None where it has no such part."""
+    """Images and labels (`n`) of one split of a file; None if it does not have it."""
     with np.load(path) as file:
         if f"{name}_images" not in file:
             return None

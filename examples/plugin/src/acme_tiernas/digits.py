@@ -1,4 +1,4 @@
-"""`python -m acme_tiernas.digits FILE`: scikit-learn's handwritten digits as a file that `acme-arrays` reads."""
+"""`python -m acme_tiernas.digits FILE`: scikit-learn's handwritten digits as a file for `acme-arrays`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The engine `acme-camera`: ONNX Runtime as Acme's cameras run it, with little memory and in fp32.
 
-It is a whole engine. One that only sets a runtime otherwise than tiernas does is shorter: a subclass of
-`tiernas.engines.openvino.OpenVinoEngine`, say, with a `name` of its own and other options.
+This is a complete engine. One that only sets other options of a runtime than tiernas does is shorter: for example a
+subclass of `tiernas.engines.openvino.OpenVinoEngine` with its own `name` and options.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OPTIONS = {"optimizations": "ORT_ENABLE_EXTENDED", "arena": False}
 PROFILE_S = 0.15
 FEWEST_RUNS, MOST_RUNS = 4, 200
 OUTLIERS = 0.25
-"""How long a profile takes, how many runs it has, and which share of a node's times is left out at either end."""
+"""Duration of a profile, its number of runs, and the fraction of a node's times that is trimmed at either end."""
 
 
 class CameraEngine(Engine):
@@ -46,7 +46,7 @@ class CameraEngine(Engine):
         return self.cpu_fingerprint(onnxruntime.__version__, options=OPTIONS)
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> CameraNetwork:
-        """Images to calibrate with are for int8, which this engine does not run."""
+        """Calibration images are only for int8, which this engine does not run."""
         return CameraNetwork(read_network(onnx_path, self.batch), self.fingerprint())
 
 
@@ -54,8 +54,8 @@ class CameraNetwork(CompiledNetwork):
     """A network in a session.
 
     Args:
-        network: The network as it was read.
-        fingerprint: What it runs on.
+        network: The network as read from its file.
+        fingerprint: The device and engine it runs on.
 
     Raises:
         UsageError: ONNX Runtime cannot run it.
@@ -119,7 +119,7 @@ class CameraNetwork(CompiledNetwork):
     def _opened(self, profile_to: Path | None = None) -> onnxruntime.InferenceSession:
         try:
             return runner.open_session(self._model, self._options, profile_to)
-        except Exception as error:  # those of ONNX Runtime have no base of their own
+        except Exception as error:  # those of ONNX Runtime have no common base class
             raise UsageError(
                 f"{self._network.path}: {self.fingerprint.engine} cannot run it: {last_line(error)}"
             ) from error

@@ -15,7 +15,7 @@ from tiernas.search.optimizer import Problem
 
 CHILDREN = 64
 MOST_CHANGES = 8
-"""A parent is changed in one dimension; if none of so many children is feasible and new, in two, and so on."""
+"""A parent is changed in one dimension; if none of this many children is feasible and new, in two, and so on."""
 
 COLDEST = 1e-3
 
@@ -24,13 +24,13 @@ class Annealing(Optimizer):
     """Simulated annealing (Kirkpatrick et al., Science 220, 1983) that forgets no result.
 
     The parent of a proposal is drawn from all results with the odds `exp(y / (T s))`, where `s` is the standard
-    deviation of the results and the temperature `T` falls with each of them: first nearly everything has children, at
-    last the best alone. So a proposal depends on nothing but what was told, in whatever order workers end.
+    deviation of the results and the temperature `T` falls with each of them: at first nearly every result has children,
+    in the end only the best. So a proposal depends only on the results, in whatever order workers return them.
 
     Args:
-        levels: As in `Optimizer`, like all other arguments.
-        n_initial: How many rows are drawn at random first.
-        cooling: What the temperature is multiplied by with every further result.
+        levels: See `Optimizer`, as for all other arguments.
+        n_initial: The number of random rows at the beginning.
+        cooling: The factor on the temperature for every further result.
     """
 
     def __init__(

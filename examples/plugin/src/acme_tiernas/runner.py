@@ -1,4 +1,4 @@
-"""Runs networks of the engine `acme-camera`. Exports carry this file, so it imports the runtime and NumPy alone."""
+"""Runs networks of the engine `acme-camera`. It is copied into exports, so it imports only the runtime and NumPy."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def open_session(
 
     Args:
         model: The ONNX file, or its content.
-        options: `threads` of one inference, `optimizations` by ONNX Runtime's name, and whether there is an `arena`.
-        profile_to: Profile every run; `end_profiling` writes a file whose name begins so.
+        options: `threads` of one inference, `optimizations` as named by ONNX Runtime, and whether there is an `arena`.
+        profile_to: Profile every run; `end_profiling` writes a file whose name begins with this.
     """
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = options["threads"]
@@ -34,7 +34,7 @@ def open_session(
 
 
 def load(path: Path, options: Mapping[str, Any]) -> Callable[[FloatArray], FloatArray]:
-    """A network as a function of normalised images, `(batch, 3, height, width)`, to logits, `(batch, classes)`."""
+    """A network as a function from normalized images, `(batch, 3, height, width)`, to logits, `(batch, classes)`."""
     session = open_session(path, options)
     name = session.get_inputs()[0].name
     return lambda images: np.array(session.run(None, {name: images})[0], dtype=np.float32)

@@ -1,6 +1,6 @@
 """The search space `acme-sandglass`, for images of 24 to 48 pixels, and its block `sandglass`.
 
-A network is a stem of tiernas, three stages of sandglasses, of which the last one may be empty, and a head of tiernas.
+A network is a stem of tiernas, three stages of sandglasses, the last of which may be empty, and a head of tiernas.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tiernas.spaces import Dimension, Layers, PlannedSpace
 from tiernas.spaces.planned import Columns, first
 
 if TYPE_CHECKING:
-    from torch import nn  # imported where networks are built, and not before: it takes a second
+    from torch import nn  # imported only when networks are built: it takes a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class SandglassBlock(MapBlock):
 
     @classmethod
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
-        """Of many layers at once; `moved` are the elements that the four convolutions read and write."""
+        """The work of many layers at once; `moved` are the elements that the four convolutions read and write."""
         ins, mid, outs, kernel, stride, size = rows.numbers(*cls.columns())
         before, after = size**2, ((size - 1) // stride + 1) ** 2
         return {
@@ -110,7 +110,7 @@ class SandglassSpace(PlannedSpace):
         super().__init__(name, tuple(Dimension(*item) for item in dimensions.items()), num_classes)
 
     def canonical(self, vectors: IntArray) -> IntArray:
-        """Where the last stage has no layers, nothing else of it matters."""
+        """If the last stage has no layers, its other values do not matter."""
         result: IntArray = vectors.copy()
         self.reset(result, vectors[:, -1] == 0, [f"stage3.{what}" for what in OF_STAGE])
         return result
@@ -135,7 +135,7 @@ class SandglassSpace(PlannedSpace):
         yield Layers(one, ((HeadBlock, {**head, "activation": "relu6"}),))
 
     def read(self, layers: Sequence[Block]) -> dict[str, int]:
-        """What the layers of a network say of the dimensions."""
+        """The values of the dimensions in the layers of a network."""
         values = {"stem.filters": first(layers, StemBlock).out_channels, "stage3.layers": 0}
         body = [layer for layer in layers if isinstance(layer, SandglassBlock)]
         begins = [place for place, layer in enumerate(body) if layer.stride == 2]

@@ -1,4 +1,4 @@
-"""The teacher `acme-nearest-mean`: an image is of the class whose mean training image is nearest."""
+"""The teacher `acme-nearest-mean`: an image belongs to the class whose mean training image is nearest."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tiernas.training import IMAGE_MEAN, IMAGE_STD
 
 
 class NearestMean(nn.Module):
-    """Images to logits: how far an image is from the mean of each class.
+    """From images to logits: the distance of an image to the mean of each class.
 
     Args:
-        means: The mean images, normalised as students get them (`classes x 3 x height x width`).
-        sharpness: What the mean squared difference of two pixels is multiplied by.
+        means: The mean images, normalized as for students (`classes x 3 x height x width`).
+        sharpness: The factor on the mean squared difference of two pixels.
     """
 
     means: Tensor
@@ -37,12 +37,12 @@ class NearestMean(nn.Module):
 
 
 def nearest_mean(num_classes: int, path: Path, sharpness: Annotated[float, Field(gt=0)] = 10.0) -> nn.Module:
-    """The teacher of a file that `acme-arrays` reads.
+    """The teacher from a file for `acme-arrays`.
 
     Args:
-        num_classes: How many classes the data have; the one argument that tiernas gives.
+        num_classes: The number of classes of the data; the only argument that tiernas passes.
         path: The file; `recipe.teacher.path` of a TOML file.
-        sharpness: See `NearestMean`; in `recipe.teacher.options`.
+        sharpness: See `NearestMean`; set in `recipe.teacher.options`.
 
     Raises:
         UsageError: The file has no training images.

@@ -1,4 +1,4 @@
-"""Run by alembic: the connection, and its transaction, are those of `upgrade`."""
+"""Run by alembic with the connection, and inside the transaction, of `upgrade`."""
 
 from alembic import context
 

@@ -1,1 +1,1 @@
-"""How each runtime loads and runs what its engine saved: `load(path, options)` gives a function of images to logits."""
+"""How each runtime loads and runs what its engine saved: `load(path, options)` returns a function, images to logits."""

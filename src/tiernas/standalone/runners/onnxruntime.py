@@ -1,4 +1,4 @@
-"""Runs a network that was saved for ONNX Runtime; needs onnxruntime and numpy alone."""
+"""Runs a network that was saved for ONNX Runtime; needs only onnxruntime and numpy."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else ONNX Runtime reports its use to Microsoft
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # or ONNX Runtime reports its use to Microsoft
 import onnxruntime
 
 FloatArray = npt.NDArray[np.float32]
 
 
 def session_options(options: Mapping[str, Any]) -> onnxruntime.SessionOptions:
-    """The options of a session, each under the name that ONNX Runtime has for it."""
+    """The options of a session, each under ONNX Runtime's name for it."""
     found = onnxruntime.SessionOptions()
     found.intra_op_num_threads = options["intra_op_num_threads"]
     found.inter_op_num_threads = options["inter_op_num_threads"]
@@ -28,11 +28,11 @@ def session_options(options: Mapping[str, Any]) -> onnxruntime.SessionOptions:
 
 
 def load(path: Path, options: Mapping[str, Any]) -> Callable[[FloatArray], FloatArray]:
-    """A network as a function of normalised images, `(batch, 3, height, width)`, to logits, `(batch, classes)`.
+    """A network as a function from normalized images, `(batch, 3, height, width)`, to logits, `(batch, classes)`.
 
     Args:
         path: The ONNX file.
-        options: `providers`, and what `session_options` takes.
+        options: `providers`, and the arguments of `session_options`.
     """
     session = onnxruntime.InferenceSession(path, session_options(options), providers=list(options["providers"]))
     name = session.get_inputs()[0].name

@@ -1,4 +1,4 @@
-"""Runs a network that was saved for OpenVINO; needs openvino and numpy alone."""
+"""Runs a network that was saved for OpenVINO; needs only openvino and numpy."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def load(path: Path, options: Mapping[str, Any]) -> Callable[[FloatArray], FloatArray]:
-    """A network as a function of normalised images, `(batch, 3, height, width)`, to logits, `(batch, classes)`.
+    """A network as a function from normalized images, `(batch, 3, height, width)`, to logits, `(batch, classes)`.
 
     Args:
-        path: The `.xml` file; its `.bin` lies beside it.
-        options: `device` and the `properties` that it is compiled with, among them the precision, without which a CPU
-            that has bf16 computes in it.
+        path: The `.xml` file, next to its `.bin`.
+        options: `device` and the `properties` to compile with, among them the precision, without which a CPU with bf16
+            computes in bf16.
     """
     compiled = openvino.Core().compile_model(path, options["device"], dict(options["properties"]))
     request = compiled.create_infer_request()

@@ -1,6 +1,6 @@
 """Runs a network that was saved for TensorRT or TensorRT-RTX.
 
-Needs the package, numpy and cuda-bindings alone.
+Needs only the package, numpy and cuda-bindings.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def load(path: Path, options: Mapping[str, Any]) -> Callable[[FloatArray], FloatArray]:
-    """A network as a function of normalised images, `(batch, 3, height, width)`, to logits, `(batch, classes)`.
+    """A network as a function from normalized images, `(batch, 3, height, width)`, to logits, `(batch, classes)`.
 
-    The engine file beside the network is used where it is for this GPU and version of the package, else one is built.
+    The engine file beside the network is used if it is for this GPU and version of the package, else one is built.
 
     Args:
         path: The ONNX file with its types.
@@ -63,7 +63,7 @@ def load(path: Path, options: Mapping[str, Any]) -> Callable[[FloatArray], Float
 
 
 def build(trt: Any, logger: Any, path: Path) -> bytes:
-    """A serialized engine of a network in the types that its ONNX file gives it, without TF32.
+    """A serialized engine of a network in the types given in its ONNX file, without TF32.
 
     Raises:
         RuntimeError: The package cannot build it.
@@ -77,7 +77,7 @@ def build(trt: Any, logger: Any, path: Path) -> bytes:
     config.clear_flag(trt.BuilderFlag.TF32)
     serialized = builder.build_serialized_network(network, config)
     if serialized is None:
-        raise RuntimeError(f"{path.name}: no engine can be built of it")
+        raise RuntimeError(f"{path.name}: no engine can be built from it")
     return bytes(serialized)
 
 

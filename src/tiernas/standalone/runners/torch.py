@@ -1,4 +1,4 @@
-"""Runs a network that was saved for PyTorch on the CPU, eager or compiled by Inductor; needs torch and numpy alone."""
+"""Runs a network that was saved for PyTorch on the CPU, eager or compiled by Inductor; needs only torch and numpy."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def load(path: Path, options: Mapping[str, Any]) -> Callable[[FloatArray], FloatArray]:
-    """A network as a function of normalised images, `(batch, 3, height, width)`, to logits, `(batch, classes)`.
+    """A network as a function from normalized images, `(batch, 3, height, width)`, to logits, `(batch, classes)`.
 
     Args:
-        path: The program, as `torch.export.save` wrote it.
-        options: `threads`, of the whole process; `dtype` of weights and images; `compile`, what `torch.compile` is told
-            beside it, None to run eagerly.
+        path: The program, as written by `torch.export.save`.
+        options: `threads`, of the whole process; `dtype` of weights and images; `compile`, further arguments of
+            `torch.compile`, None to run eagerly.
     """
     torch.set_num_threads(options["threads"])
     call = torch.export.load(path).module()

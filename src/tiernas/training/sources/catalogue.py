@@ -1,4 +1,4 @@
-"""Sources of images by the kind that a TOML names; a library is imported when its kind is asked for."""
+"""Sources of images by the kind in a TOML file; a library is imported only when its kind is used."""
 
 from __future__ import annotations
 
@@ -22,4 +22,4 @@ SOURCES: Kind[Callable[..., Any]] = Kind(
     },
     partial(require_function, noun="a function that returns a tiernas.training.sources.Source"),
 )
-"""Functions that return a `Source`: those of tiernas of a `DataConfig`, others of the options of its section."""
+"""Functions that return a `Source`: the built-in ones from a `DataConfig`, plug-ins from the options of its section."""

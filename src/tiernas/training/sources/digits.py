@@ -1,4 +1,4 @@
-"""scikit-learn's digits: 1,797 grey images of 8x8 pixels (UCI Optical Recognition of Handwritten Digits, test set)."""
+"""scikit-learn's digits: 1,797 gray images of 8x8 pixels (UCI Optical Recognition of Handwritten Digits, test set)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _WHITE = 16
 
 
 def open_source(config: DataConfig) -> Source:
-    """The digits, ink white on black; they have no splits of their own and must not be mirrored."""
-    from sklearn.datasets import load_digits  # slow, and a worker reads decoded digits from the cache
+    """The digits, white ink on black; they have no splits of their own and must not be mirrored."""
+    from sklearn.datasets import load_digits  # slow, and workers read decoded digits from the cache
 
     bunch = load_digits()
     pixels = np.round(bunch.images * (255 / _WHITE)).astype(np.uint8)

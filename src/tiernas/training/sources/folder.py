@@ -23,15 +23,15 @@ from tiernas.training.data_config import DataConfig
 from tiernas.training.sources.source import Part, Source, existing_folder
 from tiernas.training.sources.split_names import SPLIT_NAMES, split_of, split_within
 
-_SPLITS = f"folders called {', '.join(SPLIT_NAMES)} in any case are splits"
+_SPLITS = f"folders named {', '.join(SPLIT_NAMES)} in any case are splits"
 
 
 def open_source(config: DataConfig) -> Source:
     """Lists the images of a folder.
 
     Raises:
-        UsageError: No class folders, no images, no training part, two folders for one split, a mixture of splits and
-            classes, a class that training does not have, or a folder that cannot be read.
+        UsageError: There are no class folders, no images, no training split, two folders for one split, a mixture of
+            splits and classes, a class that the training images lack, or a folder that cannot be read.
     """
     return _Folder(existing_folder(config.path)).source()
 
@@ -67,33 +67,33 @@ class _Folder:
         )
 
     def _level(self, folder: Path) -> FolderLevel:
-        """What lies in a folder whose folders are splits or classes; its files are passed over."""
+        """The contents of a folder whose subfolders are splits or classes; its files are skipped."""
         level = level_of(folder, self.root)
         self.passed_over += level.passed_over
         for path in level.files:
-            self._pass_over(path, "in no class folder")
+            self._skip(path, "in no class folder")
         return level
 
-    def _pass_over(self, path: Path, reason: str) -> None:
+    def _skip(self, path: Path, reason: str) -> None:
         if _is_image(path):
             self.passed_over.append(PassedOver(shown(path.relative_to(self.root)), f"images {reason}"))
         else:
             self.passed_over.append(without_format(path, self.root))
 
     def _splits(self, top: FolderLevel) -> dict[str, Path]:
-        """The folder of each split; the root is the training part where its folders are those of the classes."""
+        """The folder of each split; the root is the training split if its subfolders are the classes."""
         named = {folder: split for folder in top.folders if (split := split_of(folder.name))}
         within = {
             folder: split for folder in top.folders if (split := split_of(folder.name) or split_within(folder.name))
         }
         distinct = len(within) == len(set(within.values()))
         with_others = len(within) > 1 and "train" in within.values() and all(map(self._has_folders, within))
-        if distinct and (len(within) == len(top.folders) or with_others):  # training_set and test_set are no classes
+        if distinct and (len(within) == len(top.folders) or with_others):  # training_set and test_set are not classes
             named = within
         others = [folder for folder in top.folders if folder not in named]
         with_classes = list(filter(self._has_folders, named))
         if not named or (others and not with_classes and all(folder.name.lower() == "train" for folder in named)):
-            return {"train": self.root}  # a class may be called "train"; it has no folders inside
+            return {"train": self.root}  # a class may be named "train"; it has no folders inside
         for folder in others:
             self._refuse_mixture(folder, next(iter(named)))
         found: dict[str, Path] = {}
@@ -105,7 +105,7 @@ class _Folder:
             found[split] = folder
         if "train" not in found:
             raise UsageError(
-                f"data.path: {shown(self.root)} has the folders {_listed(list(named))} and no training part; call the "
+                f"data.path: {shown(self.root)} has the folders {_listed(list(named))} but no training split; name the "
                 f"folder with the training images train ({_SPLITS})"
             )
         return {split: folder for split, folder in found.items() if split == "train" or self._has_labels(folder)}
@@ -114,13 +114,13 @@ class _Folder:
         return bool(level_of(folder, self.root).folders)
 
     def _refuse_mixture(self, folder: Path, split: Path) -> None:
-        """Refuses a folder beside the splits that holds images; others, of notes and lists, are passed over."""
+        """Refuses a folder beside the splits that contains images; others, such as notes and lists, are skipped."""
         listing = files_below(folder, self.root)
         if any(map(_is_image, listing.files)):
             raise UsageError(
                 f"data.path: {shown(self.root)} mixes splits ({shown(split.name)}) and others ({shown(folder.name)}), "
-                f"so what its classes are is not clear. Move {shown(folder.name)} into the split that it belongs to "
-                f"or elsewhere; if {shown(split.name)} is a class, call it otherwise ({_SPLITS})"
+                f"so it is unclear what the classes are. Move {shown(folder.name)} into the split it belongs to, or "
+                f"elsewhere; if {shown(split.name)} is a class, rename it ({_SPLITS})"
             )
         self.passed_over += listing.passed_over
         self.passed_over += [without_format(path, self.root) for path in listing.files]
@@ -129,25 +129,25 @@ class _Folder:
         inside = [child for child in level_of(folder, self.root).folders if split_of(child.name)]
         if len({split_of(child.name) for child in inside}) > 1:
             raise UsageError(
-                f"data.path: the class folder {shown(folder)} holds splits ({_listed(inside)}), which would be one. "
+                f"data.path: class folder {shown(folder)} contains splits ({_listed(inside)}); they would be merged. "
                 f"Put the splits above the classes, as in {shown(self.root / inside[0].name / folder.name)}"
             )
 
     def _has_labels(self, folder: Path) -> bool:
-        """Whether a validation or test part has class folders; competitions give test images without."""
+        """Whether a validation or test split has class folders; in competitions, test images often have no labels."""
         if level_of(folder, self.root).folders:
             return True
         listing = files_below(folder, self.root)
         self.passed_over += listing.passed_over
         for path in listing.files:
-            self._pass_over(path, "without a label, in no class folder")
+            self._skip(path, "without a label, in no class folder")
         return False
 
     def _part(self, folder: Path, level: FolderLevel, classes: tuple[str, ...]) -> Part:
         unknown = [child.name for child in level.folders if child.name not in classes]
         if unknown:
             raise UsageError(
-                f"data.path: {shown(folder)} has class {shown(unknown[0])!r}, which the training images do not have; "
+                f"data.path: {shown(folder)} has class {shown(unknown[0])!r}, which the training images lack; "
                 f"they have: {', '.join(map(shown, classes))}"
             )
         files: list[Path] = []

@@ -1,4 +1,4 @@
-"""Data sets of the library `datasets`: by their name on the Hugging Face Hub, or from a folder."""
+"""Data sets of the library `datasets`: by name from the Hugging Face Hub, or from a folder."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def open_source(config: DataConfig) -> Source:
     """Lists the images of a data set.
 
     Raises:
-        UsageError: It cannot be had, has no images or no labels, several columns of either and none chosen, or labels
-            outside the classes.
+        UsageError: The data set is not available, has no images or no labels, several columns of either with none
+            chosen, or labels outside the classes.
         NotInstalledError: `datasets` is not installed.
     """
     if config.path is not None:
@@ -54,7 +54,7 @@ def open_source(config: DataConfig) -> Source:
 
 
 def _load(datasets: Any, config: DataConfig) -> Any:
-    """A `DatasetDict`, or a `Dataset` that has no splits."""
+    """A `DatasetDict`, or a `Dataset` if it has no splits."""
     try:
         if config.path is not None and _is_saved(config.path):
             return datasets.load_from_disk(str(config.path))
@@ -64,23 +64,21 @@ def _load(datasets: Any, config: DataConfig) -> Any:
         if config.download:
             remedy = "check the network and the name, or give path, a folder that it was saved to"
         else:
-            remedy = "set data.download = true to fetch it, or give path, a folder that it was saved to"
-        raise UsageError(
-            f"data.name = {config.name!r}: not in the cache of Hugging Face on this machine; {remedy}"
-        ) from error
+            remedy = "set data.download = true to download it, or give path, a folder that it was saved to"
+        raise UsageError(f"data.name = {config.name!r}: not in this machine's Hugging Face cache; {remedy}") from error
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         # ValueError: no such configuration, or several and none chosen; the message lists them
         raise UsageError(f"data: Hugging Face's datasets cannot load {config.shown!r}: {error}") from error
 
 
 def _is_saved(path: Path) -> bool:
-    """Whether `save_to_disk` wrote a folder; of the other kinds of folder `load_dataset` takes many."""
+    """Whether a folder was written by `save_to_disk`; other kinds of folders are read by `load_dataset`."""
     return (path / "dataset_dict.json").exists() or (path / "state.json").exists()
 
 
 @contextmanager
 def _no_network(datasets: Any, *, wanted: bool) -> Iterator[None]:
-    """The offline mode of `datasets`, which else only an environment variable sets, before the first import."""
+    """The offline mode of `datasets`, which otherwise only an environment variable sets, before the first import."""
     before = datasets.config.HF_HUB_OFFLINE
     datasets.config.HF_HUB_OFFLINE = before or wanted
     try:
@@ -116,7 +114,7 @@ def _named_splits(loaded: Any, config: DataConfig) -> tuple[dict[str, Any], list
 def _column(
     columns: Mapping[str, Any], wanted: str | None, key: str, kind: type, usual: str, config: DataConfig
 ) -> str:
-    """The column of images or of labels: the one that is wanted, else the only one of its type, else the usual one."""
+    """The column of images or of labels: the one chosen, else the only one of its type, else the usual one."""
     fitting = [name for name, feature in columns.items() if isinstance(feature, kind)]
     if wanted is not None and wanted in columns:
         return wanted

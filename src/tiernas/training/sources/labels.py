@@ -1,4 +1,4 @@
-"""Labels as they are written, numbers or names, to positions among the classes."""
+"""From labels as written, numbers or names, to positions among the classes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Labelled:
     """The labels of one split.
 
     Attributes:
-        labels: A whole number, or the name of a class, of every image; length `n`.
-        names: What each image is called; length `n`.
+        labels: An integer, or the name of a class, for every image; length `n`.
+        names: Name of each image in messages; length `n`.
     """
 
     labels: Sequence[Written]
@@ -30,17 +30,17 @@ class Labelled:
 
 
 def written_label(value: object, name: str, where: str) -> Written:
-    """One label: a whole number as it is, a text without the blanks around it.
+    """One label: an integer as it is, text without surrounding whitespace.
 
-    A text is the name of a class even if it looks like a number.
+    Text is the name of a class even if it looks like a number.
 
     Args:
-        value: What is written there.
-        name: What the image is called.
-        where: What holds the label, such as a column.
+        value: The written value.
+        name: Name of the image.
+        where: Where the label comes from, such as a column.
 
     Raises:
-        UsageError: There is none, or it is no single whole number or name.
+        UsageError: It is missing, or is not a single integer or name.
     """
     remedy = "each image needs one whole number or one name of a class; add it, or remove the image"
     if value is None or (isinstance(value, float) and np.isnan(value)):
@@ -60,38 +60,37 @@ def written_label(value: object, name: str, where: str) -> Written:
 
 
 def read_labels(values: Sequence[object], split: str, where: str) -> Labelled:
-    """The labels of a table's rows, which are called by the split and their number.
+    """The labels of a table's rows, which are named by the split and their number.
 
     Args:
-        values: What is written in each row.
+        values: The written value of each row.
         split: Name of the split.
-        where: What holds the labels, such as a column.
+        where: Where the labels come from, such as a column.
 
     Raises:
-        UsageError: As `written_label`.
+        UsageError: Like `written_label`.
     """
     names = [f"{split} row {row}" for row in range(len(values))]
     return Labelled([written_label(v, name, where) for v, name in zip(values, names, strict=True)], names)
 
 
 def lack(values: Sequence[object]) -> bool:
-    """Whether a split has no labels at all, as the test splits of competitions: each is missing, or `datasets`' -1."""
+    """Whether a split has no labels at all, like test splits of competitions: all are missing, or `datasets`' -1."""
     return bool(len(values)) and all(value is None or (isinstance(value, int) and value == -1) for value in values)
 
 
 def numbered(
     splits: Mapping[str, Labelled], declared: Sequence[str] | None, where: object
 ) -> tuple[tuple[str, ...], dict[str, IntArray]]:
-    """Classes and the position among them of every label.
+    """Classes, and each label's position among them.
 
-    Whole numbers are positions already: among the declared classes or, where there are none, among `"0"`, `"1"` and so
-    on. Names are looked up among the declared classes or, where there are none, among those of the training images,
-    sorted.
+    Integers are positions already: among the declared classes or, without those, among `"0"`, `"1"` and so on. Names
+    are looked up among the declared classes or, without those, among those of the training images, sorted.
 
     Args:
-        splits: Labels by split, "train" among them.
-        declared: Names of the classes, where the data say them.
-        where: What the data set is called.
+        splits: Labels by split, including "train".
+        declared: Names of the classes, if the data declare them.
+        where: Name of the data set.
 
     Returns:
         Names of the classes, and `(n,)` labels of every split.
@@ -124,11 +123,7 @@ def _looked_up(split: Labelled, classes: Sequence[str], are_declared: bool) -> I
     positions = {name: i for i, name in enumerate(classes)}
     for name, label in zip(split.names, split.labels, strict=True):
         if label not in positions:
-            what = (
-                "which is not among the names of the classes"
-                if are_declared
-                else "which the training images do not have"
-            )
+            what = "which is not among the declared classes" if are_declared else "which the training images lack"
             raise UsageError(f"data: {name} is of class {label!r}, {what}; they are: {', '.join(classes)}")
     return np.array([positions[str(label)] for label in split.labels], dtype=np.int64)
 
@@ -139,13 +134,13 @@ def _counted(labels: Iterable[IntArray], where: object) -> tuple[str, ...]:
     if most >= sum(map(len, found)):
         raise UsageError(
             f"data: {where} has the label {most} and {sum(map(len, found))} images; labels are positions of "
-            "classes and go from 0 on without gaps. Number them so, or write them as names"
+            "classes and count from 0 without gaps. Number them so, or write them as names"
         )
     return tuple(map(str, range(1 + most)))
 
 
 def _is_writable(text: str) -> bool:
-    """Whether files and databases take a text: JSON may hold halves of UTF-16 pairs."""
+    """Whether files and databases accept a text: JSON may contain lone UTF-16 surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

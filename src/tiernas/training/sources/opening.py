@@ -1,4 +1,4 @@
-"""`open_source`: the images of a configuration, wherever they come from."""
+"""`open_source`: the images of a configuration, from any source."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def open_source(config: DataConfig) -> Source:
     """Lists the images of a configuration, without decoding any.
 
     Raises:
-        UsageError: The folder is missing or empty, or not laid out as its kind says, or a named set cannot be had; or
-            a plug-in cannot be used, is given wrong options, or returns what is no source.
-        NotInstalledError: A library that the kind is read with is not installed.
+        UsageError: The folder is missing, empty or not laid out as its kind requires, or a named data set is not
+            available; or a plug-in cannot be used, gets wrong options, or does not return a source.
+        NotInstalledError: A library that reads this kind of data is not installed.
     """
     function = SOURCES.load(config.kind)
     if config.kind in SOURCES.built_in:
@@ -34,10 +34,10 @@ def open_source(config: DataConfig) -> Source:
 
 
 def _checked(source: object, what: str) -> Source:
-    """What a plug-in returned, with labels of the type that tiernas works with.
+    """Checks what a plug-in returned, and converts its labels to tiernas' type.
 
     Raises:
-        UsageError: It is no source, or its parts do not fit together.
+        UsageError: It is not a source, or its parts do not fit together.
     """
     if not isinstance(source, Source):
         raise UsageError(f"{what}: returned a {type(source).__name__}; must return a tiernas.training.sources.Source")
@@ -54,19 +54,19 @@ def _checked(source: object, what: str) -> Source:
 
 def _checked_part(part: object, name: str, source: Source, what: str) -> Part:
     if not isinstance(part, Part):
-        raise UsageError(f"{what}: its {name} part is a {type(part).__name__}; must be a tiernas.training.sources.Part")
+        raise UsageError(f"{what}: its {name} split is {type(part).__name__}; must be a tiernas.training.sources.Part")
     labels = np.asarray(part.labels)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise UsageError(
-            f"{what}: labels of its {name} part are {labels.dtype} of shape {labels.shape}; must be n integers"
+            f"{what}: labels of its {name} split are {labels.dtype} of shape {labels.shape}; must be n integers"
         )
     if not isinstance(part.names, Sequence | np.ndarray) or len(part.names) != len(labels):
         raise UsageError(
-            f"{what}: its {name} part has {len(labels)} labels and names = {part.names!r:.80}; must be a name for each"
+            f"{what}: its {name} split has {len(labels)} labels and names = {part.names!r:.80}; must be a name for each"
         )
     if not callable(part.read):
         raise UsageError(
-            f"{what}: read of its {name} part is a {type(part.read).__name__}; must open the image at a position"
+            f"{what}: read of its {name} split is a {type(part.read).__name__}; must open the image at a position"
         )
     checked = replace(part, labels=labels.astype(np.int64))
     require_labels(checked.labels, checked.names, source.classes, name, what)

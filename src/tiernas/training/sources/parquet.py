@@ -30,8 +30,8 @@ def open_source(config: DataConfig) -> Source:
     """Reads the encoded images and labels of a folder of parquet files.
 
     Raises:
-        UsageError: No such files, too few or too many of a split, one that is damaged or has other columns, a row
-            without a label, or labels outside the classes.
+        UsageError: There are no such files, too few or too many of a split, one is damaged or has other columns, a row
+            has no label, or labels are outside the classes.
         NotInstalledError: pyarrow is not installed.
     """
     root = existing_folder(config.path)
@@ -68,19 +68,17 @@ def _split_files(root: Path) -> tuple[dict[str, list[Path]], tuple[PassedOver, .
             found.setdefault(SPLIT_NAMES[match[1].lower()], []).append(path)
         else:
             name = shown(path.relative_to(root))
-            passed_over.append(
-                PassedOver(name, "not named as parquet files of a split are", shown(path.suffix.lower()))
-            )
+            passed_over.append(PassedOver(name, "not named like parquet files of a split", shown(path.suffix.lower())))
     for split, paths in found.items():
         stated = {(match[1].lower(), int(match[3])) for path in paths if (match := _FILE.fullmatch(path.name))}
         if len(stated) > 1 or len(paths) > next(iter(stated))[1]:
             raise UsageError(
-                f"data.path: {shown(root)} holds several sets of files of the {split} split: "
+                f"data.path: {shown(root)} has several sets of files for the {split} split: "
                 f"{', '.join(path.name for path in paths)}; keep one set"
             )
         ((_, count),) = stated
         if len(paths) < count:
-            _log.warning("%s: %d of the %d files of the %s split are there", shown(root), len(paths), count, split)
+            _log.warning("%s: only %d of the %d files of the %s split exist", shown(root), len(paths), count, split)
     return found, tuple(passed_over)
 
 
@@ -118,7 +116,7 @@ def _is_label(column: Any, types: Any) -> bool:
 
 
 def _class_names(table: Any, root: Path) -> tuple[str, ...] | None:
-    """Names from the metadata that `datasets` writes; None where there are none."""
+    """Names from the metadata that `datasets` writes; None if there are none."""
     text = (table.schema.metadata or {}).get(b"huggingface")
     if text is None:
         return None
@@ -127,17 +125,17 @@ def _class_names(table: Any, root: Path) -> tuple[str, ...] | None:
         if names is None:
             return None
         if not isinstance(names, list):
-            raise TypeError(f"label.names = {names!r} is no list")
+            raise TypeError(f"label.names = {names!r} is not a list")
         return tuple(str(name).encode().decode() for name in names)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
-            f"data.path: the metadata called huggingface in the parquet files of {shown(root)} cannot be read "
-            f"({error}); write the files anew, or remove it and write labels as names"
+            f"data.path: the metadata named huggingface in the parquet files of {shown(root)} cannot be read "
+            f"({error}); rewrite the files, or remove it and write labels as names"
         ) from error
 
 
 class _Reader:
-    """Opens the images of a split, one by one; a relative path is one in the folder of the files."""
+    """Opens the images of a split, one by one; relative paths are relative to the folder of the files."""
 
     def __init__(self, column: Any, root: Path) -> None:
         self._column = column

@@ -1,4 +1,4 @@
-"""What every source of images gives: names, labels, and images that are read one by one."""
+"""What every source of images provides: names, labels, and images that are read one by one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tiernas.image_files import PassedOver
 IntArray = npt.NDArray[np.int64]
 
 _NAMED = 10
-"""Classes that are named in a message."""
+"""Number of classes listed in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Part:
 
     Attributes:
         labels: `(n,)` int64.
-        names: What each image is called in messages; length `n`.
-        read: Opens the image at a position; raises what Pillow raises where it is damaged. Several threads call it at
+        names: Name of each image in messages; length `n`.
+        read: Opens the image at a position; raises what Pillow raises if it is damaged. Called from several threads at
             the same time.
     """
 
@@ -39,15 +39,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A data set as it lies there.
+    """A data set as found.
 
     Attributes:
         classes: Names of the classes; label `i` is `classes[i]`.
-        train: The training images; all images where the source knows no splits.
+        train: The training images; all images if the source has no splits.
         validation: The source's own validation split, if it has one.
         test: The source's own test split, if it has one.
         flip_safe: Whether a mirrored image shows the same class.
-        passed_over: What lies among the data and is not used.
+        passed_over: Files among the data that are skipped.
     """
 
     classes: tuple[str, ...]
@@ -62,7 +62,7 @@ def existing_folder(path: Path | None) -> Path:
     """The folder of a configuration.
 
     Raises:
-        UsageError: It is no folder.
+        UsageError: It is not a folder.
     """
     if path is None or not path.is_dir():
         what = "is a file, not a folder" if path is not None and path.exists() else "does not exist"
@@ -74,8 +74,8 @@ def open_stored(stored: Mapping[str, Any] | None, folder: Path | None = None) ->
     """An image as the `datasets` library stores it: `bytes`, or the `path` of a file on this machine.
 
     Args:
-        stored: The row's value; None where it has none.
-        folder: What a relative path is relative to.
+        stored: The row's value; None if it has none.
+        folder: The folder that a relative path starts from.
 
     Raises:
         ValueError: There is no image.
@@ -93,13 +93,13 @@ def require_labels(labels: IntArray, names: Sequence[str], classes: Sequence[str
 
     Args:
         labels: Label of every image of the split, `(n,)`.
-        names: What each image is called; length `n`.
+        names: Name of each image in messages; length `n`.
         classes: Names of the classes.
         split: Name of the split.
-        where: What the data set is called.
+        where: Name of the data set.
 
     Raises:
-        UsageError: Names the first image whose label is wrong, and how many there are.
+        UsageError: The message names the first image whose label is wrong, and the number of such images.
     """
     if not len(labels):
         raise UsageError(f"data: the {split} split of {where} has no images; add some, or remove the split")
@@ -109,25 +109,25 @@ def require_labels(labels: IntArray, names: Sequence[str], classes: Sequence[str
         others = f" (and {wrong.size - 1} more images have such labels)" if wrong.size > 1 else ""
         raise UsageError(
             f"data: {names[row]} of {where} has label {labels[row]}{others}, but there are {len(classes)} classes "
-            f"(labels 0 to {len(classes) - 1}); mend the labels or the class names"
+            f"(labels 0 to {len(classes) - 1}); fix the labels or the class names"
         )
 
 
 def require_classes(names: Sequence[str], classes: Sequence[str], split: str, where: object) -> None:
-    """Refuses a split whose classes are others than those of the training images, or in another order.
+    """Refuses a split whose classes differ from those of the training images, or are in another order.
 
     Args:
-        names: Names of the classes that the split says it has.
+        names: Names of the classes that the split declares.
         classes: Those of the training images.
         split: Name of the split.
-        where: What the data set is called.
+        where: Name of the data set.
 
     Raises:
-        UsageError: Names both.
+        UsageError: The message lists both.
     """
     if list(names) != list(classes):
         raise UsageError(
-            f"data: the {split} split of {where} has the classes {_named(names)}, and the training images have "
+            f"data: the {split} split of {where} has the classes {_named(names)}, but the training images have "
             f"{_named(classes)}; both must have the same, in the same order"
         )
 

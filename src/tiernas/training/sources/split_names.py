@@ -1,4 +1,4 @@
-"""What the splits of a data set are called in the wild."""
+"""Common names for the splits of a data set."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ SPLIT_NAMES = {
     "eval": "test",
     "evaluation": "test",
 }
-"""Names of splits, in lower case, and what they are called here: those that Hugging Face's `datasets` looks for."""
+"""Names of splits in lower case, and their names here: those that Hugging Face's `datasets` recognizes."""
 
 _SEPARATORS = re.compile(r"[-._ 0-9]+")
-"""What stands between words of a name, for `datasets` too."""
+"""Separators between the words of a name, as in `datasets`."""
 
 
 def split_of(name: str) -> str | None:
-    """The split that a name is: one of `SPLIT_NAMES`, in any case; None if it is none."""
+    """The split with this name: one of `SPLIT_NAMES`, in any case; None if there is none."""
     return SPLIT_NAMES.get(name.lower())
 
 
 def split_within(name: str) -> str | None:
-    """The split that a name has among its words, as in `imagenet-val-000001`; None if none or several."""
+    """The split among the words of a name, as in `imagenet-val-000001`; None if none or several."""
     found = {SPLIT_NAMES[word] for word in _SEPARATORS.split(name.lower()) if word in SPLIT_NAMES}
     return found.pop() if len(found) == 1 else None

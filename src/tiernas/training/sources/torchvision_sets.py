@@ -40,7 +40,7 @@ _BY_SPLIT = {
     "SVHN": ("train", "test"),
     "StanfordCars": ("train", "test"),
 }
-"""Values of the argument `split` that have labels, from the documentation of each class."""
+"""Values of the argument `split` for which there are labels, from the documentation of each class."""
 
 _NAMES = SPLIT_NAMES | {"trainval": "train", "train-standard": "train"}
 
@@ -52,8 +52,8 @@ def open_source(config: DataConfig) -> Source:
     """Lists the images of a set.
 
     Raises:
-        UsageError: There is no such set, its files are not in the folder, or they cannot be fetched.
-        NotInstalledError: torchvision is not installed, or a package that it reads this set with.
+        UsageError: There is no such set, its files are not in the folder, or they cannot be downloaded.
+        NotInstalledError: torchvision, or a package that it reads this set with, is not installed.
     """
     name, folder = config.name or "", config.path or Path()
     if name not in (names := sorted({*_WHOLE, *_BY_TRAIN, *_BY_SPLIT})):
@@ -81,7 +81,7 @@ def _open_splits(name: str, folder: Path, config: DataConfig) -> dict[str, Any]:
     parameters = inspect.signature(kind.__init__).parameters
     arguments: dict[str, Any] = {"download": config.download} if "download" in parameters else {}
     if "loader" in parameters:
-        arguments["loader"] = Path  # images come as their paths, and are not decoded to know their labels
+        arguments["loader"] = Path  # returns paths, so that images are not decoded to read their labels
     wanted: dict[str, dict[str, Any]]
     if name in _WHOLE:
         wanted = {"train": {}}
@@ -95,9 +95,9 @@ def _open_splits(name: str, folder: Path, config: DataConfig) -> dict[str, Any]:
         raise UsageError(f"data.name = {name!r}: torchvision reads it with {error.name}; pip install it") from error
     except (URLError, OSError, RuntimeError, ValueError) as error:
         if config.download:
-            remedy = f"it could not be fetched ({error}); check the network, or put its files there"
+            remedy = f"it could not be downloaded ({error}); check the network, or put its files there"
         else:
-            remedy = f"{error}. Set data.download = true to fetch it, or put its files there"
+            remedy = f"{error}. Set data.download = true to download it, or put its files there"
         raise UsageError(f"data.name = {name!r}: its files are not in {folder}: {remedy}") from error
 
 

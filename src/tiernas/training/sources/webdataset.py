@@ -1,11 +1,11 @@
 """WebDataset shards: tar files in which the files of one image share their name, as in `0001.jpg` and `0001.cls`.
 
-The `webdataset` library streams shards in their order. A search wants to draw splits and to read the same images again,
-so the shards are listed once with `tarfile`, and images are read from where they lie in them.
+The `webdataset` library streams shards in their order. A search needs to draw splits and read the same images again, so
+the shards are listed once with `tarfile`, and images are read at their position in the shards.
 
-As in that library, what stands before the first dot of a file's name is the key of its sample, and what follows is the
-field. `a.b.jpg` is the field `b.jpg` of sample `a`; only where its label lies beside it under the same long name, as
-`a.b.cls`, it is a sample of its own.
+As in that library, the part of a file's name before the first dot is the key of its sample, and the rest is the field.
+`a.b.jpg` is the field `b.jpg` of sample `a`; only if its label has the same long name, as `a.b.cls`, is it a sample of
+its own.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tiernas.training.sources.source import Part, Source, existing_folder
 from tiernas.training.sources.split_names import split_of, split_within
 
 _CLASS_NAMES = "classnames.txt"
-"""Names of the classes, one a line, as CLIP benchmark's shards have them."""
+"""Names of the classes, one per line, as in the shards of CLIP benchmark."""
 
 _LAYOUT = (
     "tar files <split>-000000.tar or <split>/000000.tar, where <split> is train, validation or test, and in them "
@@ -42,7 +42,7 @@ _LABEL_FILES = (".cls", ".json")
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a file lies within a shard, in bytes."""
+    """The position of a file within a shard, in bytes."""
 
     shard: Path
     start: int
@@ -55,7 +55,7 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """An image and its label as it is written; a `.cls` does not tell numbers from names."""
+    """An image and its label as written; a `.cls` file does not distinguish numbers from names."""
 
     name: str
     image: _Place
@@ -64,11 +64,11 @@ class _Sample:
 
 
 def open_source(config: DataConfig) -> Source:
-    """Lists the images of all shards of a folder; reads them through once.
+    """Lists the images of all shards of a folder; reads each shard once.
 
     Raises:
-        UsageError: No shards, one that is damaged, an image without a label or with several, a sample that is there
-            twice, or labels outside the classes.
+        UsageError: There are no shards, one is damaged, an image has no label or several, a sample occurs twice, or
+            labels are outside the classes.
     """
     root = existing_folder(config.path)
     passed_over: list[PassedOver] = []
@@ -121,14 +121,14 @@ def _samples(shard: Path, root: Path, passed_over: list[PassedOver]) -> list[_Sa
                     passed_over.append(PassedOver(name, "hidden"))
                     continue
                 if not member.isfile():
-                    passed_over.append(PassedOver(name, "links and other members of shards that are no files"))
+                    passed_over.append(PassedOver(name, "links and other members of shards that are not files"))
                     continue
                 if not key:
                     passed_over.append(PassedOver(name, "files of shards without a name"))
                     continue
                 fields, suffix = members[str(path.with_name(key))], (dot + field).lower()
                 if suffix in fields:
-                    raise UsageError(f"data.path: {name} stands twice in this shard; keep one, or give each a key")
+                    raise UsageError(f"data.path: {name} occurs twice in this shard; keep one, or give each a key")
                 fields[suffix] = _Place(shard, member.offset_data, member.size)
         _require_end(shard)
     except (OSError, tarfile.TarError) as error:
@@ -141,7 +141,7 @@ def _samples(shard: Path, root: Path, passed_over: list[PassedOver]) -> list[_Sa
 
 
 def _of_key(name: str, fields: Mapping[str, _Place], passed_over: list[PassedOver]) -> list[_Sample]:
-    """The samples that the files before whose first dot the same stands make up: one, or those with longer names."""
+    """The samples of the files that share the part before the first dot: one, or those with longer names."""
     images = [field for field in fields if "." + field.rpartition(".")[2] in image_suffixes()]
     plain = [field for field in images if field.count(".") == 1]
     dotted = [field for field in images if field not in plain]
@@ -152,8 +152,8 @@ def _of_key(name: str, fields: Mapping[str, _Place], passed_over: list[PassedOve
     ]
     if len(rest) > 1:
         raise UsageError(
-            f"data.path: {name} has several images ({', '.join(rest)}), and which one its label is for is not clear; "
-            "what stands before the first dot of a name is the sample. Keep one image, or rename the files without dots"
+            f"data.path: {name} has several images ({', '.join(rest)}), and it is unclear which one its label is for. "
+            "The part of a name before the first dot is the sample. Keep one image, or rename the files without dots"
         )
     if rest:
         samples.append(_Sample(name, fields[rest[0]], *_label(fields, "", name)))
@@ -169,11 +169,11 @@ def _stem(field: str) -> str:
 
 
 def _require_end(shard: Path) -> None:
-    """`tarfile` takes a file that is cut off between two members for a whole one; a whole one ends with zeros."""
+    """`tarfile` accepts a file that is truncated between two members; a complete one ends with zeros."""
     with shard.open("rb") as file:
         file.seek(-tarfile.BLOCKSIZE, os.SEEK_END)
         if file.read() != tarfile.NUL * tarfile.BLOCKSIZE:
-            raise tarfile.ReadError("it is cut off")
+            raise tarfile.ReadError("it is truncated")
 
 
 def _label(fields: Mapping[str, _Place], stem: str, name: str) -> tuple[Written, bool]:
@@ -187,15 +187,13 @@ def _label(fields: Mapping[str, _Place], stem: str, name: str) -> tuple[Written,
     except UsageError:
         raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        what = (
-            "JSON without a label" if isinstance(error, KeyError | TypeError) else f"a label that is damaged ({error})"
-        )
+        what = "JSON without a label" if isinstance(error, KeyError | TypeError) else f"a damaged label ({error})"
         raise UsageError(f"data.path: {name} has {what}; there should be {_LAYOUT}") from error
     raise UsageError(f"data.path: {name} has no label; there should be {_LAYOUT}")
 
 
 def _labelled(samples: Mapping[str, list[_Sample]]) -> dict[str, Labelled]:
-    """Labels of `.cls` files are numbers if all of them look so, as `webdataset` reads them; else all are names."""
+    """Labels of `.cls` files are numbers if all of them look like numbers, as in `webdataset`; else all are names."""
     are_numbers = all(_is_number(s.label) for found in samples.values() for s in found if s.from_cls)
     return {
         split: Labelled([_number(s) if s.from_cls and are_numbers else s.label for s in found], [s.name for s in found])
@@ -209,7 +207,7 @@ def _number(sample: _Sample) -> Written:
     except UsageError:
         raise
     except ValueError as error:
-        raise UsageError(f"data.path: {sample.name} has a label that is damaged ({error})") from error
+        raise UsageError(f"data.path: {sample.name} has a damaged label ({error})") from error
 
 
 def _class_names(root: Path) -> tuple[str, ...] | None:
@@ -223,7 +221,7 @@ def _class_names(root: Path) -> tuple[str, ...] | None:
     if "" in (stripped := [name.strip() for name in names]) or not names:
         line = stripped.index("") + 1 if names else 1
         raise UsageError(
-            f"data.path: line {line} of {shown(path)} is empty; it should name one class a line, in their order"
+            f"data.path: line {line} of {shown(path)} is empty; it should list one class per line, in their order"
         )
     return tuple(stripped)
 

@@ -1,4 +1,4 @@
-"""Teachers: trained networks whose answers a student learns beside the labels."""
+"""Teachers: trained networks whose answers a student learns besides the labels."""
 
 import lazy_loader
 

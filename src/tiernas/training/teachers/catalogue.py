@@ -1,4 +1,4 @@
-"""Teachers by the kind that a TOML names; torch and a package of networks are imported when one is asked for."""
+"""Teachers by the kind in a TOML file; torch and a package of networks are imported when one is used."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ TEACHERS: Kind[Callable[..., Any]] = Kind(
     },
     partial(require_function, noun="a function that returns a torch.nn.Module"),
 )
-"""Those of tiernas open what a `TeacherConfig` says; others return a network for a number of classes."""
+"""The built-in ones open what a `TeacherConfig` describes; plug-ins return a network for a number of classes."""

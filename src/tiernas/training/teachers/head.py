@@ -16,10 +16,10 @@ from tiernas.training.sources.source import IntArray
 from tiernas.training.splitting import stratified
 
 _STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""Inverse regularisations that are tried; on 1,500 photos with 1,280 features 1e-3 to 1e-2 were best."""
+"""Inverse regularization strengths to try; on 1,500 photos with 1,280 features 1e-3 to 1e-2 were best."""
 
 _HELD_OUT = 0.2
-"""Part of the images that decides between them."""
+"""Fraction of the images that decides between them."""
 
 _MAX_ITERATIONS = 300
 
@@ -29,8 +29,8 @@ _FloatArray = npt.NDArray[np.float32]
 def fit_head(features: Tensor, labels: Tensor) -> nn.Linear:
     """A linear layer from features to logits: multinomial logistic regression with an L2 penalty.
 
-    The penalty is the one with the lowest log loss on a fifth of the images, where every class has two; the result is
-    fitted to all of them. Its probabilities are those of images that it has not seen, rather than sure of everything.
+    The penalty is the one with the lowest log loss on a fifth of the images, if every class has two; the result is
+    fitted to all of them. This keeps its probabilities from being overconfident on unseen images.
 
     Args:
         features: `(n, features)`.
@@ -42,7 +42,7 @@ def fit_head(features: Tensor, labels: Tensor) -> nn.Linear:
     x = (x - mean) / std
     fitted = _fit(x, y, _best_strength(x, y))
     weight, bias = np.atleast_2d(fitted.coef_), fitted.intercept_
-    if len(weight) == 1:  # two classes: one logit that says "the second"
+    if len(weight) == 1:  # two classes: one logit, for the second
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     head = nn.Linear(x.shape[1], len(weight))
     with torch.no_grad():

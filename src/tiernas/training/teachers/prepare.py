@@ -1,4 +1,4 @@
-"""`prepare_teacher`: a configuration to a network that knows the data, made once for all trainings that want it."""
+"""`prepare_teacher`: from a configuration to a network that knows the data, made once for all training runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tiernas.training.teachers.networks import open_pretrained
 from tiernas.training.teachers.teacher import Teacher, View, answers
 
 _CHECKED = 1000
-"""Validation images that a teacher's accuracy is taken on; its standard error is then below 1.6 points."""
+"""Number of validation images for a teacher's accuracy, whose standard error is then below 1.6 points."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,23 +35,23 @@ def prepare_teacher(
     *,
     images_change: bool,
 ) -> Teacher:
-    """Opens a teacher and sees to it that it knows the classes of the data.
+    """Opens a teacher and makes sure that it knows the classes of the data.
 
-    An ImageNet network of timm or EfficientNet-Lite whose classes are not as many as the data's gets a new head: a
-    logistic regression of its features of the training images, un-augmented. The head and the accuracy are kept in
-    `cache_dir` and used by every training that wants the same teacher on the same data at the same resolution.
+    An ImageNet network of timm or EfficientNet-Lite with another number of classes than the data gets a new head: a
+    logistic regression on its features of the unaugmented training images. The head and the accuracy are kept in
+    `cache_dir` and used by every training run with the same teacher, data and resolution.
 
     Args:
-        config: Which teacher.
-        splits: The head learns from the training part; the accuracy is that on the validation part.
-        student_resolution: Size that the student takes, in pixels.
+        config: The teacher.
+        splits: The head learns from the training split; the accuracy is that on the validation split.
+        student_resolution: Input size of the student, in pixels.
         cache_dir: Where the head is kept.
-        device: Where the teacher will lie.
+        device: The device of the teacher.
         images_change: Whether training images look different every time. If not, the teacher answers each once.
 
     Raises:
-        UsageError: It cannot be had, has other classes and no way to learn them, or gets no more images right than
-            one that always says the most frequent class.
+        UsageError: It is not available, has other classes and no way to learn them, or is no more accurate than
+            always predicting the most frequent class.
         NotInstalledError: Its package is not installed.
     """
     found = open_pretrained(config, splits.classes)
@@ -80,25 +80,25 @@ def prepare_teacher(
 def _learn(
     network: nn.Module, config: TeacherConfig, splits: Splits, student_resolution: int, *, has_head: bool
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Weight and bias of a new head, if there must be one, and the accuracy."""
+    """Weight and bias of a new head, if one is needed, and the accuracy."""
     checked = torch.linspace(0, len(splits.validation) - 1, min(_CHECKED, len(splits.validation))).round().long()
     answered = answers(network, splits.validation, checked, student_resolution)
     if has_head and answered.shape[1:] != (len(splits.classes),):
         raise UsageError(
-            f"recipe.teacher = {config.shown}: gives an output of shape {tuple(answered.shape[1:])} for each image, "
-            f"but there are {len(splits.classes)} classes; it must give one logit for each"
+            f"recipe.teacher = {config.shown}: its output has shape {tuple(answered.shape[1:])} for each image, "
+            f"but there are {len(splits.classes)} classes; it must return one logit for each"
         )
     tensors: dict[str, Tensor] = {}
     if not has_head:
-        from tiernas.training.teachers.head import fit_head  # brings scikit-learn's linear models: a second
+        from tiernas.training.teachers.head import fit_head  # importing scikit-learn's linear models takes a second
 
-        _log.info("teacher %s: learns the %d classes of the data", config.shown, len(splits.classes))
+        _log.info("teacher %s: learning the %d classes of the data", config.shown, len(splits.classes))
         features = answers(network, splits.train, torch.arange(len(splits.train)), student_resolution)
         head = fit_head(features, splits.train.labels)
         tensors = {"weight": head.weight.detach(), "bias": head.bias.detach()}
         answered = head(answered)
     accuracy = float((answered.argmax(1) == splits.validation.labels[checked]).float().mean())
-    _log.info("teacher %s: %.1f %% of %d validation images right", config.shown, 100 * accuracy, len(checked))
+    _log.info("teacher %s: %.1f %% of %d validation images correct", config.shown, 100 * accuracy, len(checked))
     return tensors, {"accuracy": accuracy}
 
 
@@ -107,9 +107,9 @@ def _require_knowledge(config: TeacherConfig, splits: Splits, accuracy: float) -
     if accuracy <= most_frequent:
         right, by_guessing = apart(100 * accuracy, 100 * most_frequent)
         raise UsageError(
-            f"recipe.teacher = {config.shown}: gets {right} % of validation images right; saying always "
-            f"the most frequent class gets {by_guessing} %. Are its classes in another order than the "
-            "data's, or does it want a larger recipe.teacher.resolution?"
+            f"recipe.teacher = {config.shown}: predicts {right} % of validation images correctly; always predicting "
+            f"the most frequent class would reach {by_guessing} %. Are its classes in another order than the "
+            "data's, or does it need a larger recipe.teacher.resolution?"
         )
 
 

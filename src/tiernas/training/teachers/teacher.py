@@ -1,4 +1,4 @@
-"""A teacher at work: images to logits, and the loss of a student that has one."""
+"""A teacher in use: images to logits, and the loss of its student."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tiernas.training.images import ImageSet
 from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD, normalize, resize
 
 _BATCH = 64
-"""Images at a time; changes nothing but memory."""
+"""Images at a time; affects only memory."""
 
 
 class View(nn.Module):
-    """A network that gets images as students do: scaled to its own size, with its own normalisation.
+    """A network that gets images as students do: scaled to its own size, with its own normalization.
 
     Args:
         network: `(n, 3, h, w)` images to `(n, outputs)`.
-        mean: Mean of red, green and blue (pixels in 0 to 1) that it wants subtracted.
-        std: What it wants pixels divided by afterwards.
+        mean: Mean of red, green and blue (pixels in 0 to 1) to subtract.
+        std: Divisor after that.
         resolution: Height and width that it gets, in pixels; None for those of the student.
     """
 
@@ -45,7 +45,7 @@ class View(nn.Module):
         self.register_buffer("shift", (mean_in - own_mean) / own_std, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """`(n, 3, size, size)` images, normalised for students, to `(n, outputs)`."""
+        """`(n, 3, size, size)` images, normalized for students, to `(n, outputs)`."""
         if self.resolution is not None:
             images = resize(images, self.resolution)
         outputs: Tensor = self.network(images * self.scale + self.shift)
@@ -54,14 +54,14 @@ class View(nn.Module):
 
 @torch.no_grad()
 def answers(network: nn.Module, images: ImageSet, rows: Tensor, student_resolution: int) -> Tensor:
-    """What a network says to images as they are stored.
+    """The outputs of a network for stored images.
 
     Args:
-        network: A `View`, or one with a head: `(n, 3, student_resolution, student_resolution)` normalised images to
+        network: A `View`, or one with a head: `(n, 3, student_resolution, student_resolution)` normalized images to
             `(n, outputs)`.
         images: The images.
         rows: Which of them, `(n,)`.
-        student_resolution: Size that the student takes, in pixels.
+        student_resolution: Input size of the student, in pixels.
 
     Returns:
         `(n, outputs)` on CPU.
@@ -79,12 +79,12 @@ class Teacher:
     """A trained network in evaluation mode.
 
     Attributes:
-        network: Images as the student gets them, normalised, to `(n, classes)` logits.
-        weight: Of its part of the loss.
-        temperature: Of its part of the loss.
+        network: Images as the student gets them, normalized, to `(n, classes)` logits.
+        weight: Weight of its part of the loss.
+        temperature: Temperature of its part of the loss.
         accuracy: Top-1 accuracy on validation images, in 0 ... 1.
-        known: Its logits of every training image, `(n, classes)` on CPU, where students always see the images as they
-            are stored; None where they are changed.
+        known: Its logits of every training image, `(n, classes)` on CPU, if students always see the images as
+            stored; None if images are changed.
     """
 
     network: nn.Module
@@ -98,7 +98,7 @@ class Teacher:
         """Logits, `(n, classes)`.
 
         Args:
-            images: `(n, 3, size, size)` as the student gets them, normalised.
+            images: `(n, 3, size, size)` as the student gets them, normalized.
             rows: Which training images they are, `(n,)` on CPU.
         """
         if self.known is not None:
@@ -108,7 +108,7 @@ class Teacher:
 
 
 def distillation_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """Cross entropy of a student's to a teacher's probabilities, both softened, times the temperature squared.
+    """Cross entropy between a student's and a teacher's probabilities, both softened, times the temperature squared.
 
     Args:
         student: Logits, `(n, classes)`.

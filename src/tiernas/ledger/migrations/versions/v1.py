@@ -1,8 +1,8 @@
-"""Version 1: what the first ledgers were made with; it is where all others begin."""
+"""Version 1: the first ledgers, from which all migrations start."""
 
 revision = "1"
 down_revision = None
 
 
 def upgrade() -> None:
-    """Does nothing: there were no ledgers before it."""
+    """Does nothing: no ledgers are older."""

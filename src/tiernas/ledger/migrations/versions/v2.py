@@ -41,7 +41,7 @@ CREATE TABLE candidates (
 
 
 def upgrade() -> None:
-    """Makes the table of candidates anew, because SQLite cannot change a constraint: what is unique got wider.
+    """Recreates the table of candidates, because SQLite cannot change a constraint: the unique key got wider.
 
     Only SQLite had ledgers of version 1. The order in which candidates ended is that of their times.
     """

@@ -1,4 +1,4 @@
-"""Version 3: node and GPU of attempts, the lease of the server, and the orders of the user."""
+"""Version 3: node and GPU of attempts, the server's lease, and the user's orders."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Version 4: how accurate a running training is."""
+"""Version 4: the accuracy of running training."""
 
 import sqlalchemy as sa
 from alembic import op
