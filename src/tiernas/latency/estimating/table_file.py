@@ -21,8 +21,9 @@ from tiernas.engines import Fingerprint, Measurement
 from tiernas.engines.measurement import MOST_MS, is_time_ms
 from tiernas.errors import UsageError
 from tiernas.latency.measuring.observation import Observation
-from tiernas.spaces import SearchSpace, get_space, space_names
+from tiernas.spaces import PARENT, SPACE_FILE, SearchSpace, get_space, read_space, space_names
 from tiernas.spaces.catalogue import SPACES
+from tiernas.spaces.space_file import is_space_file
 
 FORMAT_VERSION = 1
 
@@ -108,6 +109,7 @@ class Record:
 
 def default_path(space: str, engine: str, precision: str) -> Path:
     """Where commands look for a table unless told: a file in the folder `latency` of the working directory."""
+    space = Path(space).stem if is_space_file(space) else space
     space, engine = (name.replace(":", ".") for name in (space, engine))
     return Path("latency") / f"{space}-{engine}-{precision}.jsonl"
 
@@ -183,7 +185,8 @@ def read(path: Path, space: SearchSpace | None = None) -> tuple[Header, list[Rec
 
     Args:
         path: The file.
-        space: Its space; looked up by its name by default, which finds those that come with tiernas.
+        space: Its space; looked up by its name by default, which finds those that come with tiernas, and that around a
+            parent if its file is beside the table.
 
     Raises:
         UsageError: There is no such file, it is no latency table, it was written by a newer version, it is of another
@@ -204,6 +207,8 @@ def read(path: Path, space: SearchSpace | None = None) -> tuple[Header, list[Rec
 
 def _space(path: Path, header: Header, space: SearchSpace | None) -> SearchSpace:
     try:
+        if space is None and header.space == PARENT:
+            space = read_space(path.with_name(SPACE_FILE))
         if space is None and header.space not in space_names():
             way = f"--space {header.space_reference}, or " if header.space_reference else ""
             raise UsageError(
