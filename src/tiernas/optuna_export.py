@@ -52,7 +52,7 @@ def export_optuna(config: SearchConfig, path: Path) -> Mapping[str, int]:
         UsageError: The file cannot be written, or is no Optuna storage.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space = get_space(config.study.space)
+    space = get_space(config.space_name)
     with Ledger.of_begun_search(config.ledger) as ledger:
         tiers = {f"{config.study.name} {study.name} ms": ledger.candidates(study) for study in ledger.studies()}
     try:

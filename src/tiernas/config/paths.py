@@ -20,6 +20,9 @@ _LIST, _URL, _SQLITE = "search.reuse", "study.ledger", "sqlite:///"
 _MAY_BE_URLS = ("study.checkpoints", _LIST)
 """Of the others but the ledger, a text such as `run:1` is a name."""
 
+_MAY_BE_NAMES = ("parent.network", "parent.weights", "recipe.start")
+"""A text is a path where there is such a file or folder, and else a name."""
+
 _KEYS = (
     "study.output",
     "study.checkpoints",
@@ -28,6 +31,7 @@ _KEYS = (
     "latency.table",
     _LIST,
     "table.path",
+    *_MAY_BE_NAMES,
     *_IN_RECIPES,
 )
 """Keys whose value is a path, a list of them, or a URL."""
@@ -69,6 +73,8 @@ def _absolute(text: str, folder: Path, name: str, key: str) -> str:
         relative = file != text and not file.startswith(("/", "${"))
         return _SQLITE + _found(file, folder, name, key) if relative else text
     if key in _MAY_BE_URLS and is_meant_as_url(text):
+        return text
+    if key in _MAY_BE_NAMES and not any((base / os.path.expanduser(text)).exists() for base in (folder, Path())):
         return text
     if "://" in text:
         shown = hide_url_credentials(text)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD, Normalization
+
 CURRENT = "checkpoint.safetensors"
 """The state after the last epoch, while it runs."""
 
@@ -35,6 +37,8 @@ class Identity:
         recipe_digest: `RecipeConfig.digest`.
         data_digest: `Splits.digest`.
         seed: Seed of the training.
+        input_mean: Mean of red, green and blue (pixels in 0 to 1) that is subtracted from images.
+        input_std: What images are divided by afterwards.
     """
 
     architecture: str
@@ -42,9 +46,17 @@ class Identity:
     recipe_digest: str
     data_digest: str
     seed: int
+    input_mean: tuple[float, float, float] = IMAGE_MEAN
+    input_std: tuple[float, float, float] = IMAGE_STD
+
+    @property
+    def normalization(self) -> Normalization:
+        """What is done to images before the network sees them."""
+        return Normalization(self.input_mean, self.input_std)
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self:
         """The identity that a file holds."""
-        known = facts["identity"]
-        return cls(**{**known, "classes": tuple(known["classes"])})
+        known = {**facts["identity"]}
+        lists = {key: tuple(value) for key, value in known.items() if isinstance(value, list)}
+        return cls(**{**known, **lists})

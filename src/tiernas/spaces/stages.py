@@ -30,6 +30,8 @@ def places(layers: Sequence[Block]) -> list[Place]:
 
     A stage begins after the stem, at a layer with a stride, and where the channels of the output change.
     """
+    if len(layers) == 1:
+        return [_HEAD]
     found = [_STEM]
     for number, layer in enumerate(layers[1:-1], start=1):
         level, stage, position = found[-1]

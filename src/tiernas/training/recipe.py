@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD, Normalization
 from tiernas.training.presets import presets
 from tiernas.training.teachers.config import TeacherConfig
 
@@ -25,12 +26,16 @@ _ADDED_LATER = frozenset(
         "compile",
         "mixup_alpha",
         "cutmix_alpha",
+        "start",
+        "input_mean",
+        "input_std",
     }
 )
 """Fields that the first version did not have. At their defaults they are left out of what is written, so that recipes
 written by it keep their digest and their trainings and studies can be continued."""
 
 _Part = Annotated[float, Field(gt=0, le=1)]
+_Deviation = Annotated[float, Field(gt=0)]
 
 
 class RecipeConfig(BaseModel):
@@ -81,6 +86,11 @@ class RecipeConfig(BaseModel):
             faster. From there the size grows evenly; validation is always at the network's own. Networks of tokens take
             one size only.
         growing_fraction: Part of the epochs after which the size is the network's own; at least the last one is.
+        start: A trained network that every network begins with as far as it continues it: what `tiernas.load` opens. A
+            classifier for other classes is fresh. Before anything is trained, its digest takes this place
+            ("sha256:..."), and its normalisation that of `input_mean` and `input_std`.
+        input_mean: Mean of red, green and blue (pixels in 0 to 1) that is subtracted from images.
+        input_std: What images are divided by afterwards.
         compile: Whether `torch.compile` compiles the network for training, which takes minutes on a CPU.
     """
 
@@ -112,6 +122,9 @@ class RecipeConfig(BaseModel):
     start_scale: float = Field(default=1.0, ge=0.25, le=1)
     growing_fraction: float = Field(default=0.6, gt=0, le=1)
     compile: bool = False
+    start: str | None = Field(default=None, min_length=1)
+    input_mean: tuple[float, float, float] = IMAGE_MEAN
+    input_std: tuple[_Deviation, _Deviation, _Deviation] = IMAGE_STD
 
     @model_validator(mode="before")
     @classmethod
@@ -132,6 +145,11 @@ class RecipeConfig(BaseModel):
         if self.crop_scale is not None and self.crop_scale[0] > self.crop_scale[1]:
             raise ValueError(f"crop_scale = {list(self.crop_scale)}: the first must not be above the second")
         return self
+
+    @property
+    def normalization(self) -> Normalization:
+        """What is done to images before a network sees them."""
+        return Normalization(self.input_mean, self.input_std)
 
     @property
     def digest(self) -> str:

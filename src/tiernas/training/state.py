@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from tiernas.networks import build
+from tiernas.networks import Network, build
 from tiernas.pretrained.training_files import AVERAGE, NETWORK
 from tiernas.spaces import Architecture
 from tiernas.training.compilation import compiled
@@ -32,16 +32,30 @@ class TrainingState:
         average: Running mean of the weights, or None.
         scaler: Of the loss, for fp16; or None.
         device: Where all of it lies.
+        normalization: What is done to images before the network sees them.
+
+    Args:
+        architecture: The network.
+        num_classes: Its classes.
+        recipe: How it is trained.
+        device: Where.
+        begin: Gives the freshly built network its first weights, in place.
     """
 
     def __init__(
-        self, architecture: Architecture, num_classes: int, recipe: RecipeConfig, device: torch.device
+        self,
+        architecture: Architecture,
+        num_classes: int,
+        recipe: RecipeConfig,
+        device: torch.device,
+        begin: Callable[[Network], None] = calm,
     ) -> None:
         network = build(architecture, num_classes, dropout=recipe.dropout, drop_path_rate=recipe.drop_path_rate)
-        calm(network)
+        begin(network)
         if device.type == "cpu":
             speed_up_depthwise(network)
         self.device = device
+        self.normalization = recipe.normalization
         self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = make_optimizer(self.network, recipe)
         self.average = make_average(self.network, recipe.ema_decay)

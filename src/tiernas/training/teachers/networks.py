@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.networks import build
+from tiernas.networks.normalization import Normalization
+from tiernas.pretrained.network import rgb
 from tiernas.spaces import architecture_from_json
 from tiernas.storage import read_tensors
 from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD
@@ -116,19 +118,22 @@ def open_lite(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
 def open_entry(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
     """The network of a model table's entry or of a training; arguments and errors are those of `open_pretrained`."""
     folder = Path(str(config.path))
-    network, own = _from_table(folder) if (folder / "entry.json").exists() else _from_training(folder)
+    network, own, wanted = _from_table(folder) if (folder / "entry.json").exists() else _from_training(folder)
     if set(own) != set(classes):
         raise UsageError(
             f"recipe.teacher.path = {str(folder)!r}: its network tells {len(own)} classes apart ({_some(own)}), the "
             f"data have {len(classes)} ({_some(classes)}); an entry can only teach the classes that it was trained on"
         )
-    return Pretrained(_Reordered(network, [own.index(name) for name in classes]), has_head=True)
+    reordered = _Reordered(network, [own.index(name) for name in classes])
+    return Pretrained(reordered, True, wanted.mean, wanted.std)
 
 
-def _from_table(folder: Path) -> tuple[nn.Module, tuple[str, ...]]:
-    """Network and classes of a folder of a model table: `entry.json`, `architecture.json`, `weights.safetensors`."""
+def _from_table(folder: Path) -> tuple[nn.Module, tuple[str, ...], Normalization]:
+    """Network, classes and input of an entry: `entry.json`, `architecture.json`, `weights.safetensors`."""
     try:
-        own = tuple(json.loads((folder / "entry.json").read_text("utf-8"))["classes"])
+        facts = json.loads((folder / "entry.json").read_text("utf-8"))
+        own = tuple(facts["classes"])
+        wanted = Normalization(rgb(facts["input_mean"]), rgb(facts["input_std"]))
         network = build(architecture_from_json((folder / "architecture.json").read_text("utf-8")), len(own))
         stored = read_tensors(folder / "weights.safetensors")
         if stored is None:
@@ -136,16 +141,17 @@ def _from_table(folder: Path) -> tuple[nn.Module, tuple[str, ...]]:
         network.load_state_dict(stored[0])
     except _UNREADABLE as error:
         raise UsageError(f"recipe.teacher.path = {str(folder)!r}: no entry of a model table: {error}") from error
-    return network, own
+    return network, own, wanted
 
 
-def _from_training(folder: Path) -> tuple[nn.Module, tuple[str, ...]]:
+def _from_training(folder: Path) -> tuple[nn.Module, tuple[str, ...], Normalization]:
     try:
-        return load_classifier(folder)
+        network, identity = load_classifier(folder)
     except UsageError as error:
         raise UsageError(
             f"recipe.teacher.path = {str(folder)!r}: no entry of a model table and no complete training ({error})"
         ) from error
+    return network, identity.classes, identity.normalization
 
 
 class _Reordered(nn.Module):
