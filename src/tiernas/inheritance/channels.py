@@ -54,6 +54,7 @@ def channel_tensors(module: nn.Module) -> Iterator[ChannelTensor]:
     last = [part for part in parts if isinstance(part, nn.Conv2d)][-1:]
     counts: Counter[str] = Counter()
     now: str | None = INPUT
+    axes: tuple[str | None, ...]
     for part in parts:
         if isinstance(part, nn.Conv2d):
             kind, axes = "conv", (now, None)

