@@ -12,6 +12,7 @@ from tests.parents import PARENT_NETWORK, parent_space
 
 from tiernas.blocks import Block, ConvBlock, FusedIrbBlock, HeadBlock, IrbBlock, SeparableBlock, StemBlock
 from tiernas.errors import UsageError
+from tiernas.pretrained.efficientnet_lite import LITE_NAMES, lite
 from tiernas.spaces import (
     SPACE_FILE,
     LayeredArchitecture,
@@ -80,6 +81,24 @@ def test_around_a_released_network(name: str) -> None:
     assert inconsistency(space, networks=16) is None
     whole = space.decode([dimension.values[-1] for dimension in space.dimensions])
     assert (whole.layers, whole.bn_eps) == (parent.layers, parent.bn_eps)
+
+
+@pytest.mark.parametrize("name", LITE_NAMES)
+def test_around_an_efficientnet_lite(name: str) -> None:
+    parent = lite(name)
+    space = ParentSpace(parent, resolution=(96, parent.resolution))
+    assert inconsistency(space, networks=32) is None
+    assert space.decode([dimension.values[-1] for dimension in space.dimensions]) == parent
+    assert space.digest != ParentSpace(parent, resolution=(64, parent.resolution)).digest
+
+
+def test_a_stage_that_gets_the_channels_of_the_stem_adds_nothing_all_the_same() -> None:
+    space = ParentSpace(lite("efficientnet-lite0"))
+    vector = np.array([dimension.values[-1] for dimension in space.dimensions])
+    vector[[dimension.name for dimension in space.dimensions].index("stem.filters")] = 16
+    layer = space.decode(vector).layers[1]
+    assert isinstance(layer, SeparableBlock)
+    assert (layer.in_channels, layer.out_channels, layer.skip, layer.residual) == (16, 16, "none", False)
 
 
 def test_every_network_is_no_larger_than_its_parent_and_adds_where_it_does() -> None:
