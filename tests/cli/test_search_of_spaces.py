@@ -66,7 +66,7 @@ def test_search_around_a_parent(tmp_path: Path) -> None:
     recipe = RecipeConfig(epochs=2, input_mean=half, input_std=half)
     data = load_data(DataConfig(train_limit=100))
     train(PARENT_NETWORK, data, recipe, seed=0, checkpoint_dir=tmp_path / "trained")
-    write_space(ParentSpace(PARENT_NETWORK, resolution=(24, 32)), tmp_path / "space.json")
+    write_space(ParentSpace(PARENT_NETWORK, resolution=(24, 32), num_classes=10), tmp_path / "space.json")
     command_line.run(
         *("latency", "build", "--space", "space.json", "--table", "table.jsonl"),
         *("--networks", "8", "--seconds", "0.5"),

@@ -74,13 +74,19 @@ def _absolute(text: str, folder: Path, name: str, key: str) -> str:
         return _SQLITE + _found(file, folder, name, key) if relative else text
     if key in _MAY_BE_URLS and is_meant_as_url(text):
         return text
-    if key in _MAY_BE_NAMES and not any((base / os.path.expanduser(text)).exists() for base in (folder, Path())):
+    if key in _MAY_BE_NAMES and not _exists(text, folder):
         return text
     if "://" in text:
         shown = hide_url_credentials(text)
         raise UsageError(f"{name}: {key} = {shown!r}: is a URL; give the name of a folder or file of this machine")
     found = _found(text, folder, name, key)
     return text if key in _IN_RECIPES and found == os.path.abspath(text) else found
+
+
+def _exists(text: str, folder: Path) -> bool:
+    """Whether there is such a file or folder, beside the file or in the working directory."""
+    path = os.path.expanduser(text)
+    return os.path.exists(folder / path) or os.path.exists(path)
 
 
 def _found(text: str, folder: Path, name: str, key: str) -> str:
