@@ -26,7 +26,7 @@ from tiernas.training.trained import load_classifier
 _LITE_MEAN, _LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
 """Normalisation of EfficientNet-Lite: MEAN_RGB and STDDEV_RGB of efficientnet_lite_builder.py in tensorflow/tpu."""
 
-_UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, AttributeError, EOFError)
+_UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, EOFError)
 """What torch, safetensors and timm raise for files that are no weights, or those of another network."""
 
 
@@ -133,7 +133,7 @@ def _from_table(folder: Path) -> tuple[nn.Module, tuple[str, ...], Normalization
     try:
         facts = json.loads((folder / "entry.json").read_text("utf-8"))
         own = tuple(facts["classes"])
-        wanted = Normalization(rgb(facts["input_mean"]), rgb(facts["input_std"]))
+        wanted = Normalization(rgb(facts.get("input_mean", IMAGE_MEAN)), rgb(facts.get("input_std", IMAGE_STD)))
         network = build(architecture_from_json((folder / "architecture.json").read_text("utf-8")), len(own))
         stored = read_tensors(folder / "weights.safetensors")
         if stored is None:
