@@ -79,6 +79,8 @@ def test_parents_that_cannot_be_had(tmp_path: Path) -> None:
         opened_parent(around(tmp_path, "nothing"))
     with pytest.raises(UsageError, match=r"^recipe\.start = 'nothing': there is no such network"):
         opened_parent(load_config(write_minimal(tmp_path), ["recipe.start=nothing"]))
+    with pytest.raises(UsageError, match=r"^recipe\.start = 'sha256:0': .* name the network itself"):
+        opened_parent(load_config(write_minimal(tmp_path), ["recipe.start='sha256:0'"]))
     missing = tmp_path / "gone.safetensors"
     with pytest.raises(UsageError, match=r"^parent\.network = 'gpunet_0': .*gone\.safetensors.* no such file"):
         opened_parent(around(tmp_path, "gpunet_0", f"parent.weights={missing}"))

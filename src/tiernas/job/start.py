@@ -5,6 +5,7 @@ from __future__ import annotations
 from tiernas.config import SearchConfig
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.inheritance import Parent, make_parent
+from tiernas.inheritance.start_file import is_kept
 from tiernas.pretrained import load
 from tiernas.spaces import SPACE_FILE, ParentSpace, SearchSpace, get_space, read_space, write_space
 from tiernas.training.beginning import begun_from, opened_start
@@ -18,6 +19,11 @@ def opened_parent(config: SearchConfig) -> Parent | None:
         NotInstalledError: What it comes from is not installed.
     """
     wanted = config.parent
+    if wanted is None and config.recipe.start is not None and is_kept(config.recipe.start):
+        raise UsageError(
+            f"recipe.start = {config.recipe.start!r}: is the digest by which a search records the network that it "
+            "began with; name the network itself"
+        )
     key, source = ("recipe.start", config.recipe.start) if wanted is None else ("parent.network", wanted.network)
     try:
         if wanted is None:
