@@ -27,8 +27,20 @@ from tiernas.engines import (
 from tiernas.engines.calibration import FloatArray
 from tiernas.errors import TiernasError
 from tiernas.networks import Network, build, export_onnx
+from tiernas.networks.normalization import Normalization
 from tiernas.testing.executors import LIGHT
-from tiernas.training import DataConfig, ImageSet, Splits, calibration_draw, evaluate, load_data, normalize, resize
+from tiernas.training import (
+    DataConfig,
+    ImageSet,
+    Splits,
+    accuracy_of,
+    calibration_draw,
+    evaluate,
+    load_data,
+    normalize,
+    predict,
+    resize,
+)
 
 RULE = TurnRule(min_s=0.0, limit_s=0.2)
 
@@ -101,6 +113,20 @@ def test_the_most_exact_precision_runs_in_the_engine_too_and_there_is_nothing_to
     )
     assert found.accuracy == pytest.approx(exact, abs=1.5 / len(splits.test))
     assert (found.recommended, found.reason) == (True, "")
+
+
+def test_images_are_normalised_as_the_network_was_trained(network: Network, splits: Splits, tmp_path: Path) -> None:
+    wanted = Normalization((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
+    resolution = network.architecture.resolution
+    predicted = predict(network, splits.test, resolution, normalization=wanted)
+    exact = accuracy_of(predicted, splits.test.labels).top1
+    engine = get_engine("onnxruntime", batch=7)
+    found = try_deployment(
+        network, splits, engine, 0.0, 1.0, measure=alone, rule=RULE, artefact=tmp_path / "a", normalization=wanted
+    )
+    assert found.accuracy == pytest.approx(exact, abs=1.5 / len(splits.test))
+    preprocessing = read_artefact(tmp_path / "a")["preprocessing"]
+    assert (preprocessing["mean"], preprocessing["std"]) == (list(wanted.mean), list(wanted.std))
 
 
 def by_class(part: ImageSet) -> ImageSet:

@@ -24,10 +24,11 @@ from tiernas.engines import (
 from tiernas.errors import TiernasError, UsageError
 from tiernas.latency.measuring.advice import PrecisionOption, advise
 from tiernas.networks import Network, export_onnx
+from tiernas.networks.normalization import IMAGENET, Normalization
 from tiernas.standalone.classify import Classifier, largest_difference
 from tiernas.standalone.preprocessing import FloatArray, Pixels, network_input
 from tiernas.temporary import owned_folder
-from tiernas.training import IMAGE_MEAN, IMAGE_STD, Accuracy, ImageSet, Splits, accuracy_of, calibration_draw
+from tiernas.training import Accuracy, ImageSet, Splits, accuracy_of, calibration_draw
 from tiernas.training.splitting import stratified
 
 _PREPARED_IMAGES = 256
@@ -75,6 +76,7 @@ def try_deployment(
     measure: Callable[[CompiledNetwork], Measurement],
     rule: TurnRule,
     artefact: Path,
+    normalization: Normalization = IMAGENET,
 ) -> Deployment:
     """Compiles a trained network, saves it for deployment, and evaluates and measures the saved network.
 
@@ -91,12 +93,14 @@ def try_deployment(
         measure: Measures the compiled network.
         rule: How long two precisions of it are compared.
         artefact: Folder for the deployed network, see `tiernas.artefact`; written atomically, replacing an older one.
+        normalization: Normalization of the network's input.
 
     Raises:
         UsageError: The folder cannot be written.
         TiernasError: The saved network does not reproduce the logits of the compiled one.
     """
-    wanted = Preprocessing(splits.test.image_size, network.architecture.resolution, IMAGE_MEAN, IMAGE_STD)
+    resolution = network.architecture.resolution
+    wanted = Preprocessing(splits.test.image_size, resolution, normalization.mean, normalization.std)
     calibration = _inputs(_pixels(calibration_draw(splits)), wanted)
     exact = engine.more_exact()
     try:

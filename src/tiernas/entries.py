@@ -13,7 +13,7 @@ from tiernas.networks import cost
 from tiernas.spaces import Architecture
 from tiernas.table import Entry
 from tiernas.table.name import name_part
-from tiernas.training import IMAGE_MEAN, IMAGE_STD, Splits
+from tiernas.training import Splits
 
 
 def artefact_folder(config: SearchConfig, study: Study, finalist: Candidate) -> Path:
@@ -68,8 +68,8 @@ def make_entry(
         data_digest=splits.digest,
         classes=splits.classes,
         resolution=architecture.resolution,
-        input_mean=IMAGE_MEAN,
-        input_std=IMAGE_STD,
+        input_mean=config.recipe.input_mean,
+        input_std=config.recipe.input_std,
         space=config.study.space,
         vector=tuple(finalist.vector),
         architecture_digest=finalist.digest,

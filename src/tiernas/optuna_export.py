@@ -52,9 +52,9 @@ def export_optuna(config: SearchConfig, path: Path) -> Mapping[str, int]:
         UsageError: The file cannot be written, or is not an Optuna storage.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space = get_space(config.study.space)
     with Ledger.of_begun_search(config.ledger) as ledger:
         tiers = {f"{config.study.name} {study.name} ms": ledger.candidates(study) for study in ledger.studies()}
+    space = get_space(config.space_name)
     try:
         storage = _storage(path)
         there = optuna.get_all_study_names(storage)

@@ -77,6 +77,12 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     return (tensors, facts) if known and whole and isinstance(facts, dict) else None
 
 
+def checksum_of(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
+    """SHA-256, as hexadecimal digits, over what `write_tensors` would write; in whatever memory format tensors are."""
+    dense = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return _checksum(dense, json.dumps(facts))
+
+
 def _checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
     """SHA-256 of names, types, shapes and values of dense tensors, and of the facts."""
     import torch

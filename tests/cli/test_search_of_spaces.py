@@ -1,4 +1,4 @@
-"""The whole job in a space whose networks are written layer by layer, on both engines for CPUs."""
+"""The whole job in spaces whose networks are written layer by layer: on both engines, and around a parent."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import CommandLine, write_tiny
+from tests.parents import PARENT_NETWORK
 
 from tiernas.ledger import Ledger, Purpose, State
-from tiernas.spaces import LayeredArchitecture, architecture_from_json, get_space
+from tiernas.spaces import (
+    LayeredArchitecture,
+    ParentSpace,
+    architecture_from_json,
+    get_space,
+    read_architecture,
+    write_space,
+)
+from tiernas.training import DataConfig, RecipeConfig, load_data, train
 
 
 @pytest.mark.slow
@@ -49,3 +58,41 @@ def test_search_to_its_end(name: str, engine: str, tmp_path: Path) -> None:
         check=False,
     )
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.slow
+def test_search_around_a_parent(tmp_path: Path) -> None:
+    command_line, half = CommandLine(tmp_path), (0.5, 0.5, 0.5)
+    recipe = RecipeConfig(epochs=2, input_mean=half, input_std=half)
+    data = load_data(DataConfig(train_limit=100))
+    train(PARENT_NETWORK, data, recipe, seed=0, checkpoint_dir=tmp_path / "trained")
+    write_space(ParentSpace(PARENT_NETWORK, resolution=(24, 32), num_classes=10), tmp_path / "space.json")
+    command_line.run(
+        *("latency", "build", "--space", "space.json", "--table", "table.jsonl"),
+        *("--networks", "8", "--seconds", "0.5"),
+    )
+    parent = f'[parent]\nnetwork = "{tmp_path}/trained"\nresolution = [24, 32]\n\n[data]'
+    changes = [
+        ('space = "gpunet-small"', 'space = "parent"'),
+        ("[data]", parent),
+        ("edges = TWO_TIERS", "edges = ONE_TIER"),
+        ("trainings = 4", "trainings = 2"),
+    ]
+    write_tiny(tmp_path, tmp_path / "table.jsonl", changes=changes)
+    (found,) = command_line.json("search", "tiny.toml")["entries"]
+    space = get_space(str(tmp_path / "run" / "space.json"))
+    with Ledger(tmp_path / "run" / "ledger.sqlite") as ledger:
+        (study,) = ledger.studies()
+        candidates = ledger.candidates(study, Purpose.SEARCH)
+    assert [candidate.state for candidate in candidates] == [State.DONE] * 2
+    assert [space.decode(candidate.vector).digest for candidate in candidates] == [c.digest for c in candidates]
+    assert study.settings["study.space.digest"] == space.digest
+    assert study.settings["recipe.start"].startswith("sha256:")
+    assert (found["space"], found["recipe"]["start"]) == ("parent", study.settings["recipe.start"])
+    assert found["input_mean"] == list(half)
+    assert (
+        space.encode(read_architecture(tmp_path / "models" / found["name"] / "architecture.json")).tolist()
+        == (found["vector"])
+    )
+    (again,) = command_line.json("search", "tiny.toml")["entries"]
+    assert again == found, "nothing is left to do"

@@ -17,14 +17,17 @@ from safetensors.torch import load_file, save_file
 from tests.acme import install
 from torch import nn
 
+import tiernas
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.networks import build
+from tiernas.networks.normalization import Normalization
 from tiernas.spaces import Architecture
 from tiernas.training import DataConfig, EpochReport, RecipeConfig, Splits, TeacherConfig, load_data, train
 from tiernas.training.checkpoint import WEIGHTS
 from tiernas.training.preprocessing import normalize
 from tiernas.training.teachers import Teacher, distillation_loss, prepare_teacher
 from tiernas.training.teachers.head import fit_head
+from tiernas.training.teachers.teacher import View
 
 CPU = torch.device("cpu")
 
@@ -304,3 +307,32 @@ def test_a_network_of_the_table_teaches(digits: Splits, taught: Path, tiny: Arch
     assert prepare(TeacherConfig(kind="entry", path=folder), digits, tmp_path).accuracy > 0.5
     save_file(build(tiny, 5).state_dict(), folder / "weights.safetensors")
     assert "no entry" in refused(TeacherConfig(kind="entry", path=folder), digits, tmp_path)
+
+
+def test_a_teacher_gets_its_own_normalisation_whatever_students_get(digits: Splits) -> None:
+    own = Normalization((0.5, 0.5, 0.5), (0.4, 0.4, 0.4))
+    of_students = Normalization((0.2, 0.3, 0.4), (0.1, 0.2, 0.3))
+    images = digits.train.images[:4]
+    view = View(nn.Identity(), own, None, of_students)
+    torch.testing.assert_close(view(normalize(images, of_students)), normalize(images, own))
+
+
+def test_an_entry_teaches_with_its_normalisation(digits: Splits, tiny: Architecture, tmp_path: Path) -> None:
+    half = (0.5, 0.5, 0.5)
+    recipe = RecipeConfig(epochs=2, input_mean=half, input_std=half)
+    train(tiny, digits, recipe, seed=1, checkpoint_dir=tmp_path / "trained")
+    folder = tmp_path / "entry"
+    folder.mkdir()
+    facts = {"classes": digits.classes, "input_mean": half, "input_std": half}
+    (folder / "entry.json").write_text(json.dumps(facts))
+    (folder / "architecture.json").write_text(tiny.to_json())
+    (folder / "weights.safetensors").write_bytes((tmp_path / "trained" / WEIGHTS).read_bytes())
+    by_training = prepare(TeacherConfig(kind="entry", path=tmp_path / "trained"), digits, tmp_path)
+    by_entry = prepare(TeacherConfig(kind="entry", path=folder), digits, tmp_path)
+    images = normalize(digits.train.images[:4])
+    logits = [teacher.logits(images, torch.arange(4)) for teacher in (by_training, by_entry)]
+    assert torch.equal(*logits)
+    directly = tiernas.load(tmp_path / "trained")
+    with torch.no_grad():
+        expected = directly(normalize(digits.train.images[:4], recipe.normalization))
+    torch.testing.assert_close(logits[0], expected, rtol=1e-3, atol=1e-3)

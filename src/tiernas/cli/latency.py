@@ -27,7 +27,9 @@ app = typer.Typer(
 app.command("measure")(measure)
 app.command("factors")(factors)
 
-SpaceOption = Annotated[str, typer.Option("--space", help="Search space: a name, or package.module:object.")]
+SpaceOption = Annotated[
+    str, typer.Option("--space", help="Search space: a name, package.module:object, or space.json.")
+]
 EngineOption = Annotated[str, typer.Option("--engine", help="Deployment engine: a name, or package.module:Class.")]
 PrecisionOption = Annotated[str, typer.Option("--precision", help="Precision of the engine.")]
 BatchOption = Annotated[int, typer.Option("--batch", help="Images per inference.")]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from tiernas.config.parent_section import ParentSection
 from tiernas.config.search_section import SearchSection
 from tiernas.config.section import Section
 from tiernas.config.sections import (
@@ -20,7 +21,7 @@ from tiernas.config.sections import (
 from tiernas.config.workers_section import WorkersSection
 from tiernas.errors import UsageError
 from tiernas.plugins import is_reference, top_module
-from tiernas.spaces import get_space
+from tiernas.spaces import PARENT, SPACE_FILE, get_space
 from tiernas.tiers import Tier, tiers_between
 from tiernas.training import DataConfig, RecipeConfig
 
@@ -29,6 +30,7 @@ class SearchConfig(Section):
     """A whole file."""
 
     study: StudySection
+    parent: ParentSection | None = None
     data: DataConfig
     recipe: RecipeConfig
     engine: EngineSection = EngineSection()
@@ -44,7 +46,9 @@ class SearchConfig(Section):
     def _default_image_size(cls, data: DataConfig, info: ValidationInfo) -> DataConfig:
         if data.image_size is not None or "study" not in info.data:
             return data
-        return data.model_copy(update={"image_size": get_space(info.data["study"].space).largest_resolution})
+        parent = info.data.get("parent")
+        largest = parent.resolution[-1] if parent else _largest_resolution(info.data["study"].space)
+        return data if largest is None else data.model_copy(update={"image_size": largest})
 
     def tier_list(self) -> Sequence[Tier]:
         """The tiers, in order."""
@@ -60,7 +64,30 @@ class SearchConfig(Section):
         rungs, epochs = self.search.screen.epochs, self.recipe.epochs
         if rungs and rungs[-1] >= epochs:
             raise UsageError(f"search.screen.epochs = {rungs}: each must be below recipe.epochs = {epochs}")
+        self._check_parent()
         self.workers.check()
+
+    def _check_parent(self) -> None:
+        if self.study.space != PARENT and self.parent is not None:
+            raise UsageError(
+                f"[parent]: only for study.space = {PARENT!r}, not {self.study.space!r}; remove it, or change the "
+                "space (networks of other spaces begin with a trained one by recipe.start)"
+            )
+        if self.study.space == PARENT and self.parent is None:
+            raise UsageError(
+                f"parent.network is missing: study.space = {PARENT!r} has the parts of a network; name it, such as "
+                'network = "efficientnet-lite0"'
+            )
+        if self.parent is not None and self.recipe.start is not None:
+            raise UsageError(
+                f"recipe.start = {self.recipe.start!r}: the networks of study.space = {PARENT!r} begin with "
+                "parent.network; leave recipe.start out"
+            )
+
+    @property
+    def space_name(self) -> str:
+        """What finds the space once the search has begun: its name, or its file in the output folder."""
+        return str(self.study.output / SPACE_FILE) if self.study.space == PARENT else self.study.space
 
     @property
     def finalist_recipe(self) -> RecipeConfig:
@@ -97,3 +124,8 @@ class SearchConfig(Section):
     def latency_table_path(self) -> Path:
         """The latency table."""
         return self.latency.table or self.study.output / "latency-table.jsonl"
+
+
+def _largest_resolution(space: str) -> int | None:
+    """That of a space by name, in pixels; None of one around a parent that is missing, which is told later."""
+    return None if space == PARENT else get_space(space).largest_resolution

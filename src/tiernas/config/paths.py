@@ -20,6 +20,9 @@ _LIST, _URL, _SQLITE = "search.reuse", "study.ledger", "sqlite:///"
 _MAY_BE_URLS = ("study.checkpoints", _LIST)
 """In all other keys except the ledger, text such as `run:1` is a name."""
 
+_MAY_BE_NAMES = ("parent.network", "parent.weights", "recipe.start")
+"""A text is a path where there is such a file or folder, and else a name."""
+
 _KEYS = (
     "study.output",
     "study.checkpoints",
@@ -28,6 +31,7 @@ _KEYS = (
     "latency.table",
     _LIST,
     "table.path",
+    *_MAY_BE_NAMES,
     *_IN_RECIPES,
 )
 """Keys whose value is a path, a list of them, or a URL."""
@@ -70,11 +74,19 @@ def _absolute(text: str, folder: Path, name: str, key: str) -> str:
         return _SQLITE + _found(file, folder, name, key) if relative else text
     if key in _MAY_BE_URLS and is_meant_as_url(text):
         return text
+    if key in _MAY_BE_NAMES and not _exists(text, folder):
+        return text
     if "://" in text:
         shown = hide_url_credentials(text)
         raise UsageError(f"{name}: {key} = {shown!r}: is a URL; give the name of a folder or file on this machine")
     found = _found(text, folder, name, key)
     return text if key in _IN_RECIPES and found == os.path.abspath(text) else found
+
+
+def _exists(text: str, folder: Path) -> bool:
+    """Whether there is such a file or folder, beside the file or in the working directory."""
+    path = os.path.expanduser(text)
+    return os.path.exists(folder / path) or os.path.exists(path)
 
 
 def _found(text: str, folder: Path, name: str, key: str) -> str:

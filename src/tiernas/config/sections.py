@@ -13,6 +13,7 @@ from tiernas.config.section import Section
 from tiernas.engines.catalogue import ENGINES
 from tiernas.latency.measuring.advice import ACCURACY_BUDGET_POINTS
 from tiernas.ledger import is_meant_as_url
+from tiernas.spaces import PARENT
 from tiernas.spaces.catalogue import SPACES
 from tiernas.tiers import DEFAULT_POOL_NETWORKS
 from tiernas.training import TeacherConfig
@@ -30,12 +31,17 @@ def _folder_or_url(place: str) -> str:
     return place
 
 
+def _usable_space(name: str) -> str:
+    return name if name == PARENT else SPACES.require_usable(name)
+
+
 class StudySection(Section):
     """What is searched, and where the results go.
 
     Attributes:
         name: Name of the study; entries of the model table begin with it.
-        space: Search space: a built-in name, a name that an installed package offers, or `package.module:object`.
+        space: Search space: a built-in name, a name that an installed package offers, `package.module:object`, or
+            "parent", the parts of the network named in `[parent]`.
         output: Folder for the ledger, checkpoints, latency table, logs and report.
         seed: Seed of everything random.
         ledger: URL of the ledger's database, `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; by default a file
@@ -46,7 +52,7 @@ class StudySection(Section):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
-    space: Annotated[str, BeforeValidator(SPACES.as_text), AfterValidator(SPACES.require_usable)] = "gpunet-small"
+    space: Annotated[str, BeforeValidator(SPACES.as_text), AfterValidator(_usable_space)] = "gpunet-small"
     output: Path
     seed: Annotated[int, Field(ge=0)] = 0
     ledger: Annotated[str | None, AfterValidator(lambda url: url and expand_ledger(url)), Field(repr=False)] = None

@@ -26,11 +26,11 @@ from tiernas.training import (
     TrainingResult,
     accuracy_of,
     load_data,
-    load_trained,
     predict,
     train,
     train_distributed,
 )
+from tiernas.training.trained import load_classifier
 
 Send = Callable[[Event], None]
 
@@ -93,8 +93,9 @@ def _train(job: Job, send: Send, load: Callable[[Job], Splits], device: str, sea
         checkpoints.finish()
         result = asdict(trained)
         if job.test and (seat is None or seat.rank == 0):
-            network = load_trained(checkpoints.folder)
-            found = accuracy_of(predict(network, splits.test, architecture.resolution), splits.test.labels)
+            network, identity = load_classifier(checkpoints.folder)
+            predicted = predict(network, splits.test, architecture.resolution, normalization=identity.normalization)
+            found = accuracy_of(predicted, splits.test.labels)
             result |= {"test_accuracy": found.top1, "test_class_mean_accuracy": found.class_mean}
         return Finished(job.id, trained.accuracy, result)
 

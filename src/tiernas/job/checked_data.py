@@ -8,20 +8,24 @@ from pathlib import Path
 
 from tiernas.config import SearchConfig
 from tiernas.errors import UsageError
-from tiernas.spaces import get_space
+from tiernas.spaces import SearchSpace
 from tiernas.training import Splits, load_data
 from tiernas.training.epoch import require_batch
 from tiernas.training.progression import require_growing
 
 
-def checked_data(config: SearchConfig) -> Splits:
+def checked_data(config: SearchConfig, space: SearchSpace) -> Splits:
     """The data, decoded into the output folder; if they cannot be used for training, the folder is left unchanged.
+
+    Args:
+        config: The search.
+        space: Its space.
 
     Raises:
         UsageError: The data cannot be used for training, the networks of the space cannot be trained with this recipe,
             or the output folder cannot be written.
     """
-    output, space = config.study.output, get_space(config.study.space)
+    output = config.study.output
     require_growing(space.decode([dimension.values[0] for dimension in space.dimensions]), config.recipe)
     with _undone_if_refused(output / "cache"):
         try:

@@ -29,6 +29,7 @@ from tiernas.job.checked_data import checked_data
 from tiernas.job.entering import SearchResult, enter
 from tiernas.job.finalist_weights import finalist_network
 from tiernas.job.latency_table import built_table, given_table, require_usable
+from tiernas.job.start import begun, opened_parent, search_space
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
@@ -73,7 +74,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         StoppedError: The user asked to stop; everything is saved.
     """
     output = config.study.output
-    space = get_space(config.study.space)
+    parent = opened_parent(config)
+    space = search_space(config, parent)
     wanted = config.engine
     engine = get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
     with ExitStack() as stack:
@@ -82,7 +84,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         _check_optimizer(config, space)
         _check_teachers(config)
         given = given_table(config, space, engine)
-        splits = checked_data(config)
+        splits = checked_data(config, space)
+        config = begun(config, parent, space)
         ledger = stack.enter_context(Ledger(config.ledger))
         heartbeat = stack.enter_context(serving(ledger, output))
         _log.info("data: %s images", ", ".join(f"{n} {part}" for part, n in splits.counts.items()))
@@ -193,7 +196,7 @@ def _training_settings(config: SearchConfig, splits: Splits) -> dict[str, object
     """Everything that the accuracy of a network depends on, except the seed."""
     recipe = {f"recipe.{key}": value for key, value in config.recipe.model_dump(mode="json").items()}
     name = config.study.space
-    own = {} if name in SPACES.built_in else {SPACE_DIGEST: get_space(name).digest}
+    own = {} if name in SPACES.built_in else {SPACE_DIGEST: get_space(config.space_name).digest}
     return {"study.space": name, **own, "data": splits.digest, **recipe}
 
 
@@ -295,6 +298,7 @@ def _try_deployments(
             partial(clock.measure, tier=tier),
             clock.rule,
             artefact,
+            config.recipe.normalization,
         )
         _log.info(
             "tier %s ms: finalist %d: %.3f ms with its trained weights, test accuracy %.4f in %s %s, %.4f in torch%s",

@@ -111,7 +111,14 @@ def _training(file: Path, source: Path) -> _Opened:
         architecture = architecture_from_json(identity.architecture)
     except (KeyError, TypeError, UsageError) as error:
         raise UsageError(f"{file}: is not a file of a training run; name the folder of an entry or export") from error
-    original = Original(str(source), architecture, len(identity.classes), classes=identity.classes)
+    original = Original(
+        str(source),
+        architecture,
+        len(identity.classes),
+        identity.input_mean,
+        identity.input_std,
+        identity.classes,
+    )
     for prefix in (AVERAGED_NETWORK, NETWORK):
         if state := {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}:
             return _Opened(original, state, file)

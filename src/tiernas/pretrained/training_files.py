@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD, Normalization
+
 CURRENT = "checkpoint.safetensors"
 """The state after the last completed epoch, during the training run."""
 
@@ -35,6 +37,8 @@ class Identity:
         recipe_digest: `RecipeConfig.digest`.
         data_digest: `Splits.digest`.
         seed: Seed of the training run.
+        input_mean: Mean of red, green and blue (pixels in 0 to 1), which is subtracted from images.
+        input_std: Standard deviation, by which the difference is divided.
     """
 
     architecture: str
@@ -42,9 +46,17 @@ class Identity:
     recipe_digest: str
     data_digest: str
     seed: int
+    input_mean: tuple[float, float, float] = IMAGE_MEAN
+    input_std: tuple[float, float, float] = IMAGE_STD
+
+    @property
+    def normalization(self) -> Normalization:
+        """What is done to images before the network sees them."""
+        return Normalization(self.input_mean, self.input_std)
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self:
         """The identity stored in a file."""
-        known = facts["identity"]
-        return cls(**{**known, "classes": tuple(known["classes"])})
+        known = {**facts["identity"]}
+        lists = {key: tuple(value) for key, value in known.items() if isinstance(value, list)}
+        return cls(**{**known, **lists})

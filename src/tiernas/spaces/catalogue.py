@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from tiernas.errors import UsageError
 from tiernas.plugins import Kind, UnusableError, is_reference, require_object_of
 from tiernas.spaces.consistency import inconsistency
+from tiernas.spaces.parent import PARENT, ParentSpace
 from tiernas.spaces.space import SearchSpace
+from tiernas.spaces.space_file import SPACE_FILE, is_space_file, read_space
 
 _MEMBERS = ("name", "dimensions", "num_classes", "decode", "encode", "canonical", "layer_groups")
 
@@ -15,6 +20,8 @@ _CHECKED = 16
 def _require_space(thing: object) -> None:
     require_object_of(thing, SearchSpace, "a search space", _MEMBERS)
     assert isinstance(thing, SearchSpace)
+    if thing.name == PARENT and not isinstance(thing, ParentSpace):
+        raise UnusableError(f"calls itself {PARENT!r}, as spaces around a parent do, and files record it so: rename it")
     if wrong := inconsistency(thing, _CHECKED):
         raise UnusableError(f"is inconsistent: {wrong}")
 
@@ -48,18 +55,26 @@ def get_space(name: str | SearchSpace) -> SearchSpace:
     """The search space of a name.
 
     Args:
-        name: One of `space_names()`, or `package.module:object`; a space is returned as it is.
+        name: One of `space_names()`, `package.module:object`, or the path of the `space.json` of a search around a
+            parent; a space is returned as it is.
 
     Raises:
         UsageError: There is no space of that name, or it cannot be used.
     """
+    if name == PARENT:
+        raise UsageError(
+            f"space {PARENT!r}: has a parent, which must be named: give the {SPACE_FILE} in the output folder of a "
+            "search, or make a tiernas.spaces.ParentSpace"
+        )
+    if isinstance(name, str) and is_space_file(name):
+        return read_space(Path(name).expanduser())
     return SPACES.load(name)
 
 
 def referred_space(name: str) -> SearchSpace | None:
-    """The space of `package.module:object`; None for a name, by which files find their space on their own.
+    """The space of `package.module:object` or of a file; None for a name, by which files find their space on their own.
 
     Raises:
         UsageError: The space cannot be used.
     """
-    return get_space(name) if is_reference(name) else None
+    return get_space(name) if is_reference(name) or is_space_file(name) else None

@@ -37,7 +37,13 @@ class Layers:
 
 
 class PlannedSpace(SearchSpace):
-    """A space whose networks are defined layer by layer; `decode` and `layer_groups` follow the same plan."""
+    """A space whose networks are defined layer by layer; `decode` and `layer_groups` follow the same plan.
+
+    Attributes:
+        bn_eps: Epsilon of every batch normalization of its networks.
+    """
+
+    bn_eps: float = 1e-3
 
     @abc.abstractmethod
     def plan(self, values: Mapping[str, IntArray]) -> Iterator[Layers]:
@@ -62,7 +68,7 @@ class PlannedSpace(SearchSpace):
             if count := int(part.count[0]):
                 once = [BlockRows.of_columns(block, 1, columns).layers()[0] for block, columns in part.blocks]
                 layers += once * count
-        return LayeredArchitecture(int(row[0, self._position("resolution")]), tuple(layers))
+        return LayeredArchitecture(int(row[0, self._position("resolution")]), tuple(layers), self.bn_eps)
 
     def encode(self, architecture: Architecture) -> IntArray:
         if not isinstance(architecture, LayeredArchitecture):

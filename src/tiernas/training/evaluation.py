@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from tiernas.networks.normalization import IMAGENET, Normalization
 from tiernas.training.images import ImageSet
 from tiernas.training.preprocessing import normalize, resize
 
@@ -41,7 +42,12 @@ def accuracy_of(predicted: Tensor, labels: Tensor) -> Accuracy:
 
 @torch.inference_mode()
 def predict(
-    network: nn.Module, images: ImageSet, resolution: int, batch_size: int = 256, rows: Tensor | None = None
+    network: nn.Module,
+    images: ImageSet,
+    resolution: int,
+    batch_size: int = 256,
+    rows: Tensor | None = None,
+    normalization: Normalization = IMAGENET,
 ) -> Tensor:
     """The class that a network predicts for each image, `(n,)` int64 on CPU.
 
@@ -51,12 +57,16 @@ def predict(
         resolution: Input size of the network, in pixels.
         batch_size: Images at a time; affects only time and memory.
         rows: Positions of the images to predict, `(n,)` int64; if None, all.
+        normalization: Normalization of the network's input.
     """
     was_training = network.training
     network.eval()
     device = next(network.parameters()).device
     steps = torch.split(torch.arange(len(images)) if rows is None else rows, batch_size)
-    predicted = [network(normalize(resize(batch, resolution).to(device))).argmax(1) for batch in images.batches(steps)]
+    predicted = [
+        network(normalize(resize(batch, resolution).to(device), normalization)).argmax(1)
+        for batch in images.batches(steps)
+    ]
     network.train(was_training)
     return torch.cat(predicted).cpu()
 

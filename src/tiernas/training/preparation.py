@@ -13,9 +13,10 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from tiernas.errors import NotInstalledError
+from tiernas.networks.normalization import Normalization
 from tiernas.training.augmentation import Augmentation
 from tiernas.training.images import Splits, channels_last
-from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD, normalize, resize
+from tiernas.training.preprocessing import normalize, resize
 from tiernas.training.recipe import RecipeConfig
 
 _CROP_RATIO = (3 / 4, 4 / 3)
@@ -43,23 +44,26 @@ def make_preparation(recipe: RecipeConfig, splits: Splits, resolution: int) -> P
     """
     flip = splits.flip_safe if recipe.flip is None else recipe.flip
     if recipe.crop_scale is None:
-        return _Batchwise(Augmentation(recipe.crop_padding, flip, recipe.erase_probability), resolution)
+        augmentation = Augmentation(recipe.crop_padding, flip, recipe.erase_probability)
+        return _Batchwise(augmentation, resolution, recipe.normalization)
     return _Timm(recipe, flip, resolution)
 
 
 class _Batchwise:
     """Shifts, mirroring and erasing of a whole batch at once, at almost no cost."""
 
-    def __init__(self, augmentation: Augmentation, resolution: int) -> None:
+    def __init__(self, augmentation: Augmentation, resolution: int, normalization: Normalization) -> None:
         self._augmentation = augmentation
         self._resolution = resolution
+        self._normalization = normalization
 
     @property
     def changes_images(self) -> bool:
         return self._augmentation.changes_images
 
     def __call__(self, images: Tensor, generator: Generator, device: torch.device) -> Tensor:
-        return normalize(self._augmentation(resize(images, self._resolution), generator).to(device))
+        changed = self._augmentation(resize(images, self._resolution), generator)
+        return normalize(changed.to(device), self._normalization)
 
 
 class _Timm:
@@ -81,8 +85,8 @@ class _Timm:
             color_jitter=0.0,
             auto_augment=recipe.auto_augment,
             interpolation="random",
-            mean=IMAGE_MEAN,
-            std=IMAGE_STD,
+            mean=recipe.input_mean,
+            std=recipe.input_std,
             re_prob=recipe.erase_probability,
             re_mode="pixel",
         )

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD, Normalization
 from tiernas.training.presets import presets
 from tiernas.training.teachers.config import TeacherConfig
 
@@ -25,12 +26,16 @@ _ADDED_LATER = frozenset(
         "compile",
         "mixup_alpha",
         "cutmix_alpha",
+        "start",
+        "input_mean",
+        "input_std",
     }
 )
 """Fields that the first version did not have. They are not written at their defaults, so that recipes written by it
 keep their digest and their training runs and studies can be resumed."""
 
 _Part = Annotated[float, Field(gt=0, le=1)]
+_Deviation = Annotated[float, Field(gt=0)]
 
 
 class RecipeConfig(BaseModel):
@@ -81,6 +86,11 @@ class RecipeConfig(BaseModel):
             only one size.
         growing_fraction: Fraction of the epochs after which the size is the network's own; the last epoch always has
             it.
+        start: A trained network whose weights every network starts with, as far as it continues it: anything that
+            `tiernas.load` opens. Other classes get a fresh classifier. Before anything is trained, it is replaced by
+            the digest of that network ("sha256:..."), and `input_mean` and `input_std` by its normalization.
+        input_mean: Mean of red, green and blue (pixels in 0 to 1), which is subtracted from images.
+        input_std: Standard deviation, by which the difference is divided.
         compile: Whether `torch.compile` compiles the network for training, which takes minutes on a CPU.
     """
 
@@ -112,6 +122,9 @@ class RecipeConfig(BaseModel):
     start_scale: float = Field(default=1.0, ge=0.25, le=1)
     growing_fraction: float = Field(default=0.6, gt=0, le=1)
     compile: bool = False
+    start: str | None = Field(default=None, min_length=1)
+    input_mean: tuple[float, float, float] = IMAGE_MEAN
+    input_std: tuple[_Deviation, _Deviation, _Deviation] = IMAGE_STD
 
     @model_validator(mode="before")
     @classmethod
@@ -132,6 +145,11 @@ class RecipeConfig(BaseModel):
         if self.crop_scale is not None and self.crop_scale[0] > self.crop_scale[1]:
             raise ValueError(f"crop_scale = {list(self.crop_scale)}: the first must not be larger than the second")
         return self
+
+    @property
+    def normalization(self) -> Normalization:
+        """What is done to images before a network sees them."""
+        return Normalization(self.input_mean, self.input_std)
 
     @property
     def digest(self) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from tiernas.networks import build
+from tiernas.networks import Network, build
 from tiernas.pretrained.training_files import AVERAGE, NETWORK
 from tiernas.spaces import Architecture
 from tiernas.training.compilation import compiled
@@ -32,16 +32,30 @@ class TrainingState:
         average: Moving average of the weights, or None.
         scaler: Loss scaler for fp16, or None.
         device: The device everything is on.
+        normalization: Normalization of the network's input.
+
+    Args:
+        architecture: The network.
+        num_classes: Number of classes.
+        recipe: How to train.
+        device: The device to train on.
+        begin: Gives the newly built network its first weights, in place.
     """
 
     def __init__(
-        self, architecture: Architecture, num_classes: int, recipe: RecipeConfig, device: torch.device
+        self,
+        architecture: Architecture,
+        num_classes: int,
+        recipe: RecipeConfig,
+        device: torch.device,
+        begin: Callable[[Network], None] = calm,
     ) -> None:
         network = build(architecture, num_classes, dropout=recipe.dropout, drop_path_rate=recipe.drop_path_rate)
-        calm(network)
+        begin(network)
         if device.type == "cpu":
             speed_up_depthwise(network)
         self.device = device
+        self.normalization = recipe.normalization
         self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = make_optimizer(self.network, recipe)
         self.average = make_average(self.network, recipe.ema_decay)

@@ -26,8 +26,8 @@ def load_trained(checkpoint_dir: Path) -> Network:
     return load_classifier(checkpoint_dir)[0]
 
 
-def load_classifier(checkpoint_dir: Path) -> tuple[Network, tuple[str, ...]]:
-    """Like `load_trained`, with the names of the classes in the order of the logits.
+def load_classifier(checkpoint_dir: Path) -> tuple[Network, Identity]:
+    """Like `load_trained`, with the identity of the training run, which has classes and input normalization.
 
     Raises:
         DamagedWeightsError: There is no complete training run in the folder, or its file is damaged.
@@ -46,4 +46,4 @@ def load_classifier(checkpoint_dir: Path) -> tuple[Network, tuple[str, ...]]:
         network.load_state_dict(weights)
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise DamagedWeightsError(f"no trained network: {path} is damaged; train the network again") from error
-    return network.to(memory_format=torch.channels_last).eval(), identity.classes
+    return network.to(memory_format=torch.channels_last).eval(), identity

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from tiernas.spaces import Architecture
+from tiernas.training.beginning import begun_from, first_weights, opened_start
 from tiernas.training.checkpoint import CheckpointFolder, Identity, TrainingProgress
 from tiernas.training.epoch import EpochStatistics, require_batch, steps_per_epoch, train_epoch
 from tiernas.training.group import ALONE, Group
@@ -53,8 +54,8 @@ def train(
         seed: Seed of the weights, the order of the images, augmentation and dropout; not negative.
         checkpoint_dir: A folder for this training run alone; created if missing. In the end it contains the weights,
             for `load_trained`.
-        cache_dir: A folder that training runs share; a teacher that must first learn the classes of the data is kept
-            there for the others. If None, `checkpoint_dir`: every training run prepares its own teacher.
+        cache_dir: A folder that training runs share, for the weights that they start from and for a teacher that must
+            first learn the classes of the data. If None, `checkpoint_dir`: every training run has its own.
         epochs: Train for this many epochs instead of `recipe.epochs`.
         stop_epoch: Pause after this many epochs in all, with the learning rates of the whole training run; called again
             without it, or with a later one, training resumes as if it had never paused. The result is that of the
@@ -68,7 +69,8 @@ def train(
     Raises:
         TrainingDiverged: The loss is infinite, not a number, or hopelessly large.
         UsageError: `checkpoint_dir` cannot be written to, the disk is full, the batch size exceeds the training split,
-            the recipe has a teacher that cannot teach this, or growing images for a network of one size.
+            the recipe has a teacher that cannot teach this, a start that cannot be opened, or growing images for a
+            network of one size.
         NotInstalledError: The package of the teacher is not installed.
         ValueError: `stop_epoch` is not an epoch of the training run.
     """
@@ -79,18 +81,29 @@ def train(
         raise ValueError(f"stop_epoch = {stop_epoch}: must be 1 to {recipe.epochs}")
     require_batch(len(splits.train), recipe)
     require_growing(architecture, recipe)
+    shared = cache_dir or checkpoint_dir
+    recipe = begun_from(recipe, opened_start(recipe), shared)
     group.require_images(len(splits.train) // steps_per_epoch(len(splits.train), recipe), recipe.batch_size)
-    identity = Identity(architecture.to_json(), splits.classes, recipe.digest, splits.digest, seed)
+    identity = Identity(
+        architecture.to_json(),
+        splits.classes,
+        recipe.digest,
+        splits.digest,
+        seed,
+        recipe.input_mean,
+        recipe.input_std,
+    )
     folder = CheckpointFolder(checkpoint_dir, identity)
     if stop_epoch == recipe.epochs and (complete := folder.result()) is not None:
         if group.is_first:
             folder.remove_checkpoints()  # a killed process may have left them
         return complete
     device = torch.device(device)
-    teacher = _teacher(recipe, splits, architecture.resolution, cache_dir or checkpoint_dir, device)
+    teacher = _teacher(recipe, splits, architecture.resolution, shared, device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(derived_seed(seed, SeedPurpose.WEIGHTS))
-        state = TrainingState(architecture, len(splits.classes), recipe, device)
+        begin = first_weights(splits, recipe, shared)
+        state = TrainingState(architecture, len(splits.classes), recipe, device, begin)
         progress = _continue(state, folder, group, stop_epoch)
         state.share_gradients(group)
         validation: Validation | None = None
@@ -167,7 +180,15 @@ def _teacher(
     mixed = Mixing(recipe.mixup_alpha, recipe.cutmix_alpha).changes_images
     images_change = prepared or mixed or recipe.start_scale < 1
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        return prepare_teacher(recipe.teacher, splits, resolution, cache_dir, device, images_change=images_change)
+        return prepare_teacher(
+            recipe.teacher,
+            splits,
+            resolution,
+            cache_dir,
+            device,
+            images_change=images_change,
+            normalization=recipe.normalization,
+        )
 
 
 def _continue(state: TrainingState, folder: CheckpointFolder, group: Group, stop_epoch: int) -> TrainingProgress:

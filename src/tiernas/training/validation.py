@@ -51,7 +51,8 @@ def validate(state: TrainingState, splits: Splits, resolution: int, group: Group
     found = Accuracy(0.0, 0.0)
     if group.is_first:
         rows = torch.arange(len(images)) if whole else glanced_at(splits)
-        found = accuracy_of(predict(state.resulting, images, resolution, rows=rows), images.labels[rows])
+        predicted = predict(state.resulting, images, resolution, rows=rows, normalization=state.normalization)
+        found = accuracy_of(predicted, images.labels[rows])
     shared = Accuracy(group.total(found.top1, state.device), group.total(found.class_mean, state.device))
     return Validation(shared, time.perf_counter() - started_s)
 

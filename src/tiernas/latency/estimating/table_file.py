@@ -21,8 +21,9 @@ from tiernas.engines import Fingerprint, Measurement
 from tiernas.engines.measurement import MOST_MS, is_time_ms
 from tiernas.errors import UsageError
 from tiernas.latency.measuring.observation import Observation
-from tiernas.spaces import SearchSpace, get_space, space_names
+from tiernas.spaces import PARENT, SPACE_FILE, SearchSpace, get_space, read_space, space_names
 from tiernas.spaces.catalogue import SPACES
+from tiernas.spaces.space_file import is_space_file
 
 FORMAT_VERSION = 1
 
@@ -72,6 +73,11 @@ class Header:
             raise UsageError(
                 f"the latency table was built for space {self.space!r}, not {space.name!r}; build one with: {way}"
             )
+        if self.space == PARENT and self.space_digest != space.digest:
+            raise UsageError(
+                "the latency table was built around another parent, or with other resolutions or percents of channels; "
+                f"build one with: tiernas latency build --space {SPACE_FILE}"
+            )
         if self.space_digest not in (None, space.digest):
             raise UsageError(
                 f"the latency table was built for another space that was also called {self.space!r}, with other values "
@@ -108,6 +114,7 @@ class Record:
 
 def default_path(space: str, engine: str, precision: str) -> Path:
     """Default path of a table in commands: a file in the folder `latency` of the working directory."""
+    space = Path(space).stem if is_space_file(space) else space
     space, engine = (name.replace(":", ".") for name in (space, engine))
     return Path("latency") / f"{space}-{engine}-{precision}.jsonl"
 
@@ -183,7 +190,8 @@ def read(path: Path, space: SearchSpace | None = None) -> tuple[Header, list[Rec
 
     Args:
         path: The file.
-        space: Its space; by default looked up by name, which works for built-in spaces.
+        space: Its space; by default looked up by name, which works for built-in spaces, and for a space around a parent
+            if its file is next to the table.
 
     Raises:
         UsageError: There is no such file, it is not a latency table, it was written by a newer version, it belongs to
@@ -204,6 +212,8 @@ def read(path: Path, space: SearchSpace | None = None) -> tuple[Header, list[Rec
 
 def _space(path: Path, header: Header, space: SearchSpace | None) -> SearchSpace:
     try:
+        if space is None and header.space == PARENT:
+            space = read_space(path.with_name(SPACE_FILE))
         if space is None and header.space not in space_names():
             way = f"--space {header.space_reference}, or " if header.space_reference else ""
             raise UsageError(

@@ -14,6 +14,7 @@ from scipy.stats import t as student_t
 
 from tiernas.latency.estimating.agreement import LEAST_INSIDE, TIER_WIDTH, FloatArray, chances_inside, near_pairs
 from tiernas.latency.estimating.latency_table import LatencyTable
+from tiernas.spaces import PARENT, SPACE_FILE
 from tiernas.spaces.catalogue import SPACES
 
 LEAST_IN_ORDER = 0.7
@@ -156,7 +157,8 @@ def _build_command(table: LatencyTable, path: Path) -> str:
     """The command that doubles the number of networks."""
     header, wanted = table.header, table.header.fingerprint
     offer = SPACES.offer_of(table.space)
-    space, engine = offer.name if offer else header.space, wanted.plugin or wanted.engine
+    name = str(path.with_name(SPACE_FILE)) if header.space == PARENT else header.space
+    space, engine = offer.name if offer else name, wanted.plugin or wanted.engine
     words = ["tiernas", "latency", "build", "--space", space, "--engine", engine]
     words += ["--precision", wanted.precision, "--table", str(path), "--networks", str(2 * len(table.records))]
     for option, value, default in (

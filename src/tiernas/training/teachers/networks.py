@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.networks import build
+from tiernas.networks.normalization import Normalization
+from tiernas.pretrained.network import rgb
 from tiernas.spaces import architecture_from_json
 from tiernas.storage import read_tensors
 from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD
@@ -24,7 +26,7 @@ from tiernas.training.trained import load_classifier
 _LITE_MEAN, _LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
 """Normalization of EfficientNet-Lite: MEAN_RGB and STDDEV_RGB of efficientnet_lite_builder.py in tensorflow/tpu."""
 
-_UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, AttributeError, EOFError)
+_UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, EOFError)
 """What torch, safetensors and timm raise for files that are not weights, or belong to another network."""
 
 
@@ -116,19 +118,22 @@ def open_lite(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
 def open_entry(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
     """The network of a table's entry or of a training run; arguments and errors are those of `open_pretrained`."""
     folder = Path(str(config.path))
-    network, own = _from_table(folder) if (folder / "entry.json").exists() else _from_training(folder)
+    network, own, wanted = _from_table(folder) if (folder / "entry.json").exists() else _from_training(folder)
     if set(own) != set(classes):
         raise UsageError(
             f"recipe.teacher.path = {str(folder)!r}: its network has {len(own)} classes ({_some(own)}), the "
             f"data have {len(classes)} ({_some(classes)}); an entry can only teach the classes it was trained on"
         )
-    return Pretrained(_Reordered(network, [own.index(name) for name in classes]), has_head=True)
+    reordered = _Reordered(network, [own.index(name) for name in classes])
+    return Pretrained(reordered, True, wanted.mean, wanted.std)
 
 
-def _from_table(folder: Path) -> tuple[nn.Module, tuple[str, ...]]:
-    """Network and classes of a folder of a model table: `entry.json`, `architecture.json`, `weights.safetensors`."""
+def _from_table(folder: Path) -> tuple[nn.Module, tuple[str, ...], Normalization]:
+    """Network, classes and input of an entry: `entry.json`, `architecture.json`, `weights.safetensors`."""
     try:
-        own = tuple(json.loads((folder / "entry.json").read_text("utf-8"))["classes"])
+        facts = json.loads((folder / "entry.json").read_text("utf-8"))
+        own = tuple(facts["classes"])
+        wanted = Normalization(rgb(facts.get("input_mean", IMAGE_MEAN)), rgb(facts.get("input_std", IMAGE_STD)))
         network = build(architecture_from_json((folder / "architecture.json").read_text("utf-8")), len(own))
         stored = read_tensors(folder / "weights.safetensors")
         if stored is None:
@@ -136,16 +141,17 @@ def _from_table(folder: Path) -> tuple[nn.Module, tuple[str, ...]]:
         network.load_state_dict(stored[0])
     except _UNREADABLE as error:
         raise UsageError(f"recipe.teacher.path = {str(folder)!r}: not an entry of a model table: {error}") from error
-    return network, own
+    return network, own, wanted
 
 
-def _from_training(folder: Path) -> tuple[nn.Module, tuple[str, ...]]:
+def _from_training(folder: Path) -> tuple[nn.Module, tuple[str, ...], Normalization]:
     try:
-        return load_classifier(folder)
+        network, identity = load_classifier(folder)
     except UsageError as error:
         raise UsageError(
             f"recipe.teacher.path = {str(folder)!r}: no entry of a model table, no complete training run ({error})"
         ) from error
+    return network, identity.classes, identity.normalization
 
 
 class _Reordered(nn.Module):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tiernas.errors import UsageError
+from tiernas.networks.normalization import IMAGENET, Normalization
 from tiernas.rounding import apart
 from tiernas.storage import read_tensors, write_tensors
 from tiernas.training.images import Splits
@@ -34,6 +35,7 @@ def prepare_teacher(
     device: torch.device,
     *,
     images_change: bool,
+    normalization: Normalization = IMAGENET,
 ) -> Teacher:
     """Opens a teacher and makes sure that it knows the classes of the data.
 
@@ -48,6 +50,7 @@ def prepare_teacher(
         cache_dir: Where the head is kept.
         device: The device of the teacher.
         images_change: Whether training images look different every time. If not, the teacher answers each once.
+        normalization: What is done to images before the student sees them.
 
     Raises:
         UsageError: It is not available, has other classes and no way to learn them, or is no more accurate than
@@ -55,14 +58,14 @@ def prepare_teacher(
         NotInstalledError: Its package is not installed.
     """
     found = open_pretrained(config, splits.classes)
-    view = View(found.network, found.mean, found.std, config.resolution)
+    view = View(found.network, Normalization(found.mean, found.std), config.resolution, normalization)
     network: nn.Module = view.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.eval().requires_grad_(False)
     path = cache_dir / f"teacher-{_key(network, config, splits, student_resolution)}.safetensors"
     tensors, facts = made_once(
         path,
         read_tensors,
-        lambda: _learn(network, config, splits, student_resolution, has_head=found.has_head),
+        lambda: _learn(network, config, splits, student_resolution, normalization, has_head=found.has_head),
         lambda path, made: write_tensors(path, *made),
     )
     if not found.has_head:
@@ -74,15 +77,22 @@ def prepare_teacher(
     teacher = Teacher(network, config.weight, config.temperature, facts["accuracy"])
     if images_change:
         return teacher
-    return replace(teacher, known=answers(network, splits.train, torch.arange(len(splits.train)), student_resolution))
+    rows = torch.arange(len(splits.train))
+    return replace(teacher, known=answers(network, splits.train, rows, student_resolution, normalization))
 
 
 def _learn(
-    network: nn.Module, config: TeacherConfig, splits: Splits, student_resolution: int, *, has_head: bool
+    network: nn.Module,
+    config: TeacherConfig,
+    splits: Splits,
+    student_resolution: int,
+    normalization: Normalization,
+    *,
+    has_head: bool,
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Weight and bias of a new head, if one is needed, and the accuracy."""
     checked = torch.linspace(0, len(splits.validation) - 1, min(_CHECKED, len(splits.validation))).round().long()
-    answered = answers(network, splits.validation, checked, student_resolution)
+    answered = answers(network, splits.validation, checked, student_resolution, normalization)
     if has_head and answered.shape[1:] != (len(splits.classes),):
         raise UsageError(
             f"recipe.teacher = {config.shown}: its output has shape {tuple(answered.shape[1:])} for each image, "
@@ -93,7 +103,8 @@ def _learn(
         from tiernas.training.teachers.head import fit_head  # importing scikit-learn's linear models takes a second
 
         _log.info("teacher %s: learning the %d classes of the data", config.shown, len(splits.classes))
-        features = answers(network, splits.train, torch.arange(len(splits.train)), student_resolution)
+        rows = torch.arange(len(splits.train))
+        features = answers(network, splits.train, rows, student_resolution, normalization)
         head = fit_head(features, splits.train.labels)
         tensors = {"weight": head.weight.detach(), "bias": head.bias.detach()}
         answered = head(answered)

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softmax
 
+from tiernas.networks.normalization import IMAGENET, Normalization
 from tiernas.training.images import ImageSet
-from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD, normalize, resize
+from tiernas.training.preprocessing import normalize, resize
 
 _BATCH = 64
 """Images at a time; affects only memory."""
@@ -20,9 +21,9 @@ class View(nn.Module):
 
     Args:
         network: `(n, 3, h, w)` images to `(n, outputs)`.
-        mean: Mean of red, green and blue (pixels in 0 to 1) to subtract.
-        std: Divisor after that.
+        own: Normalization that it expects.
         resolution: Height and width that it gets, in pixels; None for those of the student.
+        given: What is done to the images that students get.
     """
 
     scale: Tensor
@@ -31,15 +32,15 @@ class View(nn.Module):
     def __init__(
         self,
         network: nn.Module,
-        mean: tuple[float, float, float],
-        std: tuple[float, float, float],
+        own: Normalization,
         resolution: int | None,
+        given: Normalization = IMAGENET,
     ) -> None:
         super().__init__()
         self.network = network
         self.resolution = resolution
         own_mean, own_std, mean_in, std_in = (
-            torch.tensor(values).view(1, 3, 1, 1) for values in (mean, std, IMAGE_MEAN, IMAGE_STD)
+            torch.tensor(values).view(1, 3, 1, 1) for values in (own.mean, own.std, given.mean, given.std)
         )
         self.register_buffer("scale", std_in / own_std, persistent=False)
         self.register_buffer("shift", (mean_in - own_mean) / own_std, persistent=False)
@@ -53,7 +54,13 @@ class View(nn.Module):
 
 
 @torch.no_grad()
-def answers(network: nn.Module, images: ImageSet, rows: Tensor, student_resolution: int) -> Tensor:
+def answers(
+    network: nn.Module,
+    images: ImageSet,
+    rows: Tensor,
+    student_resolution: int,
+    normalization: Normalization = IMAGENET,
+) -> Tensor:
     """The outputs of a network for stored images.
 
     Args:
@@ -62,13 +69,14 @@ def answers(network: nn.Module, images: ImageSet, rows: Tensor, student_resoluti
         images: The images.
         rows: Which of them, `(n,)`.
         student_resolution: Input size of the student, in pixels.
+        normalization: Normalization of the student's input.
 
     Returns:
         `(n, outputs)` on CPU.
     """
     device = next(network.buffers()).device
     batches = [
-        network(normalize(resize(batch, student_resolution).to(device))).cpu()
+        network(normalize(resize(batch, student_resolution).to(device), normalization)).cpu()
         for batch in images.batches(torch.split(rows, _BATCH))
     ]
     return torch.cat(batches)

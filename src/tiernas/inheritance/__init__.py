@@ -1,0 +1,5 @@
+"""What a network inherits from a trained one: the layers that it continues, and their most important channels."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

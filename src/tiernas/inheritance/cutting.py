@@ -1,0 +1,80 @@
+"""The weights of a trained network in one that continues some of its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from tiernas.inheritance.alignment import aligned
+from tiernas.inheritance.channels import CLASSES, channel_tensors, is_convolutional
+from tiernas.inheritance.importance import ChannelOrders, LayerGroups, layer_groups
+from tiernas.inheritance.parent import Parent
+from tiernas.networks import Network
+
+_WEIGHT_AXES = 4
+"""Of a convolution's weights: channels that are made and taken, height and width of the kernel."""
+
+
+@torch.no_grad()
+def inherit_weights(network: Network, parent: Parent, *, same_classes: bool) -> None:
+    """Gives a network what its layers continue of a parent, in place; what the parent has not stays as it is.
+
+    Of every group of channels the most important ones are kept, in the parent's order, and of a kernel the centre. So
+    a network with the layers of the parent gets its weights, to the last digit. Layers without channels that can be
+    told apart, such as attention, are inherited whole or not at all.
+
+    Args:
+        network: The network, in training or evaluation mode.
+        parent: The trained network.
+        same_classes: Whether the classifier is inherited too.
+    """
+    layers, theirs = network.architecture.layers, parent.network.architecture.layers
+    groups = layer_groups(theirs)
+    for number, source in enumerate(aligned(layers, theirs)):
+        if source is None:
+            continue
+        block, whole = network.blocks[number], parent.network.blocks[source]
+        if is_convolutional(layers[number]):
+            _cut(block, whole, groups[source], parent.orders, same_classes)
+        elif layers[number] == theirs[source]:
+            _copy(block, whole, is_classifier=number == len(layers) - 1, same_classes=same_classes)
+
+
+def _cut(block: nn.Module, whole: nn.Module, groups: LayerGroups, orders: ChannelOrders, same_classes: bool) -> None:
+    known = {one.role: one for one in channel_tensors(whole)}
+    for ours in channel_tensors(block):
+        one = known.get(ours.role)
+        if one is None or one.axes != ours.axes or (CLASSES in ours.axes and not same_classes):
+            continue
+        _overlay(ours.tensor, one.tensor, [orders.get(groups.group(axis) or "") for axis in one.axes])
+
+
+def _overlay(target: Tensor, source: Tensor, orders: Sequence[Tensor | None]) -> None:
+    """Writes the most important channels of a tensor into the first ones of another.
+
+    Args:
+        target: What is written to.
+        source: What is cut.
+        orders: The channels of each of the first axes, the most important one first; an axis without must be of one
+            length in both, or nothing is written.
+    """
+    for axis, order in enumerate(orders):
+        size = target.shape[axis]
+        if order is not None:
+            source = source.index_select(axis, order[:size].sort().values)
+        elif size != source.shape[axis]:
+            return
+    if target.dim() == _WEIGHT_AXES:
+        source = pad(source, ((target.shape[-1] - source.shape[-1]) // 2,) * 4)  # a negative margin cuts off
+    target[tuple(slice(size) for size in source.shape)] = source
+
+
+def _copy(block: nn.Module, whole: nn.Module, *, is_classifier: bool, same_classes: bool) -> None:
+    state = whole.state_dict()
+    if is_classifier and not same_classes:
+        *_, last = (name for name, module in whole.named_modules() if isinstance(module, nn.Linear))
+        state = {name: tensor for name, tensor in state.items() if name.rpartition(".")[0] != last}
+    block.load_state_dict(state, strict=False)

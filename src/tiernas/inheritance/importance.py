@@ -1,0 +1,91 @@
+"""Which channels of a trained network matter most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from tiernas.blocks import Block
+from tiernas.blocks.strided import StridedBlock
+from tiernas.inheritance.channels import INPUT, OUTPUT, ChannelTensor, channel_tensors, is_convolutional
+from tiernas.networks import Network
+
+ChannelOrders = Mapping[str, Tensor]
+"""For each group of channels, by name, all of them as positions, `(n,)` int64, the most important one first."""
+
+RULE = "scale x consumption"
+"""Name of the rule of `rank_channels`: what it ranks otherwise in another version must have another name."""
+
+_MATRIX = 2
+"""Axes of channels of a weight that takes some and makes others."""
+
+
+def rank_channels(network: Network) -> ChannelOrders:
+    """Ranks channels by how much is made of them.
+
+    A channel counts as the product of two sums: of the squared scales of the batch normalisations that it passes (how
+    much it varies, arXiv 1708.06519), and of the squared weights that take it (how much it is made use of). Channels
+    that are added to each other are one group, and both sums run over all of its layers; so are those of a network
+    whose first layers a stage shares.
+    """
+    made: dict[str, Tensor] = {}
+    taken: dict[str, Tensor] = {}
+    for one, groups in grouped_tensors(network):
+        if not one.role.endswith(".weight"):
+            continue
+        squares = one.tensor.double().square()
+        if one.normalizes:
+            _add(made, groups[0], squares)
+        if len(groups) == _MATRIX:
+            _add(taken, groups[1], squares.transpose(0, 1).flatten(1).sum(1))
+    scores = {group: made.get(group, torch.ones_like(used)) * used for group, used in taken.items()}
+    return {group: torch.argsort(score, descending=True, stable=True) for group, score in scores.items()}
+
+
+def _add(sums: dict[str, Tensor], group: str | None, values: Tensor) -> None:
+    if group is not None:
+        sums[group] = sums[group] + values if group in sums else values
+
+
+def grouped_tensors(network: Network) -> Iterator[tuple[ChannelTensor, tuple[str | None, ...]]]:
+    """The tensors of all convolutional layers, each with the groups that its axes run over."""
+    layers = network.architecture.layers
+    names = layer_groups(layers)
+    for layer, name, block in zip(layers, names, network.blocks, strict=True):
+        if is_convolutional(layer):
+            for one in channel_tensors(block):
+                yield one, tuple(name.group(axis) for axis in one.axes)
+
+
+class LayerGroups:
+    """The groups that the channels of one layer are in.
+
+    Args:
+        number: Position of the layer.
+        before: The group of its input; None for an image.
+        after: That of its output.
+    """
+
+    def __init__(self, number: int, before: str | None, after: str) -> None:
+        self.after = after
+        self._number = number
+        self._shared = {INPUT: before, OUTPUT: after}
+
+    def group(self, channels: str | None) -> str | None:
+        """The name of the group of some of its channels; None for what cannot be cut."""
+        if channels is None:
+            return None
+        return self._shared.get(channels, f"{self._number}.{channels}")
+
+
+def layer_groups(layers: Sequence[Block]) -> list[LayerGroups]:
+    """The groups of each layer of a network; the output of one that adds its input is in the group of the input."""
+    found: list[LayerGroups] = []
+    before: str | None = None
+    for number, layer in enumerate(layers):
+        residual = isinstance(layer, StridedBlock) and layer.residual
+        found.append(LayerGroups(number, before, before if residual and before else f"{number}.{OUTPUT}"))
+        before = found[-1].after
+    return found

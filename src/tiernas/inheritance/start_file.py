@@ -1,0 +1,83 @@
+"""A parent as a file that all trainings share, found by its digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from tiernas.errors import UsageError
+from tiernas.inheritance.parent import Parent
+from tiernas.networks import build, repeatable_weights
+from tiernas.networks.normalization import Normalization
+from tiernas.pretrained.network import rgb
+from tiernas.spaces import architecture_from_json
+from tiernas.storage import read_tensors, write_tensors
+
+KEPT = "sha256:"
+"""What `recipe.start` begins with where it names a file by its digest."""
+
+_WEIGHT, _ORDER = "network.", "order."
+
+
+def is_kept(start: str) -> bool:
+    """Whether `recipe.start` names a file by its digest."""
+    return start.startswith(KEPT)
+
+
+def keep_parent(parent: Parent, cache_dir: Path) -> str:
+    """Writes a parent where trainings look for it, unless it is there.
+
+    Returns:
+        What `recipe.start` names it by.
+
+    Raises:
+        UsageError: The folder cannot be written to.
+    """
+    start = KEPT + parent.digest
+    path = _path(start, cache_dir)
+    if read_tensors(path) is None:
+        tensors = {_WEIGHT + name: tensor for name, tensor in parent.weights.items()}
+        tensors |= {_ORDER + group: order for group, order in parent.orders.items()}
+        write_tensors(path, tensors, {"source": parent.source, **parent.facts})
+    return start
+
+
+def kept_parent(start: str, cache_dir: Path) -> Parent:
+    """The parent that `keep_parent` wrote.
+
+    Args:
+        start: What it returned.
+        cache_dir: Where it was written.
+
+    Raises:
+        UsageError: It is not there, or is damaged.
+    """
+    path = _path(start, cache_dir)
+    stored = read_tensors(path)
+    if stored is None:
+        what = "is damaged; remove it" if path.exists() else "does not exist on this machine; all must see the folder"
+        raise UsageError(f"recipe.start: {path} {what}, and start the search again, which writes it")
+    tensors, facts = stored
+    try:
+        return _parent(tensors, facts)
+    except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
+        raise UsageError(f"recipe.start: {path} holds no trained network ({error}); remove it") from error
+
+
+def _parent(tensors: dict[str, Tensor], facts: dict[str, Any]) -> Parent:
+    with repeatable_weights():
+        network = build(architecture_from_json(facts["architecture"]), facts["num_classes"])
+    network.load_state_dict(_below(_WEIGHT, tensors))
+    normalization = Normalization(rgb(facts["input_mean"]), rgb(facts["input_std"]))
+    classes = None if facts["classes"] is None else tuple(facts["classes"])
+    return Parent(facts["source"], network.eval(), _below(_ORDER, tensors), normalization, classes)
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _path(start: str, cache_dir: Path) -> Path:
+    return cache_dir / f"start-{start.removeprefix(KEPT)}.safetensors"

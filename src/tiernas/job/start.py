@@ -1,0 +1,70 @@
+"""What the trainings of a search begin with, and the space around a parent."""
+
+from __future__ import annotations
+
+from tiernas.config import SearchConfig
+from tiernas.errors import NotInstalledError, UsageError
+from tiernas.inheritance import Parent, make_parent
+from tiernas.inheritance.start_file import is_kept
+from tiernas.pretrained import load
+from tiernas.spaces import SPACE_FILE, ParentSpace, SearchSpace, get_space, read_space, write_space
+from tiernas.training.beginning import begun_from, opened_start
+
+
+def opened_parent(config: SearchConfig) -> Parent | None:
+    """The trained network that trainings begin with; None where they begin afresh. Nothing is written.
+
+    Raises:
+        UsageError: It cannot be opened.
+        NotInstalledError: What it comes from is not installed.
+    """
+    wanted = config.parent
+    if wanted is None and config.recipe.start is not None and is_kept(config.recipe.start):
+        raise UsageError(
+            f"recipe.start = {config.recipe.start!r}: is the digest by which a search records the network that it "
+            "began with; name the network itself"
+        )
+    key, source = ("recipe.start", config.recipe.start) if wanted is None else ("parent.network", wanted.network)
+    try:
+        if wanted is None:
+            return opened_start(config.recipe)
+        return make_parent(load(wanted.network, wanted.weights), wanted.network)
+    except NotInstalledError:
+        raise
+    except UsageError as error:
+        said = str(error).removeprefix(f"source = {source!r}: ")
+        raise UsageError(f"{key} = {source!r}: {said}") from error
+
+
+def search_space(config: SearchConfig, parent: Parent | None) -> SearchSpace:
+    """The space of a search: that of its name, or that around its parent.
+
+    Raises:
+        UsageError: The parent cannot be cut, or the output folder has a search around another one.
+    """
+    wanted = config.parent
+    if wanted is None or parent is None:
+        return get_space(config.study.space)
+    try:
+        space = ParentSpace(parent.network.architecture, wanted.resolution, wanted.channel_percent)
+    except UsageError as error:
+        raise UsageError(f"parent.network = {wanted.network!r}: {error}") from error
+    file = config.study.output / SPACE_FILE
+    if file.exists() and read_space(file).digest != space.digest:
+        raise UsageError(
+            f"parent.network = {wanted.network!r}: {file} is of a search around another parent, or with another "
+            "resolution or channel_percent; choose another study.output, or set them as they were"
+        )
+    return space
+
+
+def begun(config: SearchConfig, parent: Parent | None, space: SearchSpace) -> SearchConfig:
+    """The configuration with a recipe whose trainings begin with the parent; it and the space are written.
+
+    Raises:
+        UsageError: The output folder cannot be written.
+    """
+    output = config.study.output
+    if isinstance(space, ParentSpace) and not (output / SPACE_FILE).exists():
+        write_space(space, output / SPACE_FILE)
+    return config.model_copy(update={"recipe": begun_from(config.recipe, parent, output / "cache")})

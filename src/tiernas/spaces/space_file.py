@@ -1,0 +1,72 @@
+"""The space around a parent as a file, by which a search that is continued and every command finds it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tiernas.errors import UsageError
+from tiernas.spaces.parent import PARENT, ParentSpace
+from tiernas.spaces.reading import architecture_from_json
+
+SPACE_FILE = "space.json"
+"""Its name in the output folder of a search, beside the ledger and the latency table."""
+
+_ENDING = ".json"
+_KIND = "tiernas_space"
+_RANGES = ("resolution", "channel_percent", "num_classes")
+
+
+def is_space_file(name: str) -> bool:
+    """Whether the name of a space is meant as a file."""
+    return name.endswith(_ENDING)
+
+
+def write_space(space: ParentSpace, path: Path) -> None:
+    """Writes a space; all of it or nothing.
+
+    Raises:
+        UsageError: The folder cannot be written.
+    """
+    data = {
+        _KIND: PARENT,
+        "architecture": json.loads(space.parent.to_json()),
+        "resolution": list(space.dimensions[0].values),
+        "channel_percent": list(space.channel_percent),
+        "num_classes": space.num_classes,
+    }
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(data) + "\n", encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
+
+
+def read_space(path: Path) -> ParentSpace:
+    """The space that `write_space` wrote.
+
+    Raises:
+        UsageError: There is no such file, it cannot be read, or it holds no space.
+    """
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"space {str(path)!r}: there is no such file; a search with study.space = {PARENT!r} writes {SPACE_FILE} "
+            "into its output folder when it begins"
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"space {str(path)!r}: cannot be read ({error})") from error
+    if not isinstance(data, dict) or data.get(_KIND) != PARENT:
+        raise UsageError(f"space {str(path)!r}: is no space: it has no key {_KIND!r} with the value {PARENT!r}")
+    try:
+        architecture = architecture_from_json(json.dumps(data["architecture"]))
+        return ParentSpace(architecture, *(data[key] for key in _RANGES))
+    except KeyError as error:
+        raise UsageError(f"space {str(path)!r}: key {error.args[0]!r} is missing") from error
+    except (TypeError, UsageError) as error:
+        raise UsageError(f"space {str(path)!r}: is damaged or was changed ({error})") from error
