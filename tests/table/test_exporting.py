@@ -172,7 +172,7 @@ def test_damaged_facts_are_told_and_nothing_is_written(
     if value is None:
         del section[key]
     file.write_text(json.dumps(facts))
-    with pytest.raises(UsageError, match="search again to write it anew"):
+    with pytest.raises(UsageError, match="run the search again to recreate it"):
         export(table, entry, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

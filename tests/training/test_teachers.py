@@ -205,7 +205,7 @@ def test_an_entry_with_other_classes_is_refused(small: Splits, taught: Path, tmp
 def test_a_folder_that_is_no_entry_is_refused(small: Splits, tmp_path: Path) -> None:
     assert "no complete training run" in refused(TeacherConfig(kind="entry", path=tmp_path), small, tmp_path)
     (tmp_path / "entry.json").write_text("{}")
-    assert "no entry of a model table" in refused(TeacherConfig(kind="entry", path=tmp_path), small, tmp_path)
+    assert "not an entry of a model table" in refused(TeacherConfig(kind="entry", path=tmp_path), small, tmp_path)
 
 
 @pytest.fixture
@@ -306,7 +306,7 @@ def test_a_network_of_the_table_teaches(digits: Splits, taught: Path, tiny: Arch
     (folder / "weights.safetensors").write_bytes((taught / WEIGHTS).read_bytes())
     assert prepare(TeacherConfig(kind="entry", path=folder), digits, tmp_path).accuracy > 0.5
     save_file(build(tiny, 5).state_dict(), folder / "weights.safetensors")
-    assert "no entry" in refused(TeacherConfig(kind="entry", path=folder), digits, tmp_path)
+    assert "not an entry" in refused(TeacherConfig(kind="entry", path=folder), digits, tmp_path)
 
 
 def test_a_teacher_gets_its_own_normalisation_whatever_students_get(digits: Splits) -> None:

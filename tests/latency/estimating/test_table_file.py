@@ -283,7 +283,7 @@ def test_other_device_is_refused_unless_asked_for() -> None:
     other = replace(FINGERPRINT, device="another", flags=())
     with pytest.raises(UsageError, match="--other-device"):
         table.require_device(other)
-    with pytest.raises(UsageError, match=r"all the same with latency\.other_device = true, or"):
+    with pytest.raises(UsageError, match=r"use it anyway with latency\.other_device = true, or"):
         table.require_device(other, option="latency.other_device = true")
     table.require_device(other, allow_other=True)
 

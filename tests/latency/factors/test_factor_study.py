@@ -184,7 +184,7 @@ def test_files_that_do_not_fit_are_refused_and_kept(path: Path) -> None:
         "older": ("earlier version", BASE, original.replace('"tiernas_factors": 2', '"tiernas_factors": 1')),
         "alone": ("interleaved with the base", BASE, original.replace('"in_turn": {', '"in_turn": null, "was": {')),
         "another kind": ("not a factor study", BASE, "[]"),
-        "torn": ("no JSON", BASE, original[:-40]),
+        "torn": ("not a JSON document", BASE, original[:-40]),
         "damaged": ("damaged", BASE, original.replace('"measurements"', '"found"')),
     }
     for words, base, text in changes.values():
