@@ -1,4 +1,4 @@
-"""A small parent that has all that can be left out of one."""
+"""A small parent with everything that can be left out."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ PARENT_NETWORK = LayeredArchitecture(
     ),
     bn_eps=1e-5,
 )
-"""A stem whose channels a residual block shares, stages of one size that follow each other, layers of one stage that
-differ, and a layer that adds nothing though it could."""
+"""A stem that shares its channels with a residual block, consecutive stages of the same resolution, different layers in
+one stage, and a layer without a skip where shapes would allow one."""
 
 
 def parent_space() -> ParentSpace:

@@ -115,7 +115,7 @@ def test_the_most_exact_precision_runs_in_the_engine_too_and_there_is_nothing_to
     assert (found.recommended, found.reason) == (True, "")
 
 
-def test_images_are_normalised_as_the_network_was_trained(network: Network, splits: Splits, tmp_path: Path) -> None:
+def test_images_are_normalized_as_the_network_was_trained(network: Network, splits: Splits, tmp_path: Path) -> None:
     wanted = Normalization((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
     resolution = network.architecture.resolution
     predicted = predict(network, splits.test, resolution, normalization=wanted)

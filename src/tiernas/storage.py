@@ -78,7 +78,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
 
 
 def checksum_of(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
-    """SHA-256, as hexadecimal digits, over what `write_tensors` would write; in whatever memory format tensors are."""
+    """SHA-256, as hexadecimal digits, of what `write_tensors` would write; the memory format has no effect."""
     dense = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     return _checksum(dense, json.dumps(facts))
 

@@ -1,4 +1,4 @@
-"""The whole job in spaces whose networks are written layer by layer: on both engines, and around a parent."""
+"""The whole job in spaces whose networks are defined layer by layer: on both engines, and around a parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which channels the tensors of a layer run over, read off its module."""
+"""The channels of the axes of a layer's tensors, read from its module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights that are inherited: by hand for a small network, the whole parent exactly, any part of it soundly."""
+"""Inherited weights: of a small network by hand, of the whole parent exactly, and of any part of a parent."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_whole_parent_is_the_parent_to_the_last_digit(architecture: Architec
 
 
 @pytest.mark.parametrize("name", ["gpunet-small", "vit-small", "mlp-small"])
-def test_a_network_of_any_space_begins_as_a_trained_one(name: str) -> None:
+def test_a_network_of_any_space_starts_as_a_trained_one(name: str) -> None:
     space = get_space(name)
     for vector in space.sample(4):
         architecture = space.decode(vector)
@@ -80,7 +80,7 @@ def test_a_network_of_any_space_begins_as_a_trained_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["gpunet-small", "vit-small"])
-def test_with_other_classes_the_classifier_is_fresh_and_all_else_inherited(name: str) -> None:
+def test_with_other_classes_all_but_the_classifier_is_inherited(name: str) -> None:
     architecture = get_space(name).decode(get_space(name).sample(1)[0])
     parent = trained(architecture)
     network = build(architecture, 7)
@@ -138,7 +138,7 @@ def test_a_network_that_is_cut_by_hand() -> None:
     assert torch.equal(cut[linear], whole[linear][:, features])
 
 
-def test_what_the_parent_has_not_stays_as_it_is() -> None:
+def test_weights_that_the_parent_lacks_are_left_unchanged() -> None:
     parent = trained(SMALL)
     stem, separable, irb, head = SMALL.layers
     assert isinstance(irb, IrbBlock)

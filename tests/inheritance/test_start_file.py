@@ -1,4 +1,4 @@
-"""A parent as a file: written once, found by its digest, with everything that trainings need."""
+"""A parent as a file: written once, found by its digest, with everything that training runs need."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_reading_draws_no_random_number(parent: Parent, tmp_path: Path) -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_files_that_are_gone_or_damaged(parent: Parent, tmp_path: Path) -> None:
+def test_missing_and_damaged_files(parent: Parent, tmp_path: Path) -> None:
     start = keep_parent(parent, tmp_path)
     (path,) = tmp_path.iterdir()
     with pytest.raises(UsageError, match="does not exist on this machine"):
@@ -73,7 +73,7 @@ def test_files_that_are_gone_or_damaged(parent: Parent, tmp_path: Path) -> None:
     assert stored is not None
     tensors, facts = stored
     write_tensors(path, tensors, {**facts, "num_classes": 5})
-    with pytest.raises(UsageError, match="holds no trained network"):
+    with pytest.raises(UsageError, match="does not contain a trained network"):
         kept_parent(start, tmp_path)
 
 

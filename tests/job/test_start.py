@@ -1,4 +1,4 @@
-"""What a search begins with: its parent, the space around it, and what is written of both."""
+"""The start of a search: its parent, the space around it, and the files of both."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_search_around_a_parent(tmp_path: Path, trained: Path) -> None:
     parent = opened_parent(config)
     assert parent is not None
     space = search_space(config, parent)
-    assert not (tmp_path / "run").exists(), "nothing is written before the data are looked at"
+    assert not (tmp_path / "run").exists(), "nothing is written before the data are checked"
     ready = begun(config, parent, space)
     assert isinstance(space, ParentSpace)
     assert space.decode([dimension.values[-1] for dimension in space.dimensions]) == PARENT_NETWORK
@@ -45,7 +45,7 @@ def test_a_search_around_a_parent(tmp_path: Path, trained: Path) -> None:
     assert ready.recipe.start == ready.finalist_recipe.start == f"sha256:{parent.digest}"
     assert ready.recipe.normalization == ready.finalist_recipe.normalization == parent.normalization
     assert kept_parent(str(ready.recipe.start), tmp_path / "run" / "cache").digest == parent.digest
-    assert begun(config, parent, search_space(config, parent)) == ready, "continued"
+    assert begun(config, parent, search_space(config, parent)) == ready, "resumed"
 
 
 def test_another_parent_needs_another_folder(tmp_path: Path, trained: Path) -> None:
@@ -53,11 +53,11 @@ def test_another_parent_needs_another_folder(tmp_path: Path, trained: Path) -> N
     parent = opened_parent(config)
     begun(config, parent, search_space(config, parent))
     other = around(tmp_path, trained, "parent.channel_percent=[50, 100]")
-    with pytest.raises(UsageError, match=r"space\.json is of a search around another parent"):
+    with pytest.raises(UsageError, match=r"space\.json belongs to a search around another parent"):
         search_space(other, parent)
 
 
-def test_networks_of_another_space_begin_with_a_trained_one(tmp_path: Path, trained: Path) -> None:
+def test_networks_of_another_space_start_from_a_trained_one(tmp_path: Path, trained: Path) -> None:
     config = load_config(write_minimal(tmp_path), [f"recipe.start={trained}"])
     parent = opened_parent(config)
     space = search_space(config, parent)
@@ -67,14 +67,14 @@ def test_networks_of_another_space_begin_with_a_trained_one(tmp_path: Path, trai
     assert [path.name[:6] for path in (tmp_path / "run" / "cache").iterdir()] == ["start-"]
 
 
-def test_afresh_nothing_is_opened(tmp_path: Path) -> None:
+def test_without_a_start_nothing_is_opened(tmp_path: Path) -> None:
     config = load_config(write_minimal(tmp_path))
     space = search_space(config, opened_parent(config))
     assert begun(config, None, space) == config
     assert not (tmp_path / "run").exists()
 
 
-def test_parents_that_cannot_be_had(tmp_path: Path) -> None:
+def test_parents_that_do_not_exist(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^parent\.network = 'nothing': there is no such network"):
         opened_parent(around(tmp_path, "nothing"))
     with pytest.raises(UsageError, match=r"^recipe\.start = 'nothing': there is no such network"):
@@ -91,7 +91,7 @@ def test_parents_that_cannot_be_had(tmp_path: Path) -> None:
     [
         (["study.space=parent"], r"parent\.network is missing: study\.space = 'parent'"),
         (["parent.network=x"], r"\[parent\]: only for study\.space = 'parent', not 'gpunet-small'"),
-        (["study.space=parent", "parent.network=x", "recipe.start=y"], r"recipe\.start = 'y': .*leave recipe\.start"),
+        (["study.space=parent", "parent.network=x", "recipe.start=y"], r"recipe\.start = 'y': .*omit recipe\.start"),
         (["study.space=parent", "parent.resolution=[32]"], r"parent\.network is missing"),
         (["parent.network=x", "parent.resolution=[32, 16]"], r"parent\.resolution = \[32, 16\]: must increase"),
         (["parent.network=x", "parent.resolution=[]"], r"parent\.resolution = \[\]"),
@@ -105,7 +105,7 @@ def test_wrong_keys_are_named(tmp_path: Path, overrides: list[str], message: str
         load_config(write_minimal(tmp_path), overrides)
 
 
-def test_a_network_may_be_a_name_or_a_path_beside_the_file(tmp_path: Path) -> None:
+def test_a_network_may_be_a_name_or_a_path_next_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "best").mkdir()
     for written, meant in (("efficientnet-lite0", "efficientnet-lite0"), ("best", str(tmp_path / "best"))):
         config = around(tmp_path, written)

@@ -1,4 +1,4 @@
-"""The space around a parent: what can be left out of it, and how it is found again."""
+"""The space around a parent: what can be left out of it, and its file."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_around_an_efficientnet_lite(name: str) -> None:
     assert space.digest != ParentSpace(parent, resolution=(64, parent.resolution)).digest
 
 
-def test_a_stage_that_gets_the_channels_of_the_stem_adds_nothing_all_the_same() -> None:
+def test_a_stage_with_the_channels_of_the_stem_gets_no_skip() -> None:
     space = ParentSpace(lite("efficientnet-lite0"))
     vector = np.array([dimension.values[-1] for dimension in space.dimensions])
     vector[[dimension.name for dimension in space.dimensions].index("stem.filters")] = 16
@@ -101,7 +101,7 @@ def test_a_stage_that_gets_the_channels_of_the_stem_adds_nothing_all_the_same() 
     assert (layer.in_channels, layer.out_channels, layer.skip, layer.residual) == (16, 16, "none", False)
 
 
-def test_every_network_is_no_larger_than_its_parent_and_adds_where_it_does() -> None:
+def test_no_network_is_larger_than_its_parent_and_all_have_its_skips() -> None:
     space = parent_space()
     theirs = dict(zip(places(PARENT_NETWORK.layers), PARENT_NETWORK.layers, strict=True))
     for vector in random_vectors(space, 100, seed=5):
@@ -129,14 +129,14 @@ def test_a_place_is_level_stage_and_position() -> None:
     assert [len(stage) for stage in stages(PARENT_NETWORK.layers)] == [1, 2, 3, 1]
 
 
-def test_neighbouring_stages_of_one_size_share_no_number_of_filters() -> None:
+def test_neighboring_stages_of_one_resolution_share_no_number_of_filters() -> None:
     values = {dimension.name: set(dimension.values) for dimension in parent_space().dimensions}
     assert values["stage2.filters"] == {8, 16, 24}
     assert "stage3.filters" not in values, "of 8, 16, 24 and 32 only its own is left"
-    assert values["stage4.filters"] == {16, 24, 40, 48}, "it has another size: all are left"
+    assert values["stage4.filters"] == {16, 24, 40, 48}, "its resolution differs: all are left"
 
 
-def test_what_no_layer_has_that_is_left_does_not_matter() -> None:
+def test_dimensions_of_omitted_layers_do_not_matter() -> None:
     space = parent_space()
     names = [dimension.name for dimension in space.dimensions]
     vector = np.array([[dimension.values[-1] for dimension in space.dimensions]])
@@ -166,7 +166,7 @@ def test_parents_that_cannot_be_cut() -> None:
 
 
 @pytest.mark.parametrize("percent", [(), (50,), (100, 50), (0, 100), (50.0, 100), (50, 50, 100)])
-def test_percents_that_are_none(percent: tuple[int, ...]) -> None:
+def test_invalid_percentages(percent: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match="channel_percent"):
         ParentSpace(PARENT_NETWORK, channel_percent=percent)
 
@@ -190,11 +190,11 @@ def test_it_is_found_again_by_its_file(tmp_path: Path) -> None:
     assert found.digest != ParentSpace(replace(PARENT_NETWORK, bn_eps=1e-3), resolution=(24, 32, 40)).digest
 
 
-def test_files_that_hold_no_space(tmp_path: Path) -> None:
+def test_files_without_a_space(tmp_path: Path) -> None:
     path = tmp_path / SPACE_FILE
     with pytest.raises(UsageError, match="there is no such file"):
         read_space(path)
-    for text, message in (("{", "cannot be read"), ("[]", "is no space"), ("{}", "is no space")):
+    for text, message in (("{", "cannot be read"), ("[]", "is not a space"), ("{}", "is not a space")):
         path.write_text(text)
         with pytest.raises(UsageError, match=message):
             read_space(path)
@@ -212,5 +212,5 @@ def test_files_that_hold_no_space(tmp_path: Path) -> None:
 
 
 def test_its_name_alone_is_no_space() -> None:
-    with pytest.raises(UsageError, match=r"must be named: give the space\.json"):
+    with pytest.raises(UsageError, match=r"needs its parent: give the space\.json"):
         get_space("parent")

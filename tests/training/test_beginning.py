@@ -1,4 +1,4 @@
-"""Trainings that begin with a trained network, and images normalised as it wants them."""
+"""Training runs that start from a trained network, and images normalized as it expects them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SMALLER = StagedArchitecture(
 
 @pytest.fixture(scope="module")
 def trained(digits: Splits, tiny: Architecture, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a training of `tiny`."""
+    """The folder of a training run of `tiny`."""
     folder = tmp_path_factory.mktemp("trained")
     train(tiny, digits, RecipeConfig(epochs=6), seed=0, checkpoint_dir=folder)
     return folder
@@ -59,7 +59,7 @@ def started(recipe: RecipeConfig, folder: Path) -> RecipeConfig:
     return begun_from(recipe, opened_start(recipe), folder)
 
 
-def test_a_training_begins_where_another_one_ended(
+def test_a_training_run_starts_where_another_one_ended(
     digits: Splits, tiny: Architecture, trained: Path, tmp_path: Path
 ) -> None:
     recipe = GENTLE.model_copy(update={"start": str(trained)})
@@ -69,14 +69,16 @@ def test_a_training_begins_where_another_one_ended(
     assert result.recipe_digest == started(recipe, tmp_path).digest != fresh.recipe_digest
 
 
-def test_a_smaller_network_begins_better_than_afresh(digits: Splits, trained: Path, tmp_path: Path) -> None:
+def test_a_smaller_network_starts_better_than_with_random_weights(
+    digits: Splits, trained: Path, tmp_path: Path
+) -> None:
     recipe = RecipeConfig(epochs=1, start=str(trained))
     inherited = train(SMALLER, digits, recipe, seed=0, checkpoint_dir=tmp_path / "a", cache_dir=tmp_path)
     fresh = train(SMALLER, digits, RecipeConfig(epochs=1), seed=0, checkpoint_dir=tmp_path / "b")
     assert inherited.accuracy > fresh.accuracy + 0.05
 
 
-def test_the_whole_network_begins_as_it_is(digits: Splits, tiny: Architecture, trained: Path, tmp_path: Path) -> None:
+def test_the_whole_network_starts_as_it_is(digits: Splits, tiny: Architecture, trained: Path, tmp_path: Path) -> None:
     network = build(tiny, 10)
     first_weights(digits, started(RecipeConfig(start=str(trained)), tmp_path), tmp_path)(network)
     weights = load_file(trained / WEIGHTS)
@@ -96,14 +98,14 @@ def test_recipes_are_equal_if_the_weights_are(trained: Path, tmp_path: Path) -> 
     by_path = started(RecipeConfig(start=str(trained)), tmp_path)
     (tmp_path / "copy").symlink_to(trained)
     assert started(RecipeConfig(start=str(tmp_path / "copy")), tmp_path) == by_path
-    assert started(by_path, tmp_path) == by_path, "it is kept already"
+    assert started(by_path, tmp_path) == by_path, "it is in the cache already"
     assert by_path.start is not None
     assert by_path.start.startswith("sha256:")
     assert RecipeConfig.model_validate(by_path.model_dump(mode="json")) == by_path
     assert "start" not in RecipeConfig().model_dump()
 
 
-def test_it_goes_on_as_if_it_had_never_been_interrupted(
+def test_it_resumes_as_if_it_had_never_been_interrupted(
     digits: Splits, tiny: Architecture, trained: Path, tmp_path: Path
 ) -> None:
     class InterruptedByTestError(Exception):
@@ -126,7 +128,7 @@ def test_it_goes_on_as_if_it_had_never_been_interrupted(
     assert all(torch.equal(once[key], parts[key]) for key in once)
 
 
-def test_a_start_that_cannot_be_had(digits: Splits, tiny: Architecture, tmp_path: Path) -> None:
+def test_a_start_that_does_not_exist(digits: Splits, tiny: Architecture, tmp_path: Path) -> None:
     for start, message in (("nothing", "there is no such network"), ("sha256:" + "0" * 16, "does not exist on this")):
         with pytest.raises(UsageError, match=message):
             train(tiny, digits, RecipeConfig(start=start), seed=0, checkpoint_dir=tmp_path)
@@ -147,7 +149,9 @@ def test_statistics_are_those_of_training_images(digits: Splits, tiny: Architect
     assert not any(module.training for module in network.modules())
 
 
-def test_a_training_says_how_its_images_are_normalised(digits: Splits, tiny: Architecture, tmp_path: Path) -> None:
+def test_a_training_run_records_how_its_images_are_normalized(
+    digits: Splits, tiny: Architecture, tmp_path: Path
+) -> None:
     half = (0.5, 0.5, 0.5)
     recipe = RecipeConfig(epochs=1, input_mean=half, input_std=half)
     usual = train(tiny, digits, RecipeConfig(epochs=1), seed=0, checkpoint_dir=tmp_path / "usual")
@@ -159,7 +163,7 @@ def test_a_training_says_how_its_images_are_normalised(digits: Splits, tiny: Arc
     assert again.normalization == Normalization(half, half)
 
 
-def test_recipes_of_before_are_written_as_ever() -> None:
+def test_recipes_of_earlier_versions_are_written_as_before() -> None:
     assert not {"start", "input_mean", "input_std"} & RecipeConfig().model_dump().keys()
     assert RecipeConfig(input_mean=(0.5, 0.5, 0.5)).digest != RecipeConfig().digest
     with pytest.raises(ValueError, match="greater than 0"):

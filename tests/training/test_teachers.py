@@ -309,7 +309,7 @@ def test_a_network_of_the_table_teaches(digits: Splits, taught: Path, tiny: Arch
     assert "not an entry" in refused(TeacherConfig(kind="entry", path=folder), digits, tmp_path)
 
 
-def test_a_teacher_gets_its_own_normalisation_whatever_students_get(digits: Splits) -> None:
+def test_a_teacher_gets_its_own_normalization_whatever_students_get(digits: Splits) -> None:
     own = Normalization((0.5, 0.5, 0.5), (0.4, 0.4, 0.4))
     of_students = Normalization((0.2, 0.3, 0.4), (0.1, 0.2, 0.3))
     images = digits.train.images[:4]
@@ -317,7 +317,7 @@ def test_a_teacher_gets_its_own_normalisation_whatever_students_get(digits: Spli
     torch.testing.assert_close(view(normalize(images, of_students)), normalize(images, own))
 
 
-def test_an_entry_teaches_with_its_normalisation(digits: Splits, tiny: Architecture, tmp_path: Path) -> None:
+def test_an_entry_teaches_with_its_normalization(digits: Splits, tiny: Architecture, tmp_path: Path) -> None:
     half = (0.5, 0.5, 0.5)
     recipe = RecipeConfig(epochs=2, input_mean=half, input_std=half)
     train(tiny, digits, recipe, seed=1, checkpoint_dir=tmp_path / "trained")

@@ -71,22 +71,22 @@ class SearchConfig(Section):
         if self.study.space != PARENT and self.parent is not None:
             raise UsageError(
                 f"[parent]: only for study.space = {PARENT!r}, not {self.study.space!r}; remove it, or change the "
-                "space (networks of other spaces begin with a trained one by recipe.start)"
+                "space (in other spaces, recipe.start names the trained network to start from)"
             )
         if self.study.space == PARENT and self.parent is None:
             raise UsageError(
-                f"parent.network is missing: study.space = {PARENT!r} has the parts of a network; name it, such as "
-                'network = "efficientnet-lite0"'
+                f"parent.network is missing: study.space = {PARENT!r} consists of the parts of a network; name one, "
+                'such as network = "efficientnet-lite0"'
             )
         if self.parent is not None and self.recipe.start is not None:
             raise UsageError(
-                f"recipe.start = {self.recipe.start!r}: the networks of study.space = {PARENT!r} begin with "
-                "parent.network; leave recipe.start out"
+                f"recipe.start = {self.recipe.start!r}: the networks of study.space = {PARENT!r} start from "
+                "parent.network; omit recipe.start"
             )
 
     @property
     def space_name(self) -> str:
-        """What finds the space once the search has begun: its name, or its file in the output folder."""
+        """What `get_space` takes once the search has started: a name, or around a parent the file in the output folder."""
         return str(self.study.output / SPACE_FILE) if self.study.space == PARENT else self.study.space
 
     @property
@@ -127,5 +127,5 @@ class SearchConfig(Section):
 
 
 def _largest_resolution(space: str) -> int | None:
-    """That of a space by name, in pixels; None of one around a parent that is missing, which is told later."""
+    """The largest resolution of a space, in pixels; None if its parent is missing, which is reported later."""
     return None if space == PARENT else get_space(space).largest_resolution

@@ -24,15 +24,15 @@ def _up_to_the_whole(percent: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class ParentSection(Section):
-    """The trained network whose parts are searched, with `study.space = "parent"`.
+    """The trained network whose parts are searched with `study.space = "parent"`.
 
     Attributes:
-        network: What `tiernas.load` opens: "efficientnet-lite0", "timm:NAME", a released GPUNet, or the folder of an
-            entry, an export or a training.
-        weights: File of its weights, where it does not come with them, or with others.
-        resolution: Allowed heights of the input, in pixels.
-        channel_percent: How much of the parent's channels networks may have: filters of stem, stages and head, and
-            expanded channels of each stage.
+        network: Anything that `tiernas.load` opens: "efficientnet-lite0", "timm:NAME", a released GPUNet, or the folder
+            of an entry, an export or a training run.
+        weights: File with its weights, if it comes without weights or is to use others.
+        resolution: Allowed resolutions of the input, in pixels.
+        channel_percent: Allowed percentages of the parent's channels: filters of stem, stages and head, and expanded
+            channels of each stage.
     """
 
     network: Annotated[str, Field(min_length=1)]

@@ -21,7 +21,7 @@ _MAY_BE_URLS = ("study.checkpoints", _LIST)
 """In all other keys except the ledger, text such as `run:1` is a name."""
 
 _MAY_BE_NAMES = ("parent.network", "parent.weights", "recipe.start")
-"""A text is a path where there is such a file or folder, and else a name."""
+"""Text is a path if there is such a file or folder, and otherwise a name."""
 
 _KEYS = (
     "study.output",
@@ -84,7 +84,7 @@ def _absolute(text: str, folder: Path, name: str, key: str) -> str:
 
 
 def _exists(text: str, folder: Path) -> bool:
-    """Whether there is such a file or folder, beside the file or in the working directory."""
+    """Whether there is such a file or folder, next to the configuration file or in the working directory."""
     path = os.path.expanduser(text)
     return os.path.exists(folder / path) or os.path.exists(path)
 

@@ -1,4 +1,4 @@
-"""What a network inherits from a trained one: the layers that it continues, and their most important channels."""
+"""Weights inherited from a trained network: matching layers, and their most important channels."""
 
 import lazy_loader
 

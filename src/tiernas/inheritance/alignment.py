@@ -1,4 +1,4 @@
-"""Which layer of a trained network each layer of another one continues."""
+"""Matches the layers of a network with those of a trained one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tiernas.spaces.stages import places
 
 
 def aligned(layers: Sequence[Block], parent: Sequence[Block]) -> list[int | None]:
-    """For each layer the position of that of the parent in the same place; None where the parent has none of its kind.
+    """For each layer the position of the parent's layer in the same place; None if there is none of the same block.
 
     Args:
-        layers: Of the network that inherits.
-        parent: Of the trained network.
+        layers: The layers of the network that inherits.
+        parent: The layers of the trained network.
     """
     at = {place: position for position, place in enumerate(places(parent))}
     found = [at.get(place) for place in places(layers)]

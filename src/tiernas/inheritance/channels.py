@@ -1,4 +1,4 @@
-"""Which channels each tensor of a convolutional layer runs over."""
+"""The channels that the axes of a convolutional layer's tensors correspond to."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tiernas.blocks.modules import SqueezeExcite
 from tiernas.blocks.strided import StridedBlock
 
 INPUT, OUTPUT = "in", "out"
-"""Channels that a layer shares with its neighbours; all others are its own."""
+"""Channels that a layer shares with its neighbors; all others are internal."""
 
 CLASSES = "classes"
-"""Rows of the classifier."""
+"""Outputs of the classifier."""
 
 _SQUEEZED = "squeezed"
 
@@ -26,12 +26,12 @@ class ChannelTensor:
     """A tensor of a layer's module.
 
     Attributes:
-        role: What it is in its layer, such as "conv0.weight": the same in layers of one block, whether they have
-            squeeze-and-excitation or not.
+        role: Its role in the layer, such as "conv0.weight"; the same in all layers of a block, with or without
+            squeeze-and-excitation.
         tensor: The tensor itself.
-        axes: The channels that its first axes run over: `INPUT`, `OUTPUT`, `CLASSES`, or some of the layer's own; None
-            for those that cannot be cut. Axes beyond these are a kernel's.
-        normalizes: Whether it is of a batch normalisation.
+        axes: The channels of its first axes: `INPUT`, `OUTPUT`, `CLASSES`, or internal ones of the layer; None for axes
+            that cannot be cut. The remaining axes are those of a kernel.
+        normalizes: Whether it belongs to a batch normalization.
     """
 
     role: str
@@ -41,14 +41,14 @@ class ChannelTensor:
 
 
 def is_convolutional(layer: Block) -> bool:
-    """Whether the channels of a layer's tensors are known."""
+    """Whether `channel_tensors` supports the layer."""
     return isinstance(layer, StridedBlock | HeadBlock)
 
 
 def channel_tensors(module: nn.Module) -> Iterator[ChannelTensor]:
-    """The tensors of a convolutional layer's module, in the order they run.
+    """The tensors of a convolutional layer's module, in execution order.
 
-    The last convolution makes the output; those before it make channels of their own, unless they are depthwise.
+    The last convolution produces the output; those before it produce internal channels, unless they are depthwise.
     """
     parts = list(_parts(module))
     last = [part for part in parts if isinstance(part, nn.Conv2d)][-1:]
@@ -75,7 +75,7 @@ def channel_tensors(module: nn.Module) -> Iterator[ChannelTensor]:
 
 
 def _parts(module: nn.Module) -> Iterator[nn.Module]:
-    """The modules that have tensors of their own, but for those of a squeeze-and-excitation, which count as one."""
+    """The modules with their own parameters; squeeze-and-excitation counts as one module."""
     if isinstance(module, SqueezeExcite) or next(iter(module.parameters(recurse=False)), None) is not None:
         yield module
         return

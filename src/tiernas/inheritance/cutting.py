@@ -1,4 +1,4 @@
-"""The weights of a trained network in one that continues some of its layers."""
+"""Copies the weights of a trained network into one with some of its layers and channels."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from tiernas.inheritance.parent import Parent
 from tiernas.networks import Network
 
 _WEIGHT_AXES = 4
-"""Of a convolution's weights: channels that are made and taken, height and width of the kernel."""
+"""Axes of a convolution's weights: output and input channels, height and width of the kernel."""
 
 
 @torch.no_grad()
 def inherit_weights(network: Network, parent: Parent, *, same_classes: bool) -> None:
-    """Gives a network what its layers continue of a parent, in place; what the parent has not stays as it is.
+    """Copies the weights of a parent into the matching layers of a network, in place; other weights stay as they are.
 
-    Of every group of channels the most important ones are kept, in the parent's order, and of a kernel the centre. So
-    a network with the layers of the parent gets its weights, to the last digit. Layers without channels that can be
-    told apart, such as attention, are inherited whole or not at all.
+    From every group of channels the most important ones are kept, in the parent's order, and from a kernel the center.
+    A network with exactly the layers of the parent therefore gets its exact weights. Layers without ranked channels,
+    such as attention, are inherited if they are identical.
 
     Args:
         network: The network, in training or evaluation mode.
         parent: The trained network.
-        same_classes: Whether the classifier is inherited too.
+        same_classes: Whether the classifier is inherited, too.
     """
     layers, theirs = network.architecture.layers, parent.network.architecture.layers
     groups = layer_groups(theirs)
@@ -53,13 +53,13 @@ def _cut(block: nn.Module, whole: nn.Module, groups: LayerGroups, orders: Channe
 
 
 def _overlay(target: Tensor, source: Tensor, orders: Sequence[Tensor | None]) -> None:
-    """Writes the most important channels of a tensor into the first ones of another.
+    """Writes the most important channels of a tensor to the first channels of another.
 
     Args:
-        target: What is written to.
-        source: What is cut.
-        orders: The channels of each of the first axes, the most important one first; an axis without must be of one
-            length in both, or nothing is written.
+        target: The tensor that is written to.
+        source: The tensor that is cut.
+        orders: The channels of each of the first axes, most important first. If an axis without an order has different
+            lengths in the two tensors, nothing is written.
     """
     for axis, order in enumerate(orders):
         size = target.shape[axis]
@@ -68,7 +68,7 @@ def _overlay(target: Tensor, source: Tensor, orders: Sequence[Tensor | None]) ->
         elif size != source.shape[axis]:
             return
     if target.dim() == _WEIGHT_AXES:
-        source = pad(source, ((target.shape[-1] - source.shape[-1]) // 2,) * 4)  # a negative margin cuts off
+        source = pad(source, ((target.shape[-1] - source.shape[-1]) // 2,) * 4)  # negative padding crops
     target[tuple(slice(size) for size in source.shape)] = source
 
 

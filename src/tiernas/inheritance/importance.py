@@ -1,4 +1,4 @@
-"""Which channels of a trained network matter most."""
+"""Ranks the channels of a trained network."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from tiernas.inheritance.channels import INPUT, OUTPUT, ChannelTensor, channel_t
 from tiernas.networks import Network
 
 ChannelOrders = Mapping[str, Tensor]
-"""For each group of channels, by name, all of them as positions, `(n,)` int64, the most important one first."""
+"""For each group of channels, by name, their positions, `(n,)` int64, most important first."""
 
 RULE = "scale x consumption"
-"""Name of the rule of `rank_channels`: what it ranks otherwise in another version must have another name."""
+"""Name of the rule of `rank_channels`; a version that ranks differently needs a different name."""
 
 _MATRIX = 2
-"""Axes of channels of a weight that takes some and makes others."""
+"""Number of channel axes of a weight with inputs and outputs."""
 
 
 def rank_channels(network: Network) -> ChannelOrders:
-    """Ranks channels by how much is made of them.
+    """Ranks channels by how much they vary and how much they are used.
 
-    A channel counts as the product of two sums: of the squared scales of the batch normalisations that it passes (how
-    much it varies, arXiv 1708.06519), and of the squared weights that take it (how much it is made use of). Channels
-    that are added to each other are one group, and both sums run over all of its layers; so are those of a network
-    whose first layers a stage shares.
+    The importance of a channel is the product of two sums: the squared scales of its batch normalizations (how much it
+    varies, arXiv 1708.06519), and the squared weights that read it (how much it is used). Channels that residual
+    connections add to each other form one group, and both sums are over all layers of the group.
     """
     made: dict[str, Tensor] = {}
     taken: dict[str, Tensor] = {}
@@ -50,7 +49,7 @@ def _add(sums: dict[str, Tensor], group: str | None, values: Tensor) -> None:
 
 
 def grouped_tensors(network: Network) -> Iterator[tuple[ChannelTensor, tuple[str | None, ...]]]:
-    """The tensors of all convolutional layers, each with the groups that its axes run over."""
+    """The tensors of all convolutional layers, each with the groups of its axes."""
     layers = network.architecture.layers
     names = layer_groups(layers)
     for layer, name, block in zip(layers, names, network.blocks, strict=True):
@@ -60,12 +59,12 @@ def grouped_tensors(network: Network) -> Iterator[tuple[ChannelTensor, tuple[str
 
 
 class LayerGroups:
-    """The groups that the channels of one layer are in.
+    """The groups of the channels of one layer.
 
     Args:
         number: Position of the layer.
         before: The group of its input; None for an image.
-        after: That of its output.
+        after: The group of its output.
     """
 
     def __init__(self, number: int, before: str | None, after: str) -> None:
@@ -74,14 +73,14 @@ class LayerGroups:
         self._shared = {INPUT: before, OUTPUT: after}
 
     def group(self, channels: str | None) -> str | None:
-        """The name of the group of some of its channels; None for what cannot be cut."""
+        """The name of the group of some of its channels; None if they cannot be cut."""
         if channels is None:
             return None
         return self._shared.get(channels, f"{self._number}.{channels}")
 
 
 def layer_groups(layers: Sequence[Block]) -> list[LayerGroups]:
-    """The groups of each layer of a network; the output of one that adds its input is in the group of the input."""
+    """The groups of each layer of a network; a residual layer's output is in the group of its input."""
     found: list[LayerGroups] = []
     before: str | None = None
     for number, layer in enumerate(layers):

@@ -1,4 +1,4 @@
-"""`Parent`: a trained network that others inherit from."""
+"""`Parent`: a trained network from which others inherit."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tiernas.storage import checksum_of
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parent:
-    """A trained network, and which of its channels matter most.
+    """A trained network with a ranking of its channels.
 
     Attributes:
-        source: What it was opened by, for messages.
+        source: The name or path that it was opened by, for messages.
         network: The network with its weights.
-        orders: Its channels, group by group, the most important one first.
-        normalization: What is done to its input.
-        classes: Names of its classes, in the order of the logits; None where they are not known.
+        orders: Its channels, group by group, most important first.
+        normalization: Normalization of its input.
+        classes: Names of its classes, in the order of the logits; None if unknown.
     """
 
     source: str
@@ -35,17 +35,17 @@ class Parent:
 
     @property
     def num_classes(self) -> int:
-        """How many classes it has."""
+        """Number of classes."""
         *_, classifier = (module for module in self.network.modules() if isinstance(module, nn.Linear))
         return classifier.out_features
 
     def has_classes(self, classes: tuple[str, ...]) -> bool:
-        """Whether its classes are these; where their names are not known, whether they are as many."""
+        """Whether its classes are these; if their names are unknown, whether the numbers are equal."""
         return len(classes) == self.num_classes if self.classes is None else classes == self.classes
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What is to be known of it beside its weights, as JSON; without its source."""
+        """Everything besides its weights, serializable as JSON; without its source."""
         return {
             "architecture": self.network.architecture.to_json(),
             "num_classes": self.num_classes,
@@ -67,11 +67,11 @@ class Parent:
 
 
 def make_parent(network: PretrainedNet, source: str) -> Parent:
-    """The parent that a network is, as `tiernas.load` opens it.
+    """Makes a parent of a network opened by `tiernas.load`.
 
     Args:
         network: The network; it is not copied.
-        source: What it was opened by.
+        source: The name or path that it was opened by.
     """
     normalization = Normalization(network.input_mean, network.input_std)
     return Parent(source, network, rank_channels(network), normalization, network.classes)

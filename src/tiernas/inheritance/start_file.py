@@ -1,4 +1,4 @@
-"""A parent as a file that all trainings share, found by its digest."""
+"""A parent as a file, shared by all training runs and found by its digest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tiernas.spaces import architecture_from_json
 from tiernas.storage import read_tensors, write_tensors
 
 KEPT = "sha256:"
-"""What `recipe.start` begins with where it names a file by its digest."""
+"""Prefix of `recipe.start` if it names a file by its digest."""
 
 _WEIGHT, _ORDER = "network.", "order."
 
@@ -27,10 +27,10 @@ def is_kept(start: str) -> bool:
 
 
 def keep_parent(parent: Parent, cache_dir: Path) -> str:
-    """Writes a parent where trainings look for it, unless it is there.
+    """Writes a parent to the folder where training runs look for it, unless it exists.
 
     Returns:
-        What `recipe.start` names it by.
+        The value of `recipe.start` that names it.
 
     Raises:
         UsageError: The folder cannot be written to.
@@ -45,25 +45,26 @@ def keep_parent(parent: Parent, cache_dir: Path) -> str:
 
 
 def kept_parent(start: str, cache_dir: Path) -> Parent:
-    """The parent that `keep_parent` wrote.
+    """Reads the parent that `keep_parent` wrote.
 
     Args:
-        start: What it returned.
-        cache_dir: Where it was written.
+        start: The return value of `keep_parent`.
+        cache_dir: The folder that it was written to.
 
     Raises:
-        UsageError: It is not there, or is damaged.
+        UsageError: The file does not exist, or is damaged.
     """
     path = _path(start, cache_dir)
     stored = read_tensors(path)
     if stored is None:
-        what = "is damaged; remove it" if path.exists() else "does not exist on this machine; all must see the folder"
-        raise UsageError(f"recipe.start: {path} {what}, and start the search again, which writes it")
+        missing = "does not exist on this machine; all workers need access to this folder"
+        what = "is damaged; remove it" if path.exists() else missing
+        raise UsageError(f"recipe.start: {path} {what}, and start the search again to rewrite it")
     tensors, facts = stored
     try:
         return _parent(tensors, facts)
     except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
-        raise UsageError(f"recipe.start: {path} holds no trained network ({error}); remove it") from error
+        raise UsageError(f"recipe.start: {path} does not contain a trained network ({error}); remove it") from error
 
 
 def _parent(tensors: dict[str, Tensor], facts: dict[str, Any]) -> Parent:

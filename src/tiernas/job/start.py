@@ -1,4 +1,4 @@
-"""What the trainings of a search begin with, and the space around a parent."""
+"""The trained network that a search starts from, and the space around it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tiernas.training.beginning import begun_from, opened_start
 
 
 def opened_parent(config: SearchConfig) -> Parent | None:
-    """The trained network that trainings begin with; None where they begin afresh. Nothing is written.
+    """The trained network that the search starts from; None if weights are random. Nothing is written.
 
     Raises:
         UsageError: It cannot be opened.
-        NotInstalledError: What it comes from is not installed.
+        NotInstalledError: The package that provides it is not installed.
     """
     wanted = config.parent
     if wanted is None and config.recipe.start is not None and is_kept(config.recipe.start):
         raise UsageError(
-            f"recipe.start = {config.recipe.start!r}: is the digest by which a search records the network that it "
-            "began with; name the network itself"
+            f"recipe.start = {config.recipe.start!r}: is a digest, which a search records in place of the network that "
+            "it started from; name the network itself"
         )
     key, source = ("recipe.start", config.recipe.start) if wanted is None else ("parent.network", wanted.network)
     try:
@@ -37,10 +37,10 @@ def opened_parent(config: SearchConfig) -> Parent | None:
 
 
 def search_space(config: SearchConfig, parent: Parent | None) -> SearchSpace:
-    """The space of a search: that of its name, or that around its parent.
+    """The space of a search: the space of that name, or the space around its parent.
 
     Raises:
-        UsageError: The parent cannot be cut, or the output folder has a search around another one.
+        UsageError: The parent cannot be cut, or the output folder belongs to a search around another one.
     """
     wanted = config.parent
     if wanted is None or parent is None:
@@ -52,17 +52,17 @@ def search_space(config: SearchConfig, parent: Parent | None) -> SearchSpace:
     file = config.study.output / SPACE_FILE
     if file.exists() and read_space(file).digest != space.digest:
         raise UsageError(
-            f"parent.network = {wanted.network!r}: {file} is of a search around another parent, or with another "
-            "resolution or channel_percent; choose another study.output, or set them as they were"
+            f"parent.network = {wanted.network!r}: {file} belongs to a search around another parent, or with another "
+            "resolution or channel_percent; choose another study.output, or restore the earlier values"
         )
     return space
 
 
 def begun(config: SearchConfig, parent: Parent | None, space: SearchSpace) -> SearchConfig:
-    """The configuration with a recipe whose trainings begin with the parent; it and the space are written.
+    """The configuration with a recipe that starts from the parent; parent and space are written to the output folder.
 
     Raises:
-        UsageError: The output folder cannot be written.
+        UsageError: The output folder cannot be written to.
     """
     output = config.study.output
     if isinstance(space, ParentSpace) and not (output / SPACE_FILE).exists():

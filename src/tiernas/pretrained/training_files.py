@@ -51,7 +51,7 @@ class Identity:
 
     @property
     def normalization(self) -> Normalization:
-        """What is done to images before the network sees them."""
+        """Normalization of the network's input."""
         return Normalization(self.input_mean, self.input_std)
 
     @classmethod

@@ -21,7 +21,7 @@ def _require_space(thing: object) -> None:
     require_object_of(thing, SearchSpace, "a search space", _MEMBERS)
     assert isinstance(thing, SearchSpace)
     if thing.name == PARENT and not isinstance(thing, ParentSpace):
-        raise UnusableError(f"calls itself {PARENT!r}, as spaces around a parent do, and files record it so: rename it")
+        raise UnusableError(f"its name is {PARENT!r}, which is reserved for spaces around a parent: rename it")
     if wrong := inconsistency(thing, _CHECKED):
         raise UnusableError(f"is inconsistent: {wrong}")
 
@@ -63,8 +63,8 @@ def get_space(name: str | SearchSpace) -> SearchSpace:
     """
     if name == PARENT:
         raise UsageError(
-            f"space {PARENT!r}: has a parent, which must be named: give the {SPACE_FILE} in the output folder of a "
-            "search, or make a tiernas.spaces.ParentSpace"
+            f"space {PARENT!r}: needs its parent: give the {SPACE_FILE} in the output folder of a search, or create a "
+            "tiernas.spaces.ParentSpace"
         )
     if isinstance(name, str) and is_space_file(name):
         return read_space(Path(name).expanduser())

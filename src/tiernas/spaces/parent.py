@@ -1,7 +1,7 @@
 """`parent`: the parts of one network, its parent.
 
-The space has no fixed dimensions: they are what can be left out of the parent, stage by stage. The last value of every
-dimension is what the parent has, so the last vector is the whole parent.
+The dimensions are the parts that can be left out of the parent, stage by stage. The last value of every dimension is
+the parent's, so the last vector is the whole parent.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from tiernas.spaces.space import Dimension
 from tiernas.spaces.stages import stages
 
 PARENT = "parent"
-"""Name of every such space."""
+"""The name of every such space."""
 
 RESOLUTION = span(96, 256, 32)
-"""Heights of the input, in pixels, unless others are given."""
+"""Default resolutions, in pixels."""
 
 CHANNEL_PERCENT = (25, 50, 75, 100)
-"""What is kept of channels, unless something else is given."""
+"""Default percentages of channels to keep."""
 
 _BODY: tuple[type[Block], ...] = (ConvBlock, SeparableBlock, IrbBlock, FusedIrbBlock)
 _SMALL_KERNEL = 3
 _DIVISOR = 8
-"""Channels are multiples of it, which vector instructions like; but the parent's own number may be any."""
+"""Divisor of all numbers of channels but the parent's own, for the sake of vector instructions."""
 _CHEAP = ("relu", "relu6")
-"""Activations in whose place ReLU would save nothing."""
+"""Activations as cheap as ReLU."""
 _WHOLE_PERCENT = 100
 
 
@@ -50,10 +50,10 @@ class _Stage:
     """A stage of the parent.
 
     Attributes:
-        name: What its dimensions begin with.
+        name: Prefix of its dimensions.
         layers: Its layers.
-        values: The values of each of its dimensions, by what they say.
-        first: For those that say something of some layers only, the position of the first of these.
+        values: The values of each of its dimensions, by name without the prefix.
+        first: For dimensions that affect only some layers, the position of the first of these.
     """
 
     name: str
@@ -63,30 +63,30 @@ class _Stage:
 
     @property
     def is_tied(self) -> bool:
-        """Whether its first layer adds its input, so that it has the channels of the stem, which alone can precede."""
+        """Whether its first layer is residual. Only the stem can precede it, and both have the same channels."""
         return self.layers[0].residual
 
 
 class ParentSpace(PlannedSpace):
     """All networks that are parts of a parent.
 
-    Two vectors never stand for one network: stages of one size that follow each other have no number of filters in
-    common, so that a network tells where they begin. A layer that adds its input in the parent always does, and one
-    that does not never does.
+    No two canonical vectors stand for the same network: consecutive stages of the same resolution have no number of
+    filters in common, so the boundaries of stages can be read from a network. A layer adds its input exactly if it does
+    in the parent.
 
     Attributes:
         parent: The parent.
-        channel_percent: What is kept of channels.
+        channel_percent: Allowed percentages of the parent's channels.
 
     Args:
         parent: The parent: a stem, convolutions, separable, inverted or fused residual blocks, and a head.
-        resolution: Allowed heights of the input, in pixels, increasing.
-        channel_percent: Allowed parts of the parent's channels, increasing; 100 is the last.
-        num_classes: Classes that latency tables are built with by default.
+        resolution: Allowed resolutions of the input, in pixels, increasing.
+        channel_percent: Allowed percentages of the parent's channels, increasing; the last is 100.
+        num_classes: Default number of classes in latency tables.
 
     Raises:
-        UsageError: A layer of the parent cannot be cut (names it), the percents are wrong, or a resolution is so low
-            that no pixel is left.
+        UsageError: A layer of the parent cannot be cut (the message names it), the percentages are invalid, or a
+            resolution is so low that no pixels are left.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class ParentSpace(PlannedSpace):
     def read(self, layers: Sequence[Block]) -> dict[str, int]:
         stem, head = layers[0], layers[-1]
         if not isinstance(stem, StemBlock) or not isinstance(head, HeadBlock):
-            raise LookupError("it must begin with a stem and end with a head")
+            raise LookupError("its first layer must be a stem and its last one a head")
         values = {
             "stem.filters": stem.out_channels,
             "stem.act": int(stem.activation == self._stem.activation),
@@ -171,7 +171,7 @@ class ParentSpace(PlannedSpace):
         }
         found = stages(layers)
         if len(found) != len(self._stages):
-            raise LookupError(f"it has {len(found)} stages, and the parent {len(self._stages)}")
+            raise LookupError(f"it has {len(found)} stages, the parent has {len(self._stages)}")
         for stage, part in zip(self._stages, found, strict=True):
             values[f"{stage.name}.layers"] = len(part)
             values[f"{stage.name}.filters"] = part[0].out_shape[0]
@@ -181,12 +181,12 @@ class ParentSpace(PlannedSpace):
         return values
 
     def _told(self, stage: _Stage, what: str, layer: Block) -> int:
-        """The value of a dimension that the first layer tells which it says something of."""
+        """The value of a dimension, read from the first layer that it affects."""
         whole = stage.layers[stage.first[what]]
         for value in stage.values[what]:
             if _field(what, layer) == _cut_field(what, whole, value):
                 return value
-        raise LookupError(f"its {stage.name} has {layer.label}, which is no part of {whole.label}")
+        raise LookupError(f"its {stage.name} has {layer.label}, which is not a part of {whole.label}")
 
     def _stage(self, name: str, layers: tuple[StridedBlock, ...]) -> _Stage:
         values = {"layers": span(1, len(layers)), "filters": _widths(layers[0].out_channels, self.channel_percent)}
@@ -200,7 +200,7 @@ class ParentSpace(PlannedSpace):
         return _Stage(name, layers, values, {what: at for what, at in first.items() if what in values})
 
     def _allowed(self, what: str, layers: tuple[StridedBlock, ...], one: StridedBlock) -> tuple[int, ...]:
-        """The values of a dimension of a stage; no two of them make the same of the first layer that has it."""
+        """The values of a dimension of a stage, which are distinct in the first layer that it affects."""
         if what == "expanded_percent":
             distinct = {_cut_field(what, one, percent): percent for percent in self.channel_percent}
             return tuple(sorted(distinct.values()))
@@ -230,8 +230,8 @@ class ParentSpace(PlannedSpace):
         shrunk = self.decode([d.values[0] for d in self.dimensions]).shrunk_layer
         if shrunk is not None:
             raise UsageError(
-                f"resolution = {low}: layer {shrunk} ({self.parent.layers[shrunk].label}) has no pixel left; allow "
-                "larger images only"
+                f"resolution = {low}: layer {shrunk} ({self.parent.layers[shrunk].label}) has no pixels left; allow "
+                "only larger images"
             )
 
 
@@ -239,7 +239,7 @@ def _cuttable(parent: LayeredArchitecture) -> tuple[StemBlock, list[tuple[Stride
     """Stem, stages and head of a parent.
 
     Raises:
-        UsageError: A layer is none that can be cut; names it.
+        UsageError: A layer cannot be cut; the message names it.
     """
     stem, *body, head = parent.layers if len(parent.layers) > 1 else (parent.layers[0],) * 2
     kinds: list[tuple[Block, tuple[type[Block], ...]]] = [(stem, (StemBlock,))]
@@ -265,16 +265,16 @@ def _checked_percent(percent: Sequence[int]) -> tuple[int, ...]:
     rising = whole and all(low < high for low, high in pairwise(percent))
     if not percent or not rising or percent[0] < 1 or percent[-1] != _WHOLE_PERCENT:
         raise UsageError(
-            f"channel_percent = {list(percent)}: must be increasing whole numbers from 1 to 100, of which the last is "
-            "100, the parent"
+            f"channel_percent = {list(percent)}: must be increasing whole numbers from 1 to 100, the last of them "
+            "100, which is the parent"
         )
     return tuple(percent)
 
 
 def _keep_apart(before: _Stage, after: _Stage) -> None:
-    """Gives each number of filters to one of two stages of one size: the second takes the next larger one that is free.
+    """Makes the numbers of filters of two stages of the same resolution disjoint.
 
-    The parent's own stays with the stage that has it.
+    The second stage gets the next larger free number. Each stage keeps the parent's own number.
     """
     own = after.layers[0].out_channels
     before.values["filters"] = taken = tuple(count for count in before.values["filters"] if count != own)
@@ -283,7 +283,7 @@ def _keep_apart(before: _Stage, after: _Stage) -> None:
 
 
 def _has(what: str, layer: StridedBlock) -> bool:
-    """Whether a layer of the parent has what a dimension leaves out."""
+    """Whether a dimension affects a layer of the parent."""
     match what:
         case "expanded_percent":
             return isinstance(layer, Bottleneck)
@@ -296,7 +296,7 @@ def _has(what: str, layer: StridedBlock) -> bool:
 
 
 def _field(what: str, layer: Block) -> object:
-    """What a layer has of what a dimension says; None where it has nothing of the kind."""
+    """The field of a layer that a dimension sets; None if the layer has no such field."""
     match what:
         case "expanded_percent":
             return getattr(layer, "mid_channels", None)
@@ -309,7 +309,7 @@ def _field(what: str, layer: Block) -> object:
 
 
 def _cut_field(what: str, layer: StridedBlock, value: int) -> object:
-    """What `_field` gives of a layer of the parent once it is cut."""
+    """The value of `_field` for a layer of the parent after cutting."""
     match what:
         case "expanded_percent":
             assert isinstance(layer, Bottleneck)
@@ -327,19 +327,19 @@ def _fields(layer: Block) -> Columns:
 
 
 def _part(channels: int, percent: IntArray) -> IntArray:
-    """How many channels are kept of some."""
+    """The number of channels that a percentage keeps."""
     rounded = (channels * percent + 50 * _DIVISOR) // (_WHOLE_PERCENT * _DIVISOR) * _DIVISOR
     kept: IntArray = np.where(percent == _WHOLE_PERCENT, channels, np.clip(rounded, min(_DIVISOR, channels), channels))
     return kept
 
 
 def _widths(channels: int, percent: Sequence[int]) -> tuple[int, ...]:
-    """All numbers of channels that may be kept of some, increasing."""
+    """All numbers of channels that the percentages keep, increasing."""
     return tuple(np.unique(_part(channels, np.array(percent, np.int64))).tolist())
 
 
 def _activation(name: str, kept: IntArray) -> IntArray:
-    """The column of an activation that is kept where `kept` is 1, and ReLU elsewhere."""
+    """A column of activations: the parent's where `kept` is 1, and ReLU elsewhere."""
     code, relu = ACTIVATIONS.index(name), ACTIVATIONS.index("relu")
     column: IntArray = np.where((kept == 1) | (name in _CHEAP), code, relu)
     return column

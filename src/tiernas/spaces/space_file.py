@@ -1,4 +1,4 @@
-"""The space around a parent as a file, by which a search that is continued and every command finds it."""
+"""The space around a parent as a file, so that a resumed search and every command find it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tiernas.spaces.parent import PARENT, ParentSpace
 from tiernas.spaces.reading import architecture_from_json
 
 SPACE_FILE = "space.json"
-"""Its name in the output folder of a search, beside the ledger and the latency table."""
+"""Its name in the output folder of a search, next to the ledger and the latency table."""
 
 _ENDING = ".json"
 _KIND = "tiernas_space"
@@ -20,15 +20,15 @@ _RANGES = ("resolution", "channel_percent", "num_classes")
 
 
 def is_space_file(name: str) -> bool:
-    """Whether the name of a space is meant as a file."""
+    """Whether the name of a space is the path of a file."""
     return name.endswith(_ENDING)
 
 
 def write_space(space: ParentSpace, path: Path) -> None:
-    """Writes a space; all of it or nothing.
+    """Writes a space atomically.
 
     Raises:
-        UsageError: The folder cannot be written.
+        UsageError: The folder cannot be written to.
     """
     data = {
         _KIND: PARENT,
@@ -47,22 +47,22 @@ def write_space(space: ParentSpace, path: Path) -> None:
 
 
 def read_space(path: Path) -> ParentSpace:
-    """The space that `write_space` wrote.
+    """Reads the space that `write_space` wrote.
 
     Raises:
-        UsageError: There is no such file, it cannot be read, or it holds no space.
+        UsageError: There is no such file, it cannot be read, or it does not contain a space.
     """
     try:
         data: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(
             f"space {str(path)!r}: there is no such file; a search with study.space = {PARENT!r} writes {SPACE_FILE} "
-            "into its output folder when it begins"
+            "to its output folder when it starts"
         ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"space {str(path)!r}: cannot be read ({error})") from error
     if not isinstance(data, dict) or data.get(_KIND) != PARENT:
-        raise UsageError(f"space {str(path)!r}: is no space: it has no key {_KIND!r} with the value {PARENT!r}")
+        raise UsageError(f"space {str(path)!r}: is not a space: it has no key {_KIND!r} with the value {PARENT!r}")
     try:
         architecture = architecture_from_json(json.dumps(data["architecture"]))
         return ParentSpace(architecture, *(data[key] for key in _RANGES))

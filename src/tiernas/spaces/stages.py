@@ -1,4 +1,4 @@
-"""Stages of a network of feature maps: they begin where its resolution or its channels change."""
+"""Stages of a network of feature maps, which begin where the resolution or the channels change."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tiernas.blocks import Block
 
 
 class Place(NamedTuple):
-    """Where a layer stands in its network.
+    """The place of a layer in its network.
 
     Attributes:
-        level: How many layers with a stride came before, or at, this one; the first layer of a network does not count.
+        level: Number of layers with a stride up to and including this one, without the first layer of the network.
         stage: Number of its stage in the level.
         position: Number of the layer in the stage.
     """
@@ -26,7 +26,7 @@ _STEM, _HEAD = Place(0, 0, 0), Place(-1, 0, 0)
 
 
 def places(layers: Sequence[Block]) -> list[Place]:
-    """The place of every layer of a network whose first layer is its stem and whose last one is its head.
+    """The place of every layer of a network; the first layer is its stem and the last one its head.
 
     A stage begins after the stem, at a layer with a stride, and where the channels of the output change.
     """

@@ -1,4 +1,4 @@
-"""What a network begins with: fresh weights, or those that it inherits from a trained one."""
+"""The first weights of a network: random, or inherited from a trained one."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tiernas.training.statistics import refresh_statistics
 
 
 def opened_start(recipe: RecipeConfig) -> Parent | None:
-    """The trained network that a recipe begins with; None where it has none, or one that is kept already.
+    """The trained network that a recipe starts from; None if there is none, or if it is in the cache already.
 
     Raises:
         UsageError: It cannot be opened.
-        NotInstalledError: What it comes from is not installed.
+        NotInstalledError: The package that provides it is not installed.
     """
     if recipe.start is None or is_kept(recipe.start):
         return None
@@ -28,14 +28,14 @@ def opened_start(recipe: RecipeConfig) -> Parent | None:
 
 
 def begun_from(recipe: RecipeConfig, parent: Parent | None, cache_dir: Path) -> RecipeConfig:
-    """A recipe whose trainings begin with a parent, which is kept for them, and normalise images as it does.
+    """A recipe that starts from a parent, which is written to the cache, and normalizes images as it does.
 
-    In place of a name or a path it has the digest of the weights: recipes are equal exactly if these are.
+    Its `start` is a digest instead of a name or path, so recipes are equal exactly if the inherited weights are.
 
     Args:
-        recipe: The recipe; without a parent it is given back.
+        recipe: The recipe; without a parent it is returned unchanged.
         parent: The parent.
-        cache_dir: The folder that trainings share.
+        cache_dir: The folder that training runs share.
 
     Raises:
         UsageError: The folder cannot be written to.
@@ -47,18 +47,18 @@ def begun_from(recipe: RecipeConfig, parent: Parent | None, cache_dir: Path) -> 
 
 
 def first_weights(splits: Splits, recipe: RecipeConfig, cache_dir: Path) -> Callable[[Network], None]:
-    """What gives a freshly built network its first weights, in place.
+    """A function that gives a newly built network its first weights, in place.
 
-    Fresh ones are calmed. A network that inherits but is not the whole parent has its statistics of batch normalisation
-    computed anew. The classifier is inherited if the parent tells the same classes apart.
+    Random weights are calmed. The classifier is inherited if the parent has the same classes. A network that inherits
+    weights but is not the whole parent gets recomputed statistics of batch normalization.
 
     Args:
         splits: The data.
-        recipe: With a start that is kept in `cache_dir`, or without.
-        cache_dir: The folder that trainings share.
+        recipe: A recipe without a start, or with one that is in `cache_dir`.
+        cache_dir: The folder that training runs share.
 
     Raises:
-        UsageError: What the recipe starts with is not there, or is damaged.
+        UsageError: The file of the start does not exist, or is damaged.
     """
     if recipe.start is None:
         return calm

@@ -148,7 +148,7 @@ class RecipeConfig(BaseModel):
 
     @property
     def normalization(self) -> Normalization:
-        """What is done to images before a network sees them."""
+        """Normalization of the networks' input."""
         return Normalization(self.input_mean, self.input_std)
 
     @property

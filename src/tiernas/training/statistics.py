@@ -1,4 +1,4 @@
-"""Statistics of batch normalisation, computed anew where a network lost channels or layers."""
+"""Recomputes the statistics of batch normalization after a network lost channels or layers."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tiernas.training.images import Splits
 from tiernas.training.preprocessing import normalize, resize
 
 _BATCH = 64
-"""Images at a time at most; the mean over some batches is what evaluation uses."""
+"""Largest number of images per batch; evaluation uses the mean over batches."""
 
 
 @torch.no_grad()
 def refresh_statistics(network: Network, splits: Splits, normalization: Normalization) -> None:
-    """Sets running means and variances to what they are on training images, in place; weights stay as they are.
+    """Sets running means and variances to those of training images, in place; weights are left unchanged.
 
-    Without that a network that was cut out of another one guesses, until its training has replaced the old ones.
+    With the old statistics a network cut out of another one is no better than chance until training replaces them.
 
     Args:
         network: The network, on CPU.
-        splits: The images are drawn as those for int8 are.
-        normalization: What is done to them.
+        splits: The data; the images are those of int8 calibration.
+        normalization: Normalization of the network's input.
     """
     images = resize(calibration_draw(splits), network.architecture.resolution)
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]

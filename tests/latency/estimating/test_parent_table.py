@@ -1,4 +1,4 @@
-"""A latency table of the space around a parent is read with the file of the space beside it."""
+"""A latency table of the space around a parent is read with the file of the space next to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tiernas.spaces import SPACE_FILE, ParentSpace, write_space
 from tiernas.testing.latency import FINGERPRINT, measurement
 
 
-def test_the_space_is_found_beside_the_table(tmp_path: Path) -> None:
+def test_the_space_is_found_next_to_the_table(tmp_path: Path) -> None:
     space, path = parent_space(), tmp_path / "table.jsonl"
     create(path, new_header(space, 4, 0, FINGERPRINT))
     vector = space.sample(1)[0]
@@ -31,5 +31,5 @@ def test_the_space_is_found_beside_the_table(tmp_path: Path) -> None:
         read(path)
 
 
-def test_its_usual_place_is_called_as_the_file() -> None:
+def test_its_default_path_is_named_after_the_file() -> None:
     assert default_path("runs/mine/space.json", "openvino", "int8") == Path("latency/space-openvino-int8.jsonl")

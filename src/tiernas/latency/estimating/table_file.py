@@ -75,7 +75,7 @@ class Header:
             )
         if self.space == PARENT and self.space_digest != space.digest:
             raise UsageError(
-                "the latency table was built around another parent, or with other resolutions or percents of channels; "
+                "the latency table was built around another parent, or with other resolutions or channel percentages; "
                 f"build one with: tiernas latency build --space {SPACE_FILE}"
             )
         if self.space_digest not in (None, space.digest):

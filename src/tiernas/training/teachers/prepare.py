@@ -50,7 +50,7 @@ def prepare_teacher(
         cache_dir: Where the head is kept.
         device: The device of the teacher.
         images_change: Whether training images look different every time. If not, the teacher answers each once.
-        normalization: What is done to images before the student sees them.
+        normalization: Normalization of the student's input.
 
     Raises:
         UsageError: It is not available, has other classes and no way to learn them, or is no more accurate than

@@ -23,7 +23,7 @@ class View(nn.Module):
         network: `(n, 3, h, w)` images to `(n, outputs)`.
         own: Normalization that it expects.
         resolution: Height and width that it gets, in pixels; None for those of the student.
-        given: What is done to the images that students get.
+        given: Normalization of the student's input.
     """
 
     scale: Tensor
