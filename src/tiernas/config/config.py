@@ -86,7 +86,7 @@ class SearchConfig(Section):
 
     @property
     def space_name(self) -> str:
-        """What `get_space` takes once the search has started: a name, or around a parent the file in the output folder."""
+        """The argument of `get_space` once the search has started: a name, or the file in the output folder."""
         return str(self.study.output / SPACE_FILE) if self.study.space == PARENT else self.study.space
 
     @property
