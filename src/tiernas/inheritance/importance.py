@@ -15,9 +15,6 @@ from tiernas.networks import Network
 ChannelOrders = Mapping[str, Tensor]
 """For each group of channels, by name, all of them as positions, `(n,)` int64, the most important one first."""
 
-RULE = "scale x consumption"
-"""Name of the rule of `rank_channels`: what it ranks otherwise in another version must have another name."""
-
 _MATRIX = 2
 """Axes of channels of a weight that takes some and makes others."""
 
