@@ -7,6 +7,7 @@ import torch
 from sklearn.metrics import balanced_accuracy_score
 
 from tiernas.networks import build
+from tiernas.networks.normalization import Normalization
 from tiernas.spaces import Architecture
 from tiernas.training import Splits, accuracy_of, evaluate, predict
 
@@ -39,3 +40,13 @@ def test_predictions_do_not_depend_on_the_batch(digits: Splits, tiny: Architectu
     assert torch.equal(whole, predict(network, digits.test, tiny.resolution, batch_size=7))
     assert network.training
     assert accuracy_of(whole, digits.test.labels).top1 == evaluate(network, digits.test, tiny.resolution)
+
+
+def test_images_are_normalized_as_the_network_expects(digits: Splits, tiny: Architecture) -> None:
+    torch.manual_seed(0)
+    network = build(tiny, 10)
+    wanted = Normalization((0.9, 0.1, 0.5), (0.1, 0.9, 0.5))
+    found = predict(network, digits.test, tiny.resolution, normalization=wanted)
+    assert not torch.equal(found, predict(network, digits.test, tiny.resolution))
+    expected = accuracy_of(found, digits.test.labels).top1
+    assert evaluate(network, digits.test, tiny.resolution, normalization=wanted) == expected
