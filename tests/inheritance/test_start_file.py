@@ -53,6 +53,14 @@ def test_another_weight_is_another_digest(parent: Parent, tmp_path: Path) -> Non
     assert other.digest != parent.digest
 
 
+def test_another_order_of_channels_is_another_digest(parent: Parent, tmp_path: Path) -> None:
+    start = keep_parent(parent, tmp_path)
+    reversed_orders = {group: order.flip(0) for group, order in parent.orders.items()}
+    other = kept_parent(keep_parent(replace(parent, orders=reversed_orders), tmp_path), tmp_path)
+    assert f"sha256:{other.digest}" != start, "what inherits from it is another network"
+    assert all(torch.equal(other.orders[group], order) for group, order in reversed_orders.items())
+
+
 def test_reading_draws_no_random_number(parent: Parent, tmp_path: Path) -> None:
     start = keep_parent(parent, tmp_path)
     before = torch.random.get_rng_state()

@@ -5,10 +5,12 @@ import math
 import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score
+from torch import nn
 
 from tiernas.networks import build
+from tiernas.networks.normalization import Normalization
 from tiernas.spaces import Architecture
-from tiernas.training import Splits, accuracy_of, evaluate, predict
+from tiernas.training import ImageSet, Splits, accuracy_of, evaluate, predict
 
 
 def test_accuracies_worked_out_by_hand() -> None:
@@ -39,3 +41,14 @@ def test_predictions_do_not_depend_on_the_batch(digits: Splits, tiny: Architectu
     assert torch.equal(whole, predict(network, digits.test, tiny.resolution, batch_size=7))
     assert network.training
     assert accuracy_of(whole, digits.test.labels).top1 == evaluate(network, digits.test, tiny.resolution)
+
+
+def test_images_are_normalized_as_the_network_expects(digits: Splits) -> None:
+    classifier = nn.Linear(3, 3, bias=False)
+    nn.init.eye_(classifier.weight)
+    brightest = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), classifier)
+    are_ones = digits.test.labels == 1
+    grey = ImageSet(digits.test.images[are_ones], digits.test.labels[are_ones], digits.classes)
+    green_stands_out = Normalization((0.9, 0.1, 0.9), (1.0, 1.0, 1.0))
+    assert evaluate(brightest, grey, 8, normalization=green_stands_out) == 1.0
+    assert evaluate(brightest, grey, 8) == 0.0, "with ImageNet's, grey is bluish"

@@ -15,9 +15,6 @@ from tiernas.networks import Network
 ChannelOrders = Mapping[str, Tensor]
 """For each group of channels, by name, their positions, `(n,)` int64, most important first."""
 
-RULE = "scale x consumption"
-"""Name of the rule of `rank_channels`; a version that ranks differently needs a different name."""
-
 _MATRIX = 2
 """Number of channel axes of a weight with inputs and outputs."""
 

@@ -8,11 +8,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tiernas.inheritance.importance import RULE, ChannelOrders, rank_channels
+from tiernas.inheritance.importance import ChannelOrders, rank_channels
 from tiernas.networks import Network
 from tiernas.networks.normalization import Normalization
 from tiernas.pretrained import PretrainedNet
 from tiernas.storage import checksum_of
+
+WEIGHT, ORDER = "network.", "order."
+"""Prefixes of the names of weights and orders in `Parent.tensors`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +55,6 @@ class Parent:
             "classes": self.classes and list(self.classes),
             "input_mean": list(self.normalization.mean),
             "input_std": list(self.normalization.std),
-            "importance": RULE,
         }
 
     @property
@@ -61,9 +63,15 @@ class Parent:
         return self.network.state_dict()
 
     @property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """Its weights and the order of its channels, by name with a prefix for each."""
+        weights = {WEIGHT + name: tensor for name, tensor in self.weights.items()}
+        return weights | {ORDER + group: order for group, order in self.orders.items()}
+
+    @property
     def digest(self) -> str:
-        """16 hexadecimal digits over weights and facts: networks that inherit from equal ones inherit the same."""
-        return checksum_of(self.weights, self.facts)[:16]
+        """16 hexadecimal digits over everything but the source; equal digests mean equal inherited weights."""
+        return checksum_of(self.tensors, self.facts)[:16]
 
 
 def make_parent(network: PretrainedNet, source: str) -> Parent:

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from tiernas.errors import UsageError
-from tiernas.inheritance.parent import Parent
+from tiernas.inheritance.parent import ORDER, WEIGHT, Parent
 from tiernas.networks import build, repeatable_weights
 from tiernas.networks.normalization import Normalization
 from tiernas.pretrained.network import rgb
@@ -17,8 +17,6 @@ from tiernas.storage import read_tensors, write_tensors
 
 KEPT = "sha256:"
 """Prefix of `recipe.start` if it names a file by its digest."""
-
-_WEIGHT, _ORDER = "network.", "order."
 
 
 def is_kept(start: str) -> bool:
@@ -38,9 +36,7 @@ def keep_parent(parent: Parent, cache_dir: Path) -> str:
     start = KEPT + parent.digest
     path = _path(start, cache_dir)
     if read_tensors(path) is None:
-        tensors = {_WEIGHT + name: tensor for name, tensor in parent.weights.items()}
-        tensors |= {_ORDER + group: order for group, order in parent.orders.items()}
-        write_tensors(path, tensors, {"source": parent.source, **parent.facts})
+        write_tensors(path, parent.tensors, {"source": parent.source, **parent.facts})
     return start
 
 
@@ -70,10 +66,10 @@ def kept_parent(start: str, cache_dir: Path) -> Parent:
 def _parent(tensors: dict[str, Tensor], facts: dict[str, Any]) -> Parent:
     with repeatable_weights():
         network = build(architecture_from_json(facts["architecture"]), facts["num_classes"])
-    network.load_state_dict(_below(_WEIGHT, tensors))
+    network.load_state_dict(_below(WEIGHT, tensors))
     normalization = Normalization(rgb(facts["input_mean"]), rgb(facts["input_std"]))
     classes = None if facts["classes"] is None else tuple(facts["classes"])
-    return Parent(facts["source"], network.eval(), _below(_ORDER, tensors), normalization, classes)
+    return Parent(facts["source"], network.eval(), _below(ORDER, tensors), normalization, classes)
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -71,6 +71,13 @@ def predict(
     return torch.cat(predicted).cpu()
 
 
-def evaluate(network: nn.Module, images: ImageSet, resolution: int, batch_size: int = 256) -> float:
+def evaluate(
+    network: nn.Module,
+    images: ImageSet,
+    resolution: int,
+    batch_size: int = 256,
+    normalization: Normalization = IMAGENET,
+) -> float:
     """Top-1 accuracy in 0 ... 1; see `predict` for the arguments."""
-    return accuracy_of(predict(network, images, resolution, batch_size), images.labels).top1
+    predicted = predict(network, images, resolution, batch_size, normalization=normalization)
+    return accuracy_of(predicted, images.labels).top1
