@@ -29,6 +29,7 @@ _ADDED_LATER = frozenset(
         "start",
         "input_mean",
         "input_std",
+        "body_learning_rate_scale",
     }
 )
 """Fields that the first version did not have. At their defaults they are left out of what is written, so that recipes
@@ -46,7 +47,7 @@ class RecipeConfig(BaseModel):
     trainings want larger shifts (an eighth is usual) and erasing.
 
     `preset = "paper"` stands for the values with which GPUNet was trained, `preset = "transformer"` for those of
-    networks of tokens, see `presets.toml`; other keys replace single ones of them. `preset = "fast"` is the defaults.
+    networks of tokens, and `preset = "finetune"` for those of trained networks, see `presets.toml`; other keys replace single ones of them. `preset = "fast"` is the defaults.
     What is written is the values, not the name.
 
     Attributes:
@@ -55,6 +56,8 @@ class RecipeConfig(BaseModel):
         optimizer: "sgd" (Nesterov), "rmsprop" (torch's, smoothing 0.9, epsilon 1e-3), "rmsproptf" (timm's, which is
             TensorFlow's and the paper's: epsilon inside the root; same values) or "adamw".
         learning_rate: At its peak, after the warm-up.
+        body_learning_rate_scale: Factor of the learning rate of everything but the classifier, for networks that begin
+            with a trained one: what is inherited wants smaller steps than a classifier that is fresh.
         momentum: Of SGD and RMSprop; AdamW's first beta.
         weight_decay: Of convolutions and the classifier; biases and normalisation have none.
         schedule: How the learning rate falls: to zero along half a "cosine" or "linear", or by "step": times
@@ -100,6 +103,7 @@ class RecipeConfig(BaseModel):
     batch_size: int = Field(default=64, ge=4, le=65_536)
     optimizer: Literal["sgd", "rmsprop", "rmsproptf", "adamw"] = "adamw"
     learning_rate: float = Field(default=5e-3, gt=0)
+    body_learning_rate_scale: float = Field(default=1.0, gt=0, le=1)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=0.02, ge=0, le=1)
     schedule: Literal["cosine", "linear", "step"] = "cosine"
