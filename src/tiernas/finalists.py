@@ -55,7 +55,8 @@ def choose_finalists(
     was measured under another one, or by a version that did not measure in turn, is measured anew, and one that failed
     or was dropped gives its place to the next candidate. So does one of which measuring cannot tell whether it is in
     the tier; it is measured once more when the search is continued. A tier may end with fewer than `per_tier`
-    finalists, even none, where its best networks measure outside it.
+    finalists, even none, where its best networks measure outside it. Whole parents, which are trained as finalists are,
+    take no place of theirs.
 
     Returns:
         How many finalists are new.
@@ -68,7 +69,7 @@ def choose_finalists(
     finalists = ledger.candidates(study, Purpose.FINAL)
     holding = [f for f in finalists if f.state not in _GIVEN_UP]
     free = per_tier - len(measuring.settle(holding, len(holding)))
-    tried = {f.digest for f in finalists}
+    tried = {f.digest for f in (*finalists, *ledger.candidates(study, Purpose.PARENT))}
     done = [c for c in ledger.candidates(study) if c.state is State.DONE and c.digest not in tried]
     done.sort(key=lambda c: (c.merit, -c.number), reverse=True)
     chosen = measuring.settle(done[: per_tier * _MEASURED_PER_FINALIST], max(free, 0))

@@ -89,8 +89,8 @@ class SearchConfig(Section):
         scale = self.recipe.body_learning_rate_scale
         if scale != 1 and self.parent is None and self.recipe.start is None:
             raise UsageError(
-                f"recipe.body_learning_rate_scale = {scale:g}: only for networks that begin with a trained one, as those "
-                "of preset = 'finetune'; set recipe.start or study.space = 'parent', or set it to 1"
+                f"recipe.body_learning_rate_scale = {scale:g}: only for networks that begin with a trained "
+                "one, as those of preset = 'finetune'; set recipe.start or study.space = 'parent', or set it to 1"
             )
 
     @property

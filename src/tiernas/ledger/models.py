@@ -60,13 +60,19 @@ class Purpose(enum.StrEnum):
 
     SEARCH: the short training of the search. HISTORY: the same training, done elsewhere, of a network outside this
     tier; the optimizer is told of it. REPEAT: the short training of one of the best once more, with another seed.
-    FINAL: the longer training of a finalist.
+    FINAL: the longer training of a finalist. PARENT: the same of a whole parent, which nobody proposed.
     """
 
     SEARCH = "search"
     HISTORY = "history"
     REPEAT = "repeat"
     FINAL = "final"
+    PARENT = "parent"
+
+    @property
+    def is_entered(self) -> bool:
+        """Whether its networks are trained long, tested, and entered into the model table."""
+        return self in (Purpose.FINAL, Purpose.PARENT)
 
 
 def now() -> dt.datetime:

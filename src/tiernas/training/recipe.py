@@ -47,8 +47,8 @@ class RecipeConfig(BaseModel):
     trainings want larger shifts (an eighth is usual) and erasing.
 
     `preset = "paper"` stands for the values with which GPUNet was trained, `preset = "transformer"` for those of
-    networks of tokens, and `preset = "finetune"` for those of trained networks, see `presets.toml`; other keys replace single ones of them. `preset = "fast"` is the defaults.
-    What is written is the values, not the name.
+    networks of tokens, `preset = "finetune"` for networks that begin with a trained one, see `presets.toml`; other keys
+    replace single ones of them. `preset = "fast"` is the defaults. What is written is the values, not the name.
 
     Attributes:
         epochs: Passes over the training images.
