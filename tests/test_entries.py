@@ -23,13 +23,14 @@ def entry(
     overrides: Sequence[str] = (),
     measured_on: Fingerprint = SOME_CPU,
     deployment: Mapping[str, Any] | None = None,
+    purpose: Purpose = Purpose.FINAL,
 ) -> Entry:
     config = load_config(Path(__file__).parents[1] / "examples" / "digits.toml", overrides)
     latency = {"latency_ms": 0.2, "low_ms": 0.19, "high_ms": 0.21, "unstable": False}
     tried = {"accuracy": 0.79, "recommended": True, "reason": "", "class_mean_accuracy": 0.71, **(deployment or {})}
     finalist = Candidate(
         number=0,
-        purpose=Purpose.FINAL,
+        purpose=purpose,
         vector=[int(v) for v in VECTOR],
         digest=SPACE.decode(VECTOR).digest,
         estimated_latency_ms=0.25,
@@ -66,6 +67,12 @@ def test_an_entry_names_what_it_was_measured_on_whatever_is_installed_now() -> N
     assert (made.latency_ms, made.validation_accuracy) == (0.2, 0.9)
     assert made.name == f"digits-0.15-0.3-1-openvino-fp32-{made.digest}"
     assert (made.repeats, made.repeats_accuracy, made.reused_from) == (0, None, "")
+
+
+def test_a_whole_parent_is_named_after_its_resolution() -> None:
+    made = entry(purpose=Purpose.PARENT)
+    assert made.name == f"digits-parent-{made.resolution}-openvino-fp32-{made.digest}"
+    assert made.study == "digits, whole parent"
 
 
 def test_searches_of_one_name_never_give_entries_of_one_name() -> None:

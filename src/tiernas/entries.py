@@ -8,7 +8,7 @@ from pathlib import Path
 from tiernas import __version__
 from tiernas.config import SearchConfig
 from tiernas.engines import Fingerprint, InTurn
-from tiernas.ledger import Candidate, Study
+from tiernas.ledger import Candidate, Purpose, Study
 from tiernas.networks import cost
 from tiernas.spaces import Architecture
 from tiernas.table import Entry
@@ -31,7 +31,8 @@ def make_entry(
 ) -> Entry:
     """The entry of a completed finalist, with the provenance of its figures.
 
-    The name consists of study, tier, rank and what the entry runs on, and ends with the digest, so it is unique.
+    The name consists of study, tier, rank (for a whole parent its resolution) and what the entry runs on, and ends with
+    the digest, so it is unique.
 
     Args:
         config: The configuration of the search.
@@ -39,7 +40,7 @@ def make_entry(
         finalist: A finalist that was measured, trained, and tried in the engine.
         architecture: Its network.
         splits: The data that it was trained on.
-        searched: The candidate from which it was chosen.
+        searched: The candidate from which it was chosen; None for a whole parent, which is not proposed by the search.
     """
     measured, result = finalist.measurement, finalist.result
     if measured is None or result is None or finalist.accuracy is None or finalist.finished_at is None:
@@ -51,8 +52,10 @@ def make_entry(
     repeated = (searched and searched.repeated) or {}
     size = cost(architecture, len(splits.classes))
     recipe = config.finalist_recipe.model_dump(mode="json")
+    is_parent = finalist.purpose is Purpose.PARENT
+    called = f"parent-{architecture.resolution}" if is_parent else f"{study.name}-{finalist.number + 1}"
     entry = Entry(
-        name=f"{config.study.name}-{study.name}-{finalist.number + 1}",
+        name=f"{config.study.name}-{called}",
         device=fingerprint.device,
         engine=fingerprint.engine,
         engine_version=fingerprint.engine_version,
@@ -78,7 +81,7 @@ def make_entry(
         recipe=recipe,
         seed=config.study.seed,
         source="measured",
-        study=f"{config.study.name}, tier {study.name} ms",
+        study=f"{config.study.name}, {'whole parent' if is_parent else f'tier {study.name} ms'}",
         tiernas_version=__version__,
         created_at=finalist.finished_at.isoformat(timespec="seconds"),
         exact_accuracy=result["test_accuracy"],

@@ -55,7 +55,7 @@ def choose_finalists(
     with another fingerprint, or by a version that did not interleave, is measured again. The next candidate replaces a
     finalist that failed or was dropped, or whose measurements cannot decide whether it is in the tier; the latter is
     measured once more when the search is resumed. If the best networks measure outside the tier, it may end with fewer
-    than `per_tier` finalists, or none.
+    than `per_tier` finalists, or none. Whole parents, which are trained like finalists, do not count.
 
     Returns:
         Number of new finalists.
@@ -68,7 +68,7 @@ def choose_finalists(
     finalists = ledger.candidates(study, Purpose.FINAL)
     holding = [f for f in finalists if f.state not in _GIVEN_UP]
     free = per_tier - len(measuring.settle(holding, len(holding)))
-    tried = {f.digest for f in finalists}
+    tried = {f.digest for f in (*finalists, *ledger.candidates(study, Purpose.PARENT))}
     done = [c for c in ledger.candidates(study) if c.state is State.DONE and c.digest not in tried]
     done.sort(key=lambda c: (c.merit, -c.number), reverse=True)
     chosen = measuring.settle(done[: per_tier * _MEASURED_PER_FINALIST], max(free, 0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -48,6 +48,10 @@ class TierClock:
     def measure_architecture(self, architecture: Architecture, num_classes: int, tier: Tier) -> Measurement:
         """Exports, compiles and measures a network of a tier, with random weights."""
         return measure_architecture(architecture, num_classes, self._ladder, self.rule, rung=self.rung(tier))
+
+    def estimate_ms(self, vector: Sequence[int]) -> float:
+        """The latency table's estimate of a network."""
+        return float(self._table.estimate([vector])[0])
 
     def rung(self, tier: Tier) -> int:
         """Index of the anchor whose estimated latency is nearest to the middle of a tier."""

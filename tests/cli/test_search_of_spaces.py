@@ -71,7 +71,7 @@ def test_search_around_a_parent(tmp_path: Path) -> None:
         *("latency", "build", "--space", "space.json", "--table", "table.jsonl"),
         *("--networks", "8", "--seconds", "0.5"),
     )
-    parent = f'[parent]\nnetwork = "{tmp_path}/trained"\nresolution = [24, 32]\n\n[data]'
+    parent = f'[parent]\nnetwork = "{tmp_path}/trained"\nresolution = [24, 32]\ncompared = [24]\n\n[data]'
     changes = [
         ('space = "gpunet-small"', 'space = "parent"'),
         ("[data]", parent),
@@ -79,7 +79,7 @@ def test_search_around_a_parent(tmp_path: Path) -> None:
         ("trainings = 4", "trainings = 2"),
     ]
     write_tiny(tmp_path, tmp_path / "table.jsonl", changes=changes)
-    (found,) = command_line.json("search", "tiny.toml")["entries"]
+    found, whole = command_line.json("search", "tiny.toml")["entries"]
     space = get_space(str(tmp_path / "run" / "space.json"))
     with Ledger(tmp_path / "run" / "ledger.sqlite") as ledger:
         (study,) = ledger.studies()
@@ -94,5 +94,7 @@ def test_search_around_a_parent(tmp_path: Path) -> None:
         space.encode(read_architecture(tmp_path / "models" / found["name"] / "architecture.json")).tolist()
         == (found["vector"])
     )
-    (again,) = command_line.json("search", "tiny.toml")["entries"]
-    assert again == found, "nothing is left to do"
+    assert isinstance(space, ParentSpace)
+    assert whole["name"].startswith("tiny-parent-24-")
+    assert (tuple(whole["vector"]), whole["recipe"]) == (space.whole(24), found["recipe"])
+    assert command_line.json("search", "tiny.toml")["entries"] == [found, whole], "nothing is left to do"

@@ -97,6 +97,11 @@ def test_parents_that_do_not_exist(tmp_path: Path) -> None:
         (["parent.network=x", "parent.resolution=[]"], r"parent\.resolution = \[\]"),
         (["parent.network=x", "parent.channel_percent=[50]"], r"channel_percent = \[50\]: must end with 100"),
         (["parent.network=x", "parent.channel_percent=[0, 100]"], r"channel_percent\.0 = 0: .* greater than or equal"),
+        (
+            ["study.space=parent", "parent.network=x", "parent.compared=[100]"],
+            r"parent\.compared = \[100\]: 100 is not among parent\.resolution, 96, 128, 160",
+        ),
+        (["recipe.preset=finetune"], r"recipe\.body_learning_rate_scale = 0\.1: only for networks that start from a"),
         (["parent.netwrok=x"], r"unknown key parent\.netwrok; did you mean 'network'\?"),
     ],
 )

@@ -214,3 +214,9 @@ def test_files_without_a_space(tmp_path: Path) -> None:
 def test_its_name_alone_is_no_space() -> None:
     with pytest.raises(UsageError, match=r"needs its parent: give the space\.json"):
         get_space("parent")
+
+
+def test_the_whole_parent_is_in_the_space_at_every_resolution() -> None:
+    space = parent_space()
+    for resolution in space.dimensions[0].values:
+        assert space.decode(space.whole(resolution)) == PARENT_NETWORK.resized(resolution)

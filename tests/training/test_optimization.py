@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from tiernas.training import RecipeConfig
-from tiernas.training.optimization import learning_rate_at, make_average, make_optimizer
+from tiernas.training.optimization import learning_rate_at, make_average, make_optimizer, set_learning_rate
 
 
 def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero() -> None:
@@ -46,6 +46,36 @@ def test_biases_and_normalisation_are_not_decayed(optimizer: Any) -> None:
     assert len(kept["params"]) == 4
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "rmsproptf", "adamw"])
+def test_the_body_may_have_a_smaller_learning_rate_than_the_classifier(optimizer: Any) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    recipe = RecipeConfig(optimizer=optimizer, weight_decay=0.1, body_learning_rate_scale=0.25)
+    made = make_optimizer(network, recipe)
+    set_learning_rate(made, 0.5)
+    found = [([tuple(p.shape) for p in g["params"]], g["lr"], g["weight_decay"]) for g in made.param_groups]
+    assert found == [
+        ([(4, 3, 3, 3), (4, 4)], 0.125, 0.1),
+        ([(4,), (4,), (4,), (4,)], 0.125, 0),
+        ([(2, 4)], 0.5, 0.1),
+        ([(2,)], 0.5, 0),
+    ]
+
+
+def test_one_learning_rate_makes_no_more_groups_than_it_did_before() -> None:
+    made = make_optimizer(nn.Linear(4, 2), RecipeConfig())
+    set_learning_rate(made, 0.3)
+    assert [group["lr"] for group in made.param_groups] == [0.3, 0.3]
+    assert "body_learning_rate_scale" not in RecipeConfig().model_dump()
+
+
+def test_fine_tuning_spares_what_is_inherited() -> None:
+    recipe = RecipeConfig.model_validate({"preset": "finetune", "epochs": 7})
+    assert recipe.epochs == 7
+    assert recipe.body_learning_rate_scale < 1
+    assert recipe.learning_rate < RecipeConfig().learning_rate
+    assert recipe.ema_decay > 0
+
+
 def test_the_average_follows_at_first_and_holds_on_later() -> None:
     network = nn.Linear(1, 1, bias=False)
     average = make_average(network, 0.9)
@@ -79,6 +109,8 @@ def test_the_average_has_averaged_statistics_of_batch_normalisation() -> None:
         {"batch_size": 1},
         {"optimizer": "lion"},
         {"learning_rate": 0},
+        {"body_learning_rate_scale": 0},
+        {"body_learning_rate_scale": 2},
         {"learning_rate": float("nan")},
         {"dropout": 1.0},
         {"crop_padding": 0.9},

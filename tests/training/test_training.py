@@ -101,9 +101,10 @@ PAPER = {"preset": "paper", "epochs": 3, "batch_size": 32, "flip": True, "ema_de
         FULL.model_dump() | {"optimizer": "sgd"},
         FULL.model_dump() | {"optimizer": "rmsprop"},
         FULL.model_dump() | {"optimizer": "adamw", "precision": "bf16"},
+        FULL.model_dump() | {"body_learning_rate_scale": 0.1},
         PAPER,
     ],
-    ids=["sgd", "rmsprop", "adamw-bf16", "paper-fp16"],
+    ids=["sgd", "rmsprop", "adamw-bf16", "slower-body", "paper-fp16"],
 )
 def test_continued_weights_are_bitwise_those_of_an_uninterrupted_training(
     small: Splits, tiny: Architecture, tmp_path: Path, values: dict[str, Any]

@@ -15,8 +15,18 @@ from tiernas.ledger import Candidate, Purpose, State, Study
 
 _log = logging.getLogger("tiernas.search")
 
-_SINGULARS = {Purpose.SEARCH: "candidate", Purpose.REPEAT: "repeat", Purpose.FINAL: "finalist"}
-_PLURALS = {Purpose.SEARCH: "search", Purpose.REPEAT: "repeats", Purpose.FINAL: "finalists"}
+_SINGULARS = {
+    Purpose.SEARCH: "candidate",
+    Purpose.REPEAT: "repeat",
+    Purpose.FINAL: "finalist",
+    Purpose.PARENT: "whole parent",
+}
+_PLURALS = {
+    Purpose.SEARCH: "search",
+    Purpose.REPEAT: "repeats",
+    Purpose.FINAL: "finalists",
+    Purpose.PARENT: "whole parents",
+}
 
 
 @contextmanager

@@ -65,6 +65,7 @@ class SearchConfig(Section):
         if rungs and rungs[-1] >= epochs:
             raise UsageError(f"search.screen.epochs = {rungs}: each must be below recipe.epochs = {epochs}")
         self._check_parent()
+        self._check_start()
         self.workers.check()
 
     def _check_parent(self) -> None:
@@ -82,6 +83,14 @@ class SearchConfig(Section):
             raise UsageError(
                 f"recipe.start = {self.recipe.start!r}: the networks of study.space = {PARENT!r} start from "
                 "parent.network; omit recipe.start"
+            )
+
+    def _check_start(self) -> None:
+        scale = self.recipe.body_learning_rate_scale
+        if scale != 1 and self.parent is None and self.recipe.start is None:
+            raise UsageError(
+                f"recipe.body_learning_rate_scale = {scale:g}: only for networks that start from a trained "
+                "one, such as with preset = 'finetune'; set recipe.start or study.space = 'parent', or set it to 1"
             )
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from tiernas.config.section import Section
 from tiernas.spaces.parent import CHANNEL_PERCENT, RESOLUTION
@@ -33,6 +33,8 @@ class ParentSection(Section):
         resolution: Allowed resolutions of the input, in pixels.
         channel_percent: Allowed percentages of the parent's channels: filters of stem, stages and head, and expanded
             channels of each stage.
+        compared: Resolutions, among those allowed, at which the whole parent is trained and entered like a finalist, in
+            whatever tier it is, as the baseline for the search.
     """
 
     network: Annotated[str, Field(min_length=1)]
@@ -43,3 +45,12 @@ class ParentSection(Section):
     channel_percent: Annotated[
         tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1), AfterValidator(_up_to_the_whole)
     ] = CHANNEL_PERCENT
+    compared: tuple[int, ...] = ()
+
+    @field_validator("compared")
+    @classmethod
+    def _among_the_resolutions(cls, compared: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        allowed = info.data.get("resolution", compared)
+        if wrong := [resolution for resolution in compared if resolution not in allowed]:
+            raise ValueError(f"{wrong[0]} is not among parent.resolution, {', '.join(map(str, allowed))}")
+        return _increasing(compared)

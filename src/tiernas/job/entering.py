@@ -55,7 +55,7 @@ def enter(
     splits: Splits,
     trainings: Trainings,
 ) -> SearchResult:
-    """Writes the finished finalists that are inside their tier into the model table."""
+    """Writes the finished finalists that are inside their tier, and finished whole parents, into the model table."""
     table = ModelTable(config.table.path)
     there = table.read()[0] if table.path.exists() else ()
     entries, empty = [], {}
@@ -66,9 +66,10 @@ def enter(
         if not done and config.finalists.per_tier:
             empty[study.name] = why_none(tier, list(searched.values()), finalists)
             _log.warning("tier %s ms has no entry: %s", study.name, empty[study.name])
-        for finalist in done:
+        parents = [p for p in ledger.candidates(study, Purpose.PARENT) if p.state is State.DONE]
+        for finalist in (*done, *parents):
             architecture = space.decode(finalist.vector)
-            entry = make_entry(config, study, finalist, architecture, splits, searched[finalist.digest])
+            entry = make_entry(config, study, finalist, architecture, splits, searched.get(finalist.digest))
             known = next((e for e in there if e.same(entry)), None)
             if known is not None:
                 entry = replace(entry, name=known.name)  # earlier versions named it differently

@@ -26,6 +26,7 @@ from tiernas.executors.environment import training_environment
 from tiernas.executors.mirror import CheckpointMirror, is_url
 from tiernas.finalists import choose_finalists
 from tiernas.job.checked_data import checked_data
+from tiernas.job.compared_parents import propose_parents
 from tiernas.job.entering import SearchResult, enter
 from tiernas.job.finalist_weights import finalist_network
 from tiernas.job.latency_table import built_table, given_table, require_usable
@@ -105,6 +106,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         _repeat_best(config, ledger, list(studies.values()), trainings)
         limit_s = config.finalists.measure_seconds
         clock = stack.enter_context(TierClock(lambda: table or _saved_table(config, space), engine, limit_s))
+        propose_parents(config, ledger, studies, space, len(splits.classes), clock)
         while True:  # the workers are idle: nothing trains while networks are measured
             chosen = [
                 choose_finalists(
@@ -122,6 +124,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
                 train_candidates(trainings, study, Purpose.FINAL)
             if not any(chosen):  # a failed finalist is replaced by another candidate
                 break
+        for study in studies.values():
+            train_candidates(trainings, study, Purpose.PARENT)
         for tier, study in studies.items():
             _try_deployments(config, ledger, study, tier, splits, clock, trainings)
         return enter(config, ledger, studies, space, splits, trainings)
@@ -242,7 +246,8 @@ def _trainings(
     curves: Curves | None,
 ) -> Trainings:
     minutes = config.workers.time_limit_minutes
-    recipes = {Purpose.SEARCH: config.recipe, Purpose.REPEAT: config.recipe, Purpose.FINAL: config.finalist_recipe}
+    short, long = config.recipe, config.finalist_recipe
+    recipes = {purpose: long if purpose.is_entered else short for purpose in Purpose}
     return Trainings(
         ledger=ledger,
         executor=executor,
@@ -279,7 +284,7 @@ def _try_deployments(
     trainings: Trainings,
 ) -> None:
     """Saves trained finalists as the engine deploys them, evaluates and measures those files, and records it."""
-    for finalist in ledger.candidates(study, Purpose.FINAL):
+    for finalist in (*ledger.candidates(study, Purpose.FINAL), *ledger.candidates(study, Purpose.PARENT)):
         measured, result = finalist.measurement, finalist.result
         artefact = artefact_folder(config, study, finalist)
         if finalist.state is not State.DONE or measured is None or result is None:
@@ -301,8 +306,9 @@ def _try_deployments(
             config.recipe.normalization,
         )
         _log.info(
-            "tier %s ms: finalist %d: %.3f ms with its trained weights, test accuracy %.4f in %s %s, %.4f in torch%s",
+            "tier %s ms: %s %d: %.3f ms with its trained weights, test accuracy %.4f in %s %s, %.4f in torch%s",
             study.name,
+            "whole parent" if finalist.purpose is Purpose.PARENT else "finalist",
             finalist.number,
             found.latency["latency_ms"],
             found.accuracy,
@@ -311,7 +317,7 @@ def _try_deployments(
             exact_accuracy,
             f"; {found.reason}" if found.reason else "",
         )
-        if not tier.contains(found.latency["latency_ms"]):
+        if finalist.purpose is Purpose.FINAL and not tier.contains(found.latency["latency_ms"]):
             _log.warning(
                 "tier %s ms: finalist %d takes %.4g ms with its trained weights, outside its tier; its entry has "
                 "that latency (%.4g ms with random weights, by which the tier was decided)",

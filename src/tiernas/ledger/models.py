@@ -60,13 +60,19 @@ class Purpose(enum.StrEnum):
 
     SEARCH: the short training of the search. HISTORY: the same training, done elsewhere, of a network outside this
     tier; the optimizer is told about it. REPEAT: the short training of one of the best again, with another seed.
-    FINAL: the longer training of a finalist.
+    FINAL: the longer training of a finalist. PARENT: that of a whole parent, which is not proposed by the search.
     """
 
     SEARCH = "search"
     HISTORY = "history"
     REPEAT = "repeat"
     FINAL = "final"
+    PARENT = "parent"
+
+    @property
+    def is_entered(self) -> bool:
+        """Whether its networks get the longer training and the test, and enter the model table."""
+        return self in (Purpose.FINAL, Purpose.PARENT)
 
 
 def now() -> dt.datetime:

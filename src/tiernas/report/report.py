@@ -27,7 +27,8 @@ def write_report(config: SearchConfig) -> Sequence[Path]:
         configured = {tier.name: tier for tier in config.tier_list()}
         tiers = {configured.get(study.name) or parse_tier(study.name): study for study in ledger.studies()}
         candidates = {tier: ledger.candidates(study) for tier, study in tiers.items()}
-        finalists = {f.digest for study in tiers.values() for f in ledger.candidates(study, Purpose.FINAL)}
+        entered = [purpose for purpose in Purpose if purpose.is_entered]
+        finalists = {f.digest for study in tiers.values() for of in entered for f in ledger.candidates(study, of)}
     own = own_entries(config, finalists)
     if not own and all(c.accuracy is None for of_tier in candidates.values() for c in of_tier):
         raise NothingFoundError(

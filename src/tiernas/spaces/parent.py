@@ -107,6 +107,10 @@ class ParentSpace(PlannedSpace):
         super().__init__(PARENT, tuple(self._dimensions(tuple(resolution))), num_classes)
         self._require_pixels()
 
+    def whole(self, resolution: int) -> tuple[int, ...]:
+        """The vector of the whole parent at one of the allowed resolutions, in pixels."""
+        return resolution, *(dimension.values[-1] for dimension in self.dimensions[1:])
+
     def canonical(self, vectors: IntArray) -> IntArray:
         result: IntArray = vectors.copy()
         for stage in self._stages:

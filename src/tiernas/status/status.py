@@ -90,7 +90,7 @@ def _tier(config: SearchConfig, ledger: Ledger, study: Study, wanted: int) -> di
 
 
 def _running(config: SearchConfig, running: Running, now: dt.datetime) -> dict[str, Any]:
-    epochs = config.finalists.epochs if running.purpose is Purpose.FINAL else config.recipe.epochs
+    epochs = config.finalists.epochs if running.purpose.is_entered else config.recipe.epochs
     return {
         "tier": running.study,
         "purpose": str(running.purpose),

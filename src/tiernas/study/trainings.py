@@ -87,6 +87,6 @@ class Trainings:
             seed=self.seed + candidate.seed_offset,
             checkpoint_dir=self.place(study, candidate),
             cache_dir=str(self.output / "cache"),
-            test=candidate.purpose is Purpose.FINAL,
+            test=candidate.purpose.is_entered,
             stop_epoch=self.screen.next_rung(candidate) if self.screen and searched else None,
         )

@@ -21,14 +21,13 @@ _RMSPROP_EPS = 1e-3
 _ADAM_BETA2 = 0.99
 """Shorter memory than the usual 0.999, for training runs of a few hundred steps."""
 
+_RATE_SCALE = "lr_scale"
+"""Factor of a parameter group's learning rate; the name is timm's."""
+
 
 def make_optimizer(network: nn.Module, recipe: RecipeConfig) -> Optimizer:
     """The optimizer; one-dimensional tensors (biases, normalization, PReLU) have no weight decay."""
-    parameters = list(network.parameters())
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    groups = _groups(network, recipe)
     rate, momentum = recipe.learning_rate, recipe.momentum
     match recipe.optimizer:
         case "sgd":
@@ -39,6 +38,32 @@ def make_optimizer(network: nn.Module, recipe: RecipeConfig) -> Optimizer:
             return _rmsprop_tf(groups, rate, momentum)
         case "adamw":
             return AdamW(groups, lr=rate, betas=(momentum, _ADAM_BETA2), fused=True)
+
+
+def set_learning_rate(optimizer: Optimizer, learning_rate: float) -> None:
+    """Sets the learning rate of the next step, scaled for each group of parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate * group[_RATE_SCALE]
+
+
+def _groups(network: nn.Module, recipe: RecipeConfig) -> list[dict[str, Any]]:
+    """Groups parameters by weight decay, and by learning rate if that of the classifier differs."""
+    parameters, scale = list(network.parameters()), recipe.body_learning_rate_scale
+    parts = [(parameters, 1.0)]
+    if scale != 1:
+        *_, classifier = (module for module in network.modules() if isinstance(module, nn.Linear))
+        own = {id(parameter) for parameter in classifier.parameters()}
+        body = [p for p in parameters if id(p) not in own]
+        parts = [(body, scale), (list(classifier.parameters()), 1.0)]
+    return [
+        {
+            "params": [p for p in part if (p.ndim > 1) is decayed],
+            "weight_decay": recipe.weight_decay if decayed else 0.0,
+            _RATE_SCALE: rate_scale,
+        }
+        for part, rate_scale in parts
+        for decayed in (True, False)
+    ]
 
 
 def _rmsprop_tf(groups: list[dict[str, Any]], rate: float, momentum: float) -> Optimizer:

@@ -29,6 +29,7 @@ _ADDED_LATER = frozenset(
         "start",
         "input_mean",
         "input_std",
+        "body_learning_rate_scale",
     }
 )
 """Fields that the first version did not have. They are not written at their defaults, so that recipes written by it
@@ -46,8 +47,8 @@ class RecipeConfig(BaseModel):
     training runs need larger shifts (an eighth is usual) and erasing.
 
     `preset = "paper"` stands for the values GPUNet was trained with, `preset = "transformer"` for those of networks of
-    tokens (see `presets.toml`); other keys override single values. `preset = "fast"` is the defaults. Files record the
-    values, not the name.
+    tokens, and `preset = "finetune"` for those of networks that start from a trained one (see `presets.toml`); other
+    keys override single values. `preset = "fast"` is the defaults. Files record the values, not the name.
 
     Attributes:
         epochs: Passes over the training images.
@@ -55,6 +56,8 @@ class RecipeConfig(BaseModel):
         optimizer: "sgd" (Nesterov), "rmsprop" (torch's, smoothing 0.9, epsilon 1e-3), "rmsproptf" (timm's, which is
             TensorFlow's and the paper's: epsilon inside the root; same values) or "adamw".
         learning_rate: Peak value, after the warm-up.
+        body_learning_rate_scale: Factor of the learning rate for everything but the classifier, for networks that start
+            from a trained one: inherited weights need smaller steps than a fresh classifier.
         momentum: Momentum of SGD and RMSprop; first beta of AdamW.
         weight_decay: For convolutions and the classifier; biases and normalization have none.
         schedule: How the learning rate falls: to zero along half a "cosine" or "linear", or by "step": times
@@ -100,6 +103,7 @@ class RecipeConfig(BaseModel):
     batch_size: int = Field(default=64, ge=4, le=65_536)
     optimizer: Literal["sgd", "rmsprop", "rmsproptf", "adamw"] = "adamw"
     learning_rate: float = Field(default=5e-3, gt=0)
+    body_learning_rate_scale: float = Field(default=1.0, gt=0, le=1)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=0.02, ge=0, le=1)
     schedule: Literal["cosine", "linear", "step"] = "cosine"

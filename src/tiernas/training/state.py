@@ -14,7 +14,7 @@ from tiernas.training.compilation import compiled
 from tiernas.training.depthwise import speed_up_depthwise
 from tiernas.training.group import Group
 from tiernas.training.initialization import calm
-from tiernas.training.optimization import make_average, make_optimizer
+from tiernas.training.optimization import make_average, make_optimizer, set_learning_rate
 from tiernas.training.precision import make_scaler
 from tiernas.training.recipe import RecipeConfig
 
@@ -79,8 +79,7 @@ class TrainingState:
 
     def update(self, loss: Tensor, learning_rate: float) -> None:
         """Takes one optimizer step down the gradient of a loss."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
+        set_learning_rate(self.optimizer, learning_rate)
         if self.scaler is None:
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
