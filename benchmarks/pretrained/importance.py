@@ -1,4 +1,4 @@
-"""Which channels of a network should be kept? EfficientNet-Lite0 cut to half of its multiply-accumulates, by every rule.
+"""Which channels should be kept? EfficientNet-Lite0 cut to half of its multiply-accumulates, by every rule.
 
 The parent is EfficientNet-Lite0, fine-tuned on the photos first. It is cut to about half in two ways, to fewer expanded
 channels and to fewer channels everywhere; the channels are those that a rule of rules.py ranks highest. Statistics of

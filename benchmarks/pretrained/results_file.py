@@ -1,4 +1,4 @@
-"""Results as one JSON file, complete after every training or measurement, so that a benchmark can be stopped any time."""
+"""Results as one JSON file, written after every training or measurement: a benchmark can be stopped at any moment."""
 
 from __future__ import annotations
 

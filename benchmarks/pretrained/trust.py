@@ -65,13 +65,14 @@ def run(setting: Setting, tier: Tier, networks: int, seeds: int, workers: int) -
         "data": setting.splits.digest,
     }
     results = Results(PATH, settings)
+    architectures = drawn(setting, tier, networks)
     trainings = {
         f"{length}/{seed}/{number}/{network.digest}": Training(
             network.to_json(), network.resolution, setting.recipe(count), setting.config.data, seed, setting.cache
         )
         for seed in range(seeds)
         for length, count in lengths.items()
-        for number, network in enumerate(drawn(setting, tier, networks))
+        for number, network in enumerate(architectures)
     }
     train_missing(trainings, results, workers)
 

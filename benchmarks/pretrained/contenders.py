@@ -1,0 +1,75 @@
+"""What is compared: networks that were found, and what people would take in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from setting import Setting
+from widths import ALL_CHANNELS, evenly_cut
+
+from tiernas.latency.measuring.subject import ArchitectureSubject, Subject, find_subject
+from tiernas.spaces import Architecture, architecture_from_json
+from tiernas.table import ModelTable
+
+FOUND, PARENT, CUT, SCRATCH = "found", "parent", "evenly cut", "from scratch"
+
+RESOLUTIONS = range(64, 161, 16)
+CUT_PERCENTS = (50, 75)
+CUT_RESOLUTIONS = (96, 128, 160)
+FRESH = ("timm:mobilenetv3_small_100", "timm:resnet18")
+FRESH_RESOLUTIONS = (64, 96, 128)
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A network that is trained and measured.
+
+    Attributes:
+        kind: Where it comes from.
+        name: What it is called, once among all.
+        network: The JSON of its architecture, or `timm:NAME`.
+        resolution: Height of its images, in pixels.
+        precision: The one that it was searched for; None: it is compared in all.
+    """
+
+    kind: str
+    name: str
+    network: str
+    resolution: int
+    precision: str | None = None
+
+    def subject(self, num_classes: int) -> Subject:
+        """The network as one that is measured."""
+        if self.kind == SCRATCH:
+            return find_subject(self.network, resolution=self.resolution, num_classes=num_classes)
+        return ArchitectureSubject(self.name, self.kind, architecture_from_json(self.network), num_classes)
+
+
+def rivals(whole: Architecture) -> Iterator[Contender]:
+    """What people would take: the parent with smaller images, the parent with fewer channels, small networks."""
+    for resolution in RESOLUTIONS:
+        yield _ours(PARENT, f"parent at {resolution} px", whole.resized(resolution))
+    for percent in CUT_PERCENTS:
+        for resolution in CUT_RESOLUTIONS:
+            cut = evenly_cut(whole, resolution, percent, ALL_CHANNELS)
+            yield _ours(CUT, f"{percent} % of the channels at {resolution} px", cut)
+    for name in FRESH:
+        for resolution in FRESH_RESOLUTIONS:
+            yield Contender(SCRATCH, f"{name.removeprefix('timm:')} at {resolution} px", name, resolution)
+
+
+def found_networks(setting: Setting) -> Iterator[Contender]:
+    """The finalists of a search, tier by tier; none before it has ended."""
+    config = setting.config
+    entries = ModelTable(config.table.path).read()[0] if config.table.path.exists() else ()
+    for tier in config.tier_list():
+        for entry in entries:
+            if entry.precision == config.engine.precision and tier.contains(entry.latency_ms):
+                network = setting.space.decode(entry.vector)
+                name = f"found in {tier.name} ms: {network.digest[:8]} at {network.resolution} px"
+                yield _ours(FOUND, name, network, entry.precision)
+
+
+def _ours(kind: str, name: str, architecture: Architecture, precision: str | None = None) -> Contender:
+    return Contender(kind, name, architecture.to_json(), architecture.resolution, precision)

@@ -1,0 +1,187 @@
+"""What a search around EfficientNet-Lite0 gains over what people do with it: own photos, one core, OpenVINO.
+
+A search for each precision finds the best part of Lite0 in each of three tiers. The networks that it found, and what
+people would take in their place (Lite0 at every resolution, Lite0 with all widths cut evenly, MobileNetV3-Small and
+ResNet-18 from scratch), are trained with three seeds; all that begin with Lite0's weights by the same recipe. Their
+latencies are measured in one run, in several rounds. The test images have no part in any choice.
+
+From the root of the repository; each step continues where it was stopped:
+
+    python benchmarks/pretrained/gain.py search --workers 2
+    python benchmarks/pretrained/gain.py train --workers 2
+    python benchmarks/pretrained/gain.py measure               # needs a quiet machine
+    python benchmarks/pretrained/gain.py table
+
+`--set search.trainings=12` and `--set finalists.epochs=6` make it cheaper; give all steps the same. Writes
+results/gain.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from contenders import FOUND, SCRATCH, Contender, found_networks, rivals
+from front import Point, points_more, speed_up
+from latencies import latency_ms, measure_in_rounds
+from results_file import FOLDER, Results, print_table, read_results
+from setting import Setting, add_config_options, opened
+from trainings import Training, train_missing
+
+from tiernas.engines import get_engine
+from tiernas.errors import UsageError
+from tiernas.training import RecipeConfig
+
+PATH = FOLDER / "gain.json"
+RUNS = Path(__file__).resolve().parents[2] / "runs" / "benchmark-pretrained"
+NO_ENTRY = 3
+"""How a search exits that found no network worth recommending, such as in int8."""
+
+ACCURACY = {"fp32": "test", "int8": "test_int8"}
+"""What a training calls the accuracy of a precision."""
+
+
+def changes_for(precision: str, changes: Sequence[str]) -> list[str]:
+    """What `--set` gives the search of a precision: a folder of its own."""
+    folder = RUNS / precision
+    places = [f"study.output={folder}", f"table.path={folder / 'model-table'}"]
+    return [f"engine.precision={precision}", *places, *changes]
+
+
+def search(config: Path, changes: Sequence[str], workers: int) -> None:
+    """Runs a search to its end.
+
+    Raises:
+        SystemExit: It failed, and has said why.
+    """
+    words = [word for change in (*changes, f"workers.count={workers}") for word in ("--set", change)]
+    ended = subprocess.run([sys.executable, "-m", "tiernas", "search", str(config), *words])
+    if ended.returncode not in (0, NO_ENTRY):
+        raise SystemExit(ended.returncode)
+
+
+def begun_results(settings: Sequence[Setting], scratch: RecipeConfig) -> Results:
+    first = settings[0]
+    depends_on = {
+        "precisions": [setting.config.engine.precision for setting in settings],
+        "recipe": first.config.finalist_recipe.digest,
+        "scratch": scratch.digest,
+        "data": first.splits.digest,
+    }
+    return Results(PATH, depends_on)
+
+
+def train_all(
+    contenders: Sequence[Contender], setting: Setting, scratch: RecipeConfig, results: Results, seeds: int, workers: int
+) -> None:
+    """Trains every network with every seed; the first seed of all comes first."""
+    int8 = any(contender.precision == "int8" for contender in contenders)
+    trainings = {
+        f"training/{contender.name}/{seed}": Training(
+            contender.network,
+            contender.resolution,
+            scratch if contender.kind == SCRATCH else setting.config.finalist_recipe,
+            setting.config.data,
+            seed,
+            setting.cache,
+            int8,
+        )
+        for seed in range(seeds)
+        for contender in contenders
+    }
+    train_missing(trainings, results, workers)
+
+
+def measure_all(
+    contenders: Sequence[Contender], setting: Setting, results: Results, rounds: int, limit_s: float
+) -> None:
+    """Measures every network in a precision, but for those that were found for another one."""
+    wanted = setting.config.engine
+    engine = get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
+    classes = len(setting.splits.classes)
+    subjects = {each.name: each.subject(classes) for each in contenders if each.precision in (None, wanted.precision)}
+    measure_in_rounds(subjects, engine, results, rounds, limit_s)
+
+
+def accuracies(results: Mapping[str, Any], precision: str, name: str) -> list[float]:
+    """Test accuracies of a network, one for each seed."""
+    of_name = [value for key, value in results.items() if key.startswith(f"training/{name}/")]
+    return [value[ACCURACY[precision]] for value in of_name]
+
+
+def table() -> None:
+    """Prints all networks of each precision, the fastest first, and what those that were found gain."""
+    settings, found = read_results(PATH)
+    for precision in settings["precisions"]:
+        points: dict[str, list[Point]] = {}
+        rows = []
+        for name, facts in found.get("contenders", {}).items():
+            latency, of_seeds = latency_ms(found, precision, name), accuracies(found, precision, name)
+            if latency is None or not of_seeds:
+                continue
+            point = Point(name, latency, mean(of_seeds))
+            points.setdefault(facts["kind"], []).append(point)
+            spread = f"{100 * stdev(of_seeds):.1f}" if len(of_seeds) > 1 else ""
+            rows.append((latency, [name, facts["kind"], f"{latency:.3f}", f"{100 * point.accuracy:.1f}", spread]))
+        print(f"### {precision}\n")
+        header = "network | kind | ms | test accuracy (%), mean of seeds | deviation of seeds"
+        print_table(header, [row for _, row in sorted(rows)])
+        others = [point for kind, of_kind in points.items() if kind != FOUND for point in of_kind]
+        if others:
+            gains = [gain(point, others) for point in points.get(FOUND, [])]
+            print_table("network | times as fast at equal accuracy | points more at equal latency", gains)
+
+
+def gain(point: Point, others: Sequence[Point]) -> list[str]:
+    """A row that tells how much better a network is than the best of others."""
+    times, more = speed_up(point, others), points_more(point, others)
+    return [
+        point.name,
+        "none is as accurate" if math.isinf(times) else f"{times:.2f}",
+        "none is as fast" if math.isinf(more) else f"{more:+.1f}",
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=("search", "train", "measure", "table"))
+    add_config_options(parser)
+    parser.add_argument("--precision", nargs="+", choices=tuple(ACCURACY), default=list(ACCURACY))
+    parser.add_argument("--workers", type=int, default=1, help="trainings at a time, each on one core")
+    parser.add_argument("--seeds", type=int, default=3, help="of every network")
+    parser.add_argument("--scratch-epochs", type=int, default=40, help="of networks that begin with random weights")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of every network")
+    parser.add_argument("--seconds", type=float, default=6.0, help="that one measurement takes at most")
+    options = parser.parse_args()
+    try:
+        if options.action == "table":
+            table()
+            return
+        changes = {precision: changes_for(precision, options.set) for precision in options.precision}
+        if options.action == "search":
+            for of_precision in changes.values():
+                search(options.config, of_precision, options.workers)
+            return
+        settings = [opened(options.config, of_precision) for of_precision in changes.values()]
+        scratch = RecipeConfig(epochs=options.scratch_epochs)
+        results = begun_results(settings, scratch)
+        contenders = [each for setting in settings for each in found_networks(setting)]
+        contenders += rivals(settings[0].parent.network.architecture)
+        results.put("contenders", {each.name: {"kind": each.kind} for each in contenders})
+        if options.action == "train":
+            train_all(contenders, settings[0], scratch, results, options.seeds, options.workers)
+        else:
+            for setting in settings:
+                measure_all(contenders, setting, results, options.rounds, options.seconds)
+    except UsageError as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()
