@@ -1,4 +1,4 @@
-"""What is compared: networks that were found, and what people would take in their place."""
+"""The compared networks: those found by searches, and their usual alternatives."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ FRESH_RESOLUTIONS = (64, 96, 128)
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A network that is trained and measured.
+    """A network to train and measure.
 
     Attributes:
-        kind: Where it comes from.
-        name: What it is called, once among all.
+        kind: Its origin.
+        name: Its unique name.
         network: The JSON of its architecture, or `timm:NAME`.
-        resolution: Height of its images, in pixels.
-        precision: The one that it was searched for; None: it is compared in all.
+        resolution: Resolution of its images, in pixels.
+        precision: The precision that it was found for; None if it is compared in all.
     """
 
     kind: str
@@ -40,14 +40,14 @@ class Contender:
     precision: str | None = None
 
     def subject(self, num_classes: int) -> Subject:
-        """The network as one that is measured."""
+        """The network as a subject to measure."""
         if self.kind == SCRATCH:
             return find_subject(self.network, resolution=self.resolution, num_classes=num_classes)
         return ArchitectureSubject(self.name, self.kind, architecture_from_json(self.network), num_classes)
 
 
 def rivals(whole: Architecture) -> Iterator[Contender]:
-    """What people would take: the parent with smaller images, the parent with fewer channels, small networks."""
+    """The usual alternatives: the parent with smaller images or fewer channels, and small networks."""
     for resolution in RESOLUTIONS:
         yield _ours(PARENT, f"parent at {resolution} px", whole.resized(resolution))
     for percent in CUT_PERCENTS:
@@ -60,7 +60,7 @@ def rivals(whole: Architecture) -> Iterator[Contender]:
 
 
 def found_networks(setting: Setting) -> Iterator[Contender]:
-    """The finalists of a search, tier by tier; none before it has ended."""
+    """The finalists of a completed search, tier by tier; none before it is complete."""
     config = setting.config
     entries = ModelTable(config.table.path).read()[0] if config.table.path.exists() else ()
     for tier in config.tier_list():

@@ -1,4 +1,4 @@
-"""A network against those that others would take instead: how much faster, or how much more accurate, it is."""
+"""How much faster or more accurate a network is than its alternatives."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A network by what it costs and what it gives.
+    """Latency and accuracy of a network.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         latency_ms: Its latency.
         accuracy: Its accuracy, 0 to 1.
     """
@@ -25,7 +25,7 @@ class Point:
 
 
 def front(points: Sequence[Point]) -> list[Point]:
-    """Those that no other one beats in both, the fastest first."""
+    """The points that no other point beats in both latency and accuracy, the fastest first."""
     best: list[Point] = []
     for point in sorted(points, key=lambda p: (p.latency_ms, -p.accuracy)):
         if not best or point.accuracy > best[-1].accuracy:
@@ -34,9 +34,9 @@ def front(points: Sequence[Point]) -> list[Point]:
 
 
 def speed_up(found: Point, others: Sequence[Point]) -> float:
-    """How many times as fast as others a network is at its accuracy; infinite where none of them is as accurate.
+    """How many times as fast as others a network is at equal accuracy; infinite if none is as accurate.
 
-    Between neighbours of the front the logarithm of the latency is interpolated.
+    The logarithm of the latency is interpolated between neighbors on the front.
     """
     best = front(others)
     if found.accuracy > best[-1].accuracy:
@@ -46,7 +46,7 @@ def speed_up(found: Point, others: Sequence[Point]) -> float:
 
 
 def points_more(found: Point, others: Sequence[Point]) -> float:
-    """How many points more accurate than others a network is at its latency; infinite where none is as fast."""
+    """How many points more accurate than others a network is at equal latency; infinite if none is as fast."""
     best = front(others)
     if found.latency_ms < best[0].latency_ms:
         return math.inf

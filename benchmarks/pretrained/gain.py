@@ -1,18 +1,18 @@
-"""What a search around EfficientNet-Lite0 gains over what people do with it: own photos, one core, OpenVINO.
+"""What a search around EfficientNet-Lite0 gains over its usual alternatives: photos, one core, OpenVINO.
 
-A search for each precision finds the best part of Lite0 in each of three tiers. The networks that it found, and what
-people would take in their place (Lite0 at every resolution, Lite0 with all widths cut evenly, MobileNetV3-Small and
-ResNet-18 from scratch), are trained with three seeds; all that begin with Lite0's weights by the same recipe. Their
-latencies are measured in one run, in several rounds. The test images have no part in any choice.
+A search for each precision finds the best part of Lite0 in each of three tiers. These networks and the alternatives
+(Lite0 at every resolution, Lite0 with all widths cut evenly, MobileNetV3-Small and ResNet-18 from scratch) are trained
+with three seeds; all that start from Lite0's weights use the same recipe. Their latencies are measured in one run, in
+several rounds. No choice depends on the test images.
 
-From the root of the repository; each step continues where it was stopped:
+From the root of the repository; each step resumes where it stopped:
 
     python benchmarks/pretrained/gain.py search --workers 2
     python benchmarks/pretrained/gain.py train --workers 2
     python benchmarks/pretrained/gain.py measure               # needs a quiet machine
     python benchmarks/pretrained/gain.py table
 
-`--set search.trainings=12` and `--set finalists.epochs=6` make it cheaper; give all steps the same. Writes
+`--set search.trainings=12` and `--set finalists.epochs=6` make it cheaper; use the same options in all steps. Writes
 results/gain.json.
 """
 
@@ -41,14 +41,14 @@ from tiernas.training import RecipeConfig
 PATH = FOLDER / "gain.json"
 RUNS = Path(__file__).resolve().parents[2] / "runs" / "benchmark-pretrained"
 NO_ENTRY = 3
-"""How a search exits that found no network worth recommending, such as in int8."""
+"""Exit code of a search without a network to recommend, which may happen in int8."""
 
 ACCURACY = {"fp32": "test", "int8": "test_int8"}
-"""What a training calls the accuracy of a precision."""
+"""The key of a precision's accuracy in the result of a training run."""
 
 
 def changes_for(precision: str, changes: Sequence[str]) -> list[str]:
-    """What `--set` gives the search of a precision: a folder of its own."""
+    """Values of `--set` for the search of a precision, with its own folder."""
     folder = RUNS / precision
     places = [f"study.output={folder}", f"table.path={folder / 'model-table'}"]
     return [f"engine.precision={precision}", *places, *changes]
@@ -58,7 +58,7 @@ def search(config: Path, changes: Sequence[str], workers: int) -> None:
     """Runs a search to its end.
 
     Raises:
-        SystemExit: It failed, and has said why.
+        SystemExit: It failed and printed the reason.
     """
     words = [word for change in (*changes, f"workers.count={workers}") for word in ("--set", change)]
     ended = subprocess.run([sys.executable, "-m", "tiernas", "search", str(config), *words])
@@ -80,7 +80,7 @@ def begun_results(settings: Sequence[Setting], scratch: RecipeConfig) -> Results
 def train_all(
     contenders: Sequence[Contender], setting: Setting, scratch: RecipeConfig, results: Results, seeds: int, workers: int
 ) -> None:
-    """Trains every network with every seed; the first seed of all comes first."""
+    """Trains every network with every seed, the first seed of all networks first."""
     int8 = any(contender.precision == "int8" for contender in contenders)
     trainings = {
         f"training/{contender.name}/{seed}": Training(
@@ -101,7 +101,7 @@ def train_all(
 def measure_all(
     contenders: Sequence[Contender], setting: Setting, results: Results, rounds: int, limit_s: float
 ) -> None:
-    """Measures every network in a precision, but for those that were found for another one."""
+    """Measures every network in a precision, except those found for another one."""
     wanted = setting.config.engine
     engine = get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
     classes = len(setting.splits.classes)
@@ -116,7 +116,7 @@ def accuracies(results: Mapping[str, Any], precision: str, name: str) -> list[fl
 
 
 def table() -> None:
-    """Prints all networks of each precision, the fastest first, and what those that were found gain."""
+    """Prints all networks of each precision, the fastest first, and what the found ones gain."""
     settings, found = read_results(PATH)
     for precision in settings["precisions"]:
         points: dict[str, list[Point]] = {}
@@ -139,7 +139,7 @@ def table() -> None:
 
 
 def gain(point: Point, others: Sequence[Point]) -> list[str]:
-    """A row that tells how much better a network is than the best of others."""
+    """A table row of how much better a network is than the best alternatives."""
     times, more = speed_up(point, others), points_more(point, others)
     return [
         point.name,
@@ -153,11 +153,11 @@ def main() -> None:
     parser.add_argument("action", choices=("search", "train", "measure", "table"))
     add_config_options(parser)
     parser.add_argument("--precision", nargs="+", choices=tuple(ACCURACY), default=list(ACCURACY))
-    parser.add_argument("--workers", type=int, default=1, help="trainings at a time, each on one core")
+    parser.add_argument("--workers", type=int, default=1, help="parallel training runs, each on one core")
     parser.add_argument("--seeds", type=int, default=3, help="of every network")
-    parser.add_argument("--scratch-epochs", type=int, default=40, help="of networks that begin with random weights")
+    parser.add_argument("--scratch-epochs", type=int, default=40, help="of networks that start from random weights")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of every network")
-    parser.add_argument("--seconds", type=float, default=6.0, help="that one measurement takes at most")
+    parser.add_argument("--seconds", type=float, default=6.0, help="limit of one measurement")
     options = parser.parse_args()
     try:
         if options.action == "table":

@@ -1,13 +1,13 @@
-"""Which channels should be kept? EfficientNet-Lite0 cut to half of its multiply-accumulates, by every rule.
+"""Compares rules that rank channels: EfficientNet-Lite0 cut to half of its multiply-accumulates.
 
-The parent is EfficientNet-Lite0, fine-tuned on the photos first. It is cut to about half in two ways, to fewer expanded
-channels and to fewer channels everywhere; the channels are those that a rule of rules.py ranks highest. Statistics of
-batch normalisation are computed anew on 256 training images; then validation images are classified, before any training
-and, with `--epochs`, after a short one. The test images are not looked at.
+The parent is EfficientNet-Lite0, first fine-tuned on the photos. It is cut to about half in two ways: fewer expanded
+channels, and fewer channels everywhere. The channels that a rule of rules.py ranks highest are kept. The statistics of
+batch normalization are recomputed on 256 training images. The accuracy is that on validation images, before any training
+and, with `--epochs`, after a short training run. The test images are not used.
 
 From the root of the repository:
 
-    python benchmarks/pretrained/importance.py run --epochs 1    # continues where it was stopped
+    python benchmarks/pretrained/importance.py run --epochs 1    # resumes where it stopped
     python benchmarks/pretrained/importance.py table
 
 Writes results/importance.json.
@@ -42,7 +42,7 @@ HALF = 0.5
 
 
 def fine_tuned(setting: Setting, resolution: int, epochs: int) -> Parent:
-    """The whole parent after fine-tuning; trained once."""
+    """The whole parent after fine-tuning, which happens only once."""
     folder = setting.config.study.output / f"whole-{resolution}px-{epochs}-epochs"
     architecture = setting.parent.network.architecture.resized(resolution)
     train(architecture, setting.splits, setting.recipe(epochs), seed=0, checkpoint_dir=folder, cache_dir=setting.cache)
@@ -50,7 +50,7 @@ def fine_tuned(setting: Setting, resolution: int, epochs: int) -> Parent:
 
 
 def halved(parent: Parent, dimensions: tuple[str, ...]) -> tuple[int, Architecture, float]:
-    """The evenly cut network that is nearest to half of the work: percent, architecture, share of the work."""
+    """The evenly cut network closest to half of the work: percentage, architecture, fraction of the work."""
     whole = parent.network.architecture
     work = cost(whole, parent.num_classes).macs
     found = []
@@ -61,7 +61,7 @@ def halved(parent: Parent, dimensions: tuple[str, ...]) -> tuple[int, Architectu
 
 
 def before_training(cut: Architecture, parent: Parent, splits: Splits) -> float:
-    """Validation accuracy of what a network inherits."""
+    """Validation accuracy of a network with inherited weights."""
     network = build(cut, parent.num_classes)
     inherit_weights(network, parent, same_classes=True)
     refresh_statistics(network, splits, parent.normalization)
@@ -69,7 +69,7 @@ def before_training(cut: Architecture, parent: Parent, splits: Splits) -> float:
 
 
 def after_training(cut: Architecture, parent: Parent, setting: Setting, epochs: int) -> float:
-    """The same after some epochs."""
+    """Validation accuracy after some epochs."""
     recipe = setting.recipe(epochs).model_copy(update={"start": keep_parent(parent, setting.cache)})
     with tempfile.TemporaryDirectory() as folder:
         result = train(cut, setting.splits, recipe, seed=0, checkpoint_dir=Path(folder), cache_dir=setting.cache)
@@ -105,7 +105,7 @@ def run(setting: Setting, resolution: int, parent_epochs: int, epochs: int) -> N
 
 
 def table() -> None:
-    """Prints a table for each way to cut; the random rules are one row, their mean."""
+    """Prints a table for each way to cut; the random rules are averaged in one row."""
     settings, found = read_results(PATH)
     whole = 100 * found.pop("whole")["validation"]
     print(f"Validation accuracy (%) at {settings['resolution']} px; the whole network: {whole:.1f}\n")
@@ -137,7 +137,7 @@ def main() -> None:
     add_config_options(parser)
     parser.add_argument("--resolution", type=int, default=96, help="of all networks, in pixels")
     parser.add_argument("--parent-epochs", type=int, default=5, help="of the whole network")
-    parser.add_argument("--epochs", type=int, default=0, help="of the cut networks, after they are judged untrained")
+    parser.add_argument("--epochs", type=int, default=0, help="of the cut networks, besides no training")
     options = parser.parse_args()
     try:
         if options.action == "table":

@@ -1,4 +1,4 @@
-"""Latencies of many networks in one run: all are measured in every round, in another order each time."""
+"""Latencies of many networks in one run: every round measures all of them in a new random order."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tiernas.latency.measuring.subject import Subject
 def measure_in_rounds(
     subjects: Mapping[str, Subject], engine: Engine, results: Results, rounds: int, limit_s: float
 ) -> None:
-    """Measures what there are no results of; all networks stay compiled from the first round to the last.
+    """Measures the networks without results; all stay compiled from the first round to the last.
 
     Args:
         subjects: The networks by name.
-        engine: What to measure with.
-        results: Where each measurement is kept at once.
-        rounds: How often each network is measured, in turn with an anchor of its size.
-        limit_s: How long that takes at most.
+        engine: The engine.
+        results: Each measurement is saved here immediately.
+        rounds: Number of measurements of each network, interleaved with an anchor of its size.
+        limit_s: Limit of one measurement.
     """
     rule = TurnRule(relative_width=0.01, min_s=min(2.0, limit_s), limit_s=limit_s, reload_s=limit_s / 4)
     keys = [(name, number) for number in range(rounds) for name in subjects]
@@ -46,7 +46,7 @@ def measure_in_rounds(
 
 
 def latency_ms(results: Mapping[str, Mapping[str, float]], precision: str, name: str) -> float | None:
-    """The median over the rounds; None where there is no measurement."""
+    """The median over the rounds; None if there is no measurement."""
     beginning = f"latency/{precision}/{name}/"
     found = [value["latency_ms"] for key, value in results.items() if key.startswith(beginning)]
     return median(found) if found else None

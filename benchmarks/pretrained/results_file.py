@@ -13,18 +13,18 @@ FOLDER = Path(__file__).parent / "results"
 
 
 class Results:
-    """What a benchmark found so far.
+    """The results of a benchmark so far.
 
     Attributes:
-        path: The file; made with the first result.
+        path: The file, created with the first result.
         found: The results by key.
 
     Args:
         path: The file.
-        settings: What all results depend on, as JSON.
+        settings: Everything that all results depend on, serializable as JSON.
 
     Raises:
-        UsageError: The file was begun with other settings.
+        UsageError: The file has results for other settings.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
@@ -34,11 +34,11 @@ class Results:
         if path.exists():
             there = json.loads(path.read_text(encoding="utf-8"))
             if there["settings"] != self._settings:
-                raise UsageError(f"{path}: was begun with other settings, {there['settings']}; remove it")
+                raise UsageError(f"{path}: has results for other settings, {there['settings']}; remove it")
             self.found = there["results"]
 
     def put(self, key: str, value: Any) -> None:
-        """Adds a result and replaces the file at once: a process that is killed leaves the older one."""
+        """Adds a result and replaces the file atomically."""
         self.found[key] = value
         self.path.parent.mkdir(parents=True, exist_ok=True)
         new = self.path.with_suffix(".new")
@@ -52,7 +52,7 @@ def read_results(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Settings and results of a file.
 
     Raises:
-        UsageError: It is not there.
+        UsageError: There is no such file.
     """
     if not path.exists():
         raise UsageError(f"{path}: there is no such file; `run` first")
@@ -61,7 +61,7 @@ def read_results(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def print_table(header: str, rows: list[list[str]]) -> None:
-    """Prints a table of Markdown, the first column to the left and all others to the right."""
+    """Prints a Markdown table with the first column left-aligned and all others right-aligned."""
     columns = header.count("|") + 1
     print(f"| {header} |")
     print(f"|{'|'.join(['---', *['---:'] * (columns - 1)])}|")

@@ -1,4 +1,4 @@
-"""Rules that rank the channels of a trained network: all give what `Parent.orders` is."""
+"""Rules that rank the channels of a trained network; all return a value for `Parent.orders`."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tiernas.networks import Network
 from tiernas.training import Splits, normalize, resize
 
 _MATRIX = 2
-"""Axes of channels of a weight that takes some and makes others."""
+"""Number of channel axes of a weight with inputs and outputs."""
 
 BATCHES, BATCH_SIZE = 8, 64
-"""Training images that the Taylor rule looks at."""
+"""Number and size of the batches of training images for the Taylor rule."""
 
 Rule = Callable[[Parent, Splits], ChannelOrders]
 
 
 def as_shipped(parent: Parent, _: Splits) -> ChannelOrders:
-    """The rule that searches use."""
+    """The rule of tiernas."""
     return rank_channels(parent.network)
 
 
 def scales(parent: Parent, _: Splits) -> ChannelOrders:
-    """Squared scales of the batch normalisations that a channel passes (arXiv 1708.06519)."""
+    """Squared scales of a channel's batch normalizations (arXiv 1708.06519)."""
     return _ranked(
         (groups[0], one.tensor.double().square())
         for one, groups in grouped_tensors(parent.network)
@@ -37,7 +37,7 @@ def scales(parent: Parent, _: Splits) -> ChannelOrders:
 
 
 def makers(parent: Parent, _: Splits) -> ChannelOrders:
-    """Squared weights that make a channel (arXiv 1608.08710, with squares for absolute values)."""
+    """Squared weights that produce a channel (arXiv 1608.08710, with squares instead of absolute values)."""
     return _ranked(
         (groups[0], one.tensor.double().square().flatten(1).sum(1))
         for one, groups in grouped_tensors(parent.network)
@@ -46,7 +46,7 @@ def makers(parent: Parent, _: Splits) -> ChannelOrders:
 
 
 def takers(parent: Parent, _: Splits) -> ChannelOrders:
-    """Squared weights that take a channel."""
+    """Squared weights that read a channel."""
     return _ranked(
         (groups[1], one.tensor.double().square().transpose(0, 1).flatten(1).sum(1))
         for one, groups in grouped_tensors(parent.network)
@@ -55,9 +55,9 @@ def takers(parent: Parent, _: Splits) -> ChannelOrders:
 
 
 def taylor(parent: Parent, splits: Splits) -> ChannelOrders:
-    """What the loss would change by without a channel, to first order, squared, on batches of training images.
+    """Squared first-order change of the loss without a channel, on batches of training images.
 
-    As arXiv 1906.10771 has it for a gate after each batch normalisation; those of one group are one gate.
+    As in arXiv 1906.10771 for a gate after each batch normalization; all gates of a group are one gate.
     """
     return _ranked(
         (group, effect.double().square())
@@ -72,7 +72,7 @@ def by_position(parent: Parent, _: Splits) -> ChannelOrders:
 
 
 def at_random(seed: int) -> Rule:
-    """Any channels."""
+    """Random channels."""
 
     def rule(parent: Parent, _: Splits) -> ChannelOrders:
         generator = torch.Generator().manual_seed(seed)
@@ -93,7 +93,7 @@ RULES: Mapping[str, Rule] = {
 
 
 def _ranked(scores: Iterable[tuple[str | None, Tensor]]) -> ChannelOrders:
-    """The channels of every group, that with the largest sum of scores first."""
+    """The channels of every group in descending order of the sum of their scores."""
     sums: dict[str, Tensor] = {}
     for group, score in scores:
         if group is not None:

@@ -1,4 +1,4 @@
-"""The search around EfficientNet-Lite0 that all scripts of this folder share: its parent, its space, its images."""
+"""The search around EfficientNet-Lite0 that all scripts of this folder share: parent, space and images."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ CONFIG = Path(__file__).parent / "lite0.toml"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A search around a parent that has begun: its space and its parent are written in its output folder.
+    """A started search around a parent, whose space and parent are in its output folder.
 
     Attributes:
-        config: The search; its recipe begins with the parent.
+        config: The search; its recipe starts from the parent.
         parent: The parent.
         space: The space around it.
         splits: The images.
@@ -34,19 +34,23 @@ class Setting:
 
     @property
     def cache(self) -> Path:
-        """The folder that all trainings share."""
+        """The folder that all training runs share."""
         return self.config.study.output / "cache"
 
     def recipe(self, epochs: int) -> RecipeConfig:
-        """That of the search, for some epochs."""
+        """The recipe of the search with another number of epochs."""
         return self.config.recipe.model_copy(update={"epochs": epochs})
 
 
 def opened(path: Path, changes: Sequence[str] = ()) -> Setting:
-    """Opens a file that `tiernas search` takes, with a parent.
+    """Starts a search around a parent.
+
+    Args:
+        path: A configuration file for `tiernas search` with a parent.
+        changes: Values of `--set`.
 
     Raises:
-        UsageError: Something in it must be mended first.
+        UsageError: The configuration is invalid, or the parent or the data cannot be used.
     """
     config = load_config(path, changes)
     parent = opened_parent(config)
@@ -58,6 +62,6 @@ def opened(path: Path, changes: Sequence[str] = ()) -> Setting:
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """Options of every script that begins with `opened`."""
-    parser.add_argument("--config", type=Path, default=CONFIG, help="a file that `tiernas search` takes, with a parent")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as of `tiernas search`")
+    """Adds the options of every script that calls `opened`."""
+    parser.add_argument("--config", type=Path, default=CONFIG, help="configuration of a search with a parent")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as for `tiernas search`")

@@ -1,4 +1,4 @@
-"""A network of timm, with fresh weights, in our loop of trainings."""
+"""Trains a network of timm from random weights with the training loop of tiernas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tiernas.training.state import TrainingState
 
 
 class TimmState(TrainingState):
-    """What our trainer changes while it trains, for a network that no architecture describes."""
+    """The training state of a network that is not described by an architecture."""
 
     def __init__(self, network: nn.Module, recipe: RecipeConfig) -> None:
         self.device = torch.device("cpu")
@@ -32,9 +32,9 @@ def trained_timm(name: str, splits: Splits, recipe: RecipeConfig, resolution: in
     Args:
         name: Its name in timm.
         splits: The images.
-        recipe: How it is trained, without a start.
-        resolution: Height of the images, in pixels.
-        seed: Of weights, order and augmentation.
+        recipe: How to train, without a start.
+        resolution: Resolution of the images, in pixels.
+        seed: Seed of weights, order and augmentation.
     """
     torch.manual_seed(derived_seed(seed, SeedPurpose.WEIGHTS))
     state = TimmState(timm.create_model(name, num_classes=len(splits.classes), exportable=True), recipe)

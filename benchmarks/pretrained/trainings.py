@@ -1,4 +1,4 @@
-"""Trainings that processes do beside each other, each on one core, and what the trained networks are worth."""
+"""Parallel training runs, each on one core, and the accuracies of the trained networks."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ from tiernas.training import (
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A training that any process can do.
+    """A training run, described for another process.
 
     Attributes:
         network: The JSON of an architecture, or `timm:NAME`.
-        resolution: Height of its images, in pixels.
-        recipe: How it is trained; a start is kept in `cache_dir`.
+        resolution: Resolution of its images, in pixels.
+        recipe: How to train; a start is in `cache_dir`.
         data: The images.
-        seed: Of the training.
-        cache_dir: The folder that trainings share.
-        int8: Whether the accuracy of the network in int8 is wanted too.
+        seed: Seed of the training run.
+        cache_dir: The folder that training runs share.
+        int8: Whether to evaluate the network in int8, too.
     """
 
     network: str
@@ -61,7 +61,7 @@ class Training:
 
 
 def train_missing(trainings: Mapping[str, Training], results: Results, workers: int) -> None:
-    """Does the trainings that there are no results of, and keeps each as soon as it is done."""
+    """Does the training runs that have no results yet, and saves each result when it is available."""
     missing = {key: training for key, training in trainings.items() if key not in results.found}
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     try:
@@ -73,7 +73,7 @@ def train_missing(trainings: Mapping[str, Training], results: Results, workers: 
 
 
 def trained(training: Training) -> dict[str, Any]:
-    """Accuracies of a network that is trained now, on validation and test images, and how many minutes that took."""
+    """Trains a network; returns its accuracies on validation and test images, and the minutes it took to train."""
     torch.set_num_threads(1)
     splits = _splits(training.data.model_dump_json(), training.cache_dir)
     resolution, recipe = training.resolution, training.recipe
@@ -105,7 +105,7 @@ def _splits(data: str, cache_dir: Path) -> Splits:
 
 
 def _int8_accuracy(network: nn.Module, splits: Splits, resolution: int, normalization: Normalization) -> float:
-    """Top-1 accuracy on the test images of OpenVINO's int8 network, calibrated as that of an entry is."""
+    """Top-1 accuracy on the test images in int8 with OpenVINO, calibrated as for an entry."""
 
     def inputs(images: Tensor) -> np.ndarray:
         return normalize(resize(images, resolution), normalization).contiguous().numpy()

@@ -1,14 +1,14 @@
-"""How far a short fine-tuning tells which network is best after a long one.
+"""How well a short fine-tuning predicts which network is best after a long one.
 
-Networks of one tier of the space around EfficientNet-Lite0 are drawn at random. Each begins with the weights that it
-inherits and is fine-tuned with the recipe of the search, and 8 times as long, both with a learning rate that falls to
-zero at its own end. The short trainings are judged by the validation images, as in a search, the long ones by the test
-images. The table gives Kendall's tau with its 95 % bootstrap interval over networks, and the regret: what the network
-that looks best loses against the best one, and the mean of that over networks resampled with replacement.
+Networks of one tier of the space around EfficientNet-Lite0 are drawn at random. Each starts from inherited weights and
+is fine-tuned twice: with the recipe of the search, and for 8 times as many epochs. Both learning rates fall to zero at
+the end. Short training runs are evaluated on validation images, as in a search, and long ones on test images. The table
+shows Kendall's tau with its 95 % bootstrap interval over networks, and the regret: the accuracy lost by choosing the
+network with the best short training run, and its mean over networks resampled with replacement.
 
 From the root of the repository:
 
-    python benchmarks/pretrained/trust.py run --workers 2    # continues where it was stopped
+    python benchmarks/pretrained/trust.py run --workers 2    # resumes where it stopped
     python benchmarks/pretrained/trust.py table
 
 Builds the latency table of the search if it is missing. Writes results/trust.json.
@@ -33,7 +33,7 @@ from tiernas.tiers import Tier, parse_tier, sample_pools
 
 PATH = FOLDER / "trust.json"
 LONG = 8
-"""Times the epochs of the search."""
+"""Factor of the number of epochs of the search."""
 
 RESAMPLES = 10_000
 
@@ -41,7 +41,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def drawn(setting: Setting, tier: Tier, count: int) -> list[Architecture]:
-    """Different networks of a tier, in an order that depends on the study's seed alone."""
+    """Different networks of a tier, in an order that depends only on the study's seed."""
     config, space = setting.config, setting.space
     wanted = config.engine
     engine = get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
@@ -82,14 +82,14 @@ def tau(short: FloatArray, long: FloatArray) -> float:
 
 
 def mean_regret(short: FloatArray, long: FloatArray) -> float:
-    """Regret of the one that looks best, mean over networks resampled with replacement."""
+    """Mean regret of choosing by `short`, over networks resampled with replacement."""
     rows = np.random.default_rng(0).integers(0, len(long), (RESAMPLES, len(long)))
     chosen = np.take_along_axis(long[rows], short[rows].argmax(1)[:, None], 1)[:, 0]
     return float((long[rows].max(1) - chosen).mean())
 
 
 def table() -> None:
-    """Prints a line for every seed that is complete."""
+    """Prints a row for every complete seed."""
     settings, found = read_results(PATH)
     rows = []
     for seed in sorted({key.split("/")[1] for key in found}):
@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--tier", default="1-2", help="in ms")
     parser.add_argument("--networks", type=int, default=24)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1, help="trainings at a time, each on one core")
+    parser.add_argument("--workers", type=int, default=1, help="parallel training runs, each on one core")
     options = parser.parse_args()
     try:
         if options.action == "table":
