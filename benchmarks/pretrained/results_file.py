@@ -37,15 +37,22 @@ class Results:
                 raise UsageError(f"{path}: was begun with other settings, {there['settings']}; remove it")
             self.found = there["results"]
 
-    def put(self, key: str, value: Any) -> None:
-        """Adds a result and replaces the file at once: a process that is killed leaves the older one."""
+    def put(self, key: str, value: Any, *, tell: bool = True) -> None:
+        """Adds a result and replaces the file at once: a process that is killed leaves the older one.
+
+        Args:
+            key: What tells it from others.
+            value: The result, as JSON.
+            tell: Whether it is printed.
+        """
         self.found[key] = value
         self.path.parent.mkdir(parents=True, exist_ok=True)
         new = self.path.with_suffix(".new")
         document = {"settings": self._settings, "results": self.found}
         new.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         new.replace(self.path)
-        print(f"{key}: {value}", flush=True)
+        if tell:
+            print(f"{key}: {value}", flush=True)
 
 
 def read_results(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
