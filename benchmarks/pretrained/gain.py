@@ -77,12 +77,11 @@ def begun_results(settings: Sequence[Setting], scratch: RecipeConfig) -> Results
     return Results(PATH, depends_on)
 
 
-def train_all(
-    contenders: Sequence[Contender], setting: Setting, scratch: RecipeConfig, results: Results, seeds: int, workers: int
-) -> None:
-    """Trains every network with every seed, the first seed of all networks first."""
-    int8 = any(contender.precision == "int8" for contender in contenders)
-    trainings = {
+def trainings_of(
+    contenders: Sequence[Contender], setting: Setting, scratch: RecipeConfig, seeds: int, *, int8: bool
+) -> dict[str, Training]:
+    """Training runs of every network with every seed, the first seed of all networks first."""
+    return {
         f"training/{contender.name}/{seed}": Training(
             contender.network,
             contender.resolution,
@@ -95,7 +94,6 @@ def train_all(
         for seed in range(seeds)
         for contender in contenders
     }
-    train_missing(trainings, results, workers)
 
 
 def measure_all(
@@ -173,9 +171,11 @@ def main() -> None:
         results = begun_results(settings, scratch)
         contenders = [each for setting in settings for each in found_networks(setting)]
         contenders += rivals(settings[0].parent.network.architecture)
-        results.put("contenders", {each.name: {"kind": each.kind} for each in contenders})
+        results.put("contenders", {each.name: {"kind": each.kind} for each in contenders}, tell=False)
         if options.action == "train":
-            train_all(contenders, settings[0], scratch, results, options.seeds, options.workers)
+            int8 = "int8" in options.precision
+            trainings = trainings_of(contenders, settings[0], scratch, options.seeds, int8=int8)
+            train_missing(trainings, results, options.workers)
         else:
             for setting in settings:
                 measure_all(contenders, setting, results, options.rounds, options.seconds)

@@ -37,15 +37,22 @@ class Results:
                 raise UsageError(f"{path}: has results for other settings, {there['settings']}; remove it")
             self.found = there["results"]
 
-    def put(self, key: str, value: Any) -> None:
-        """Adds a result and replaces the file atomically."""
+    def put(self, key: str, value: Any, *, tell: bool = True) -> None:
+        """Adds a result and replaces the file atomically.
+
+        Args:
+            key: The key of the result.
+            value: The result, serializable as JSON.
+            tell: Whether to print it.
+        """
         self.found[key] = value
         self.path.parent.mkdir(parents=True, exist_ok=True)
         new = self.path.with_suffix(".new")
         document = {"settings": self._settings, "results": self.found}
         new.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         new.replace(self.path)
-        print(f"{key}: {value}", flush=True)
+        if tell:
+            print(f"{key}: {value}", flush=True)
 
 
 def read_results(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
