@@ -1,8 +1,8 @@
 """Compares weights from another data set with random weights for training on few photos.
 
 A network of `gpunet-small` is trained on CIFAR-10 (10,000 of its JPEG images). Then it is trained on a tenth of the
-clothing photos, once from these weights with a fresh classifier, and once from random weights: the same network, images,
-seeds and recipe. Several learning rates are compared, since trained weights need smaller ones.
+clothing photos, once from these weights with a fresh classifier, and once from random weights: with the same network,
+images, seeds and recipe. Several learning rates are compared, since trained weights need smaller ones.
 
 From the root of the repository:
 

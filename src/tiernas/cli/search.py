@@ -6,12 +6,15 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json
 from tiernas.errors import NothingFoundError
+
+if TYPE_CHECKING:
+    from tiernas.config import SearchConfig
 
 _log = logging.getLogger("tiernas.search")
 
@@ -33,23 +36,37 @@ def search(
 ) -> None:
     """Run a search to its end, resuming an earlier run. Exits with 3 if there is no entry to recommend."""
     log_to_stderr()
+    from tiernas.config import load_config
+
+    on_ray = () if address is None else ("workers.executor=ray", f"workers.address='{address}'")
+    run_and_show(load_config(config, (*(set_ or ()), *on_ray)), "the same command continues", as_json=json)
+
+
+def run_and_show(loaded: SearchConfig, continued: str, *, as_json: bool) -> None:
+    """Runs a search to its end and prints the result.
+
+    Args:
+        loaded: The configuration.
+        continued: How to resume the search, for the message when it is stopped.
+        as_json: Whether to print one JSON document.
+
+    Raises:
+        NothingFoundError: There is no entry to recommend.
+    """
     from tiernas.cli.progress import watching
     from tiernas.cli.stopping import keeping
     from tiernas.cli.table import show_entries
-    from tiernas.config import load_config
     from tiernas.job import run_search
     from tiernas.report import write_report
     from tiernas.table import ModelTable, query_command
 
-    on_ray = () if address is None else ("workers.executor=ray", f"workers.address='{address}'")
-    loaded = load_config(config, (*(set_ or ()), *on_ray))
     _log.info("output: %s, model table: %s", loaded.study.output, loaded.table.path)
-    with keeping("the same command continues"), watching() as (stop, watch):
+    with keeping(continued), watching() as (stop, watch):
         result = run_search(loaded, stop=stop, watch=watch)
     plots: Sequence[Path] = ()
     with suppress(NothingFoundError):  # no candidate was trained to the end
         plots = write_report(loaded)
-    if json:
+    if as_json:
         entries = [e.to_dict() for e in result.entries]
         print_json({"entries": entries, "plots": [str(p) for p in plots], "empty_tiers": dict(result.empty_tiers)})
     else:

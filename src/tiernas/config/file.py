@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args
@@ -41,8 +41,21 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
     if isinstance(table, dict):
         table.setdefault("path", str(DEFAULT_TABLE))
     make_absolute(data, path.parent, str(path))
-    for override in overrides:
-        _override(data, override)
+    for assignment in overrides:
+        override(data, assignment)
+    return checked_config(data, path)
+
+
+def checked_config(data: Mapping[str, Any], path: Path) -> SearchConfig:
+    """Makes a configuration of the sections of a file.
+
+    Args:
+        data: The sections, with absolute paths.
+        path: The file, for messages.
+
+    Raises:
+        UsageError: There is an unknown key, or a value that is not allowed.
+    """
     try:
         config = SearchConfig.model_validate(data)
         config.check()
@@ -77,11 +90,21 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is not TOML: {error}") from error
 
 
-def _override(data: dict[str, Any], override: str) -> None:
-    name, equals, text = override.partition("=")
+def override(data: dict[str, Any], assignment: str) -> None:
+    """Sets a value of a file.
+
+    Args:
+        data: The sections of the file; changed in place.
+        assignment: `section.key=value`, with the value as in TOML or as a bare word; relative paths are relative to the
+            working directory.
+
+    Raises:
+        UsageError: The assignment has another form, or its section is not a section of the file.
+    """
+    name, equals, text = assignment.partition("=")
     names = [part.strip() for part in name.split(".")]
     if not equals or len(names) < 2 or not all(names):
-        raise UsageError(f"--set {override}: must be section.key=value, such as --set search.trainings=20")
+        raise UsageError(f"--set {assignment}: must be section.key=value, such as --set search.trainings=20")
     *sections, key = names
     nested: dict[str, Any] = {key: _value(text)}
     own = nested
@@ -91,7 +114,7 @@ def _override(data: dict[str, Any], override: str) -> None:
     for section in sections:
         data = data.setdefault(section, {})
         if not isinstance(data, dict):
-            raise UsageError(f"--set {override}: {section} is not a section of the file")
+            raise UsageError(f"--set {assignment}: {section} is not a section of the file")
     data[key] = own[key]
 
 

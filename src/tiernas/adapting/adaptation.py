@@ -1,0 +1,132 @@
+"""Plans a search around a pretrained network: its configuration file, and a description of what it will do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tiernas.adapting.choices import PARENT_NETWORK, resolutions_for, search_values
+from tiernas.adapting.duration import Duration, estimated_duration, training_image_s
+from tiernas.adapting.photos import Photos
+from tiernas.adapting.reach import Reach, measure_reach
+from tiernas.adapting.toml_text import toml_text
+from tiernas.config import SearchConfig
+from tiernas.config.file import checked_config, override
+from tiernas.engines import get_engine
+from tiernas.errors import UsageError
+from tiernas.pretrained import load
+from tiernas.spaces import ParentSpace
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """A planned search.
+
+    Attributes:
+        photos: The training data.
+        reach: The latencies that are possible.
+        config: The configuration.
+        toml: The configuration file, as text.
+        duration: The estimated duration.
+    """
+
+    photos: Photos
+    reach: Reach
+    config: SearchConfig
+    toml: str
+    duration: Duration
+
+    @property
+    def lines(self) -> Iterator[str]:
+        """Describes what the search will do."""
+        config, parent = self.config, self.config.parent
+        assert parent is not None
+        yield self.photos.words
+        whole = ", ".join(f"{ms:.3g} ms at {px} px" for px, ms in self.reach.whole_ms.items())
+        yield f"{parent.network} takes {whole}; its fastest part takes {self.reach.fastest_ms:.3g} ms"
+        tiers = ", ".join(f"{tier.name} ms" for tier in config.tier_list())
+        yield (
+            f"searching its parts in the tiers {tiers}: {config.search.trainings} networks per tier are fine-tuned for "
+            f"{config.recipe.epochs} epochs, the best {config.finalists.per_tier} for {config.finalists.epochs}"
+        )
+        if parent.compared:
+            sizes = ", ".join(map(str, parent.compared))
+            yield f"for comparison: the whole network at {sizes} px, fine-tuned for {config.finalists.epochs} epochs"
+        yield f"this takes {self.duration.words} with {config.workers.local_processes} workers"
+
+    def write(self, output: Path) -> None:
+        """Writes the configuration file; an existing file is never overwritten.
+
+        Raises:
+            UsageError: The file exists, or cannot be written.
+        """
+        require_new(output)
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            with output.open("x", encoding="utf-8") as file:
+                file.write(self.toml)
+        except OSError as error:
+            raise UsageError(f"--output {output}: cannot be written ({error.strerror}); choose another file") from error
+
+
+def require_new(output: Path) -> None:
+    """Refuses to overwrite a configuration file.
+
+    Raises:
+        UsageError: The file exists; the message says how to resume its search.
+    """
+    if output.exists() or output.is_symlink():
+        raise UsageError(
+            f"--output {output}: exists and is not overwritten. Resume its search with: tiernas search {output}; or "
+            "choose another --output"
+        )
+
+
+def plan_adaptation(
+    photos: Photos,
+    max_latency_ms: float,
+    output: Path,
+    overrides: Sequence[str] = (),
+    *,
+    engine: str = "openvino",
+    precision: str = "fp32",
+    threads: int = 1,
+) -> Adaptation:
+    """Measures the parent on the device and plans the search. Nothing is written.
+
+    Args:
+        photos: The training data.
+        max_latency_ms: The latency budget.
+        output: The configuration file to be written; results go to folders next to it.
+        overrides: Settings as `section.key=value`, instead of the chosen ones; they become part of the file.
+        engine: Name of the deployment engine.
+        precision: Precision of the engine.
+        threads: Threads per inference.
+
+    Raises:
+        UsageError: No network is within the budget, the engine does not support this, or an override is invalid.
+        NotInstalledError: The pretrained network or the engine is not installed.
+    """
+    runtime = get_engine(engine, precision=precision, threads=threads)
+    network = load(PARENT_NETWORK)
+    num_classes = len(photos.counts)
+    space = ParentSpace(network.architecture, resolutions_for(photos), num_classes=num_classes)
+    reach = measure_reach(space, runtime, num_classes)
+    values = search_values(
+        photos,
+        reach,
+        max_latency_ms,
+        engine=engine,
+        precision=precision,
+        threads=threads,
+        output=output,
+    )
+    for assignment in overrides:
+        override(values, assignment)
+    toml = toml_text(values)
+    config = checked_config(values, output)
+    smallest = min(reach.whole_ms)
+    image_s = training_image_s(network.architecture.resized(smallest), num_classes, config.recipe)
+    duration = estimated_duration(config, reach, image_s / reach.whole_ms[smallest], photos.training)
+    return Adaptation(photos, reach, config, toml, duration)
