@@ -2,8 +2,8 @@
 
 The parent is EfficientNet-Lite0, first fine-tuned on the photos. It is cut to about half in two ways: fewer expanded
 channels, and fewer channels everywhere. The channels that a rule of rules.py ranks highest are kept. The statistics of
-batch normalization are recomputed on 256 training images. The accuracy is that on validation images, before training and
-(with `--epochs`) after a short training run. The test images are not used.
+batch normalization are recomputed on 256 training images. The accuracy is that on validation images, before training
+and (with `--epochs`) after a short training run. The test images are not used.
 
 From the root of the repository:
 
