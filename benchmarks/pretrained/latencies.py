@@ -10,6 +10,7 @@ from statistics import median
 from results_file import Results
 
 from tiernas.engines import Engine, TurnRule
+from tiernas.errors import UsageError
 from tiernas.latency.measuring.ladder import Ladder, standard_rungs
 from tiernas.latency.measuring.subject import Subject
 
@@ -25,7 +26,14 @@ def measure_in_rounds(
         results: Each measurement is saved here immediately.
         rounds: Number of measurements of each network, interleaved with an anchor of its size.
         limit_s: Limit of one measurement.
+
+    Raises:
+        UsageError: The results were measured on another device, or with another engine.
     """
+    on, fingerprint = f"fingerprint/{engine.precision}", engine.fingerprint().to_dict()
+    if results.found.get(on, fingerprint) != fingerprint:
+        raise UsageError(f"{results.path}: has latencies of another device or engine; remove it to measure here")
+    results.put(on, fingerprint, tell=False)
     rule = TurnRule(relative_width=0.01, min_s=min(2.0, limit_s), limit_s=limit_s, reload_s=limit_s / 4)
     keys = [(name, number) for number in range(rounds) for name in subjects]
     missing = [key for key in keys if _key(engine, *key) not in results.found]

@@ -171,6 +171,21 @@ def test_invalid_percentages(percent: tuple[int, ...]) -> None:
         ParentSpace(PARENT_NETWORK, channel_percent=percent)
 
 
+def test_images_too_small_for_the_largest_kernel() -> None:
+    parent = LayeredArchitecture(
+        16,
+        (
+            StemBlock(3, 8, 3, 1, "relu", 16),
+            FusedIrbBlock(8, 16, 5, 2, mid_channels=16, se_channels=0, activation="relu", padding="valid", in_size=8),
+            HeadBlock(16, 32, hidden=0, activation="relu", in_size=2),
+        ),
+    )
+    space = ParentSpace(parent, resolution=(10, 16))
+    assert space.decode([d.values[-1] if number else 10 for number, d in enumerate(space.dimensions)]).resolution == 10
+    with pytest.raises(UsageError, match=r"resolution = 8: layer 1 \(fused_irb 5x5/2 .*has no pixels left"):
+        ParentSpace(parent, resolution=(8, 16))
+
+
 def test_a_network_of_another_parent_is_not_encoded() -> None:
     space = parent_space()
     *layers, last, head = PARENT_NETWORK.layers

@@ -230,13 +230,15 @@ class ParentSpace(PlannedSpace):
                     yield Dimension(f"{name}.{what}", allowed, categorical=what == "act")
 
     def _require_pixels(self) -> None:
-        low = self.dimensions[0].values[0]
-        shrunk = self.decode([d.values[0] for d in self.dimensions]).shrunk_layer
-        if shrunk is not None:
-            raise UsageError(
-                f"resolution = {low}: layer {shrunk} ({self.parent.layers[shrunk].label}) has no pixels left; allow "
-                "only larger images"
-            )
+        """Refuses a resolution at which a map of the whole parent, which has the largest kernels, has no pixels."""
+        low = size = self.dimensions[0].values[0]
+        for number, layer in enumerate((self._stem, *(layer for stage in self._stages for layer in stage.layers))):
+            *_, size = layer.resized(size).out_shape
+            if size < 1:
+                raise UsageError(
+                    f"resolution = {low}: layer {number} ({self.parent.layers[number].label}) has no pixels left; "
+                    "allow only larger images"
+                )
 
 
 def _cuttable(parent: LayeredArchitecture) -> tuple[StemBlock, list[tuple[StridedBlock, ...]], HeadBlock]:
