@@ -156,6 +156,13 @@ def test_the_most_accurate_inside_the_tier_are_finalists_and_measured_once(
     assert [f.measurement for f in finalists(ledger, study)] == [f.measurement for f in chosen]
 
 
+def test_a_whole_parent_takes_no_place_and_is_not_trained_twice(ledger: Ledger, study: Study, clock: TierClock) -> None:
+    first, second, _ = ledger.candidates(study)
+    ledger.propose_again(study, first, Purpose.PARENT)
+    assert choose(ledger, study, clock) == 1
+    assert [f.digest for f in finalists(ledger, study)] == [second.digest]
+
+
 def test_the_place_of_a_finalist_that_failed_is_taken_by_the_next(
     ledger: Ledger, study: Study, clock: TierClock, engine: Engine
 ) -> None:

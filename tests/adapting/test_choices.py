@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tiernas.adapting import Adaptation
 from tiernas.adapting.choices import (
     RESOLUTIONS,
     batch_size_for,
@@ -15,6 +16,7 @@ from tiernas.adapting.choices import (
     search_values,
     study_name,
 )
+from tiernas.adapting.duration import Duration
 from tiernas.adapting.photos import Photos
 from tiernas.adapting.reach import Reach
 from tiernas.adapting.toml_text import toml_text
@@ -91,4 +93,22 @@ def test_the_file_repeats_the_search(tmp_path: Path) -> None:
     assert config.recipe.body_learning_rate_scale < 1
     assert config.finalist_recipe.epochs > config.recipe.epochs
     output.write_text(toml_text(values), encoding="utf-8")
+    assert load_config(output) == config
+
+
+def test_a_plan_is_told_and_written_once(tmp_path: Path) -> None:
+    output = tmp_path / "new" / "cats.toml"
+    values = search_values(photos(), REACH, 2.0, engine="openvino", precision="fp32", threads=1, output=output)
+    override(values, "workers.count=3")
+    config = checked_config(values, output)
+    planned = Adaptation(photos(), REACH, config, toml_text(values), Duration(600.0, 1200.0))
+    said = "\n".join(planned.lines)
+    assert "1400 photos of 2 classes (700 of each), 1000 for training" in said
+    assert "efficientnet-lite0 takes 1 ms at 64 px, 1.9 ms at 96 px, 3.2 ms at 128 px, 5 ms at 160 px" in said
+    assert "in the tiers 0.5-1 ms, 1-2 ms: 24 networks of each" in said
+    assert "the whole of it at 64, 96, 128 px" in said
+    assert "about 30 minutes (10 minutes of measuring, 20 minutes of training) with 3 workers" in said
+    planned.write(output)
+    with pytest.raises(UsageError, match="exists and is not overwritten"):
+        planned.write(output)
     assert load_config(output) == config

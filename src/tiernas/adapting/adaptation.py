@@ -124,9 +124,8 @@ def plan_adaptation(
     )
     for assignment in overrides:
         override(values, assignment)
-    toml = toml_text(values)
     config = checked_config(values, output)
     smallest = min(reach.whole_ms)
     image_s = training_image_s(network.architecture.resized(smallest), num_classes, config.recipe)
     duration = estimated_duration(config, reach, image_s / reach.whole_ms[smallest], photos.training)
-    return Adaptation(photos, reach, config, toml, duration)
+    return Adaptation(photos, reach, config, toml_text(values), duration)

@@ -93,7 +93,7 @@ def estimated_duration(config: SearchConfig, reach: Reach, s_per_image_and_ms: f
 
 
 def _words(seconds: float) -> str:
-    if seconds < 60:
+    if seconds < 90:
         return "a minute" if seconds > 30 else f"{max(1, round(seconds))} s"
     minutes = seconds / 60
     return f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.1f} hours"

@@ -39,7 +39,7 @@ def adapt(
     log_to_stderr()
     from tiernas.adapting import look_at, plan_adaptation, require_new
 
-    file = output or Path(f"{photos.absolute().name or 'photos'}.toml")
+    file = output or Path(f"{photos.resolve().name or 'photos'}.toml")
     require_new(file)
     found = look_at(photos)
     with keeping("nothing was written; run the same command to start again"):
