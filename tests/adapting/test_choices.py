@@ -96,7 +96,7 @@ def test_the_file_repeats_the_search(tmp_path: Path) -> None:
     assert load_config(output) == config
 
 
-def test_a_plan_is_told_and_written_once(tmp_path: Path) -> None:
+def test_a_plan_is_described_and_written_once(tmp_path: Path) -> None:
     output = tmp_path / "new" / "cats.toml"
     values = search_values(photos(), REACH, 2.0, engine="openvino", precision="fp32", threads=1, output=output)
     override(values, "workers.count=3")
@@ -105,8 +105,8 @@ def test_a_plan_is_told_and_written_once(tmp_path: Path) -> None:
     said = "\n".join(planned.lines)
     assert "1400 photos of 2 classes (700 of each), 1000 for training" in said
     assert "efficientnet-lite0 takes 1 ms at 64 px, 1.9 ms at 96 px, 3.2 ms at 128 px, 5 ms at 160 px" in said
-    assert "in the tiers 0.5-1 ms, 1-2 ms: 24 networks of each" in said
-    assert "the whole of it at 64, 96, 128 px" in said
+    assert "in the tiers 0.5-1 ms, 1-2 ms: 24 networks per tier" in said
+    assert "the whole network at 64, 96, 128 px" in said
     assert "about 30 minutes (10 minutes of measuring, 20 minutes of training) with 3 workers" in said
     planned.write(output)
     with pytest.raises(UsageError, match="exists and is not overwritten"):
