@@ -64,10 +64,10 @@ class SearchConfig(Section):
         rungs, epochs = self.search.screen.epochs, self.recipe.epochs
         if rungs and rungs[-1] >= epochs:
             raise UsageError(f"search.screen.epochs = {rungs}: each must be below recipe.epochs = {epochs}")
-        self._check_parent()
+        self._check_beginning()
         self.workers.check()
 
-    def _check_parent(self) -> None:
+    def _check_beginning(self) -> None:
         if self.study.space != PARENT and self.parent is not None:
             raise UsageError(
                 f"[parent]: only for study.space = {PARENT!r}, not {self.study.space!r}; remove it, or change the "
@@ -82,6 +82,12 @@ class SearchConfig(Section):
             raise UsageError(
                 f"recipe.start = {self.recipe.start!r}: the networks of study.space = {PARENT!r} begin with "
                 "parent.network; leave recipe.start out"
+            )
+        begins = self.parent is not None or self.recipe.start is not None
+        if begins and (given := self.recipe.model_fields_set & {"input_mean", "input_std"}):
+            raise UsageError(
+                f"recipe.{min(given)}: networks that begin with a trained one normalise images as that one does; leave "
+                "it out"
             )
 
     @property
