@@ -12,7 +12,8 @@ from tiernas.latency.measuring.subject import ArchitectureSubject, Subject, find
 from tiernas.spaces import Architecture, architecture_from_json
 from tiernas.table import ModelTable
 
-FOUND, PARENT, CUT, SCRATCH = "found", "parent", "evenly cut", "from scratch"
+KINDS = FOUND, PARENT, CUT, SCRATCH = "found", "parent", "cut", "scratch"
+"""Networks of the search; the parent at other resolutions; the parent with fewer channels; networks from scratch."""
 
 RESOLUTIONS = range(64, 161, 16)
 CUT_PERCENTS = (50, 75)

@@ -12,8 +12,8 @@ From the root of the repository; each step resumes where it stopped:
     python benchmarks/pretrained/gain.py measure               # needs a quiet machine
     python benchmarks/pretrained/gain.py table
 
-`--set search.trainings=12` and `--set finalists.epochs=6` make it cheaper; use the same options in all steps. Writes
-results/gain.json.
+`--set search.trainings=12` and `--set finalists.epochs=6` make it cheaper; use the same options in all steps. `--kinds`
+and `--seeds` select a part to do first; a later call does the rest. Writes results/gain.json.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from contenders import FOUND, SCRATCH, Contender, found_networks, rivals
+from contenders import FOUND, KINDS, SCRATCH, Contender, found_networks, rivals
 from front import Point, points_more, speed_up
 from latencies import latency_ms, measure_in_rounds
 from results_file import FOLDER, Results, print_table, read_results
@@ -151,6 +151,7 @@ def main() -> None:
     parser.add_argument("action", choices=("search", "train", "measure", "table"))
     add_config_options(parser)
     parser.add_argument("--precision", nargs="+", choices=tuple(ACCURACY), default=list(ACCURACY))
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="to train or measure now")
     parser.add_argument("--workers", type=int, default=1, help="parallel training runs, each on one core")
     parser.add_argument("--seeds", type=int, default=3, help="of every network")
     parser.add_argument("--scratch-epochs", type=int, default=40, help="of networks that start from random weights")
@@ -172,6 +173,7 @@ def main() -> None:
         contenders = [each for setting in settings for each in found_networks(setting)]
         contenders += rivals(settings[0].parent.network.architecture)
         results.put("contenders", {each.name: {"kind": each.kind} for each in contenders}, tell=False)
+        contenders = [each for each in contenders if each.kind in options.kinds]
         if options.action == "train":
             int8 = "int8" in options.precision
             trainings = trainings_of(contenders, settings[0], scratch, options.seeds, int8=int8)

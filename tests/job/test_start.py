@@ -92,6 +92,11 @@ def test_parents_that_do_not_exist(tmp_path: Path) -> None:
         (["study.space=parent"], r"parent\.network is missing: study\.space = 'parent'"),
         (["parent.network=x"], r"\[parent\]: only for study\.space = 'parent', not 'gpunet-small'"),
         (["study.space=parent", "parent.network=x", "recipe.start=y"], r"recipe\.start = 'y': .*omit recipe\.start"),
+        (
+            ["study.space=parent", "parent.network=x", "recipe.input_mean=[0.5, 0.5, 0.5]"],
+            r"recipe\.input_mean: .* use its normalization; omit it",
+        ),
+        (["recipe.start=y", "recipe.input_std=[1.0, 1.0, 1.0]"], r"recipe\.input_std: .*omit it"),
         (["study.space=parent", "parent.resolution=[32]"], r"parent\.network is missing"),
         (["parent.network=x", "parent.resolution=[32, 16]"], r"parent\.resolution = \[32, 16\]: must increase"),
         (["parent.network=x", "parent.resolution=[]"], r"parent\.resolution = \[\]"),

@@ -86,11 +86,16 @@ class SearchConfig(Section):
             )
 
     def _check_start(self) -> None:
+        starts = self.parent is not None or self.recipe.start is not None
         scale = self.recipe.body_learning_rate_scale
-        if scale != 1 and self.parent is None and self.recipe.start is None:
+        if scale != 1 and not starts:
             raise UsageError(
                 f"recipe.body_learning_rate_scale = {scale:g}: only for networks that start from a trained "
                 "one, such as with preset = 'finetune'; set recipe.start or study.space = 'parent', or set it to 1"
+            )
+        if starts and (given := self.recipe.model_fields_set & {"input_mean", "input_std"}):
+            raise UsageError(
+                f"recipe.{min(given)}: networks that start from a trained one use its normalization; omit it"
             )
 
     @property
