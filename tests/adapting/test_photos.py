@@ -71,5 +71,5 @@ def test_unreadable_photos(tmp_path: Path) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="does not exist"):
+    with pytest.raises(UsageError, match=r"^PHOTOS = .*does not exist"):
         look_at(tmp_path / "photos")

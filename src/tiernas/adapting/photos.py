@@ -57,7 +57,10 @@ def look_at(path: Path) -> Photos:
             can be read.
     """
     config = DataConfig(kind="folder", path=path.absolute())
-    source = open_source(config)
+    try:
+        source = open_source(config)
+    except UsageError as error:
+        raise UsageError(str(error).replace("data.path", "PHOTOS", 1)) from error
     splits = [part for part in (source.train, source.validation, source.test) if part is not None]
     found = sum(np.bincount(part.labels, minlength=len(source.classes)) for part in splits)
     counts = dict(zip(source.classes, np.asarray(found).tolist(), strict=True))
@@ -85,5 +88,5 @@ def _shorter_sides(part: Part) -> Iterator[int]:
         try:
             with part.read(row) as image:
                 yield min(image.size)
-        except (OSError, ValueError, SyntaxError):
+        except Exception:  # for damaged files Pillow's formats raise anything
             continue
