@@ -6,14 +6,13 @@ from typing import Any
 
 import torch
 
-from tiernas.errors import NotInstalledError, UsageError
-from tiernas.networks.timm_models import near_timm_names
-from tiernas.pretrained.network import Original, PretrainedNet, fresh, inherit, rgb
+from tiernas.errors import NotInstalledError, UsageError, first_line
+from tiernas.networks.normalization import rgb
+from tiernas.networks.timm_models import TIMM_PREFIX, near_timm_names
+from tiernas.pretrained.network import Original, PretrainedNet, fresh, inherit
 from tiernas.pretrained.timm_blocks import TimmReader
 from tiernas.pretrained.wanted import Wanted
 from tiernas.pretrained.weights_file import read_weights
-
-PREFIX = "timm:"
 
 HOMES = ("efficientnet", "mobilenetv3", "hardcorenas")
 """Modules of timm whose networks come from its EfficientNet builder and have its two plain classes."""
@@ -36,7 +35,7 @@ def load_timm(name: str, wanted: Wanted) -> PretrainedNet:
         raise NotInstalledError("timm", "pretrained") from error
     _require_ours(timm, name)
     network = _downloaded(timm, name) if wanted.file is None and not wanted.fresh else _outlined(timm, name)
-    original, modules = read_timm(network, PREFIX + name)
+    original, modules = read_timm(network, TIMM_PREFIX + name)
     if wanted.fresh:
         return fresh(original, wanted.num_classes)
     if wanted.file is None:
@@ -63,12 +62,12 @@ def read_timm(network: Any, name: str) -> tuple[Original, tuple[str, ...]]:
 
 def _require_ours(timm: Any, name: str) -> None:
     if not timm.is_model(name):
-        near = ", ".join(PREFIX + found for found in near_timm_names(name))
+        near = ", ".join(TIMM_PREFIX + found for found in near_timm_names(name))
         hint = f"; near are: {near}" if near else ""
-        raise UsageError(f"source = {PREFIX + name!r}: timm {timm.__version__} has no such network{hint}")
+        raise UsageError(f"source = {TIMM_PREFIX + name!r}: timm {timm.__version__} has no such network{hint}")
     if not timm.models.is_model_in_modules(name, HOMES):
         raise UsageError(
-            f"source = {PREFIX + name!r}: is built of other blocks than tiernas has; those of timm's EfficientNet "
+            f"source = {TIMM_PREFIX + name!r}: is built of other blocks than tiernas has; those of timm's EfficientNet "
             f"builder can be had: its modules {', '.join(HOMES)}"
         )
 
@@ -79,7 +78,7 @@ def _outlined(timm: Any, name: str) -> Any:
         with torch.device("meta"):
             return timm.create_model(name)
     except RuntimeError as error:  # there is no such tag
-        raise UsageError(f"source = {PREFIX + name!r}: {_first_line(error)}") from error
+        raise UsageError(f"source = {TIMM_PREFIX + name!r}: {first_line(error)}") from error
 
 
 def _downloaded(timm: Any, name: str) -> Any:
@@ -87,10 +86,6 @@ def _downloaded(timm: Any, name: str) -> Any:
         return timm.create_model(name, pretrained=True)
     except Exception as error:  # what the clients of hubs raise is anybody's guess
         raise UsageError(
-            f"source = {PREFIX + name!r}: its weights cannot be had from the hub ({_first_line(error)}); give a file "
-            "of them as weights, or 'fresh' for random ones"
+            f"source = {TIMM_PREFIX + name!r}: its weights cannot be had from the hub ({first_line(error)}); give a "
+            "file of them as weights, or 'fresh' for random ones"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
