@@ -37,3 +37,8 @@ class NotInstalledError(UsageError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} is not installed. Install it with: pip install 'tiernas[{extra}]'")
         self.extra = extra
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; the name of its class if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

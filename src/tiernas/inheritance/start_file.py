@@ -10,8 +10,7 @@ from torch import Tensor
 from tiernas.errors import UsageError
 from tiernas.inheritance.parent import ORDER, WEIGHT, Parent
 from tiernas.networks import build, repeatable_weights
-from tiernas.networks.normalization import Normalization
-from tiernas.pretrained.network import rgb
+from tiernas.networks.normalization import Normalization, rgb
 from tiernas.spaces import architecture_from_json
 from tiernas.storage import read_tensors, write_tensors
 

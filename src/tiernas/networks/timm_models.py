@@ -13,10 +13,14 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tiernas.blocks.tensorflow_padding import TensorflowConv
-from tiernas.errors import NotInstalledError, UsageError
+from tiernas.errors import NotInstalledError, UsageError, first_line
 from tiernas.networks.building import repeatable_weights
 from tiernas.networks.costs import Cost
+from tiernas.networks.normalization import rgb
 from tiernas.networks.onnx import write_onnx
+
+TIMM_PREFIX = "timm:"
+"""What a user writes before the name of a network of timm."""
 
 _MOST_SUGGESTIONS = 5
 
@@ -70,9 +74,9 @@ def build_timm(name: str, num_classes: int = 1000, resolution: int | None = None
         cost = _cost(module, size)
     except _MODULE_ERRORS as error:
         shown = f"{size[0]} x {size[1]}"
-        raise UsageError(f"timm's {name} cannot run on images of {shown} pixels: {_first_line(error)}") from error
+        raise UsageError(f"timm's {name} cannot run on images of {shown} pixels: {first_line(error)}") from error
     _export_as_one_node(module, timm.layers.Conv2dSame)
-    return TimmNetwork(name, module, size, _rgb(config["mean"]), _rgb(config["std"]), cost)
+    return TimmNetwork(name, module, size, rgb(config["mean"]), rgb(config["std"]), cost)
 
 
 def export_timm(network: TimmNetwork, path: Path, *, batch: int = 1) -> None:
@@ -89,7 +93,7 @@ def export_timm(network: TimmNetwork, path: Path, *, batch: int = 1) -> None:
     try:
         write_onnx(network.module, path, (batch, 3, *network.image_size))
     except _MODULE_ERRORS as error:
-        raise UsageError(f"timm's {network.name} cannot be exported as ONNX: {_first_line(error)}") from error
+        raise UsageError(f"timm's {network.name} cannot be exported as ONNX: {first_line(error)}") from error
 
 
 def near_timm_names(name: str) -> list[str]:
@@ -124,7 +128,7 @@ def _create(timm: Any, name: str, num_classes: int, resolution: int | None) -> t
             module = timm.create_model(name, **options, img_size=resolution).eval()
     except _MODULE_ERRORS as error:
         at = f" at {resolution} pixels" if resolution else ""
-        raise UsageError(f"timm cannot build {name}{at}: {_first_line(error)}") from error
+        raise UsageError(f"timm cannot build {name}{at}: {first_line(error)}") from error
     return module, (resolution, resolution)
 
 
@@ -141,12 +145,3 @@ def _export_as_one_node(network: nn.Module, padded_conv: type[nn.Conv2d]) -> Non
     for name, module in list(network.named_modules()):
         if isinstance(module, padded_conv):
             network.set_submodule(name, TensorflowConv.like(module))
-
-
-def _rgb(values: Any) -> tuple[float, float, float]:
-    red, green, blue = (float(value) for value in values)
-    return red, green, blue
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -12,7 +12,7 @@ import sysconfig
 import traceback
 
 from tiernas.closest import did_you_mean
-from tiernas.errors import TiernasError
+from tiernas.errors import TiernasError, first_line
 
 
 class UnusableError(ValueError):
@@ -112,7 +112,7 @@ def reference_to(thing: object) -> str:
 
 def failure(error: BaseException) -> str:
     """The error of foreign code, and its location, in one line."""
-    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    said = first_line(error)
     if isinstance(error, TiernasError):
         return said
     text = said if said.startswith(type(error).__name__) else f"{type(error).__name__}: {said}"

@@ -43,8 +43,8 @@ _STAGES = (
 
 _STEM_FILTERS, _HEAD_FILTERS, _DIVISOR, _BN_EPS = 32, 1280, 8, 1e-3
 _ACTIVATION, _PADDING = "relu6", "tensorflow"
-_MEAN, _STD = (127 / 255,) * 3, (128 / 255,) * 3
-"""MEAN_RGB and STDDEV_RGB of the same file."""
+LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
+"""What its input is normalised with: MEAN_RGB and STDDEV_RGB of the same file."""
 
 _MODULES = {
     "separable": ("_depthwise_conv", "_bn1", "_project_conv", "_bn2"),
@@ -65,7 +65,7 @@ def load_lite(name: str, wanted: Wanted) -> PretrainedNet:
         NotInstalledError: Its package is not installed.
     """
     architecture = lite(name)
-    original = Original(name, architecture, input_mean=_MEAN, input_std=_STD)
+    original = Original(name, architecture, input_mean=LITE_MEAN, input_std=LITE_STD)
     if wanted.fresh:
         return fresh(original, wanted.num_classes)
     file = wanted.file or _packaged(name)

@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from tiernas.errors import UsageError
-from tiernas.pretrained.network import Original, PretrainedNet, Rgb, fresh, inherit, rgb
+from tiernas.networks.normalization import Rgb, rgb
+from tiernas.pretrained.network import Original, PretrainedNet, fresh, inherit
 from tiernas.pretrained.training_files import AVERAGED_NETWORK, CURRENT, NETWORK, PREVIOUS, WEIGHTS, Identity
 from tiernas.pretrained.wanted import Wanted
 from tiernas.spaces.reading import architecture_from_json, read_architecture

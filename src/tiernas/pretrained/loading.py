@@ -6,12 +6,12 @@ from pathlib import Path
 
 from tiernas.closest import did_you_mean
 from tiernas.errors import UsageError
-from tiernas.networks.timm_models import near_timm_names
+from tiernas.networks.timm_models import TIMM_PREFIX, near_timm_names
 from tiernas.pretrained.efficientnet_lite import LITE_NAMES, load_lite
 from tiernas.pretrained.folders import load_folder
 from tiernas.pretrained.gpunet import load_gpunet
 from tiernas.pretrained.network import PretrainedNet
-from tiernas.pretrained.timm_networks import PREFIX, load_timm
+from tiernas.pretrained.timm_networks import load_timm
 from tiernas.pretrained.wanted import Wanted
 from tiernas.spaces.released import released_names
 
@@ -45,8 +45,8 @@ def load(source: str | Path, weights: str | Path | None = None, num_classes: int
     file = None if weights is None or weights == _FRESH else Path(weights).expanduser()
     wanted = Wanted(file, weights == _FRESH, num_classes)
     if isinstance(source, str):
-        if source.startswith(PREFIX):
-            return load_timm(source.removeprefix(PREFIX), wanted)
+        if source.startswith(TIMM_PREFIX):
+            return load_timm(source.removeprefix(TIMM_PREFIX), wanted)
         name = source.lower()
         if (lite := name.replace("_", "-")) in LITE_NAMES:
             return load_lite(lite, wanted)
@@ -62,10 +62,10 @@ def _unknown(source: str | Path) -> UsageError:
     known = [*LITE_NAMES, *released_names()]
     if isinstance(source, str) and "/" not in source:
         near = near_timm_names(source.rpartition(":")[2])
-        known += [PREFIX + name for name in near[:1]]
+        known += [TIMM_PREFIX + name for name in near[:1]]
     hint = did_you_mean(source, known) or "."
     return UsageError(
         f"source = {str(source)!r}: there is no such network, file or folder{hint} A source is "
-        f"{PREFIX}NAME, one of {', '.join(LITE_NAMES)}, a released network ({', '.join(released_names())}), or the "
-        "folder of an entry, an export or a training run"
+        f"{TIMM_PREFIX}NAME, one of {', '.join(LITE_NAMES)}, a released network ({', '.join(released_names())}), or "
+        "the folder of an entry, an export or a training run"
     )

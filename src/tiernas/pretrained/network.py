@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from tiernas.errors import UsageError
 from tiernas.networks.building import Network
-from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD
+from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD, Rgb
 from tiernas.networks.plugin_layers import require_declared_shapes
 from tiernas.spaces.architecture import Architecture
-
-Rgb = tuple[float, float, float]
-"""One number each for red, green and blue."""
 
 _LINEAR = 2
 """Dimensions of a classifier's weights: classes and channels."""
@@ -58,12 +55,6 @@ class PretrainedNet(Network):
         super().__init__(original.architecture, num_classes, dropout=0.0, drop_path_rate=0.0)
         self.input_mean, self.input_std = original.input_mean, original.input_std
         self.classes = original.classes if same_classes else None
-
-
-def rgb(values: Iterable[float]) -> Rgb:
-    """Three numbers, checked and converted to floats."""
-    red, green, blue = (float(value) for value in values)
-    return red, green, blue
 
 
 def fresh(original: Original, num_classes: int | None) -> PretrainedNet:

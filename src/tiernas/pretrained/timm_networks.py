@@ -6,14 +6,13 @@ from typing import Any
 
 import torch
 
-from tiernas.errors import NotInstalledError, UsageError
-from tiernas.networks.timm_models import near_timm_names
-from tiernas.pretrained.network import Original, PretrainedNet, fresh, inherit, rgb
+from tiernas.errors import NotInstalledError, UsageError, first_line
+from tiernas.networks.normalization import rgb
+from tiernas.networks.timm_models import TIMM_PREFIX, near_timm_names
+from tiernas.pretrained.network import Original, PretrainedNet, fresh, inherit
 from tiernas.pretrained.timm_blocks import TimmReader
 from tiernas.pretrained.wanted import Wanted
 from tiernas.pretrained.weights_file import read_weights
-
-PREFIX = "timm:"
 
 HOMES = ("efficientnet", "mobilenetv3", "hardcorenas")
 """Modules of timm whose networks come from its EfficientNet builder and are of its two plain classes."""
@@ -37,7 +36,7 @@ def load_timm(name: str, wanted: Wanted) -> PretrainedNet:
         raise NotInstalledError("timm", "pretrained") from error
     _require_ours(timm, name)
     network = _downloaded(timm, name) if wanted.file is None and not wanted.fresh else _outlined(timm, name)
-    original, modules = read_timm(network, PREFIX + name)
+    original, modules = read_timm(network, TIMM_PREFIX + name)
     if wanted.fresh:
         return fresh(original, wanted.num_classes)
     if wanted.file is None:
@@ -64,12 +63,12 @@ def read_timm(network: Any, name: str) -> tuple[Original, tuple[str, ...]]:
 
 def _require_ours(timm: Any, name: str) -> None:
     if not timm.is_model(name):
-        near = ", ".join(PREFIX + found for found in near_timm_names(name))
+        near = ", ".join(TIMM_PREFIX + found for found in near_timm_names(name))
         hint = f"; similar names: {near}" if near else ""
-        raise UsageError(f"source = {PREFIX + name!r}: timm {timm.__version__} has no such network{hint}")
+        raise UsageError(f"source = {TIMM_PREFIX + name!r}: timm {timm.__version__} has no such network{hint}")
     if not timm.models.is_model_in_modules(name, HOMES):
         raise UsageError(
-            f"source = {PREFIX + name!r}: consists of other blocks than tiernas has; networks of timm's "
+            f"source = {TIMM_PREFIX + name!r}: consists of other blocks than tiernas has; networks of timm's "
             f"EfficientNet builder are supported: its modules {', '.join(HOMES)}"
         )
 
@@ -80,7 +79,7 @@ def _outlined(timm: Any, name: str) -> Any:
         with torch.device("meta"):
             return timm.create_model(name)
     except RuntimeError as error:  # there is no such tag
-        raise UsageError(f"source = {PREFIX + name!r}: {_first_line(error)}") from error
+        raise UsageError(f"source = {TIMM_PREFIX + name!r}: {first_line(error)}") from error
 
 
 def _downloaded(timm: Any, name: str) -> Any:
@@ -88,10 +87,6 @@ def _downloaded(timm: Any, name: str) -> Any:
         return timm.create_model(name, pretrained=True)
     except Exception as error:  # hub clients may raise anything
         raise UsageError(
-            f"source = {PREFIX + name!r}: its weights are not available from the hub ({_first_line(error)}); pass a "
-            "file as weights, or 'fresh' for random ones"
+            f"source = {TIMM_PREFIX + name!r}: its weights are not available from the hub ({first_line(error)}); pass "
+            "a file as weights, or 'fresh' for random ones"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from tiernas.errors import UsageError
+from tiernas.errors import UsageError, first_line
 
 _STATES = ("state_dict_ema", "state_dict")
 """Keys of the weights in checkpoints of timm and NVIDIA; the running mean comes first, because they evaluate it."""
@@ -64,8 +64,9 @@ def _read_torch(path: Path) -> object:
 
 
 def _unreadable(path: Path, error: Exception) -> UsageError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return UsageError(f"{path}: is not a file of weights, or damaged or truncated ({reason}); fetch or copy it again")
+    return UsageError(
+        f"{path}: is not a file of weights, or damaged or truncated ({first_line(error)}); fetch or copy it again"
+    )
 
 
 def _tensors(stored: object) -> dict[str, Tensor]:

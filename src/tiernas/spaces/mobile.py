@@ -37,6 +37,7 @@ from tiernas.blocks.strided import StridedBlock
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
 from tiernas.spaces.layered import LayeredArchitecture
+from tiernas.spaces.planned import span
 from tiernas.spaces.space import Dimension, LayerGroup, SearchSpace
 
 _BLOCKS: tuple[type[Block], ...] = (SeparableBlock, IrbBlock, FusedIrbBlock, ConvBlock)
@@ -322,22 +323,18 @@ def _unbounded(activation: str) -> str:
     return "relu" if activation == "relu6" else activation
 
 
-def _span(low: int, high: int, step: int) -> tuple[int, ...]:
-    return tuple(range(low, high + 1, step))
-
-
 MOBILE = MobileSpace(
     "mobile",
-    resolution=_span(96, 256, 32),
-    stem_filters=_span(16, 32, 8),
+    resolution=span(96, 256, 32),
+    stem_filters=span(16, 32, 8),
     stage_filters=(
-        _span(16, 24, 8),
-        _span(16, 32, 8),
-        _span(24, 48, 8),
-        _span(40, 88, 8),
-        _span(48, 120, 8),
-        _span(96, 208, 16),
-        _span(192, 352, 32),
+        span(16, 24, 8),
+        span(16, 32, 8),
+        span(24, 48, 8),
+        span(40, 88, 8),
+        span(48, 120, 8),
+        span(96, 208, 16),
+        span(192, 352, 32),
     ),
     head_filters=(576, 768, 960, 1280, 1408),
     num_classes=1000,
@@ -347,15 +344,15 @@ MOBILE = MobileSpace(
 MOBILE_SMALL = MobileSpace(
     "mobile-small",
     resolution=(32, 48, 64, 80, 96, 112, 128),
-    stem_filters=_span(8, 24, 8),
+    stem_filters=span(8, 24, 8),
     stage_filters=(
-        _span(8, 24, 8),
-        _span(16, 32, 8),
-        _span(24, 40, 8),
-        _span(40, 80, 8),
-        _span(48, 112, 16),
-        _span(96, 160, 16),
-        _span(128, 256, 32),
+        span(8, 24, 8),
+        span(16, 32, 8),
+        span(24, 40, 8),
+        span(40, 80, 8),
+        span(48, 112, 16),
+        span(96, 160, 16),
+        span(128, 256, 32),
     ),
     head_filters=(256, 384, 576),
     num_classes=10,

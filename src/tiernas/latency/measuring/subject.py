@@ -12,10 +12,9 @@ from pathlib import Path
 
 from tiernas.errors import UsageError
 from tiernas.networks import Cost, cost, export_untrained
-from tiernas.networks.timm_models import TimmNetwork, build_timm, export_timm, near_timm_names
+from tiernas.networks.normalization import Rgb
+from tiernas.networks.timm_models import TIMM_PREFIX, TimmNetwork, build_timm, export_timm, near_timm_names
 from tiernas.spaces import Architecture, SearchSpace, get_space, read_architecture, released, released_names
-
-TIMM_PREFIX = "timm:"
 
 _VECTOR = re.compile(r"\s*-?\d+(\s*,\s*-?\d+)+\s*")
 _DEFAULT_CLASSES = 1000
@@ -23,8 +22,6 @@ _DEFAULT_CLASSES = 1000
 
 _MOST_PIXELS, _MOST_CLASSES = 4096, 1_000_000
 """More than any classifier has; a mistyped larger number would fill memory."""
-
-RgbStatistic = tuple[float, float, float]
 
 
 class Subject(abc.ABC):
@@ -43,7 +40,7 @@ class Subject(abc.ABC):
     kind: str
     architecture: Architecture | None = None
     cost: Cost | None = None
-    normalization: tuple[RgbStatistic, RgbStatistic] | None = None
+    normalization: tuple[Rgb, Rgb] | None = None
 
     @abc.abstractmethod
     def write(self, path: Path, batch: int) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tiernas.errors import NotInstalledError, UsageError
+from tiernas.errors import NotInstalledError, UsageError, first_line
 from tiernas.networks import build
-from tiernas.networks.normalization import Normalization
-from tiernas.pretrained.network import rgb
+from tiernas.networks.normalization import Normalization, rgb
+from tiernas.pretrained.efficientnet_lite import LITE_MEAN, LITE_STD
 from tiernas.spaces import architecture_from_json
 from tiernas.storage import read_tensors
 from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD
@@ -22,9 +22,6 @@ from tiernas.training.teachers.catalogue import TEACHERS
 from tiernas.training.teachers.config import TeacherConfig
 from tiernas.training.teachers.plugin import teacher_function
 from tiernas.training.trained import load_classifier
-
-_LITE_MEAN, _LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
-"""Normalization of EfficientNet-Lite: MEAN_RGB and STDDEV_RGB of efficientnet_lite_builder.py in tensorflow/tpu."""
 
 _UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, EOFError)
 """What torch, safetensors and timm raise for files that are not weights, or belong to another network."""
@@ -90,7 +87,7 @@ def open_timm(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
             fix = "it cannot be downloaded; give a file of weights as recipe.teacher.path"
         else:
             fix = f"{config.path} does not contain its weights"
-        raise UsageError(f"recipe.teacher.name = {name!r}: {fix} ({_first_line(error)})") from error
+        raise UsageError(f"recipe.teacher.name = {name!r}: {fix} ({first_line(error)})") from error
     has_head = bool(network.num_classes == num_classes)
     if not has_head:
         network.reset_classifier(0)
@@ -112,7 +109,7 @@ def open_lite(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
     has_head = num_classes == network._fc.out_features
     if not has_head:
         network._fc = nn.Identity()
-    return Pretrained(network, has_head, _LITE_MEAN, _LITE_STD)
+    return Pretrained(network, has_head, LITE_MEAN, LITE_STD)
 
 
 def open_entry(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
@@ -169,7 +166,3 @@ class _Reordered(nn.Module):
 
 def _some(names: tuple[str, ...]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
