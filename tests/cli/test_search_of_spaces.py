@@ -34,7 +34,7 @@ def test_search_to_its_end(name: str, engine: str, tmp_path: Path) -> None:
     changes = [
         ('space = "gpunet-small"', f'space = "{name}"'),
         ("[data]", f'[engine]\nname = "{engine}"\n\n[data]'),
-        ("edges = TWO_TIERS", "edges = ONE_TIER"),
+        ("TWO_TIERS", "ANY_LATENCY"),
         ("trainings = 4", "trainings = 2"),
     ]
     write_tiny(tmp_path, tmp_path / "table.jsonl", changes=changes)
@@ -75,7 +75,7 @@ def test_search_around_a_parent(tmp_path: Path) -> None:
     changes = [
         ('space = "gpunet-small"', 'space = "parent"'),
         ("[data]", parent),
-        ("edges = TWO_TIERS", "edges = ONE_TIER"),
+        ("TWO_TIERS", "ANY_LATENCY"),
         ("trainings = 4", "trainings = 2"),
     ]
     write_tiny(tmp_path, tmp_path / "table.jsonl", changes=changes)
