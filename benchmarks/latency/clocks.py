@@ -9,8 +9,10 @@ versions), and profiled. This gives two tables and two checks of the same networ
 compares the estimates of the interleaved table with its own measurements, `check_alone` those of the other table with
 its own. Networks whose ratio has a wide interval are measured once more, again by both methods, in tables and checks
 alike. The better measurement of each method counts: interleaved, the one with the narrower interval; alone, the stable
-one, or else the faster one, as in tables of earlier versions (`Measurement.rank`). Results are written
-to results/clocks-SPACE-ENGINE-PRECISION[-beside].json, tables next to it; an existing table is continued.
+one, or else the faster one, as in tables of earlier versions (`Measurement.rank`).
+
+Results are written to results/clocks-SPACE-ENGINE-PRECISION[-beside].json, tables next to it; an existing table is
+continued.
 """
 
 from __future__ import annotations
