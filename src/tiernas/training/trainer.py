@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from tiernas.spaces import Architecture
 from tiernas.training.beginning import begun_from, first_weights, opened_start
@@ -100,11 +101,14 @@ def train(
         return complete
     device = torch.device(device)
     teacher = _teacher(recipe, splits, architecture.resolution, shared, device)
+    tensors, progress = _last_checkpoint(folder, group, stop_epoch)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(derived_seed(seed, SeedPurpose.WEIGHTS))
-        begin = first_weights(splits, recipe, shared)
+        begin = first_weights(splits, recipe, shared) if tensors is None else None
         state = TrainingState(architecture, len(splits.classes), recipe, device, begin)
-        progress = _continue(state, folder, group, stop_epoch)
+        if tensors is not None:
+            state.restore(tensors)
+        del tensors  # as large as the state itself
         state.share_gradients(group)
         validation: Validation | None = None
         while progress.epoch < stop_epoch:
@@ -191,8 +195,10 @@ def _teacher(
         )
 
 
-def _continue(state: TrainingState, folder: CheckpointFolder, group: Group, stop_epoch: int) -> TrainingProgress:
-    """Restores the last checkpoint that is not beyond the end, if there is one.
+def _last_checkpoint(
+    folder: CheckpointFolder, group: Group, stop_epoch: int
+) -> tuple[dict[str, Tensor] | None, TrainingProgress]:
+    """The last state that is not beyond the end; None, and no progress, if there is none.
 
     The first process removes damaged ones before the others look.
     """
@@ -201,8 +207,4 @@ def _continue(state: TrainingState, folder: CheckpointFolder, group: Group, stop
     stored = folder.load(stop_epoch)
     if group.is_first:
         group.wait()
-    if stored is None:
-        return TrainingProgress()
-    tensors, progress = stored
-    state.restore(tensors)
-    return progress
+    return (None, TrainingProgress()) if stored is None else stored
