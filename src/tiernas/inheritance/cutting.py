@@ -26,6 +26,10 @@ def inherit_weights(network: Network, parent: Parent, *, same_classes: bool) -> 
     A network with exactly the layers of the parent therefore gets its exact weights. Layers without ranked channels,
     such as attention, are inherited if they are identical.
 
+    With padding, the center of a kernel covers the same pixels as in the whole kernel, at any stride. Without padding,
+    the center of a 5x5 kernel moves up and left by one pixel, and the map can be one pixel larger. This shifts what the
+    layer computes; any other part of the kernel would compute something else.
+
     Args:
         network: The network, in training or evaluation mode.
         parent: The trained network.
