@@ -17,7 +17,7 @@ from tiernas.networks import build
 from tiernas.networks.normalization import Normalization
 from tiernas.spaces import Architecture, Head, Stage, StagedArchitecture, Stem
 from tiernas.training import EpochReport, ImageSet, RecipeConfig, Splits, calibration_draw, normalize, resize, train
-from tiernas.training.beginning import begun_from, first_weights, opened_start
+from tiernas.training.beginning import begun_from, first_weights, open_parent, opened_start
 from tiernas.training.checkpoint import CURRENT, WEIGHTS
 from tiernas.training.initialization import calm
 from tiernas.training.statistics import refresh_statistics
@@ -92,6 +92,19 @@ def test_other_classes_get_a_new_classifier(digits: Splits, tiny: Architecture, 
     other = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, weights[name])}
     classifier = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)][-1]
     assert other == {f"{classifier}.weight", f"{classifier}.bias"}
+
+
+def test_opening_a_start_leaves_no_trace(digits: Splits, tiny: Architecture, trained: Path, tmp_path: Path) -> None:
+    before = torch.random.get_rng_state()
+    recipe = GENTLE.model_copy(update={"start": str(trained)})
+    train(tiny, digits, recipe, seed=0, checkpoint_dir=tmp_path / "run")
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [WEIGHTS]
+
+
+def test_random_weights_of_a_start_are_always_the_same() -> None:
+    first, second = (open_parent("efficientnet-lite0", "fresh") for _ in range(2))
+    assert first.digest == second.digest
 
 
 def test_recipes_are_equal_if_the_weights_are(trained: Path, tmp_path: Path) -> None:

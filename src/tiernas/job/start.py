@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from tiernas.config import SearchConfig
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.inheritance import Parent, make_parent
+from tiernas.inheritance import Parent
 from tiernas.inheritance.start_file import is_kept
-from tiernas.pretrained import load
 from tiernas.spaces import SPACE_FILE, ParentSpace, SearchSpace, get_space, read_space, write_space
-from tiernas.training.beginning import begun_from, opened_start
+from tiernas.training.beginning import begun_from, open_parent, opened_start
 
 
 def opened_parent(config: SearchConfig) -> Parent | None:
@@ -28,7 +27,7 @@ def opened_parent(config: SearchConfig) -> Parent | None:
     try:
         if wanted is None:
             return opened_start(config.recipe)
-        return make_parent(load(wanted.network, wanted.weights), wanted.network)
+        return open_parent(wanted.network, wanted.weights)
     except NotInstalledError:
         raise
     except UsageError as error:
