@@ -49,11 +49,12 @@ def inherit_weights(network: Network, parent: Parent, *, same_classes: bool) -> 
 
 def _cut(block: nn.Module, whole: nn.Module, groups: LayerGroups, orders: ChannelOrders, same_classes: bool) -> None:
     known = {one.role: one for one in channel_tensors(whole)}
-    for ours in channel_tensors(block):
-        one = known.get(ours.role)
-        if one is None or one.axes != ours.axes or (CLASSES in ours.axes and not same_classes):
-            continue
-        _overlay(ours.tensor, one.tensor, [orders.get(groups.group(axis) or "") for axis in one.axes])
+    pairs = [(ours, known[ours.role]) for ours in channel_tensors(block) if ours.role in known]
+    if any(ours.axes != one.axes for ours, one in pairs):
+        return  # such as heads with and without a second convolution, whose classifiers read other features
+    for ours, one in pairs:
+        if same_classes or CLASSES not in ours.axes:
+            _overlay(ours.tensor, one.tensor, [orders.get(groups.group(axis) or "") for axis in one.axes])
 
 
 def _overlay(target: Tensor, source: Tensor, orders: Sequence[Tensor | None]) -> None:

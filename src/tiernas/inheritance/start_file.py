@@ -58,7 +58,7 @@ def kept_parent(start: str, cache_dir: Path) -> Parent:
     path = _path(start, cache_dir)
     stored = read_tensors(path)
     if stored is None:
-        missing = "does not exist on this machine; check that all workers have access to this folder"
+        missing = "does not exist on this machine; give all workers access to the output folder of the search"
         what = "is damaged; remove it" if path.exists() else missing
         raise UsageError(f"recipe.start: {path} {what}, and start the search again to rewrite it")
     tensors, facts = stored
