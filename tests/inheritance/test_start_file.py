@@ -82,7 +82,9 @@ def test_reading_draws_no_random_number(parent: Parent, tmp_path: Path) -> None:
 def test_missing_and_damaged_files(parent: Parent, tmp_path: Path) -> None:
     start = keep_parent(parent, tmp_path)
     (path,) = tmp_path.iterdir()
-    with pytest.raises(UsageError, match="does not exist on this machine"):
+    with pytest.raises(
+        UsageError, match="does not exist on this machine; give all workers access to the output folder"
+    ):
         kept_parent(start, tmp_path / "elsewhere")
     whole = shutil.copy(path, tmp_path / "whole")
     path.write_bytes(path.read_bytes()[:-10])

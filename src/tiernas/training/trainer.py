@@ -110,7 +110,7 @@ def train(
         state = TrainingState(architecture, len(splits.classes), recipe, device, begin)
         if tensors is not None:
             state.restore(tensors)
-        del tensors  # as large as the state itself
+        del tensors, begin  # as large as the state itself
         state.share_gradients(group)
         validation: Validation | None = None
         while progress.epoch < stop_epoch:
