@@ -122,7 +122,7 @@ def test_a_network_that_is_cut_by_hand() -> None:
     shared, mid, out, features = [1, 3], [0, 1, 2, 6, 7], [0, 4, 5], [1, 2, 3, 4]
 
     def conv(name: str, rows: list[int], columns: list[int] | None = None) -> Tensor:
-        kept = whole[name][rows]
+        kept: Tensor = whole[name][rows]
         return kept if columns is None else kept[:, columns]
 
     assert torch.equal(cut["blocks.0.0.weight"], conv("blocks.0.0.weight", shared))
