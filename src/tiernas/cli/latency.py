@@ -163,7 +163,7 @@ def show(
     path = table or default_path(space, engine, precision)
     loaded = LatencyTable.load(path, referred_space(space))
     verdict = judge_table(loaded, path)
-    summary, slowest = loaded.summary(), [cost.to_dict() for cost in loaded.dearest_layers(layers)]
+    summary, slowest = loaded.summary(), [cost.to_dict() for cost in loaded.slowest_layers(layers)]
     if as_json:
         print_json({"table": str(path), **summary, "verdict": verdict.to_dict(), "layers": slowest})
     else:

@@ -260,6 +260,6 @@ def test_table_of_a_space_that_searches_kinds_of_blocks(tmp_path: Path) -> None:
     space = get_space("mobile-small")
     table = build_table(space, get_engine("openvino"), tmp_path / "table.jsonl", networks=8, rule=QUICK)
     assert (table.estimate(space.sample(500)) > 0).all()
-    assert {cost.layer.block for cost in table.dearest_layers(1000)} == {
+    assert {cost.layer.block for cost in table.slowest_layers(1000)} == {
         "stem", "separable", "irb", "fused_irb", "conv", "head"
     }  # fmt: skip

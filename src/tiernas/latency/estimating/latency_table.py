@@ -178,8 +178,8 @@ class LatencyTable:
         costs = zip(layers, LayerRows.of(layers).each(self.model.predict), strict=True)
         return [LayerCost(layer, float(ms), self._seen.get(layer, 0)) for layer, ms in costs]
 
-    def dearest_layers(self, n: int) -> list[LayerCost]:
-        """The `n` most expensive measured layers, the slowest first."""
+    def slowest_layers(self, n: int) -> list[LayerCost]:
+        """The `n` slowest measured layers, slowest first."""
         costs = self.layer_costs(list(self._seen))
         return sorted(costs, key=lambda cost: -cost.latency_ms)[:n]
 
