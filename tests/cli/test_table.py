@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tests.cli.conftest import CommandLine
 
+from tiernas.cli import output
 from tiernas.cli.table import show_entries
 from tiernas.networks import Network, build
 from tiernas.table import ModelTable
@@ -105,7 +107,7 @@ USUAL = "digits-0.15-0.3-1-openvino-fp32-49b634a9"
 def test_usual_entries_are_a_table_in_80_columns(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(output, "out", Console(width=80))
     show_entries([entry(USUAL)])
     assert f"│ {USUAL} │ 0.500 │" in capsys.readouterr().out
 
@@ -116,7 +118,7 @@ def test_names_have_lines_of_their_own_if_a_table_is_too_wide(
     wide: dict[str, Any] = {"latency_unstable": True, "latency_in_turn": in_turn(1.0, 0.5).in_turn}
     longest = dataclasses.replace(entry("x" * 200), latency_interval_ms=(0.46, 0.54), **wide)
     photos = dataclasses.replace(entry(f"photos-{USUAL}", 12.5), class_mean_accuracy=0.8, recommended=False)
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(output, "out", Console(width=80))
     show_entries([longest, photos])
     pixels = photos.resolution
     assert capsys.readouterr().out.splitlines() == [
@@ -126,7 +128,7 @@ def test_names_have_lines_of_their_own_if_a_table_is_too_wide(
         f"photos-{USUAL} (not recommended)",
         f"  12.500 ms       90.00% accuracy  80.00% class mean  {pixels} px  0.0 M MACs",
     ]
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(output, "out", Console(width=120))
     show_entries([photos])
     assert f"│ photos-{USUAL} (not recommended) │ 12.500 │" in capsys.readouterr().out
 

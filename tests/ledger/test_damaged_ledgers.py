@@ -142,7 +142,7 @@ def test_flipped_bytes_and_cut_files_are_one_message_or_nothing(path: Path, seed
         ),
         ("UPDATE candidates SET repeated = '{\"seeds\": 1}' WHERE number = 1", "rank_accuracy|Field required"),
         ("UPDATE candidates SET result = '{\"duration_s\": []}' WHERE number = 1", "duration_s"),
-        ("DELETE FROM attempts WHERE candidate_id = 1", "is running, without an attempt"),
+        ("DELETE FROM attempts WHERE candidate_id = 1", "is running, without a running attempt"),
         ("UPDATE candidates SET number = 99 WHERE number = 1", "no search candidate 1"),
         ("UPDATE attempts SET epochs = 'two' WHERE candidate_id = 1", "'two' is not a whole number"),
         ("UPDATE control SET paused = 'perhaps'", "neither yes nor no"),

@@ -54,7 +54,7 @@ def test_every_mistake_is_told(given: dict[str, Any], path: Path | None, said: s
 
 
 def test_a_path_that_nothing_takes_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"^data\.path: is not supported; remove it$"):
+    with pytest.raises(UsageError, match=r"^data\.path is not supported; remove it$"):
         options({}, function=lambda: None)
 
 
