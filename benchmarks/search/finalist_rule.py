@@ -11,7 +11,7 @@ All rules of a budget take the same time to within 10 %: all of it for finalists
 of the best candidates with one or two other seeds, of which the mean of all seeds is then ranked; or for more networks
 in the search. The default of `[finalists]` is in the budget that it comes closest to.
 
-From the root of the repository, on one core, a minute:
+From the root of the repository, on one core, two minutes:
 
     export OMP_NUM_THREADS=1 TIERNAS_SEARCH_TABLES=<folder of the tables>
     python benchmarks/search/finalist_rule.py    # writes results/finalist-rule.json and results/finalist-rule.md
@@ -21,20 +21,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 from tasks import RESULTS, add_tables_option, clear_errors
 
 from tiernas.errors import UsageError
 
 TABLE = "anb_two_lengths.npz"
 SEEDS = 3
-BUDGETS = (2, 3, 4, 6)
+BUDGETS = (1, 2, 3, 4, 6)
 """In finalists."""
 
 SEARCHES = 20_000
@@ -59,36 +60,40 @@ class Networks:
     Attributes:
         short: `n x 3`, one column for each seed.
         long: `n x 3`, likewise.
+        macs: `n` multiply-accumulates.
         finalist_cost: Duration of a long training run, in short ones.
     """
 
     short: FloatArray
     long: FloatArray
+    macs: FloatArray
     finalist_cost: float
-
-    def part(self, rows: IntArray) -> Networks:
-        return Networks(self.short[rows], self.long[rows], self.finalist_cost)
 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Networks that searches draw from.
+    """Groups of networks; a search draws from one of them.
 
     Attributes:
         words: What they are.
-        fraction: The fraction of all networks with the highest accuracy after long training.
-        drawn: How many of them a search trains.
+        drawn: Networks that a search trains.
+        groups: The rows of each group; all have about as many.
     """
 
     words: str
-    fraction: float
     drawn: int
+    groups: Sequence[IntArray]
 
 
-POPULATIONS = (
-    Population("all networks", 1.0, 40),
-    Population("the best quarter, as after a search", 0.25, 20),
-)
+def populations(networks: Networks) -> list[Population]:
+    """All networks; the best quarter, as a search finds them; and networks of similar size, as those of a tier."""
+    by_accuracy = np.argsort(-networks.long.mean(axis=1), kind="stable")
+    by_size = np.argsort(networks.macs, kind="stable")
+    return [
+        Population("all networks", 40, [by_accuracy]),
+        Population("the best quarter", 20, np.array_split(by_accuracy, 4)[:1]),
+        Population("quarters of similar size", 20, np.array_split(by_size, 4)),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +155,15 @@ def load(tables: Path) -> Networks:
         raise UsageError(f"{path}: no such table; give its folder with --tables or $TIERNAS_SEARCH_TABLES")
     with np.load(path) as arrays:
         cost = arrays["long_train_s"].sum() / arrays["short_train_s"].sum()
-        return Networks(arrays["short_top1"], arrays["long_top1"], float(cost))
+        return Networks(arrays["short_top1"], arrays["long_top1"], arrays["macs"], float(cost))
 
 
-def losses(
-    networks: Networks, rules: Sequence[Rule], drawn: int, searches: int, rng: np.random.Generator
+def mean_losses(
+    networks: Networks, group: IntArray, rules: Sequence[Rule], drawn: int, searches: int, rng: np.random.Generator
 ) -> FloatArray:
-    """Loss of each rule in each search, `rules x searches`, in points; all rules see the same searches."""
-    shape = searches, drawn + max(rule.more for rule in rules)
-    rows = rng.permuted(np.tile(np.arange(len(networks.short)), (searches, 1)), axis=1)[:, : shape[1]]
+    """Mean loss of each rule in points, over searches in a group of networks that all rules share."""
+    most = drawn + max(rule.more for rule in rules)
+    rows = rng.permuted(np.tile(group, (searches, 1)), axis=1)[:, :most]
     short = rng.permuted(networks.short[rows], axis=2)
     long = rng.permuted(networks.long[rows], axis=2)
     final, accuracy = long[:, :, 0], long[:, :, 1:].mean(axis=2)
@@ -168,7 +173,7 @@ def losses(
         chosen = choose(rule, short[:, : drawn + rule.more])
         winner = np.take_along_axis(final, chosen, axis=1).argmax(axis=1)[:, None]
         result = np.take_along_axis(chosen, winner, axis=1)
-        found.append(best - np.take_along_axis(accuracy, result, axis=1)[:, 0])
+        found.append((best - np.take_along_axis(accuracy, result, axis=1)[:, 0]).mean())
     return np.array(found)
 
 
@@ -188,21 +193,23 @@ def choose(rule: Rule, short: FloatArray) -> IntArray:
 
 
 def compare(networks: Networks, population: Population) -> dict[str, Any]:
-    """Losses of all rules for one population, with intervals."""
-    count = round(population.fraction * len(networks.long))
-    part = networks.part(np.argsort(-networks.long.mean(axis=1), kind="stable")[:count])
+    """Losses of all rules for one population, with intervals; the groups count equally."""
+    fewest = min(len(group) for group in population.groups)
     exchange = round(networks.finalist_cost)
-    by_budget = {budget: list(rules_of(budget, exchange, population.drawn, count)) for budget in BUDGETS}
+    by_budget = {budget: list(rules_of(budget, exchange, population.drawn, fewest)) for budget in BUDGETS}
     nearest = min(BUDGETS, key=lambda budget: abs(budget - DEFAULT.finalists - DEFAULT.short_trainings / exchange))
     by_budget[nearest].append(DEFAULT)
     rules = [rule for of_budget in by_budget.values() for rule in of_budget]
     rng = np.random.default_rng(0)
-    found = losses(part, rules, population.drawn, SEARCHES, rng).mean(axis=1)
+
+    def of_groups(groups: Iterable[IntArray], searches: int) -> FloatArray:
+        each = [mean_losses(networks, group, rules, population.drawn, searches, rng) for group in groups]
+        return np.mean(each, axis=0)
+
+    found = of_groups(population.groups, SEARCHES)
     resampled = np.array(
         [
-            losses(part.part(rng.integers(0, count, count)), rules, population.drawn, SEARCHES_PER_RESAMPLE, rng).mean(
-                axis=1
-            )
+            of_groups((rng.choice(group, len(group)) for group in population.groups), SEARCHES_PER_RESAMPLE)
             for _ in range(RESAMPLES)
         ]
     )
@@ -222,7 +229,18 @@ def compare(networks: Networks, population: Population) -> dict[str, Any]:
                     "difference": interval(found[at] - found[plain], resampled[:, at] - resampled[:, plain]),
                 }
             )
-    return {"networks": count, "drawn": population.drawn, "rows": rows}
+    return {
+        "groups": [len(group) for group in population.groups],
+        "drawn": population.drawn,
+        "tau": round(float(np.mean([tau(networks, group) for group in population.groups])), 2),
+        "rows": rows,
+    }
+
+
+def tau(networks: Networks, group: IntArray) -> float:
+    """Kendall's tau between the accuracies of short training and the mean of the long ones, mean over short seeds."""
+    long = networks.long[group].mean(axis=1)
+    return float(np.mean([stats.kendalltau(short, long).statistic for short in networks.short[group].T]))
 
 
 def interval(value: float, resampled: FloatArray) -> list[float]:
@@ -231,19 +249,21 @@ def interval(value: float, resampled: FloatArray) -> list[float]:
     Only the spread of the resamples is used: they have fewer different networks, so their mean is another one.
     """
     half_width = NORMAL_95 * resampled.std(ddof=1)
-    return [round(float(number), 3) for number in (value, value - half_width, value + half_width)]
+    return [round(float(number), 3) + 0.0 for number in (value, value - half_width, value + half_width)]
 
 
 def tables_of(results: dict[str, Any]) -> str:
     """The results in Markdown."""
     lines = []
     for words, found in results["populations"].items():
-        lines += [f"**{words}** ({found['networks']}, of which a search draws {found['drawn']})", ""]
+        groups = ", ".join(map(str, found["groups"]))
+        lines += [f"**{words}** ({groups}; a search draws {found['drawn']})", ""]
+        lines += [f"Kendall's tau of short and long training: {found['tau']:.2f}", ""]
         lines += ["| budget | finalists | cost in short training runs | points lost (95 %) | difference (95 %) |"]
         lines += ["| ---: | --- | ---: | --- | --- |"]
         for row in found["rows"]:
             name = f"**{row['rule']}** (default)" if row["default"] else row["rule"]
-            lost, difference = (shown(row[key]) for key in ("loss", "difference"))
+            lost, difference = shown(row["loss"]), shown(row["difference"]) if any(row["difference"]) else "–"
             lines.append(f"| {row['budget']} | {name} | {row['cost']:.1f} | {lost} | {difference} |")
         lines.append("")
     return "\n".join(lines)
@@ -251,7 +271,7 @@ def tables_of(results: dict[str, Any]) -> str:
 
 def shown(values: Sequence[float]) -> str:
     value, low, high = values
-    return f"{value:.2f} ({low:.2f} to {high:.2f})"
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def main() -> None:
@@ -265,7 +285,7 @@ def main() -> None:
         "finalist_cost": round(networks.finalist_cost, 2),
         "searches": SEARCHES,
         "resamples": RESAMPLES,
-        "populations": {population.words: compare(networks, population) for population in POPULATIONS},
+        "populations": {each.words: compare(networks, each) for each in populations(networks)},
     }
     text = tables_of(results)
     (args.results / "finalist-rule.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
