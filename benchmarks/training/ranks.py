@@ -28,7 +28,7 @@ class Estimate:
 
     @classmethod
     def of(cls, value: float, resampled: FloatArray) -> Estimate:
-        low, high = np.nanpercentile(resampled, [2.5, 97.5])
+        low, high = np.percentile(resampled, [2.5, 97.5])
         return cls(*(round(float(number), 3) for number in (value, low, high)))
 
     def __str__(self) -> str:
@@ -74,8 +74,8 @@ def _counts(networks: int, seed: int) -> FloatArray:
 def _taus(scores: FloatArray, accuracy: FloatArray, counts: FloatArray) -> FloatArray:
     """Tau-b of samples that have each network `counts` times (`samples x n`).
 
-    A network is tied with itself in both orders, and such pairs do not count. Not a number for a sample in which all
-    scores or all accuracies are equal.
+    A network is tied with itself in both orders, and such pairs do not count. 0 for a sample in which all scores or all
+    accuracies are equal.
     """
     ours, theirs = _orders(scores), _orders(accuracy)
 
@@ -83,8 +83,8 @@ def _taus(scores: FloatArray, accuracy: FloatArray, counts: FloatArray) -> Float
         found: FloatArray = ((counts @ kind) * counts).sum(axis=1)
         return found
 
-    with np.errstate(invalid="ignore"):
-        return pairs(ours * theirs) / np.sqrt(pairs(ours**2) * pairs(theirs**2))
+    most = np.sqrt(pairs(ours**2) * pairs(theirs**2))
+    return np.divide(pairs(ours * theirs), most, out=np.zeros(len(counts)), where=most > 0)
 
 
 def _orders(values: FloatArray) -> FloatArray:

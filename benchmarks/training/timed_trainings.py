@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import torch
 
 from tiernas.networks import cost
-from tiernas.spaces import architecture_from_json
+from tiernas.spaces import architecture_from_json, get_space
 from tiernas.training import (
     DataConfig,
     EpochReport,
@@ -68,6 +68,7 @@ def run_all(trainings: Mapping[Key, TimedTraining], workers: int) -> Iterator[tu
 def measured(training: TimedTraining) -> dict[str, Any]:
     """Trains a network; accuracies and losses are None if training diverged."""
     torch.set_num_threads(1)
+    _warm_up()
     splits = _splits(training.data.model_dump_json(), training.cache_dir)
     architecture, recipe = architecture_from_json(training.network), training.recipe
     reports: list[EpochReport] = []
@@ -108,6 +109,15 @@ def _learn_classes(teacher: TeacherConfig, training: TimedTraining, splits: Spli
     prepare_teacher(
         teacher, splits, resolution, training.cache_dir, cpu, images_change=True, normalization=normalization
     )
+
+
+@cache
+def _warm_up() -> None:
+    """Does a short training run, so that the first one of this process does not take longer than others."""
+    space, images = get_space("gpunet-small"), load_data(DataConfig(train_limit=100), tell=False)
+    network = space.decode(space.sample(1, seed=0)[0])
+    with tempfile.TemporaryDirectory() as folder:
+        train(network, images, RecipeConfig(epochs=1), seed=0, checkpoint_dir=Path(folder))
 
 
 @cache
