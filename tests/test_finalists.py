@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from tiernas.finalists import TierVerdict, choose_finalists, judge, narrowest
 from tiernas.latency import LatencyTable, Record
 from tiernas.latency.measuring.ladder import Ladder, rungs_of
 from tiernas.ledger import Candidate, Ledger, Purpose, Study
-from tiernas.spaces import get_space
+from tiernas.spaces import Architecture, get_space
 from tiernas.testing.latency import HEADER, measurement, records, synthetic_table
 from tiernas.tier_clock import TierClock
 from tiernas.tiers import Tier
@@ -231,6 +232,23 @@ def test_an_open_question_gives_its_place_to_the_next_and_is_asked_once_more_whe
     assert measured is not None
     assert measured["measurements"][:3] == near
     assert len(measured["measurements"]) == 4
+
+
+class LateClock(TierClock):
+    """Every measurement is far less precise than the earlier ones, and outside `TIER`."""
+
+    def measure_architecture(self, architecture: Architecture, num_classes: int, tier: Tier) -> Measurement:
+        return Measurement.from_dict(record(1.05, width=0.1))
+
+
+def test_the_measurement_that_decides_is_the_one_that_is_shown(
+    ledger: Ledger, study: Study, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger.record_measurement(best(ledger, study), kept([record(0.992)] * 2, engine))
+    caplog.set_level(logging.INFO, "tiernas.finalists")
+    with LateClock(synthetic_table, engine, 0.05) as clock:
+        assert choose(ledger, study, clock, TIER) == 1
+    assert "takes 0.992 ms (0.9821 to 1.002; estimated 0.97): inside the tier, a finalist" in caplog.text
 
 
 def test_networks_of_a_tier_share_an_anchor_and_those_of_another_one_have_another(

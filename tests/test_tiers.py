@@ -13,7 +13,7 @@ from tiernas.errors import UsageError
 from tiernas.latency import LatencyTable
 from tiernas.spaces import get_space
 from tiernas.testing.latency import HEADER, SPACE, records
-from tiernas.tiers import Tier, parse_edges, parse_tier, sample_pools, tiers_between, told_of_narrow
+from tiernas.tiers import Tier, narrow_tier_warnings, parse_edges, parse_tier, sample_pools, tiers_between
 
 EDGES = st.lists(st.floats(0, 1e6), min_size=2, max_size=8, unique=True).map(sorted)
 
@@ -122,7 +122,7 @@ def test_a_tier_narrower_than_the_table_can_tell_is_told() -> None:
     rough = LatencyTable(HEADER, records(48, noise=0.03))
     error = np.abs(rough.held_out_ms / rough.measured_ms - 1).mean()
     narrow, wide = Tier(1.0, 1 + 1.5 * error), Tier(1.0, 1.2)
-    (line,) = told_of_narrow([narrow, wide, Tier(0, 1)], rough)
+    (line,) = narrow_tier_warnings([narrow, wide, Tier(0, 1)], rough)
     assert line.startswith(f"tier {narrow.name} ms is ")
     assert re.search(r"narrower than the latency table can resolve: [0-4] of 10 networks", line)
 

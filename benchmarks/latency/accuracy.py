@@ -30,8 +30,9 @@ from scipy.stats import kendalltau
 
 from tiernas.blocks import Block, BlockRows, LayerRows, get_block
 from tiernas.engines import Engine, StopRule, get_engine
-from tiernas.latency import LatencyTable, build_table, check_table, measure_layer, plot_check
+from tiernas.latency import CheckedNetwork, LatencyTable, build_table, check_table, measure_layer, plot_check
 from tiernas.latency.estimating.check_plot import label_log_axes
+from tiernas.latency.estimating.looks import Look
 from tiernas.spaces import get_space
 
 SPACE = "gpunet"
@@ -73,7 +74,9 @@ def build(name: str, engine: Engine, minutes: float) -> None:
         engine,
         RESULTS / f"{name}.jsonl",
         minutes=minutes,
-        progress=lambda at: print(f"{at.place}  {at.record.observation.measurement.latency_ms:.1f} ms", flush=True),
+        progress=lambda look, record: print(
+            f"{look.place}  {record.observation.measurement.latency_ms:.1f} ms", flush=True
+        ),
     )
     built = {
         "build_s": round(time.monotonic() - begin, 1),
@@ -201,10 +204,10 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
 
 
-def _show(done: int, wanted: int, network: Any) -> None:
+def _show(look: Look, network: CheckedNetwork) -> None:
     measured = network.measurement
     unstable = "  unstable" if measured.unstable else ""
-    print(f"{done}/{wanted}  {measured.latency_ms:.2f} ms  {100 * network.error:+.1f} %{unstable}", flush=True)
+    print(f"{look.place}  {measured.latency_ms:.2f} ms  {100 * network.error:+.1f} %{unstable}", flush=True)
 
 
 if __name__ == "__main__":

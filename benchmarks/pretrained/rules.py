@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tiernas.inheritance import ChannelOrders, Parent, rank_channels
-from tiernas.inheritance.importance import grouped_tensors
+from tiernas.inheritance import Parent, rank_channels
+from tiernas.inheritance.importance import ChannelOrders, grouped_tensors
 from tiernas.networks import Network
 from tiernas.training import Splits, normalize, resize
 

@@ -58,7 +58,7 @@ def opened(path: Path, changes: Sequence[str] = ()) -> Setting:
     assert parent is not None
     assert isinstance(space, ParentSpace)
     splits = load_data(config.data, config.study.output / "cache", tell=False)
-    return Setting(begun(config, parent, space), parent, space, splits)
+    return Setting(begun(config, parent, space, len(splits.classes)), parent, space, splits)
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

@@ -18,5 +18,5 @@ def evenly_cut(whole: Architecture, resolution: int, percent: int, dimensions: t
         percent: The percentage of channels, below 100.
         dimensions: The channels to cut; see `ALL_CHANNELS`.
     """
-    space = ParentSpace(whole, (resolution,), (percent, 100))
+    space = ParentSpace(whole, (resolution,), (percent, 100), num_classes=1)
     return space.decode([d.values[0 if d.name.endswith(dimensions) else -1] for d in space.dimensions])

@@ -116,7 +116,7 @@ def opened(path: Path, changes: Sequence[str], tier: Tier, networks: int) -> Set
     parent = opened_parent(config)
     space = search_space(config, parent)
     splits = load_data(config.data, config.study.output / "cache", tell=False)
-    config = begun(config, parent, space)
+    config = begun(config, parent, space, len(splits.classes))
     return Setting(config, space, splits, draw_networks(config, space, tier, networks))
 
 

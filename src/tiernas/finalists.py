@@ -156,13 +156,14 @@ class _Measuring:
         return len(self._records[candidate.id]) < self._most[candidate.id]
 
     def _measure_once(self, candidate: Candidate) -> None:
-        record = self._measure(candidate)
-        self._records[candidate.id].append(record)
+        self._records[candidate.id].append(self._measure(candidate))
         self._ledger.record_measurement(candidate, self.kept(candidate))
-        self._report(candidate, record)
+        self._report(candidate)
 
-    def _report(self, candidate: Candidate, record: Record) -> None:
-        latency_ms, low_ms, high_ms = record["latency_ms"], record["low_ms"], record["high_ms"]
+    def _report(self, candidate: Candidate) -> None:
+        """Logs the verdict with the measurement that decides it, which need not be the latest one."""
+        decisive = narrowest(self._records[candidate.id])
+        latency_ms, low_ms, high_ms = decisive["latency_ms"], decisive["low_ms"], decisive["high_ms"]
         again = "it is measured again" if self._may_be_measured(candidate) else "the next one replaces it"
         says = {
             TierVerdict.INSIDE: "inside the tier, a finalist",

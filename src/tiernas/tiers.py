@@ -167,7 +167,7 @@ def sample_pools(
     return pools
 
 
-def told_of_narrow(tiers: Sequence[Tier], table: LatencyTable) -> list[str]:
+def narrow_tier_warnings(tiers: Sequence[Tier], table: LatencyTable) -> list[str]:
     """One warning per tier that is too narrow for the table: fewer than half of the estimates in it are correct."""
     lines = []
     for tier in tiers:

@@ -57,6 +57,8 @@ count = 2
 path = "{models}"
 """
 
+ANY_LATENCY = "[0.0001, 1000]"
+
 
 class CommandLine:
     """Runs `tiernas` in a folder of its own."""
@@ -117,7 +119,8 @@ def tier_edges(latency_table: Path) -> list[float]:
 def write_tiny(folder: Path, latency_table: Path, *, changes: Sequence[tuple[str, str]] = ()) -> Path:
     """Writes a configuration whose results all go into a folder.
 
-    In it and in the changes TWO_TIERS stands for the edges of two tiers, ONE_TIER for those of one that spans both.
+    In it and in the changes TWO_TIERS stands for the edges of two tiers, ONE_TIER for those of one that spans both, and
+    ANY_LATENCY for those of a tier that every network measures inside, whatever else the machine does.
     """
     edges = tier_edges(latency_table)
     text = TINY.format(output=folder / "run", models=folder / "models", table=latency_table)
@@ -125,5 +128,6 @@ def write_tiny(folder: Path, latency_table: Path, *, changes: Sequence[tuple[str
         assert old in text
         text = text.replace(old, new)
     text = text.replace("TWO_TIERS", str(edges)).replace("ONE_TIER", str(edges[::2]))
+    text = text.replace("ANY_LATENCY", ANY_LATENCY)
     (folder / "tiny.toml").write_text(text)
     return folder / "tiny.toml"

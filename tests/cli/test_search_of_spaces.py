@@ -34,7 +34,7 @@ def test_search_to_its_end(name: str, engine: str, tmp_path: Path) -> None:
     changes = [
         ('space = "gpunet-small"', f'space = "{name}"'),
         ("[data]", f'[engine]\nname = "{engine}"\n\n[data]'),
-        ("edges = TWO_TIERS", "edges = ONE_TIER"),
+        ("TWO_TIERS", "ANY_LATENCY"),
         ("trainings = 4", "trainings = 2"),
     ]
     write_tiny(tmp_path, tmp_path / "table.jsonl", changes=changes)
@@ -75,7 +75,7 @@ def test_search_around_a_parent(tmp_path: Path) -> None:
     changes = [
         ('space = "gpunet-small"', 'space = "parent"'),
         ("[data]", parent),
-        ("edges = TWO_TIERS", "edges = ONE_TIER"),
+        ("TWO_TIERS", "ANY_LATENCY"),
         ("trainings = 4", "trainings = 2"),
     ]
     write_tiny(tmp_path, tmp_path / "table.jsonl", changes=changes)
@@ -97,4 +97,9 @@ def test_search_around_a_parent(tmp_path: Path) -> None:
     assert isinstance(space, ParentSpace)
     assert whole["name"].startswith("tiny-parent-24-")
     assert (tuple(whole["vector"]), whole["recipe"]) == (space.whole(24), found["recipe"])
+    assert not list((tmp_path / "run" / "cache").glob("start-*")), "nothing is left to train"
     assert command_line.json("search", "tiny.toml")["entries"] == [found, whole], "nothing is left to do"
+    more = ["--set", "search.trainings=3"]
+    assert command_line.json("search", "tiny.toml", *more)["entries"], "an extended search writes it again"
+    with Ledger(tmp_path / "run" / "ledger.sqlite") as ledger:
+        assert [c.state for c in ledger.candidates(study, Purpose.SEARCH)] == [State.DONE] * 3

@@ -15,6 +15,7 @@ from tiernas.cli.table import show_entries
 from tiernas.networks import Network, build
 from tiernas.table import ModelTable
 from tiernas.testing.entries import SPACE, VECTOR, entry
+from tiernas.testing.latency import in_turn
 
 
 @pytest.fixture(scope="module")
@@ -98,13 +99,42 @@ def test_what_is_suggested_next_names_a_table_that_is_elsewhere(shared: CommandL
     )
 
 
-def test_names_are_listed_whole_in_80_columns(
+USUAL = "digits-0.15-0.3-1-openvino-fp32-49b634a9"
+
+
+def test_usual_entries_are_a_table_in_80_columns(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    usual, long = "digits-0.15-0.3-1-openvino-fp32-49b634a9", "x" * 150
-    show_entries([entry(usual), entry(long)])
-    listed = capsys.readouterr().out
-    assert "".join(line.split("│")[1].strip() for line in listed.splitlines() if "│" in line) == usual + long
-    show_entries([entry(usual)])
-    assert f"│ {usual} │" in capsys.readouterr().out
+    show_entries([entry(USUAL)])
+    assert f"│ {USUAL} │ 0.500 │" in capsys.readouterr().out
+
+
+def test_names_have_lines_of_their_own_if_a_table_is_too_wide(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide: dict[str, Any] = {"latency_unstable": True, "latency_in_turn": in_turn(1.0, 0.5).in_turn}
+    longest = dataclasses.replace(entry("x" * 200), latency_interval_ms=(0.46, 0.54), **wide)
+    photos = dataclasses.replace(entry(f"photos-{USUAL}", 12.5), class_mean_accuracy=0.8, recommended=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    show_entries([longest, photos])
+    pixels = photos.resolution
+    assert capsys.readouterr().out.splitlines() == [
+        "digits on AMD EPYC, openvino fp32, batch 1, 1 thread(s)",
+        "x" * 200,
+        f"  0.500 +-8 % ms  90.00% accuracy{'':21}{pixels} px  0.0 M MACs",
+        f"photos-{USUAL} (not recommended)",
+        f"  12.500 ms       90.00% accuracy  80.00% class mean  {pixels} px  0.0 M MACs",
+    ]
+    monkeypatch.setenv("COLUMNS", "120")
+    show_entries([photos])
+    assert f"│ photos-{USUAL} (not recommended) │ 12.500 │" in capsys.readouterr().out
+
+
+def test_names_of_damaged_entries_are_listed_whole(shared: CommandLine) -> None:
+    name = "x" * 190
+    (shared.folder / "model-table" / "digits-1").rename(shared.folder / "model-table" / name)
+    listed = shared.run("table", "list").splitlines()
+    begin = listed.index("1 cannot be read")
+    assert listed[begin + 1] == name
+    assert listed[begin + 2].startswith("  entry.json names it 'digits-1'")

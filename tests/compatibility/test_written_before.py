@@ -106,8 +106,8 @@ def test_estimates(path: Path) -> None:
         assert_as_found(released_ms, expected["released_ms"])
         costs = table.layer_costs(released("gpunet_d2").layers)
         assert_as_found([cost.latency_ms for cost in costs], expected["layers_of_d2_ms"])
-        dearest = [(cost.layer.label, cost.networks) for cost in table.dearest_layers(5)]
-        assert dearest == [tuple(each) for each in expected["dearest"]]
+        slowest = [(cost.layer.label, cost.networks) for cost in table.slowest_layers(5)]
+        assert slowest == [tuple(each) for each in expected["slowest"]]
 
 
 def test_proposals() -> None:

@@ -56,7 +56,7 @@ def test_other_blocks() -> None:
     fused = axes(FusedIrbBlock(8, 16, 3, 1, 24, 0, "relu", "same", 8))
     assert (fused["conv0.weight"], fused["conv1.weight"]) == (("inner0", "in"), ("out", "inner0"))
     grouped = axes(FusedIrbBlock(8, 16, 3, 1, 24, 0, "relu", "same", 8, groups=2))
-    assert grouped["conv0.weight"] == ("inner0", None)
+    assert (grouped["conv0.weight"], grouped["conv1.weight"]) == ((None, None), ("out", "inner0"))
     assert axes(ConvBlock(8, 16, 3, 1, "prelu", "same", 8))["prelu0.weight"] == ("out",)
     stem = axes(StemBlock(3, 16, 3, 2, "relu", 8))
     assert (stem["conv0.weight"], stem["conv1.weight"]) == (("inner0", "in"), ("out", "inner0"))

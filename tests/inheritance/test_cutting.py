@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.parents import PARENT_NETWORK, parent_space
 from torch import Tensor, nn
 
-from tiernas.blocks import HeadBlock, IrbBlock, SeparableBlock, StemBlock
+from tiernas.blocks import ConvBlock, FusedIrbBlock, HeadBlock, IrbBlock, SeparableBlock, StemBlock
+from tiernas.blocks.convolution import PADDINGS
 from tiernas.inheritance import Parent, inherit_weights, rank_channels
 from tiernas.networks import Network, build, repeatable_weights
 from tiernas.networks.normalization import IMAGENET
@@ -121,7 +122,7 @@ def test_a_network_that_is_cut_by_hand() -> None:
     shared, mid, out, features = [1, 3], [0, 1, 2, 6, 7], [0, 4, 5], [1, 2, 3, 4]
 
     def conv(name: str, rows: list[int], columns: list[int] | None = None) -> Tensor:
-        kept = whole[name][rows]
+        kept: Tensor = whole[name][rows]
         return kept if columns is None else kept[:, columns]
 
     assert torch.equal(cut["blocks.0.0.weight"], conv("blocks.0.0.weight", shared))
@@ -136,6 +137,56 @@ def test_a_network_that_is_cut_by_hand() -> None:
     assert torch.equal(cut["blocks.3.0.weight"], conv("blocks.3.0.weight", features, out))
     linear = next(name for name in cut if name.startswith("blocks.3.") and cut[name].shape == (CLASSES, 4))
     assert torch.equal(cut[linear], whole[linear][:, features])
+
+
+@pytest.mark.parametrize("size", [8, 9])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_a_kernel_whose_outer_ring_is_zero_keeps_its_output(padding: str, stride: int, size: int) -> None:
+    def network(kernel: int) -> LayeredArchitecture:
+        stem = StemBlock(3, 4, 3, 1, "relu", 2 * size)
+        conv = ConvBlock(4, 6, kernel, stride, "relu", padding, size)
+        return LayeredArchitecture(2 * size, (stem, conv, HeadBlock(6, 5, 0, "relu", conv.out_shape[-1])))
+
+    parent = trained(network(5))
+    whole = parent.network.blocks[1]
+    weight = next(module.weight for module in whole.modules() if isinstance(module, nn.Conv2d))
+    center = torch.zeros(5, 5)
+    center[1:4, 1:4] = 1
+    with torch.no_grad():
+        weight.mul_(center)
+        cut = inherited(network(3), parent).blocks[1]
+        maps = torch.randn(2, 4, size, size, generator=torch.Generator().manual_seed(0))
+        same_pixels = maps[:, :, 1:-1, 1:-1] if padding == "valid" else maps
+        torch.testing.assert_close(cut(same_pixels), whole(maps))
+
+
+def test_groups_of_channels_are_not_cut() -> None:
+    def network(mid: int) -> LayeredArchitecture:
+        grouped = FusedIrbBlock(4, 6, 3, 2, mid, 0, "relu", "same", 8, groups=2)
+        return LayeredArchitecture(16, (StemBlock(3, 4, 3, 1, "relu", 16), grouped, HeadBlock(6, 5, 0, "relu", 4)))
+
+    parent = trained(network(8))
+    before = {key: tensor.clone() for key, tensor in build(network(4), CLASSES).state_dict().items()}
+    cut = build(network(4), CLASSES)
+    cut.load_state_dict(before)
+    inherit_weights(cut, parent, same_classes=True)
+    grouped, project = "blocks.1.body.0.weight", "blocks.1.body.3.weight"
+    assert torch.equal(cut.state_dict()[grouped], before[grouped])
+    kept = parent.orders["1.inner0"][:4].sort().values
+    assert torch.equal(cut.state_dict()[project], parent.network.state_dict()[project][:, kept])
+
+
+def test_a_classifier_that_reads_other_features_is_not_inherited() -> None:
+    parent = trained(SMALL)
+    *body, head = SMALL.layers
+    assert isinstance(head, HeadBlock)
+    network = build(LayeredArchitecture(16, (*body, replace(head, hidden=5))), CLASSES)
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    inherit_weights(network, parent, same_classes=True)
+    after, theirs = network.state_dict(), parent.network.state_dict()
+    assert all(torch.equal(after[key], before[key]) for key in after if key.startswith("blocks.3."))
+    assert all(torch.equal(after[key], theirs[key]) for key in after if not key.startswith("blocks.3."))
 
 
 def test_weights_that_the_parent_lacks_are_left_unchanged() -> None:

@@ -12,6 +12,7 @@ import torch
 import tiernas
 from tiernas.errors import UsageError
 from tiernas.inheritance import Parent, keep_parent, kept_parent, make_parent
+from tiernas.inheritance.start_file import remove_kept
 from tiernas.storage import read_tensors, write_tensors
 
 LITE = "efficientnet-lite0"
@@ -47,6 +48,16 @@ def test_it_is_written_once(parent: Parent, tmp_path: Path) -> None:
     assert kept_parent(keep_parent(parent, tmp_path), tmp_path).digest == parent.digest
 
 
+def test_only_parents_are_removed(parent: Parent, tmp_path: Path) -> None:
+    start = keep_parent(parent, tmp_path)
+    (tmp_path / "data-0.safetensors").touch()
+    remove_kept(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["data-0.safetensors"]
+    remove_kept(tmp_path / "missing")
+    assert keep_parent(parent, tmp_path) == start, "it can be written again"
+    assert kept_parent(start, tmp_path).digest == parent.digest
+
+
 def test_another_weight_is_another_digest(parent: Parent, tmp_path: Path) -> None:
     other = kept_parent(keep_parent(parent, tmp_path), tmp_path)
     other.weights["blocks.0.0.weight"][0, 0, 0, 0] += 1
@@ -71,7 +82,9 @@ def test_reading_draws_no_random_number(parent: Parent, tmp_path: Path) -> None:
 def test_missing_and_damaged_files(parent: Parent, tmp_path: Path) -> None:
     start = keep_parent(parent, tmp_path)
     (path,) = tmp_path.iterdir()
-    with pytest.raises(UsageError, match="does not exist on this machine"):
+    with pytest.raises(
+        UsageError, match="does not exist on this machine; give all workers access to the output folder"
+    ):
         kept_parent(start, tmp_path / "elsewhere")
     whole = shutil.copy(path, tmp_path / "whole")
     path.write_bytes(path.read_bytes()[:-10])

@@ -38,20 +38,22 @@ def test_a_search_around_a_parent(tmp_path: Path, trained: Path) -> None:
     assert parent is not None
     space = search_space(config, parent)
     assert not (tmp_path / "run").exists(), "nothing is written before the data are checked"
-    ready = begun(config, parent, space)
+    ready = begun(config, parent, space, 3)
     assert isinstance(space, ParentSpace)
     assert space.decode([dimension.values[-1] for dimension in space.dimensions]) == PARENT_NETWORK
-    assert get_space(ready.space_name).digest == space.digest
+    written = get_space(ready.space_name)
+    assert written.digest == space.digest
+    assert (parent.num_classes, written.num_classes) == (10, 3), "of the data"
     assert ready.recipe.start == ready.finalist_recipe.start == f"sha256:{parent.digest}"
     assert ready.recipe.normalization == ready.finalist_recipe.normalization == parent.normalization
     assert kept_parent(str(ready.recipe.start), tmp_path / "run" / "cache").digest == parent.digest
-    assert begun(config, parent, search_space(config, parent)) == ready, "resumed"
+    assert begun(config, parent, search_space(config, parent), 3) == ready, "resumed"
 
 
 def test_another_parent_needs_another_folder(tmp_path: Path, trained: Path) -> None:
     config = around(tmp_path, trained)
     parent = opened_parent(config)
-    begun(config, parent, search_space(config, parent))
+    begun(config, parent, search_space(config, parent), 10)
     other = around(tmp_path, trained, "parent.channel_percent=[50, 100]")
     with pytest.raises(UsageError, match=r"space\.json belongs to a search around another parent"):
         search_space(other, parent)
@@ -61,7 +63,7 @@ def test_networks_of_another_space_start_from_a_trained_one(tmp_path: Path, trai
     config = load_config(write_minimal(tmp_path), [f"recipe.start={trained}"])
     parent = opened_parent(config)
     space = search_space(config, parent)
-    ready = begun(config, parent, space)
+    ready = begun(config, parent, space, 3)
     assert (space, ready.space_name) == (get_space("gpunet-small"), "gpunet-small")
     assert str(ready.recipe.start).startswith("sha256:")
     assert [path.name[:6] for path in (tmp_path / "run" / "cache").iterdir()] == ["start-"]
@@ -70,7 +72,7 @@ def test_networks_of_another_space_start_from_a_trained_one(tmp_path: Path, trai
 def test_without_a_start_nothing_is_opened(tmp_path: Path) -> None:
     config = load_config(write_minimal(tmp_path))
     space = search_space(config, opened_parent(config))
-    assert begun(config, None, space) == config
+    assert begun(config, None, space, 10) == config
     assert not (tmp_path / "run").exists()
 
 

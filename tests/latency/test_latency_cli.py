@@ -52,8 +52,8 @@ def test_show_json() -> None:
 def test_show_text() -> None:
     shown = run("latency", "show")
     assert "AMD EPYC 7763" in shown
-    (dearest,) = json.loads(run("latency", "show", "--layers", "1", "--json"))["layers"]
-    assert dearest["name"] in shown
+    (slowest,) = json.loads(run("latency", "show", "--layers", "1", "--json"))["layers"]
+    assert slowest["name"] in shown
 
 
 def test_show_ends_with_the_verdict() -> None:

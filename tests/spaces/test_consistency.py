@@ -102,7 +102,7 @@ def test_a_space_of_ones_own_holds_together() -> None:
             r"canonical returns shape \(258, 40\) for vectors of shape",
         ),
         ({"encode": lambda right, a: np.zeros(41)}, r"encode\(decode\(v\)\) is 0\.0,.*, canonical\(v\) 32,8,"),
-        ({"sample": lambda right, n, seed=0: right(n, seed).astype(float)}, "gives float64 of shape"),
+        ({"sample": lambda right, n, seed=0: right(n, seed).astype(float)}, "returns float64 of shape"),
         (
             {"decode": lambda right, v: 1 / 0},
             r"canonical vectors: ZeroDivisionError: division by zero \(.*, line \d+\)",

@@ -219,11 +219,11 @@ def deeper(plan: Plan) -> LayeredArchitecture:
         (with_layers(StemBlock(3, 32, 3, 1, "relu", 224)), "must start with a stem and end with a head"),
         (
             with_layers(*LITE0.layers[:1], HeadBlock(32, 1280, 0, "relu", 112)),
-            "stage 2 must have stride 2, but nothing",
+            "stage 2 must have stride 2, but there is nothing",
         ),
         (
             network(MOBILENET_V2[:1] + MOBILENET_V2[2:], "relu"),
-            "stage 4 must have stride 2, but a stage of stride 1 comes",
+            "stage 4 must have stride 2, but there is a stage of stride 1",
         ),
         (deeper(EFFICIENTNET), "more stages than the 7"),
         (network([(1, 16, 1, 1, 3), (7, 24, 2, 2, 3), *EFFICIENTNET[2:]], "relu"), r"stage2.expansion .* = 7"),

@@ -68,7 +68,7 @@ def test_dimensions_are_what_can_be_left_out() -> None:
 
 
 def test_the_last_vector_is_the_whole_parent() -> None:
-    space = ParentSpace(PARENT_NETWORK, resolution=(24, 32))
+    space = ParentSpace(PARENT_NETWORK, resolution=(24, 32), num_classes=4)
     whole = space.decode([dimension.values[-1] for dimension in space.dimensions])
     assert whole == PARENT_NETWORK
     assert space.decode(space.encode(PARENT_NETWORK)) == PARENT_NETWORK
@@ -77,7 +77,7 @@ def test_the_last_vector_is_the_whole_parent() -> None:
 @pytest.mark.parametrize("name", ["gpunet_0", "gpunet_1"])
 def test_around_a_released_network(name: str) -> None:
     parent = released(name)
-    space = ParentSpace(parent, resolution=(parent.resolution,), channel_percent=(50, 100))
+    space = ParentSpace(parent, resolution=(parent.resolution,), channel_percent=(50, 100), num_classes=1000)
     assert inconsistency(space, networks=16) is None
     whole = space.decode([dimension.values[-1] for dimension in space.dimensions])
     assert (whole.layers, whole.bn_eps) == (parent.layers, parent.bn_eps)
@@ -86,14 +86,14 @@ def test_around_a_released_network(name: str) -> None:
 @pytest.mark.parametrize("name", LITE_NAMES)
 def test_around_an_efficientnet_lite(name: str) -> None:
     parent = lite(name)
-    space = ParentSpace(parent, resolution=(96, parent.resolution))
+    space = ParentSpace(parent, resolution=(96, parent.resolution), num_classes=10)
     assert inconsistency(space, networks=32) is None
     assert space.decode([dimension.values[-1] for dimension in space.dimensions]) == parent
-    assert space.digest != ParentSpace(parent, resolution=(64, parent.resolution)).digest
+    assert space.digest != ParentSpace(parent, resolution=(64, parent.resolution), num_classes=10).digest
 
 
 def test_a_stage_with_the_channels_of_the_stem_gets_no_skip() -> None:
-    space = ParentSpace(lite("efficientnet-lite0"))
+    space = ParentSpace(lite("efficientnet-lite0"), num_classes=10)
     vector = np.array([dimension.values[-1] for dimension in space.dimensions])
     vector[[dimension.name for dimension in space.dimensions].index("stem.filters")] = 16
     layer = space.decode(vector).layers[1]
@@ -148,7 +148,7 @@ def test_dimensions_of_omitted_layers_do_not_matter() -> None:
 
 def refused(*blocks: Block, resolution: int = 32) -> str:
     with pytest.raises(UsageError) as caught:
-        ParentSpace(LayeredArchitecture(32, blocks), resolution=(resolution,))
+        ParentSpace(LayeredArchitecture(32, blocks), resolution=(resolution,), num_classes=4)
     return str(caught.value)
 
 
@@ -162,13 +162,13 @@ def test_parents_that_cannot_be_cut() -> None:
     assert "has 2 groups" in refused(stem, grouped, head)
     assert "layer 2 of the parent (separable" in refused(stem, body, body)
     with pytest.raises(UsageError, match="cannot be cut"):
-        ParentSpace(get_space("vit-small").decode(get_space("vit-small").sample(1)[0]))
+        ParentSpace(get_space("vit-small").decode(get_space("vit-small").sample(1)[0]), num_classes=4)
 
 
 @pytest.mark.parametrize("percent", [(), (50,), (100, 50), (0, 100), (50.0, 100), (50, 50, 100)])
 def test_invalid_percentages(percent: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match="channel_percent"):
-        ParentSpace(PARENT_NETWORK, channel_percent=percent)
+        ParentSpace(PARENT_NETWORK, channel_percent=percent, num_classes=4)
 
 
 def test_images_too_small_for_the_largest_kernel() -> None:
@@ -180,10 +180,10 @@ def test_images_too_small_for_the_largest_kernel() -> None:
             HeadBlock(16, 32, hidden=0, activation="relu", in_size=2),
         ),
     )
-    space = ParentSpace(parent, resolution=(10, 16))
+    space = ParentSpace(parent, resolution=(10, 16), num_classes=4)
     assert space.decode([d.values[-1] if number else 10 for number, d in enumerate(space.dimensions)]).resolution == 10
     with pytest.raises(UsageError, match=r"resolution = 8: layer 1 \(fused_irb 5x5/2 .*has no pixels left"):
-        ParentSpace(parent, resolution=(8, 16))
+        ParentSpace(parent, resolution=(8, 16), num_classes=4)
 
 
 def test_a_network_of_another_parent_is_not_encoded() -> None:
@@ -202,7 +202,15 @@ def test_it_is_found_again_by_its_file(tmp_path: Path) -> None:
     write_space(space, tmp_path / SPACE_FILE)
     found = get_space(str(tmp_path / SPACE_FILE))
     assert (found.digest, found.dimensions, found.num_classes) == (space.digest, space.dimensions, space.num_classes)
-    assert found.digest != ParentSpace(replace(PARENT_NETWORK, bn_eps=1e-3), resolution=(24, 32, 40)).digest
+    other = ParentSpace(replace(PARENT_NETWORK, bn_eps=1e-3), resolution=(24, 32, 40), num_classes=4)
+    assert found.digest != other.digest
+
+
+def test_the_number_of_classes_is_only_a_default() -> None:
+    space = parent_space()
+    other = space.with_classes(7)
+    assert (space.num_classes, other.num_classes) == (4, 7)
+    assert (other.digest, other.dimensions) == (space.digest, space.dimensions)
 
 
 def test_files_without_a_space(tmp_path: Path) -> None:
@@ -219,6 +227,8 @@ def test_files_without_a_space(tmp_path: Path) -> None:
         ("resolution", None, "'resolution' is missing"),
         ("resolution", [64, 32], "damaged or was changed"),
         ("channel_percent", 3, "damaged or was changed"),
+        ("num_classes", None, "'num_classes' is missing"),
+        ("num_classes", "ten", "damaged or was changed"),
         ("architecture", {"resolution": 3}, "damaged or was changed"),
     ):
         path.write_text(json.dumps({k: v for k, v in {**whole, key: value}.items() if v is not None}))

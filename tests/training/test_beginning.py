@@ -17,7 +17,7 @@ from tiernas.networks import build
 from tiernas.networks.normalization import Normalization
 from tiernas.spaces import Architecture, Head, Stage, StagedArchitecture, Stem
 from tiernas.training import EpochReport, ImageSet, RecipeConfig, Splits, calibration_draw, normalize, resize, train
-from tiernas.training.beginning import begun_from, first_weights, opened_start
+from tiernas.training.beginning import begun_from, first_weights, open_parent, opened_start
 from tiernas.training.checkpoint import CURRENT, WEIGHTS
 from tiernas.training.initialization import calm
 from tiernas.training.statistics import refresh_statistics
@@ -94,6 +94,19 @@ def test_other_classes_get_a_new_classifier(digits: Splits, tiny: Architecture, 
     assert other == {f"{classifier}.weight", f"{classifier}.bias"}
 
 
+def test_opening_a_start_leaves_no_trace(digits: Splits, tiny: Architecture, trained: Path, tmp_path: Path) -> None:
+    before = torch.random.get_rng_state()
+    recipe = GENTLE.model_copy(update={"start": str(trained)})
+    train(tiny, digits, recipe, seed=0, checkpoint_dir=tmp_path / "run")
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [WEIGHTS]
+
+
+def test_random_weights_of_a_start_are_always_the_same() -> None:
+    first, second = (open_parent("efficientnet-lite0", "fresh") for _ in range(2))
+    assert first.digest == second.digest
+
+
 def test_recipes_are_equal_if_the_weights_are(trained: Path, tmp_path: Path) -> None:
     by_path = started(RecipeConfig(start=str(trained)), tmp_path)
     (tmp_path / "copy").symlink_to(trained)
@@ -105,16 +118,14 @@ def test_recipes_are_equal_if_the_weights_are(trained: Path, tmp_path: Path) -> 
     assert "start" not in RecipeConfig().model_dump()
 
 
-def test_it_resumes_as_if_it_had_never_been_interrupted(
-    digits: Splits, tiny: Architecture, trained: Path, tmp_path: Path
-) -> None:
+def test_it_resumes_as_if_it_had_never_been_interrupted(digits: Splits, trained: Path, tmp_path: Path) -> None:
     class InterruptedByTestError(Exception):
         pass
 
     def interrupt(report: EpochReport) -> None:
         raise InterruptedByTestError
 
-    recipe = RecipeConfig(epochs=2, start=str(trained), ema_decay=0.9)
+    recipe = started(RecipeConfig(epochs=2, start=str(trained), ema_decay=0.9), tmp_path)
 
     def run(name: str, on_epoch: Callable[[EpochReport], None] | None = None) -> None:
         train(SMALLER, digits, recipe, seed=3, checkpoint_dir=tmp_path / name, cache_dir=tmp_path, on_epoch=on_epoch)
@@ -123,7 +134,9 @@ def test_it_resumes_as_if_it_had_never_been_interrupted(
     with pytest.raises(InterruptedByTestError):
         run("in parts", interrupt)
     assert (tmp_path / "in parts" / CURRENT).exists()
-    run("in parts")
+    (start,) = tmp_path.glob("start-*.safetensors")
+    start.unlink()
+    run("in parts")  # from its checkpoint alone: nothing is inherited again
     once, parts = (load_file(tmp_path / name / WEIGHTS) for name in ("at once", "in parts"))
     assert all(torch.equal(once[key], parts[key]) for key in once)
 

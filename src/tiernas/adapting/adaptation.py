@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from tiernas.adapting.choices import PARENT_NETWORK, resolutions_for, search_values
+from tiernas.adapting.choices import compared_resolutions, edges_up_to, search_values
 from tiernas.adapting.duration import Duration, estimated_duration, training_image_s
 from tiernas.adapting.photos import Photos
-from tiernas.adapting.reach import Reach, measure_reach
+from tiernas.adapting.reach import Reach, measure_reach, require_reachable
 from tiernas.adapting.toml_text import toml_text
 from tiernas.config import SearchConfig
 from tiernas.config.file import checked_config, override
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
-from tiernas.pretrained import load
+from tiernas.job.start import opened_parent, search_space
 from tiernas.spaces import ParentSpace
 
 
@@ -108,24 +110,34 @@ def plan_adaptation(
         UsageError: No network is within the budget, the engine does not support this, or an override is invalid.
         NotInstalledError: The pretrained network or the engine is not installed.
     """
-    runtime = get_engine(engine, precision=precision, threads=threads)
-    network = load(PARENT_NETWORK)
+
+    def values(edges: Sequence[float], compared: Sequence[int]) -> dict[str, dict[str, Any]]:
+        found = search_values(
+            photos,
+            edges=edges,
+            compared=compared,
+            engine=engine,
+            precision=precision,
+            threads=threads,
+            output=output,
+        )
+        for assignment in overrides:
+            override(found, assignment)
+        return found
+
+    unmeasured = checked_config(values([0.0, max_latency_ms], []), output)
+    parent = opened_parent(unmeasured)
+    space = search_space(unmeasured, parent)
+    assert parent is not None
+    assert isinstance(space, ParentSpace)
+    target = unmeasured.engine
+    runtime = get_engine(target.name, precision=target.precision, batch=target.batch, threads=target.threads)
     num_classes = len(photos.counts)
-    space = ParentSpace(network.architecture, resolutions_for(photos), num_classes=num_classes)
-    reach = measure_reach(space, runtime, num_classes)
-    values = search_values(
-        photos,
-        reach,
-        max_latency_ms,
-        engine=engine,
-        precision=precision,
-        threads=threads,
-        output=output,
-    )
-    for assignment in overrides:
-        override(values, assignment)
-    config = checked_config(values, output)
+    require = partial(require_reachable, unmeasured, max_latency_ms)
+    reach = measure_reach(unmeasured, space, runtime, num_classes, require)
+    chosen = values(edges_up_to(max_latency_ms, reach), compared_resolutions(max_latency_ms, reach))
+    config = checked_config(chosen, output)
     smallest = min(reach.whole_ms)
-    image_s = training_image_s(network.architecture.resized(smallest), num_classes, config.recipe)
+    image_s = training_image_s(parent.network.architecture.resized(smallest), num_classes, config.recipe)
     duration = estimated_duration(config, reach, image_s / reach.whole_ms[smallest], photos.training)
-    return Adaptation(photos, reach, config, toml_text(values), duration)
+    return Adaptation(photos, reach, config, toml_text(chosen), duration)

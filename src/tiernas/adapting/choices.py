@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tiernas.adapting.photos import Photos
 from tiernas.adapting.reach import Reach
-from tiernas.errors import UsageError
-from tiernas.rounding import apart, rounded_up
+from tiernas.rounding import rounded_up
 
 PARENT_NETWORK = "efficientnet-lite0"
 """Small, designed for mobile CPUs and int8 (ReLU6, no squeeze-and-excitation), with weights in a Python package."""
@@ -34,23 +34,13 @@ def resolutions_for(photos: Photos) -> tuple[int, ...]:
     return tuple(px for px in RESOLUTIONS if px <= max(photos.typical_px, RESOLUTIONS[1]))
 
 
-def edges_up_to(max_latency_ms: float, reach: Reach, where: str) -> list[float]:
+def edges_up_to(max_latency_ms: float, reach: Reach) -> list[float]:
     """Edges of at most three tiers up to the budget or the slowest network; each edge is half of the next.
 
     Args:
-        max_latency_ms: The latency budget.
+        max_latency_ms: The latency budget, above that of the fastest network.
         reach: The latencies that are possible.
-        where: The engine that they were measured with, for the message.
-
-    Raises:
-        UsageError: No network is within the budget.
     """
-    if max_latency_ms <= reach.fastest_ms:
-        wanted, fastest = apart(max_latency_ms, reach.fastest_ms)
-        raise UsageError(
-            f"--max-latency-ms {wanted}: the fastest part of {PARENT_NETWORK} takes {fastest} ms here ({where}); allow "
-            f"more than that, such as {rounded_up(2 * reach.fastest_ms)}"
-        )
     slowest_ms = max(reach.whole_ms.values())
     edges = [max_latency_ms if max_latency_ms <= slowest_ms else float(rounded_up(slowest_ms, 3))]
     while len(edges) <= _TIERS:
@@ -79,9 +69,9 @@ def study_name(output: Path) -> str:
 
 def search_values(
     photos: Photos,
-    reach: Reach,
-    max_latency_ms: float,
     *,
+    edges: Sequence[float],
+    compared: Sequence[int],
     engine: str,
     precision: str,
     threads: int,
@@ -91,30 +81,26 @@ def search_values(
 
     Args:
         photos: The training data.
-        reach: The latencies that are possible.
-        max_latency_ms: The latency budget.
+        edges: Edges of the tiers, in ms.
+        compared: Resolutions of the whole parent for comparison, in pixels.
         engine: Name of the deployment engine.
         precision: Precision of the engine.
         threads: Threads per inference.
         output: The file; results go to folders next to it.
-
-    Raises:
-        UsageError: No network is within the budget.
     """
     name, folder = study_name(output), output.absolute().parent
-    where = f"{engine} {precision}, {threads} thread{'s' if threads > 1 else ''}"
     return {
         "study": {"name": name, "space": "parent", "output": str(folder / "runs" / name)},
         "parent": {
             "network": PARENT_NETWORK,
             "resolution": list(resolutions_for(photos)),
-            "compared": list(compared_resolutions(max_latency_ms, reach)),
+            "compared": list(compared),
         },
         "data": {"kind": "folder", "path": str(photos.path)},
         "recipe": {"preset": "finetune", "batch_size": batch_size_for(photos)},
         "engine": {"name": engine, "precision": precision, "threads": threads},
         "latency": {"networks": _NETWORKS},
-        "tiers": {"edges": edges_up_to(max_latency_ms, reach, where)},
+        "tiers": {"edges": list(edges)},
         "search": {"trainings": _TRAININGS},
         "finalists": {"per_tier": _PER_TIER, "epochs": _EPOCHS_OF_FINALISTS},
         "table": {"path": str(folder / "model-table")},

@@ -1,17 +1,27 @@
-"""Measures the whole parent and its fastest part on this device."""
+"""Measures the whole parent and its fastest parts on this device."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from tiernas.blocks.rows import FloatArray, IntArray
+from tiernas.config import SearchConfig
 from tiernas.engines import Engine, TurnRule
+from tiernas.errors import UsageError
 from tiernas.latency import measure_architecture
 from tiernas.latency.measuring.ladder import Ladder, standard_rungs
-from tiernas.spaces import ParentSpace
+from tiernas.rounding import apart, rounded_up
+from tiernas.spaces import ParentSpace, SearchSpace
 
 _RULE = TurnRule(relative_width=0.05, limit_s=2.0)
 """These latencies only choose tiers and resolutions; finalists are measured more precisely."""
+
+_AT_ONCE = 2**16
+"""Networks whose multiply-accumulates are computed at once, to limit memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +29,7 @@ class Reach:
     """The latencies that are possible.
 
     Attributes:
-        fastest_ms: Latency of the smallest network of the space.
+        fastest_ms: Latency of the smallest network among those that the search samples.
         whole_ms: Latency of the whole parent by resolution in pixels, increasing.
     """
 
@@ -32,18 +42,61 @@ class Reach:
         return self.whole_ms[nearest] * (resolution / nearest) ** 2
 
 
-def measure_reach(space: ParentSpace, engine: Engine, num_classes: int) -> Reach:
-    """Measures the fastest network of a space, and the whole parent at each of its resolutions.
+def measure_reach(
+    config: SearchConfig, space: ParentSpace, engine: Engine, num_classes: int, require: Callable[[float], None]
+) -> Reach:
+    """Measures the fastest networks of a space, and the whole parent at each of its resolutions.
 
     Args:
-        space: The space.
+        config: The search, which decides what is sampled.
+        space: Its space.
         engine: The engine.
         num_classes: Number of classes.
+        require: Called with the latency of the fastest network, which is measured first; may raise.
     """
     with Ladder(standard_rungs(), engine) as ladder:
 
-        def latency_ms(vector: tuple[int, ...]) -> float:
+        def latency_ms(vector: IntArray | tuple[int, ...]) -> float:
             return measure_architecture(space.decode(vector), num_classes, ladder, _RULE).latency_ms
 
-        fastest_ms = latency_ms(tuple(dimension.values[0] for dimension in space.dimensions))
+        fastest_ms = latency_ms(_smallest(space, space.sample(config.tiers.pool, config.study.seed)))
+        require(fastest_ms)
         return Reach(fastest_ms, {px: latency_ms(space.whole(px)) for px in space.dimensions[0].values})
+
+
+def require_reachable(config: SearchConfig, max_latency_ms: float, fastest_ms: float) -> None:
+    """Refuses a budget, or a lowest tier, that no network is fast enough for.
+
+    Args:
+        config: The search, with a parent.
+        max_latency_ms: The budget.
+        fastest_ms: Latency of the fastest network.
+
+    Raises:
+        UsageError: One of them is too low; the message says how fast the fastest network is.
+    """
+    engine, parent = config.engine, config.parent
+    assert parent is not None
+    where = f"{engine.name} {engine.precision}, {engine.threads} thread{'s' if engine.threads > 1 else ''}"
+    limits_ms = {"--max-latency-ms": max_latency_ms, "tiers.edges: the first tier ends at": config.tiers.edges[1]}
+    for name, limit_ms in limits_ms.items():
+        if limit_ms <= fastest_ms:
+            wanted, fastest = apart(limit_ms, fastest_ms)
+            raise UsageError(
+                f"{name} {wanted}: the fastest part of {parent.network} takes {fastest} ms here ({where}); allow more "
+                f"than that, such as {rounded_up(2 * fastest_ms)}"
+            )
+
+
+def _smallest(space: SearchSpace, vectors: IntArray) -> IntArray:
+    """The vector (length `d`) of the network with the fewest multiply-accumulates, out of many (`n x d`)."""
+    parts = np.array_split(vectors, math.ceil(len(vectors) / _AT_ONCE))
+    smallest: IntArray = vectors[int(np.concatenate([_macs(space, part) for part in parts]).argmin())]
+    return smallest
+
+
+def _macs(space: SearchSpace, vectors: IntArray) -> FloatArray:
+    macs = np.zeros(len(vectors))
+    for group in space.layer_groups(vectors):
+        macs[group.network] += group.rows.macs() * group.count
+    return macs

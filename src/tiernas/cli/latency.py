@@ -18,8 +18,8 @@ from tiernas.errors import UsageError
 
 if TYPE_CHECKING:
     from tiernas.engines import Measurement, TurnRule
-    from tiernas.latency import CheckedNetwork, LatencyTable
-    from tiernas.latency.estimating.build import Progress
+    from tiernas.latency import CheckedNetwork, LatencyTable, Record
+    from tiernas.latency.estimating.looks import Look
 
 app = typer.Typer(
     help="Measure latencies and build the latency table of this device.", no_args_is_help=True, rich_markup_mode=None
@@ -163,7 +163,7 @@ def show(
     path = table or default_path(space, engine, precision)
     loaded = LatencyTable.load(path, referred_space(space))
     verdict = judge_table(loaded, path)
-    summary, slowest = loaded.summary(), [cost.to_dict() for cost in loaded.dearest_layers(layers)]
+    summary, slowest = loaded.summary(), [cost.to_dict() for cost in loaded.slowest_layers(layers)]
     if as_json:
         print_json({"table": str(path), **summary, "verdict": verdict.to_dict(), "layers": slowest})
     else:
@@ -213,15 +213,14 @@ _WORST = {
 _LAYERS = {"latency_ms": "ms", "networks": "seen", "name": _NAME}
 
 
-def _show_record(progress: Progress) -> None:
-    _log.info("%s  %s", progress.place, _latency(progress.record.observation.measurement))
+def _show_record(look: Look, record: Record) -> None:
+    _log.info("%s  %s", look.place, _latency(record.observation.measurement))
 
 
-def _show_checked(done: int, wanted: int, network: CheckedNetwork) -> None:
+def _show_checked(look: Look, network: CheckedNetwork) -> None:
     _log.info(
-        "%d/%d  measured %s  estimated %.3f ms  %+.1f %%",
-        done,
-        wanted,
+        "%s  measured %s  estimated %.3f ms  %+.1f %%",
+        look.place,
         _latency(network.measurement),
         network.estimated_ms,
         100 * network.error,

@@ -19,6 +19,9 @@ from tiernas.plain import PlainFormatter, plain_json, plain_text
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
+_UNBOUNDED = 10**6
+"""Width of a terminal into which any table fits."""
+
 out = Console()
 err = Console(stderr=True)
 
@@ -32,6 +35,31 @@ def print_json(document: Any) -> None:
 def print_table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str], title: str | None = None) -> None:
     """Prints rows as a table; see `make_table`."""
     out.print(make_table(rows, columns, title))
+
+
+def print_named(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str], title: str) -> None:
+    """Prints rows whose first column is a name to copy, which is never folded.
+
+    If the terminal is too narrow for a table, each name has a line of its own, followed by a line with the other values
+    and their headings.
+
+    Args:
+        rows: One mapping per row.
+        columns: Heading of each key that is shown, in order; also the unit behind the value, such as "px".
+        title: Line above the rows.
+    """
+    table = make_table(rows, columns, title)
+    if out.measure(table, options=out.options.update(max_width=_UNBOUNDED)).maximum <= out.width:
+        out.print(table)
+        return
+    name, *others = columns
+    values = [[f"{row[key]} {columns[key]}".strip() if row[key] != "" else "" for key in others] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*values, strict=True)]
+    out.print(Text(plain_text(title), style="table.title"), soft_wrap=True)
+    for row, of_row in zip(rows, values, strict=True):
+        aligned = "  ".join(value.ljust(width) for value, width in zip(of_row, widths, strict=True))
+        for line in (str(row[name]), f"  {aligned.rstrip()}"):
+            out.print(Text(plain_text(line)), soft_wrap=True)
 
 
 def make_table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str], title: str | None = None) -> Table:

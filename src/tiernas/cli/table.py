@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
+from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_named
 from tiernas.table.location import DEFAULT_TABLE
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _UNBALANCED = 0.01
 
 
 def show_entries(entries: Sequence[Entry]) -> None:
-    """Prints entries, one table per group of comparable ones, in 80 characters."""
+    """Prints entries, one table per group of comparable ones."""
     columns = {"name": "name", "latency": "ms", "accuracy": "accuracy"}
     if any(abs((entry.class_mean_accuracy or entry.accuracy) - entry.accuracy) >= _UNBALANCED for entry in entries):
         columns["class_mean"] = "class mean"
@@ -44,7 +44,7 @@ def show_entries(entries: Sequence[Entry]) -> None:
         conditions = f"{entry.engine} {entry.precision}, batch {entry.batch}, {entry.threads} thread(s)"
         groups.setdefault(f"{entry.data} on {entry.device}, {conditions}", []).append(row)
     for title, rows in groups.items():
-        print_table(rows, columns, title=title)
+        print_named(rows, columns, title)
 
 
 @app.command("list")
@@ -61,7 +61,7 @@ def list_(table: TableOption = DEFAULT_TABLE, json: JsonOption = False) -> None:
     show_entries(entries)
     if damaged:
         rows = [{"name": bad.name, "reason": bad.reason} for bad in damaged]
-        print_table(rows, {"name": "name", "reason": "reason"}, title=f"{len(damaged)} cannot be read")
+        print_named(rows, {"name": "name", "reason": ""}, f"{len(damaged)} cannot be read")
     if not entries:
         typer.echo(f"Model table {table} has no readable entries.", err=True)
 

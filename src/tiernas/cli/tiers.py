@@ -28,7 +28,7 @@ def tiers(
     """Sample a space and sort its networks into latency tiers."""
     from tiernas.latency import LatencyTable, default_path, judge_table
     from tiernas.spaces import get_space, referred_space
-    from tiernas.tiers import parse_edges, sample_pools, told_of_narrow
+    from tiernas.tiers import narrow_tier_warnings, parse_edges, sample_pools
 
     log_to_stderr()
     wanted = parse_edges(edges)
@@ -38,7 +38,7 @@ def tiers(
     verdict = judge_table(loaded, path)
     if not verdict.usable:
         _log.warning("%s: %s", path, verdict.words)
-    for line in told_of_narrow(wanted, loaded):
+    for line in narrow_tier_warnings(wanted, loaded):
         _log.warning("%s", line)
     rows = [pool.summary() for pool in pools.values()]
     if as_json:

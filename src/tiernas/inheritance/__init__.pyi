@@ -1,10 +1,9 @@
 from .cutting import inherit_weights
-from .importance import ChannelOrders, rank_channels
+from .importance import rank_channels
 from .parent import Parent, make_parent
 from .start_file import keep_parent, kept_parent
 
 __all__ = [
-    "ChannelOrders",
     "Parent",
     "inherit_weights",
     "keep_parent",

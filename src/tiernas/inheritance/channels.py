@@ -60,8 +60,8 @@ def channel_tensors(module: nn.Module) -> Iterator[ChannelTensor]:
             kind, axes = "conv", (now, None)
             if not _is_depthwise(part):
                 made = OUTPUT if last and part is last[0] else f"inner{counts[kind]}"
-                axes = (made, now if part.groups == 1 else None)
-            now = axes[0]
+                axes = (made, now) if part.groups == 1 else (None, None)  # its channels belong to their groups
+                now = made
         elif isinstance(part, nn.Linear):
             kind, axes = "linear", (CLASSES, now)
         elif isinstance(part, SqueezeExcite):

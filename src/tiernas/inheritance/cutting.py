@@ -26,6 +26,10 @@ def inherit_weights(network: Network, parent: Parent, *, same_classes: bool) -> 
     A network with exactly the layers of the parent therefore gets its exact weights. Layers without ranked channels,
     such as attention, are inherited if they are identical.
 
+    With padding, the center of a kernel covers the same pixels as in the whole kernel, at any stride. Without padding,
+    the center of a 5x5 kernel moves up and left by one pixel, and the map can be one pixel larger. This shifts what the
+    layer computes; any other part of the kernel would compute something else.
+
     Args:
         network: The network, in training or evaluation mode.
         parent: The trained network.
@@ -45,11 +49,12 @@ def inherit_weights(network: Network, parent: Parent, *, same_classes: bool) -> 
 
 def _cut(block: nn.Module, whole: nn.Module, groups: LayerGroups, orders: ChannelOrders, same_classes: bool) -> None:
     known = {one.role: one for one in channel_tensors(whole)}
-    for ours in channel_tensors(block):
-        one = known.get(ours.role)
-        if one is None or one.axes != ours.axes or (CLASSES in ours.axes and not same_classes):
-            continue
-        _overlay(ours.tensor, one.tensor, [orders.get(groups.group(axis) or "") for axis in one.axes])
+    pairs = [(ours, known[ours.role]) for ours in channel_tensors(block) if ours.role in known]
+    if any(ours.axes != one.axes for ours, one in pairs):
+        return  # such as heads with and without a second convolution, whose classifiers read other features
+    for ours, one in pairs:
+        if same_classes or CLASSES not in ours.axes:
+            _overlay(ours.tensor, one.tensor, [orders.get(groups.group(axis) or "") for axis in one.axes])
 
 
 def _overlay(target: Tensor, source: Tensor, orders: Sequence[Tensor | None]) -> None:

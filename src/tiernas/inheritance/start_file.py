@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,11 @@ def is_kept(start: str) -> bool:
     return start.startswith(KEPT)
 
 
+def kept_name(parent: Parent) -> str:
+    """The value of `recipe.start` that names the file of a parent."""
+    return KEPT + parent.digest
+
+
 def keep_parent(parent: Parent, cache_dir: Path) -> str:
     """Writes a parent to the folder where training runs look for it, unless it exists.
 
@@ -32,7 +38,7 @@ def keep_parent(parent: Parent, cache_dir: Path) -> str:
     Raises:
         UsageError: The folder cannot be written to.
     """
-    start = KEPT + parent.digest
+    start = kept_name(parent)
     path = _path(start, cache_dir)
     if read_tensors(path) is None:
         write_tensors(path, parent.tensors, {"source": parent.source, **parent.facts})
@@ -52,7 +58,7 @@ def kept_parent(start: str, cache_dir: Path) -> Parent:
     path = _path(start, cache_dir)
     stored = read_tensors(path)
     if stored is None:
-        missing = "does not exist on this machine; check that all workers have access to this folder"
+        missing = "does not exist on this machine; give all workers access to the output folder of the search"
         what = "is damaged; remove it" if path.exists() else missing
         raise UsageError(f"recipe.start: {path} {what}, and start the search again to rewrite it")
     tensors, facts = stored
@@ -60,6 +66,13 @@ def kept_parent(start: str, cache_dir: Path) -> Parent:
         return _parent(tensors, facts)
     except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
         raise UsageError(f"recipe.start: {path} does not contain a trained network ({error}); remove it") from error
+
+
+def remove_kept(cache_dir: Path) -> None:
+    """Removes the parents that `keep_parent` wrote to a folder; whoever needs one again writes it again."""
+    for path in cache_dir.glob(_file_name("*")):
+        with suppress(OSError):
+            path.unlink()
 
 
 def _parent(tensors: dict[str, Tensor], facts: dict[str, Any]) -> Parent:
@@ -76,4 +89,8 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _path(start: str, cache_dir: Path) -> Path:
-    return cache_dir / f"start-{start.removeprefix(KEPT)}.safetensors"
+    return cache_dir / _file_name(start.removeprefix(KEPT))
+
+
+def _file_name(digest: str) -> str:
+    return f"start-{digest}.safetensors"

@@ -25,6 +25,7 @@ from tiernas.executors import Executor, LocalExecutor, RayExecutor
 from tiernas.executors.environment import training_environment
 from tiernas.executors.mirror import CheckpointMirror, is_url
 from tiernas.finalists import choose_finalists
+from tiernas.inheritance.start_file import remove_kept
 from tiernas.job.checked_data import checked_data
 from tiernas.job.compared_parents import propose_parents
 from tiernas.job.entering import SearchResult, enter
@@ -86,9 +87,9 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         _check_teachers(config)
         given = given_table(config, space, engine)
         splits = checked_data(config, space)
-        config = begun(config, parent, space)
         ledger = stack.enter_context(Ledger(config.ledger))
         heartbeat = stack.enter_context(serving(ledger, output))
+        config = begun(config, parent, space, len(splits.classes))
         _log.info("data: %s images", ", ".join(f"{n} {part}" for part, n in splits.counts.items()))
         if taken_back := ledger.reclaim("the server ended"):
             _log.info("%d training runs were interrupted; they resume from their last checkpoint", taken_back)
@@ -128,7 +129,9 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
             train_candidates(trainings, study, Purpose.PARENT)
         for tier, study in studies.items():
             _try_deployments(config, ledger, study, tier, splits, clock, trainings)
-        return enter(config, ledger, studies, space, splits, trainings)
+        result = enter(config, ledger, studies, space, splits, trainings)
+        remove_kept(output / "cache")  # nothing is left to train; a search that is extended writes it again
+        return result
 
 
 def _check_cluster(config: SearchConfig) -> None:

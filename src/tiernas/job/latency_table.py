@@ -9,8 +9,8 @@ from collections.abc import Callable
 from tiernas.config import SearchConfig
 from tiernas.engines import Engine
 from tiernas.errors import StoppedError, UsageError
-from tiernas.latency import LatencyTable, Verdict, build_table, judge_table
-from tiernas.latency.estimating.build import Progress
+from tiernas.latency import LatencyTable, Record, Verdict, build_table, judge_table
+from tiernas.latency.estimating.looks import Look
 from tiernas.spaces import SearchSpace
 from tiernas.spaces.catalogue import SPACES
 
@@ -57,13 +57,13 @@ def built_table(
         StoppedError: The user asked to stop.
     """
 
-    def progress(at: Progress) -> None:
-        done, wanted = at.networks, at.wanted
+    def progress(look: Look, record: Record) -> None:
+        done, wanted = look.networks, look.wanted
         if stop():
             raise StoppedError(f"stopped; {done} of {wanted} networks are measured, and the same command continues")
-        if at.repeats == 1:
-            _log.info("latency table: measuring %d networks again", at.wide)
-        elif not at.repeats and (done % 10 == 0 or done == wanted):
+        if look.repeats == 1:
+            _log.info("latency table: measuring %d networks again", look.wide)
+        elif not look.repeats and (done % 10 == 0 or done == wanted):
             _log.info("latency table: %d of %s networks measured", done, wanted)
 
     path, wanted = config.latency_table_path, config.latency.networks

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from tiernas.config import SearchConfig
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.inheritance import Parent, make_parent
+from tiernas.inheritance import Parent
 from tiernas.inheritance.start_file import is_kept
-from tiernas.pretrained import load
 from tiernas.spaces import SPACE_FILE, ParentSpace, SearchSpace, get_space, read_space, write_space
-from tiernas.training.beginning import begun_from, opened_start
+from tiernas.training.beginning import begun_from, open_parent, opened_start
 
 
 def opened_parent(config: SearchConfig) -> Parent | None:
@@ -28,7 +27,7 @@ def opened_parent(config: SearchConfig) -> Parent | None:
     try:
         if wanted is None:
             return opened_start(config.recipe)
-        return make_parent(load(wanted.network, wanted.weights), wanted.network)
+        return open_parent(wanted.network, wanted.weights)
     except NotInstalledError:
         raise
     except UsageError as error:
@@ -46,7 +45,9 @@ def search_space(config: SearchConfig, parent: Parent | None) -> SearchSpace:
     if wanted is None or parent is None:
         return get_space(config.study.space)
     try:
-        space = ParentSpace(parent.network.architecture, wanted.resolution, wanted.channel_percent)
+        space = ParentSpace(
+            parent.network.architecture, wanted.resolution, wanted.channel_percent, num_classes=parent.num_classes
+        )
     except UsageError as error:
         raise UsageError(f"parent.network = {wanted.network!r}: {error}") from error
     file = config.study.output / SPACE_FILE
@@ -58,13 +59,22 @@ def search_space(config: SearchConfig, parent: Parent | None) -> SearchSpace:
     return space
 
 
-def begun(config: SearchConfig, parent: Parent | None, space: SearchSpace) -> SearchConfig:
+def begun(config: SearchConfig, parent: Parent | None, space: SearchSpace, num_classes: int) -> SearchConfig:
     """The configuration with a recipe that starts from the parent; parent and space are written to the output folder.
+
+    Commands that are given the file of the space measure its networks as this search does: with the classes of the
+    data, not with those of the parent.
+
+    Args:
+        config: The search.
+        parent: What it starts from; None for random weights.
+        space: Its space.
+        num_classes: Number of classes of the data.
 
     Raises:
         UsageError: The output folder cannot be written to.
     """
     output = config.study.output
     if isinstance(space, ParentSpace) and not (output / SPACE_FILE).exists():
-        write_space(space, output / SPACE_FILE)
+        write_space(space.with_classes(num_classes), output / SPACE_FILE)
     return config.model_copy(update={"recipe": begun_from(config.recipe, parent, output / "cache")})

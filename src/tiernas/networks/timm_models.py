@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +11,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tiernas.blocks.tensorflow_padding import TensorflowConv
-from tiernas.errors import NotInstalledError, UsageError, first_line
+from tiernas.errors import UsageError, first_line
 from tiernas.networks.building import repeatable_weights
 from tiernas.networks.costs import Cost
 from tiernas.networks.normalization import rgb
 from tiernas.networks.onnx import write_onnx
-
-TIMM_PREFIX = "timm:"
-"""What a user writes before the name of a network of timm."""
-
-_MOST_SUGGESTIONS = 5
+from tiernas.networks.timm_names import import_timm, near_timm_names
 
 _MODULE_ERRORS = (RuntimeError, AssertionError, ValueError, TypeError, IndexError)
 """Errors that the code of a thousand networks raises for sizes and options that they do not support."""
@@ -62,7 +56,7 @@ def build_timm(name: str, num_classes: int = 1000, resolution: int | None = None
         UsageError: timm has no such network (the message lists similar names), or it cannot run at the resolution.
         NotInstalledError: timm is not installed.
     """
-    timm = _timm()
+    timm = import_timm()
     if not timm.is_model(name):
         near = near_timm_names(name)
         hint = f"; similar names: {', '.join(near)}" if near else ""
@@ -94,25 +88,6 @@ def export_timm(network: TimmNetwork, path: Path, *, batch: int = 1) -> None:
         write_onnx(network.module, path, (batch, 3, *network.image_size))
     except _MODULE_ERRORS as error:
         raise UsageError(f"timm's {network.name} cannot be exported as ONNX: {first_line(error)}") from error
-
-
-def near_timm_names(name: str) -> list[str]:
-    """Names of timm's networks similar to a mistyped name, best first; empty if timm is not installed."""
-    try:
-        timm = _timm()
-    except NotInstalledError:
-        return []
-    stem = name.partition(".")[0].lower()
-    return difflib.get_close_matches(stem, timm.list_models(), n=_MOST_SUGGESTIONS, cutoff=0.7)
-
-
-@cache
-def _timm() -> Any:
-    try:
-        import timm
-    except ImportError as error:
-        raise NotInstalledError("timm", "rivals") from error
-    return timm
 
 
 def _create(timm: Any, name: str, num_classes: int, resolution: int | None) -> tuple[nn.Module, tuple[int, int]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tiernas.closest import did_you_mean
 from tiernas.errors import UsageError
-from tiernas.networks.timm_models import TIMM_PREFIX, near_timm_names
+from tiernas.networks.timm_names import TIMM_PREFIX, near_timm_names
 from tiernas.pretrained.efficientnet_lite import LITE_NAMES, load_lite
 from tiernas.pretrained.folders import load_folder
 from tiernas.pretrained.gpunet import load_gpunet

@@ -8,7 +8,7 @@ import torch
 
 from tiernas.errors import NotInstalledError, UsageError, first_line
 from tiernas.networks.normalization import rgb
-from tiernas.networks.timm_models import TIMM_PREFIX, near_timm_names
+from tiernas.networks.timm_names import TIMM_PREFIX, near_timm_names
 from tiernas.pretrained.network import Original, PretrainedNet, fresh, inherit
 from tiernas.pretrained.timm_blocks import TimmReader
 from tiernas.pretrained.wanted import Wanted

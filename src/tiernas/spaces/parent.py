@@ -82,7 +82,7 @@ class ParentSpace(PlannedSpace):
         parent: The parent: a stem, convolutions, separable, inverted or fused residual blocks, and a head.
         resolution: Allowed resolutions of the input, in pixels, increasing.
         channel_percent: Allowed percentages of the parent's channels, increasing; the last is 100.
-        num_classes: Default number of classes in latency tables.
+        num_classes: Default number of classes of latency tables, which an architecture does not determine.
 
     Raises:
         UsageError: A layer of the parent cannot be cut (the message names it), the percentages are invalid, or a
@@ -94,7 +94,8 @@ class ParentSpace(PlannedSpace):
         parent: Architecture,
         resolution: Sequence[int] = RESOLUTION,
         channel_percent: Sequence[int] = CHANNEL_PERCENT,
-        num_classes: int = 1000,
+        *,
+        num_classes: int,
     ) -> None:
         self.parent = LayeredArchitecture(parent.resolution, parent.layers, parent.bn_eps)
         self.bn_eps = parent.bn_eps
@@ -106,6 +107,10 @@ class ParentSpace(PlannedSpace):
                 _keep_apart(before, after)
         super().__init__(PARENT, tuple(self._dimensions(tuple(resolution))), num_classes)
         self._require_pixels()
+
+    def with_classes(self, num_classes: int) -> ParentSpace:
+        """The same space with another default number of classes."""
+        return ParentSpace(self.parent, self.dimensions[0].values, self.channel_percent, num_classes=num_classes)
 
     def whole(self, resolution: int) -> tuple[int, ...]:
         """The vector of the whole parent at one of the allowed resolutions, in pixels."""

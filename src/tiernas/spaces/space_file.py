@@ -16,7 +16,7 @@ SPACE_FILE = "space.json"
 
 _ENDING = ".json"
 _KIND = "tiernas_space"
-_RANGES = ("resolution", "channel_percent", "num_classes")
+_RANGES = ("resolution", "channel_percent")
 
 
 def is_space_file(name: str) -> bool:
@@ -65,7 +65,7 @@ def read_space(path: Path) -> ParentSpace:
         raise UsageError(f"space {str(path)!r}: is not a space: it has no key {_KIND!r} with the value {PARENT!r}")
     try:
         architecture = architecture_from_json(json.dumps(data["architecture"]))
-        return ParentSpace(architecture, *(data[key] for key in _RANGES))
+        return ParentSpace(architecture, *(data[key] for key in _RANGES), num_classes=data["num_classes"])
     except KeyError as error:
         raise UsageError(f"space {str(path)!r}: key {error.args[0]!r} is missing") from error
     except (TypeError, UsageError) as error:

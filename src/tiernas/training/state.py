@@ -39,7 +39,7 @@ class TrainingState:
         num_classes: Number of classes.
         recipe: How to train.
         device: The device to train on.
-        begin: Gives the newly built network its first weights, in place.
+        begin: Gives the newly built network its first weights, in place; None if `restore` follows and replaces them.
     """
 
     def __init__(
@@ -48,10 +48,11 @@ class TrainingState:
         num_classes: int,
         recipe: RecipeConfig,
         device: torch.device,
-        begin: Callable[[Network], None] = calm,
+        begin: Callable[[Network], None] | None = calm,
     ) -> None:
         network = build(architecture, num_classes, dropout=recipe.dropout, drop_path_rate=recipe.drop_path_rate)
-        begin(network)
+        if begin is not None:
+            begin(network)
         if device.type == "cpu":
             speed_up_depthwise(network)
         self.device = device

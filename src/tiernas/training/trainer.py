@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from tiernas.spaces import Architecture
-from tiernas.training.beginning import begun_from, first_weights, opened_start
+from tiernas.training.beginning import first_weights, opened_start, starting_from
 from tiernas.training.checkpoint import CheckpointFolder, Identity, TrainingProgress
 from tiernas.training.epoch import EpochStatistics, require_batch, steps_per_epoch, train_epoch
 from tiernas.training.group import ALONE, Group
@@ -54,8 +55,9 @@ def train(
         seed: Seed of the weights, the order of the images, augmentation and dropout; not negative.
         checkpoint_dir: A folder for this training run alone; created if missing. In the end it contains the weights,
             for `load_trained`.
-        cache_dir: A folder that training runs share, for the weights that they start from and for a teacher that must
-            first learn the classes of the data. If None, `checkpoint_dir`: every training run has its own.
+        cache_dir: A folder that training runs share: it has the network that they start from, if the recipe names it by
+            a digest, and gets a teacher that must first learn the classes of the data. If None, `checkpoint_dir`: every
+            training run has its own.
         epochs: Train for this many epochs instead of `recipe.epochs`.
         stop_epoch: Pause after this many epochs in all, with the learning rates of the whole training run; called again
             without it, or with a later one, training resumes as if it had never paused. The result is that of the
@@ -82,7 +84,8 @@ def train(
     require_batch(len(splits.train), recipe)
     require_growing(architecture, recipe)
     shared = cache_dir or checkpoint_dir
-    recipe = begun_from(recipe, opened_start(recipe), shared)
+    parent = opened_start(recipe)
+    recipe = starting_from(recipe, parent)
     group.require_images(len(splits.train) // steps_per_epoch(len(splits.train), recipe), recipe.batch_size)
     identity = Identity(
         architecture.to_json(),
@@ -100,11 +103,14 @@ def train(
         return complete
     device = torch.device(device)
     teacher = _teacher(recipe, splits, architecture.resolution, shared, device)
+    tensors, progress = _last_checkpoint(folder, group, stop_epoch)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(derived_seed(seed, SeedPurpose.WEIGHTS))
-        begin = first_weights(splits, recipe, shared)
+        begin = first_weights(splits, recipe, shared, parent) if tensors is None else None
         state = TrainingState(architecture, len(splits.classes), recipe, device, begin)
-        progress = _continue(state, folder, group, stop_epoch)
+        if tensors is not None:
+            state.restore(tensors)
+        del tensors, begin  # as large as the state itself
         state.share_gradients(group)
         validation: Validation | None = None
         while progress.epoch < stop_epoch:
@@ -195,8 +201,10 @@ def _teacher(
         )
 
 
-def _continue(state: TrainingState, folder: CheckpointFolder, group: Group, stop_epoch: int) -> TrainingProgress:
-    """Restores the last checkpoint that is not beyond the end, if there is one.
+def _last_checkpoint(
+    folder: CheckpointFolder, group: Group, stop_epoch: int
+) -> tuple[dict[str, Tensor] | None, TrainingProgress]:
+    """The last state that is not beyond the end; None, and no progress, if there is none.
 
     The first process removes damaged ones before the others look.
     """
@@ -205,8 +213,4 @@ def _continue(state: TrainingState, folder: CheckpointFolder, group: Group, stop
     stored = folder.load(stop_epoch)
     if group.is_first:
         group.wait()
-    if stored is None:
-        return TrainingProgress()
-    tensors, progress = stored
-    state.restore(tensors)
-    return progress
+    return (None, TrainingProgress()) if stored is None else stored

@@ -24,8 +24,8 @@ from tiernas.latency import (
 )
 from tiernas.latency.estimating import build as build_module
 from tiernas.latency.estimating import table_file
-from tiernas.latency.estimating.build import Progress
 from tiernas.latency.estimating.coverage import networks_of_missing_blocks
+from tiernas.latency.estimating.looks import Look
 from tiernas.latency.measuring.ladder import rungs_of
 from tiernas.spaces import Architecture, ConvNetSpace, StageRange, get_space
 from tiernas.testing.latency import HEADER, SPACE, in_turn, records, records_in_turn
@@ -52,9 +52,9 @@ def ladder_partner(record: Record) -> str:
 def test_build_stop_continue_check_and_plot(tmp_path: Path) -> None:
     engine, path = get_engine("openvino"), tmp_path / "table.jsonl"
 
-    def stop(at: Progress) -> None:
-        assert at.wanted == 7
-        if at.networks == 3:
+    def stop(look: Look, _: Record) -> None:
+        assert look.wanted == 7
+        if look.networks == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -153,7 +153,7 @@ def test_networks_whose_interval_is_wide_are_measured_once_more_with_the_same_ru
     monkeypatch.setattr(build_module, "profile_architecture", profile_fake)
     said: list[str] = []
     path = tmp_path / "table.jsonl"
-    build_table(SPACE, get_engine("openvino"), path, networks=7, progress=lambda at: said.append(at.place))
+    build_table(SPACE, get_engine("openvino"), path, networks=7, progress=lambda look, _: said.append(look.place))
     assert said == [*(f"{number}/7" for number in range(1, 8)), "once more, 1 of 2", "once more, 2 of 2"]
     assert asked[:6] == list(zip(rungs, [1, 0, 1, 2, 3, 4], strict=True))
     assert [rung for _, rung in asked[6:]] == [None, 0, None]
@@ -161,17 +161,6 @@ def test_networks_whose_interval_is_wide_are_measured_once_more_with_the_same_ru
     assert asked[8] == asked[6]
     build_table(SPACE, get_engine("openvino"), path, networks=7)  # twice is enough
     assert len(asked) == 9
-
-
-def test_a_quarter_of_the_networks_is_measured_once_more_at_most() -> None:
-    """All are wide, the later the wider."""
-    found = [
-        (tuple(record.vector), in_turn(1.0, 1.0, half_width=0.05 + 0.01 * i)) for i, record in enumerate(records(8))
-    ]
-    once = [Record(vector, Observation("0" * 16, whole, (1.0,))) for vector, whole in found]
-    assert build_module._to_repeat(once) == [found[7][0], found[6][0]]
-    assert build_module._to_repeat([*once, once[7]]) == [found[6][0]]
-    assert build_module._to_repeat([*once, once[7], once[6]]) == []
 
 
 def test_a_table_of_an_earlier_version_goes_on_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -260,11 +249,10 @@ def test_full_disk_while_building_loses_nothing(tmp_path: Path) -> None:
 def test_networks_of_the_blocks_that_the_rungs_lack_are_measured_first() -> None:
     space = get_space("mobile-small")
     separable = tuple(0 if d.name.endswith(".block") else d.values[0] for d in space.dimensions)
-    lacking = (replace(rungs_of(space)[0], vector=separable),)
     sample = [tuple(row) for row in space.sample(12, 7).tolist()]
     assert networks_of_missing_blocks(space, [separable], 7) == [sample[0], sample[3]]
-    plan = [vector for vector, _ in build_module._wanted(space, lacking, 7, [], 12)]
-    assert plan == [separable, sample[0], sample[3], sample[1], sample[2], *sample[4:11]]
+    new = build_module._new_networks(space, [separable], 7, set(), 12)
+    assert new == [separable, sample[0], sample[3], sample[1], sample[2], *sample[4:11]]
 
 
 @pytest.mark.slow
@@ -272,6 +260,6 @@ def test_table_of_a_space_that_searches_kinds_of_blocks(tmp_path: Path) -> None:
     space = get_space("mobile-small")
     table = build_table(space, get_engine("openvino"), tmp_path / "table.jsonl", networks=8, rule=QUICK)
     assert (table.estimate(space.sample(500)) > 0).all()
-    assert {cost.layer.block for cost in table.dearest_layers(1000)} == {
+    assert {cost.layer.block for cost in table.slowest_layers(1000)} == {
         "stem", "separable", "irb", "fused_irb", "conv", "head"
     }  # fmt: skip

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from tiernas.engines import get_engine
 from tiernas.errors import UsageError
-from tiernas.latency import Check, CheckedNetwork
+from tiernas.latency import Check, CheckedNetwork, Observation, check_table
 from tiernas.latency.estimating import check as check_module
 from tiernas.latency.estimating.check import CheckedLayer
-from tiernas.testing.latency import SPACE, records, synthetic_table
+from tiernas.spaces import Architecture
+from tiernas.testing.latency import SPACE, in_turn, records, synthetic_table
 
 
 def test_figures_of_a_check_by_hand() -> None:
@@ -54,3 +56,34 @@ def test_fresh_networks_of_one_tier() -> None:
     assert ((estimates_ms >= 1.0) & (estimates_ms < 1.2)).all()
     with pytest.raises(UsageError, match=r"tier 900-901 ms: 0 of 65536"):
         check_module._fresh(table, 5, 3, (900.0, 901.0))
+
+
+def test_networks_with_wide_intervals_are_measured_once_more_and_the_narrower_one_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The third and the fifth network have a wide interval at first, and the fifth a wider one afterwards."""
+    half_widths = {2: (0.06, 0.01), 4: (0.05, 0.08)}
+    asked: list[Architecture] = []
+
+    def profile_fake(architecture: Architecture, *_: object) -> Observation:
+        asked.append(architecture)
+        number, again = asked.index(architecture), asked.count(architecture) - 1
+        found = in_turn(1 + number + 0.5 * again, 1.0, half_width=half_widths.get(number, (0.01,))[again])
+        return Observation("0" * 16, found, (1.0,) * len(architecture.layers))
+
+    monkeypatch.setattr(check_module, "profile_architecture", profile_fake)
+    said: list[tuple[str, float]] = []
+    check = check_table(
+        synthetic_table(),
+        get_engine("openvino"),
+        networks=8,
+        progress=lambda look, network: said.append((look.place, network.measurement.latency_ms)),
+    )
+    assert said[:8] == [(f"{number}/8", number) for number in range(1, 9)]
+    assert said[8:] == [("once more, 1 of 2", 3.5), ("once more, 2 of 2", 5.5)]
+    assert asked[8:] == [asked[2], asked[4]]
+    assert check.measured_ms.tolist() == [1, 2, 3.5, 4, 5, 6, 7, 8]
+    assert [SPACE.decode(network.vector) for network in check.networks] == asked[:8]
+    assert [sum(layer.profiled_ms for layer in n.layers) for n in check.networks] == pytest.approx(check.measured_ms)
+    figures = check.to_dict()
+    assert (figures["n"], len(figures["networks"]), figures["unstable"]) == (8, 8, 1)

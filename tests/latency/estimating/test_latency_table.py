@@ -187,7 +187,7 @@ def test_layers_are_marked_as_measured_or_predicted() -> None:
     assert [cost.networks for cost in table.layer_costs([unknown])] == [0]
 
 
-def test_dearest_layers_come_first() -> None:
-    costs = [cost.latency_ms for cost in LatencyTable(HEADER, records(16)).dearest_layers(5)]
+def test_slowest_layers_come_first() -> None:
+    costs = [cost.latency_ms for cost in LatencyTable(HEADER, records(16)).slowest_layers(5)]
     assert len(costs) == 5
     assert costs == sorted(costs, reverse=True)

@@ -26,7 +26,7 @@ def test_the_space_is_found_next_to_the_table(tmp_path: Path) -> None:
     write_space(space, tmp_path / SPACE_FILE)
     _, records, found = read(path)
     assert (found.digest, [record.vector for record in records]) == (space.digest, [tuple(vector.tolist())])
-    write_space(ParentSpace(PARENT_NETWORK, resolution=(24, 32)), tmp_path / SPACE_FILE)
+    write_space(ParentSpace(PARENT_NETWORK, resolution=(24, 32), num_classes=4), tmp_path / SPACE_FILE)
     with pytest.raises(UsageError, match="was built around another parent"):
         read(path)
 

@@ -17,9 +17,8 @@ from tests.acme import forget, install_acme
 from tiernas.errors import UsageError
 from tiernas.latency import LatencyTable, judge_table
 from tiernas.latency.estimating import table_file
-from tiernas.latency.estimating.latency_table import best_records
 from tiernas.spaces import ConvNetSpace, StageRange, get_space, referred_space
-from tiernas.testing.latency import FINGERPRINT, HEADER, SPACE, in_turn, measurement, records, records_in_turn
+from tiernas.testing.latency import FINGERPRINT, HEADER, SPACE, records, records_in_turn
 
 COMMITTED = Path(__file__).parents[3] / "benchmarks/latency/results"
 
@@ -226,28 +225,6 @@ def test_wrong_number_of_layer_times_is_refused() -> None:
     measured[3] = replace(measured[3], observation=observation)
     with pytest.raises(UsageError, match="2 layer_ms"):
         LatencyTable(HEADER, measured)
-
-
-def test_best_of_several_measurements_counts() -> None:
-    record = records(1)[0]
-
-    def measured(latency_ms: float, *, unstable: bool) -> table_file.Record:
-        found = replace(record.observation, measurement=measurement(latency_ms, unstable=unstable))
-        return replace(record, observation=found)
-
-    shaky, slow, fast = measured(1.0, unstable=True), measured(3.0, unstable=False), measured(2.0, unstable=False)
-    assert best_records([shaky, slow, fast]) == (fast,)
-
-
-def test_of_several_measurements_in_turn_the_narrowest_counts() -> None:
-    record = records(1)[0]
-    alone, wide, narrow = (
-        replace(record, observation=replace(record.observation, measurement=found))
-        for found in (measurement(0.5), in_turn(1.0, 1.0, half_width=0.1), in_turn(2.0, 1.0, half_width=0.01))
-    )
-    assert best_records([alone, wide, narrow]) == (narrow,)
-    assert best_records([narrow, wide, alone]) == (narrow,)
-    assert best_records([alone, wide]) == (wide,)
 
 
 def test_measurements_in_turn_are_kept(path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.parents import parent_space
 
 from tiernas.latency import LatencyTable, Record, judge_table
 from tiernas.latency.estimating.agreement import chances_inside, near_pairs
@@ -167,6 +168,15 @@ def test_the_command_measures_the_same_table_on() -> None:
         "--table": "a folder/t.jsonl",
         "--networks": "18",
     }
+
+
+def test_the_command_for_a_space_around_a_parent_names_its_file_and_classes() -> None:
+    space = parent_space()
+    header = replace(HEADER, space=space.name, space_digest=space.digest, num_classes=space.num_classes)
+    table = LatencyTable(header, records(9, space=space), space)
+    command = judge_table(table, Path("run/t.jsonl")).command
+    assert "--space run/space.json " in command
+    assert command.endswith(f"--classes {space.num_classes}"), "the file may have another default"
 
 
 @pytest.mark.parametrize("name", ["gpunet-openvino-fp32", "gpunet-small-openvino-fp32"])

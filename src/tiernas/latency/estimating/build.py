@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -18,6 +15,7 @@ from tiernas.errors import UsageError
 from tiernas.latency.estimating import table_file
 from tiernas.latency.estimating.coverage import Vector, networks_of_missing_blocks
 from tiernas.latency.estimating.latency_table import LatencyTable
+from tiernas.latency.estimating.looks import Look, looks
 from tiernas.latency.estimating.scale import find_scale
 from tiernas.latency.measuring.architecture import profile_architecture
 from tiernas.latency.measuring.ladder import Ladder, Rung, rungs_of
@@ -29,39 +27,10 @@ DEFAULT_NETWORKS = 48
 RULE = TurnRule(relative_width=0.02, min_s=1.0, limit_s=6.0, reload_s=1.0)
 """Many short measurements are more informative about layers than a few long ones."""
 
-_MOST_REPEATED = 0.25
-"""Maximum share of networks measured once more: if most intervals are wide, further networks are more informative."""
-
 _MOST_NETWORKS = 8192
 """Number of networks of a table that is limited only by time."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The progress that `build_table` reports after each measurement.
-
-    Attributes:
-        networks: Number of networks in the table.
-        wanted: Target number of networks; None: as many as time allows.
-        repeats: Number of networks measured once more so far, including this one; 0 while new ones are measured.
-        wide: Number of networks to be measured once more because the intervals of their ratios are wide.
-        record: The result of the measurement.
-    """
-
-    networks: int
-    wanted: int | None
-    repeats: int
-    wide: int
-    record: table_file.Record
-
-    @property
-    def place(self) -> str:
-        """The progress in words: "12/48", or "once more, 3 of 7"."""
-        if self.repeats:
-            return f"once more, {self.repeats} of {self.wide}"
-        return f"{self.networks}/{self.wanted or 'as time allows'}"
 
 
 def build_table(
@@ -73,7 +42,7 @@ def build_table(
     minutes: float | None = None,
     num_classes: int | None = None,
     rule: TurnRule | None = None,
-    progress: Callable[[Progress], None] = lambda progress: None,
+    progress: Callable[[Look, table_file.Record], None] = lambda look, record: None,
 ) -> LatencyTable:
     """Measures networks into a file until there are enough, and fits the table.
 
@@ -91,7 +60,7 @@ def build_table(
         minutes: Stop within this time.
         num_classes: Number of classes of the measured networks; the space's by default.
         rule: How long each network is measured; `RULE` by default.
-        progress: Called after each measurement.
+        progress: Called after each measurement with its place and its result.
 
     Raises:
         UsageError: The file belongs to another space, device or engine, another process is writing it, or it cannot
@@ -109,25 +78,21 @@ def build_table(
         header, records = _open(space, engine, path, num_classes or space.num_classes)
         scale = find_scale(record.observation for record in records)
         rungs = rungs_of(space, header.num_classes)
-        plan = _wanted(space, rungs, header.seed, records, networks or _MOST_NETWORKS)
+        neighbors = _neighbors(rungs)
         measured = {record.vector for record in records}
-        longest_s, repeats, wide = 0.0, 0, 0
+        new = _new_networks(space, neighbors, header.seed, measured, networks or _MOST_NETWORKS)
+        longest_s = 0.0
         with Ladder(rungs, engine, scale.anchors_ms if scale else None) as ladder:
-            for vector, rung in plan:
+            for look in looks(new, records, networks):
                 began = time.monotonic()
                 if minutes is not None and began - begin + longest_s >= 60 * minutes:
                     break
-                if vector in measured:
-                    wide = wide or len(_to_repeat(records))
-                    repeats += 1
-                observation = profile_architecture(
-                    space.decode(vector), header.num_classes, ladder, rule or RULE, rung=rung
-                )
-                record = table_file.Record(vector, observation)
+                architecture, rung = space.decode(look.vector), neighbors.get(look.vector)
+                observation = profile_architecture(architecture, header.num_classes, ladder, rule or RULE, rung=rung)
+                record = table_file.Record(look.vector, observation)
                 table_file.append(path, record)
                 records.append(record)
-                measured.add(vector)
-                progress(Progress(len(measured), networks, repeats, wide, record))
+                progress(look, record)
                 longest_s = max(longest_s, time.monotonic() - began)
     return LatencyTable(header, records, space)
 
@@ -171,50 +136,34 @@ def _writing(path: Path) -> Iterator[None]:
         raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
 
 
-def _wanted(
-    space: SearchSpace, rungs: Sequence[Rung], seed: int, records: list[table_file.Record], networks: int
-) -> Iterator[tuple[Vector, int | None]]:
-    """Vectors of networks to measure, with the index of the rung to use; None: the nearest.
+def _neighbors(rungs: Sequence[Rung]) -> dict[Vector, int]:
+    """For each rung, by its vector, the index of the rung to interleave it with."""
+    return {rung.vector: min(abs(number - 1), len(rungs) - 1) for number, rung in enumerate(rungs)}
 
-    The rungs come first, then networks with blocks that the rungs lack, then others not yet measured, then those that
-    were measured only once and with a wide interval, at most a quarter.
+
+def _new_networks(
+    space: SearchSpace, rungs: Iterable[Vector], seed: int, measured: Set[Vector], networks: int
+) -> list[Vector]:
+    """The networks to measure for the first time: the rungs, then those with blocks that the rungs lack, then others.
 
     Args:
         space: The space.
-        rungs: Its ladder.
+        rungs: The networks of its ladder.
         seed: Seed of the Sobol sequence.
-        records: The measurements so far; grows while the iterator is used.
+        measured: The networks measured so far.
         networks: Target number of different networks.
 
     Raises:
         UsageError: The space has fewer networks than a table needs.
     """
-    measured = {record.vector for record in records}
-    missing = networks - len(measured)
-    neighbours = {rung.vector: min(abs(number - 1), len(rungs) - 1) for number, rung in enumerate(rungs)}
     sobol = [tuple(int(v) for v in row) for row in space.sample(networks, seed)]
-    covering = networks_of_missing_blocks(space, [*neighbours, *measured], seed)
-    plan = dict.fromkeys([*neighbours, *covering, *sobol])
+    covering = networks_of_missing_blocks(space, [*rungs, *measured], seed)
+    plan = dict.fromkeys([*rungs, *covering, *sobol])
     different = len(plan.keys() | measured)
     if different < LatencyTable.FEWEST:
         raise UsageError(
             f"space {space.name!r}: {different} different networks among {networks}; a table needs at least "
             f"{LatencyTable.FEWEST}: ask for more networks, or widen the space"
         )
-    new = [vector for vector in plan if vector not in measured][: max(missing, 0)]
-    for vector in new:
-        yield vector, neighbours.get(vector)
-    for vector in _to_repeat(records):
-        yield vector, neighbours.get(vector)
-
-
-def _to_repeat(records: Sequence[table_file.Record]) -> list[Vector]:
-    """Vectors of the networks that were measured once and have a wide interval, widest first."""
-    times = Counter(record.vector for record in records)
-    most = math.ceil(_MOST_REPEATED * len(times)) - sum(count > 1 for count in times.values())
-    widths = {
-        record.vector: found.width
-        for record in records
-        if (found := record.observation.measurement.in_turn) and found.is_wide and times[record.vector] == 1
-    }
-    return sorted(widths, key=lambda vector: -widths[vector])[: max(most, 0)]
+    missing = networks - len(measured)
+    return [vector for vector in plan if vector not in measured][: max(missing, 0)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,8 +18,9 @@ from tiernas.engines import Engine, Measurement, TurnRule
 from tiernas.errors import UsageError
 from tiernas.latency.estimating.agreement import TIER_WIDTH, near_pairs
 from tiernas.latency.estimating.latency_table import LatencyTable
+from tiernas.latency.estimating.looks import Look, best_records, looks
+from tiernas.latency.estimating.table_file import Record
 from tiernas.latency.measuring.architecture import profile_architecture
-from tiernas.latency.measuring.ladder import Ladder
 
 DEFAULT_NETWORKS = 30
 """Default number of networks of a check."""
@@ -94,7 +95,7 @@ class Check:
     """A latency table compared with measurements.
 
     Attributes:
-        networks: The measured networks, in the order of measurement.
+        networks: The measured networks, in the order of their first measurements.
     """
 
     networks: tuple[CheckedNetwork, ...]
@@ -193,11 +194,12 @@ def check_table(
     seed: int = 1,
     tier_ms: tuple[float, float] | None = None,
     rule: TurnRule | None = None,
-    progress: Callable[[int, int, CheckedNetwork], None] = lambda done, wanted, network: None,
+    progress: Callable[[Look, CheckedNetwork], None] = lambda look, network: None,
 ) -> Check:
     """Measures random networks that the table has never seen, and compares them with their estimates.
 
-    They are measured interleaved with the anchors of the table, and on its scale (`LatencyTable.ladder`).
+    They are measured interleaved with the anchors of the table, and on its scale (`LatencyTable.ladder`). As in
+    `build_table`, those whose ratio has a wide interval are measured once more at the end, and the narrower one counts.
 
     Args:
         table: The latency table.
@@ -206,21 +208,23 @@ def check_table(
         seed: Seed of the Sobol sequence from which they are taken.
         tier_ms: Use only networks whose estimate is in this interval, `low <= latency < high`.
         rule: How long each network is measured; `RULE` by default.
-        progress: Called after each network with the number done, the total number, and the network.
+        progress: Called after each measurement with its place and the network, compared by this measurement alone.
 
     Raises:
         UsageError: Too few networks are requested, or the space has too few in the tier.
     """
     if networks < _FEWEST:
         raise UsageError(f"networks = {networks}: a check needs at least {_FEWEST}")
-    checked: list[CheckedNetwork] = []
-    vectors = _fresh(table, networks, seed, tier_ms)
+    fresh = [tuple(int(v) for v in vector) for vector in _fresh(table, networks, seed, tier_ms)]
+    records: list[Record] = []
     with table.ladder(engine) as ladder:
-        for vector in vectors:
-            network = _check(table, ladder, tuple(int(v) for v in vector), rule or RULE)
-            checked.append(network)
-            progress(len(checked), networks, network)
-    return Check(tuple(checked))
+        for look in looks(fresh, records, networks):
+            architecture = table.space.decode(look.vector)
+            observation = profile_architecture(architecture, table.header.num_classes, ladder, rule or RULE)
+            record = Record(look.vector, observation)
+            records.append(record)
+            progress(look, _compared(table, record))
+    return Check(tuple(_compared(table, record) for record in best_records(records)))
 
 
 def _fresh(table: LatencyTable, networks: int, seed: int, tier_ms: tuple[float, float] | None) -> IntArray:
@@ -240,13 +244,13 @@ def _fresh(table: LatencyTable, networks: int, seed: int, tier_ms: tuple[float, 
     return np.array(fresh)
 
 
-def _check(table: LatencyTable, ladder: Ladder, vector: tuple[int, ...], rule: TurnRule) -> CheckedNetwork:
-    architecture = table.space.decode(vector)
-    found = profile_architecture(architecture, table.header.num_classes, ladder, rule)
+def _compared(table: LatencyTable, record: Record) -> CheckedNetwork:
+    found = record.observation
     scale = found.measurement.latency_ms / sum(found.layer_ms)
-    costs: Sequence[float] = [cost.latency_ms for cost in table.layer_costs(architecture.layers)]
+    costs = table.layer_costs(record.layers(table.space))
     layers = tuple(
-        CheckedLayer(layer, estimated_ms, profiled_ms * scale)
-        for layer, estimated_ms, profiled_ms in zip(architecture.layers, costs, found.layer_ms, strict=True)
+        CheckedLayer(cost.layer, cost.latency_ms, profiled_ms * scale)
+        for cost, profiled_ms in zip(costs, found.layer_ms, strict=True)
     )
-    return CheckedNetwork(vector, float(table.estimate(np.array([vector]))[0]), found.measurement, layers)
+    estimated_ms = float(table.estimate(np.array([record.vector]))[0])
+    return CheckedNetwork(record.vector, estimated_ms, found.measurement, layers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,13 +13,14 @@ from scipy.stats import kendalltau
 
 from tiernas.blocks import Block, LayerRows
 from tiernas.blocks.rows import FloatArray
-from tiernas.engines import Engine, Fingerprint, Measurement
+from tiernas.engines import Engine, Fingerprint
 from tiernas.engines.fingerprint import OF_DEVICE
 from tiernas.errors import UsageError
 from tiernas.latency.estimating import table_file
 from tiernas.latency.estimating.equations import equations_of
 from tiernas.latency.estimating.layer_model import PredictedLayers, fit_layers
-from tiernas.latency.estimating.scale import find_scale, log_deviation, on_scale
+from tiernas.latency.estimating.looks import best_records
+from tiernas.latency.estimating.scale import find_scale, on_scale
 from tiernas.latency.measuring.ladder import Ladder, rungs_of
 from tiernas.spaces import LayerGroup, SearchSpace, get_space
 
@@ -178,8 +178,8 @@ class LatencyTable:
         costs = zip(layers, LayerRows.of(layers).each(self.model.predict), strict=True)
         return [LayerCost(layer, float(ms), self._seen.get(layer, 0)) for layer, ms in costs]
 
-    def dearest_layers(self, n: int) -> list[LayerCost]:
-        """The `n` most expensive measured layers, the slowest first."""
+    def slowest_layers(self, n: int) -> list[LayerCost]:
+        """The `n` slowest measured layers, slowest first."""
         costs = self.layer_costs(list(self._seen))
         return sorted(costs, key=lambda cost: -cost.latency_ms)[:n]
 
@@ -243,22 +243,3 @@ class LatencyTable:
             if not differences.keys() - set(OF_DEVICE):
                 way = f"use it anyway with {option}, or {way}"
             raise UsageError(f"the latency table was measured under other conditions: {shown}; {way}")
-
-
-def best_records(records: Sequence[table_file.Record]) -> tuple[table_file.Record, ...]:
-    """One record per vector, in the order of their first lines: the one with the narrowest interval of its ratio.
-
-    Records of earlier versions, which have no anchor, come last; of those, the one with the least `Measurement.rank`.
-    """
-    best: dict[tuple[int, ...], table_file.Record] = {}
-    for record in records:
-        known = best.setdefault(record.vector, record)
-        if _rank(record.observation.measurement) < _rank(known.observation.measurement):
-            best[record.vector] = record
-    return tuple(best.values())
-
-
-def _rank(measurement: Measurement) -> tuple[float, ...]:
-    if measurement.in_turn is None:
-        return math.inf, *measurement.rank
-    return (log_deviation(measurement.in_turn),)

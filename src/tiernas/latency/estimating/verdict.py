@@ -157,14 +157,15 @@ def _build_command(table: LatencyTable, path: Path) -> str:
     """The command that doubles the number of networks."""
     header, wanted = table.header, table.header.fingerprint
     offer = SPACES.offer_of(table.space)
-    name = str(path.with_name(SPACE_FILE)) if header.space == PARENT else header.space
+    is_parent = header.space == PARENT
+    name = str(path.with_name(SPACE_FILE)) if is_parent else header.space
     space, engine = offer.name if offer else name, wanted.plugin or wanted.engine
     words = ["tiernas", "latency", "build", "--space", space, "--engine", engine]
     words += ["--precision", wanted.precision, "--table", str(path), "--networks", str(2 * len(table.records))]
     for option, value, default in (
         ("--batch", wanted.batch, 1),
         ("--threads", wanted.threads, 1),
-        ("--classes", header.num_classes, table.space.num_classes),
+        ("--classes", header.num_classes, None if is_parent else table.space.num_classes),
     ):
         words += [option, str(value)] if value != default else []
     return shlex.join(words)

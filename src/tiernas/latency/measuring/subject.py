@@ -13,7 +13,8 @@ from pathlib import Path
 from tiernas.errors import UsageError
 from tiernas.networks import Cost, cost, export_untrained
 from tiernas.networks.normalization import Rgb
-from tiernas.networks.timm_models import TIMM_PREFIX, TimmNetwork, build_timm, export_timm, near_timm_names
+from tiernas.networks.timm_models import TimmNetwork, build_timm, export_timm
+from tiernas.networks.timm_names import TIMM_PREFIX, near_timm_names
 from tiernas.spaces import Architecture, SearchSpace, get_space, read_architecture, released, released_names
 
 _VECTOR = re.compile(r"\s*-?\d+(\s*,\s*-?\d+)+\s*")
