@@ -30,42 +30,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lines import Lines
+from tier_networks import draw_networks
 from trust import KEYS, summarize
 
 from tiernas.config import SearchConfig, load_config
 from tiernas.errors import UsageError
-from tiernas.latency import LatencyTable
 from tiernas.spaces import Architecture, get_space
-from tiernas.tiers import sample_pools
 from tiernas.training import RecipeConfig, Splits, evaluate, load_data, load_trained, train
 
 HERE = Path(__file__).parent
 
 
-def draw_networks(config: SearchConfig, count: int) -> list[Architecture]:
-    """Different networks of the first tier, in random order that depends on the study's seed alone.
-
-    Raises:
-        UsageError: There is no latency table, or the tier contains fewer networks.
-    """
-    space, tier = get_space(config.study.space), config.tier_list()[0]
-    if not config.latency_table_path.exists():
-        raise UsageError(f"no latency table {config.latency_table_path}: start the search, or `tiernas latency build`")
-    table = LatencyTable.load(config.latency_table_path)
-    pool = sample_pools(space, table, [tier], n=config.tiers.pool, seed=config.study.seed)[tier]
-    if len(pool) < count:
-        raise UsageError(f"--networks = {count}: tier {tier.name} has {len(pool)} networks; use at most that many")
-    rows = np.random.default_rng(config.study.seed).permutation(len(pool))[:count]
-    return [space.decode(vector) for vector in pool.vectors[rows]]
-
-
 def run(config: SearchConfig, results: Lines, networks: int, lengths: Sequence[int], seeds: int) -> None:
     """Trains what is missing, short runs of all networks first."""
     torch.set_num_threads(1)
-    architectures = draw_networks(config, networks)
+    architectures = draw_networks(config, get_space(config.study.space), config.tier_list()[0], networks)
     splits = load_data(config.data, cache_dir=config.study.output / "cache")
     short, long = lengths[:-1], lengths[-1]
     for seed in range(seeds):

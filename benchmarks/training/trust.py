@@ -7,18 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy import stats
+from ranks import Estimate, FloatArray, mean_regret, regret, resampled_taus, tau
 
 from tiernas.errors import UsageError
 
-FloatArray = npt.NDArray[np.float64]
-
 KEYS = ("network", "seed", "epochs")
 """The keys that identify a training run."""
-
-RESAMPLES = 10_000
-"""Resamples of the bootstrap, with seed 0."""
 
 TOP = 3
 """Finalists that are trained long to find the best among them."""
@@ -62,25 +56,16 @@ def trust(epochs: int, way: str, short: FloatArray, long: FloatArray, took_s: Fl
         long: `(n,)` test accuracies of long training.
         took_s: `(n,)` durations of short training.
     """
-
-    def tau(a: FloatArray, b: FloatArray) -> float:
-        return float(stats.kendalltau(a, b).statistic)
-
-    interval = stats.bootstrap(
-        (short, long), tau, paired=True, vectorized=False, n_resamples=RESAMPLES, method="percentile", rng=0
-    ).confidence_interval
-    drawn = np.random.default_rng(0).integers(0, len(long), (RESAMPLES, len(long)))
-    of_best_looking = np.take_along_axis(long[drawn], short[drawn].argmax(1)[:, None], 1)[:, 0]
-    best_looking = np.argsort(-short, kind="stable")
+    found = Estimate.of(tau(short, long), resampled_taus(short, long))
     return Trust(
         epochs=epochs,
         way=way,
-        tau=round(tau(short, long), 3),
-        tau_low=round(float(interval.low), 3),
-        tau_high=round(float(interval.high), 3),
-        regret_points=round(100 * float(long.max() - long[best_looking[0]]), 2),
-        regret_of_top_points=round(100 * float(long.max() - long[best_looking[:TOP]].max()), 2),
-        mean_regret_points=round(100 * float((long[drawn].max(1) - of_best_looking).mean()), 2),
+        tau=found.value,
+        tau_low=found.low,
+        tau_high=found.high,
+        regret_points=round(100 * regret(short, long), 2),
+        regret_of_top_points=round(100 * regret(short, long, TOP), 2),
+        mean_regret_points=round(100 * mean_regret(short, long), 2),
         minutes_per_network=round(float(np.median(took_s)) / 60, 3),
     )
 
@@ -106,7 +91,7 @@ def summarize(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
         pair = np.array([[found[n, seed, lengths[-1]]["test"] for n in again] for seed in (0, 1)])
         summary["long_again"] = {
             "networks": len(again),
-            "tau_between_seeds": round(float(stats.kendalltau(*pair).statistic), 3),
+            "tau_between_seeds": round(tau(*pair), 3),
             "seed_deviation_points": round(100 * float(np.sqrt(np.mean((pair[0] - pair[1]) ** 2) / 2)), 2),
         }
     return summary

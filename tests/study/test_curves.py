@@ -16,6 +16,7 @@ def metrics(epoch: int, accuracy: float) -> Mapping[str, float]:
         "train_loss": 1 / epoch,
         "train_accuracy": accuracy / 2,
         "validation_accuracy": accuracy,
+        "validation_cross_entropy": 2 / epoch,
         "learning_rate": 0.1 * epoch,
         "images_per_s": 100.0,
     }
@@ -40,6 +41,7 @@ def test_a_training_that_continues_shows_no_epoch_twice(tmp_path: Path) -> None:
     assert shown(tmp_path, "accuracy/validation") == [(1, 0.1), (2, 0.2), (3, 0.6), (4, 0.8)]
     assert shown(tmp_path, "accuracy/train") == [(1, 0.05), (2, 0.1), (3, 0.3), (4, 0.4)]
     assert shown(tmp_path, "loss/train") == [(1, 1.0), (2, 0.5), (3, 0.333), (4, 0.25)]
+    assert shown(tmp_path, "loss/validation") == [(1, 2.0), (2, 1.0), (3, 0.667), (4, 0.5)]
     assert shown(tmp_path, "learning_rate")[-1] == (4, 0.4)
     assert shown(tmp_path, "images_per_s")[-1] == (4, 100.0)
 

@@ -139,7 +139,7 @@ def test_two_processes_learn_what_one_does_and_are_continued_bitwise(tiny: Archi
         assert whole["train_loss"] == pytest.approx(one.train_loss, rel=0.1)
         assert (paused["epochs"], continued["epochs"]) == (1, 3)
         assert diverged["error"].startswith("TrainingDiverged")
-    for key in ("accuracy", "train_loss", "error"):
+    for key in ("accuracy", "train_loss", "validation_cross_entropy", "epoch_losses", "error"):
         assert [told.get(key) for told in first] == [told.get(key) for told in second]
     a, b = (load_file(tmp_path / name / WEIGHTS) for name in ("whole", "parts"))
     assert all(torch.equal(a[key], b[key]) for key in a)

@@ -6,11 +6,13 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from tiernas.networks import build
 from tiernas.networks.normalization import Normalization
 from tiernas.spaces import Architecture
-from tiernas.training import ImageSet, Splits, accuracy_of, evaluate, predict
+from tiernas.training import ImageSet, Splits, accuracy_of, evaluate, normalize, predict, resize
+from tiernas.training.evaluation import assess
 
 
 def test_accuracies_worked_out_by_hand() -> None:
@@ -41,6 +43,27 @@ def test_predictions_do_not_depend_on_the_batch(digits: Splits, tiny: Architectu
     assert torch.equal(whole, predict(network, digits.test, tiny.resolution, batch_size=7))
     assert network.training
     assert accuracy_of(whole, digits.test.labels).top1 == evaluate(network, digits.test, tiny.resolution)
+
+
+def test_the_loss_of_an_image_is_its_cross_entropy_whatever_the_batch(digits: Splits, tiny: Architecture) -> None:
+    torch.manual_seed(0)
+    network = build(tiny, 10).eval()
+    found = assess(network, digits.test, tiny.resolution, batch_size=7)
+    with torch.no_grad():
+        logits = network(normalize(resize(digits.test.images, tiny.resolution)))
+    torch.testing.assert_close(found.losses, cross_entropy(logits, digits.test.labels, reduction="none"))
+    rows = torch.tensor([5, 3, 8])
+    some = assess(network, digits.test, tiny.resolution, rows=rows)
+    torch.testing.assert_close(some.losses, found.losses[rows])
+    assert torch.equal(some.classes, found.classes[rows])
+
+
+def test_the_loss_of_a_guess_is_the_logarithm_of_the_number_of_classes(digits: Splits) -> None:
+    guess = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10))
+    for parameter in guess.parameters():
+        nn.init.zeros_(parameter)
+    losses = assess(guess, digits.test, 8).losses
+    torch.testing.assert_close(losses, torch.full((len(digits.test),), math.log(10)))
 
 
 def test_images_are_normalized_as_the_network_expects(digits: Splits) -> None:

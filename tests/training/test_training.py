@@ -17,6 +17,7 @@ from tiernas.blocks.modules import Residual
 from tiernas.errors import UsageError
 from tiernas.networks import build
 from tiernas.spaces import Architecture, StagedArchitecture
+from tiernas.storage import read_tensors, write_tensors
 from tiernas.training import (
     DataConfig,
     EpochReport,
@@ -71,6 +72,8 @@ def test_digits_are_learned(digits: Splits, tiny: Architecture, tmp_path: Path) 
     assert result.train_loss == reports[-1].train_loss < reports[0].train_loss
     assert result.class_mean_accuracy == pytest.approx(result.accuracy, abs=0.05)  # as many images of every digit
     assert result.accuracy == reports[-1].validation_accuracy > reports[0].validation_accuracy
+    assert result.validation_cross_entropy == reports[-1].validation_cross_entropy < reports[0].validation_cross_entropy
+    assert result.epoch_losses == tuple(report.train_loss for report in reports)
     assert reports[0].train_accuracy < reports[-1].train_accuracy <= 1
     assert 0 < reports[-1].learning_rate < max(report.learning_rate for report in reports) < recipe.learning_rate
     assert min(report.images_per_s for report in reports) <= result.images_per_s
@@ -120,6 +123,33 @@ def test_continued_weights_are_bitwise_those_of_an_uninterrupted_training(
     parts = train(tiny, small, recipe, seed=3, checkpoint_dir=tmp_path / "parts")
     assert bitwise_equal(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
     assert (whole.accuracy, whole.train_loss) == (parts.accuracy, parts.train_loss)
+    assert whole.validation_cross_entropy == parts.validation_cross_entropy
+    assert whole.epoch_losses == parts.epoch_losses
+    assert len(whole.epoch_losses) == 3
+
+
+def rewrite_without(path: Path, part: str, *keys: str) -> None:
+    """Makes a file of a training run look like one of a version that did not record some facts."""
+    stored = read_tensors(path)
+    assert stored is not None
+    tensors, facts = stored
+    older = {key: value for key, value in facts[part].items() if key not in keys}
+    assert len(older) == len(facts[part]) - len(keys)
+    write_tensors(path, tensors, {**facts, part: older})
+
+
+def test_files_without_losses_are_continued_and_read(small: Splits, tiny: Architecture, tmp_path: Path) -> None:
+    whole = train(tiny, small, FULL, seed=3, checkpoint_dir=tmp_path / "whole")
+    parts = tmp_path / "parts"
+    with pytest.raises(InterruptedByTestError):
+        train(tiny, small, FULL, seed=3, checkpoint_dir=parts, on_epoch=interrupt_after(1))
+    rewrite_without(parts / CURRENT, "progress", "epoch_losses")
+    continued = train(tiny, small, FULL, seed=3, checkpoint_dir=parts)
+    assert bitwise_equal(weights(tmp_path / "whole"), weights(parts))
+    assert continued.epoch_losses == whole.epoch_losses[1:]
+    rewrite_without(parts / WEIGHTS, "result", "epoch_losses", "validation_cross_entropy")
+    again = train(tiny, small, FULL, seed=3, checkpoint_dir=parts)
+    assert again == replace(continued, epoch_losses=(), validation_cross_entropy=None)
 
 
 KILLED = """

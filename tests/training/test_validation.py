@@ -8,6 +8,7 @@ import torch
 
 from tiernas.spaces import Architecture
 from tiernas.training import ImageSet, RecipeConfig, Splits, evaluate
+from tiernas.training.evaluation import assess
 from tiernas.training.group import ALONE
 from tiernas.training.state import TrainingState
 from tiernas.training.validation import glanced_at, validate
@@ -44,7 +45,7 @@ def test_a_glance_at_few_images_is_a_look_at_all() -> None:
     assert glanced_at(splits_of([0, 1] * 10, 1000)).tolist() == list(range(20))
 
 
-def test_the_accuracy_is_that_on_the_rows_that_were_looked_at(digits: Splits, tiny: Architecture) -> None:
+def test_accuracy_and_cross_entropy_are_those_of_the_rows_looked_at(digits: Splits, tiny: Architecture) -> None:
     torch.manual_seed(0)
     state = TrainingState(tiny, 10, RecipeConfig(), torch.device("cpu"))
     rows = glanced_at(digits)
@@ -53,3 +54,5 @@ def test_the_accuracy_is_that_on_the_rows_that_were_looked_at(digits: Splits, ti
     for whole, images in ((True, digits.validation), (False, part)):
         found = validate(state, digits, tiny.resolution, ALONE, whole=whole)
         assert found.accuracy.top1 == evaluate(state.network, images, tiny.resolution)
+        losses = assess(state.network, images, tiny.resolution).losses
+        assert found.cross_entropy == pytest.approx(float(losses.mean()), rel=1e-5)

@@ -15,6 +15,7 @@ _TAGS = {
     "train_loss": "loss/train",
     "train_accuracy": "accuracy/train",
     "validation_accuracy": "accuracy/validation",
+    "validation_cross_entropy": "loss/validation",
     "learning_rate": "learning_rate",
     "images_per_s": "images_per_s",
 }

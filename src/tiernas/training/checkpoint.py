@@ -30,12 +30,15 @@ class TrainingProgress:
         train_loss: Mean loss of the last of them.
         duration_s: Time they took.
         validation_s: Time the validations after them took.
+        epoch_losses: Mean loss of each epoch; without the first ones if the training run began before this was
+            recorded.
     """
 
     epoch: int = 0
     train_loss: float = 0.0
     duration_s: float = 0.0
     validation_s: float = 0.0
+    epoch_losses: tuple[float, ...] = ()
 
 
 class CheckpointFolder:
@@ -127,6 +130,7 @@ def _read(path: Path, key: str, kind: type[T]) -> _Stored[T] | None:
         return None
     tensors, facts = stored
     try:
-        return _Stored(tensors, Identity.of(facts), kind(**facts[key]))
+        told = {name: tuple(value) if isinstance(value, list) else value for name, value in facts[key].items()}
+        return _Stored(tensors, Identity.of(facts), kind(**told))
     except (KeyError, TypeError, AttributeError):
         return None

@@ -1,4 +1,4 @@
-"""Accuracy of a network on images."""
+"""Accuracy and cross-entropy of a network on images."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from tiernas.networks.normalization import IMAGENET, Normalization
 from tiernas.training.images import ImageSet
@@ -27,6 +28,19 @@ class Accuracy:
     class_mean: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What a network says about `n` images, on CPU.
+
+    Attributes:
+        classes: The predicted classes, `(n,)` int64.
+        losses: Cross-entropy of each with its label, in nats, `(n,)` float32.
+    """
+
+    classes: Tensor
+    losses: Tensor
+
+
 def accuracy_of(predicted: Tensor, labels: Tensor) -> Accuracy:
     """Compares predictions with labels.
 
@@ -41,34 +55,47 @@ def accuracy_of(predicted: Tensor, labels: Tensor) -> Accuracy:
 
 
 @torch.inference_mode()
-def predict(
+def assess(
     network: nn.Module,
     images: ImageSet,
     resolution: int,
     batch_size: int = 256,
     rows: Tensor | None = None,
     normalization: Normalization = IMAGENET,
-) -> Tensor:
-    """The class that a network predicts for each image, `(n,)` int64 on CPU.
+) -> Predictions:
+    """The class that a network predicts for each image, and its cross-entropy with the label.
 
     Args:
         network: `(n, 3, resolution, resolution)` to logits; in evaluation mode during the call.
         images: The images.
         resolution: Input size of the network, in pixels.
         batch_size: Images at a time; affects only time and memory.
-        rows: Positions of the images to predict, `(n,)` int64; if None, all.
+        rows: Positions of the images to use, `(n,)` int64; if None, all.
         normalization: Normalization of the network's input.
     """
     was_training = network.training
     network.eval()
     device = next(network.parameters()).device
     steps = torch.split(torch.arange(len(images)) if rows is None else rows, batch_size)
-    predicted = [
-        network(normalize(resize(batch, resolution).to(device), normalization)).argmax(1)
-        for batch in images.batches(steps)
-    ]
+    classes: list[Tensor] = []
+    losses: list[Tensor] = []
+    for step, batch in zip(steps, images.batches(steps), strict=True):
+        logits = network(normalize(resize(batch, resolution).to(device), normalization)).float()
+        classes.append(logits.argmax(1))
+        losses.append(cross_entropy(logits, images.labels[step].to(device), reduction="none"))
     network.train(was_training)
-    return torch.cat(predicted).cpu()
+    return Predictions(torch.cat(classes).cpu(), torch.cat(losses).cpu())
+
+
+def predict(
+    network: nn.Module,
+    images: ImageSet,
+    resolution: int,
+    batch_size: int = 256,
+    normalization: Normalization = IMAGENET,
+) -> Tensor:
+    """The class that a network predicts for each image, `(n,)` int64 on CPU; see `assess` for the arguments."""
+    return assess(network, images, resolution, batch_size, normalization=normalization).classes
 
 
 def evaluate(
@@ -78,6 +105,6 @@ def evaluate(
     batch_size: int = 256,
     normalization: Normalization = IMAGENET,
 ) -> float:
-    """Top-1 accuracy in 0 ... 1; see `predict` for the arguments."""
+    """Top-1 accuracy in 0 ... 1; see `assess` for the arguments."""
     predicted = predict(network, images, resolution, batch_size, normalization=normalization)
     return accuracy_of(predicted, images.labels).top1

@@ -17,6 +17,7 @@ class EpochReport:
         train_accuracy: Top-1 on the training images of the epoch, augmented, while the weights changed; in 0 ... 1.
         validation_accuracy: Top-1 on the validation split after the epoch, in 0 ... 1; except in the last epoch only
             on a stratified sample, a tenth as many as training images.
+        validation_cross_entropy: Mean cross-entropy with the labels on the same images, in nats.
         learning_rate: Learning rate of the last step.
         images_per_s: Training images per second of the epoch.
     """
@@ -27,6 +28,7 @@ class EpochReport:
     duration_s: float
     train_accuracy: float
     validation_accuracy: float
+    validation_cross_entropy: float
     learning_rate: float
     images_per_s: float
 
@@ -53,6 +55,10 @@ class TrainingResult:
         teacher_accuracy: Top-1 of the teacher on validation images, in 0 ... 1; None without a teacher.
         class_mean_accuracy: The mean over the classes of each one's accuracy on validation images, in 0 ... 1; None in
             results from before this was recorded.
+        validation_cross_entropy: Mean cross-entropy with the labels on validation images, in nats; None in such
+            results.
+        epoch_losses: Mean training loss of each epoch, the last one last; in training runs that began before this was
+            recorded, without the first epochs.
     """
 
     accuracy: float
@@ -66,3 +72,5 @@ class TrainingResult:
     seed: int
     teacher_accuracy: float | None = None
     class_mean_accuracy: float | None = None
+    validation_cross_entropy: float | None = None
+    epoch_losses: tuple[float, ...] = ()

@@ -131,6 +131,7 @@ def train(
                 epoch.loss,
                 progress.duration_s + epoch.duration_s,
                 progress.validation_s + validation.duration_s,
+                (*progress.epoch_losses, epoch.loss),
             )
             if group.is_first:
                 folder.save(state.tensors(), progress)
@@ -151,6 +152,8 @@ def train(
         seed=seed,
         teacher_accuracy=None if teacher is None else teacher.accuracy,
         class_mean_accuracy=validation.accuracy.class_mean,
+        validation_cross_entropy=validation.cross_entropy,
+        epoch_losses=progress.epoch_losses,
     )
     if progress.epoch == recipe.epochs and group.is_first:
         folder.finish(state.resulting.state_dict(), result)
@@ -172,6 +175,7 @@ def _report(
         duration_s=progress.duration_s + progress.validation_s,
         train_accuracy=epoch.accuracy,
         validation_accuracy=validation.accuracy.top1,
+        validation_cross_entropy=validation.cross_entropy,
         learning_rate=epoch.learning_rate,
         images_per_s=images_per_s,
     )

@@ -1,4 +1,4 @@
-"""Accuracy of a network in training: a sample after every epoch, all validation images at the end."""
+"""How good a network in training is: a sample after every epoch, all validation images at the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tiernas.training.evaluation import Accuracy, accuracy_of, predict
+from tiernas.training.evaluation import Accuracy, accuracy_of, assess
 from tiernas.training.group import Group
 from tiernas.training.images import Splits
 from tiernas.training.splitting import stratified
@@ -29,10 +29,12 @@ class Validation:
 
     Attributes:
         accuracy: The same in all processes.
+        cross_entropy: Mean over the images, in nats; the same in all processes.
         duration_s: Time it took.
     """
 
     accuracy: Accuracy
+    cross_entropy: float
     duration_s: float
 
 
@@ -48,13 +50,13 @@ def validate(state: TrainingState, splits: Splits, resolution: int, group: Group
     """
     started_s = time.perf_counter()
     images = splits.validation
-    found = Accuracy(0.0, 0.0)
+    accuracy, loss = Accuracy(0.0, 0.0), 0.0
     if group.is_first:
         rows = torch.arange(len(images)) if whole else glanced_at(splits)
-        predicted = predict(state.resulting, images, resolution, rows=rows, normalization=state.normalization)
-        found = accuracy_of(predicted, images.labels[rows])
-    shared = Accuracy(group.total(found.top1, state.device), group.total(found.class_mean, state.device))
-    return Validation(shared, time.perf_counter() - started_s)
+        found = assess(state.resulting, images, resolution, rows=rows, normalization=state.normalization)
+        accuracy, loss = accuracy_of(found.classes, images.labels[rows]), float(found.losses.double().mean())
+    top1, class_mean, loss = (group.total(value, state.device) for value in (accuracy.top1, accuracy.class_mean, loss))
+    return Validation(Accuracy(top1, class_mean), loss, time.perf_counter() - started_s)
 
 
 def glanced_at(splits: Splits) -> Tensor:
