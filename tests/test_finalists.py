@@ -164,6 +164,7 @@ def test_a_whole_parent_takes_no_place_and_is_not_trained_twice(ledger: Ledger, 
     assert [f.digest for f in finalists(ledger, study)] == [second.digest]
 
 
+@pytest.mark.slow
 def test_the_place_of_a_finalist_that_failed_is_taken_by_the_next(
     ledger: Ledger, study: Study, clock: TierClock, engine: Engine
 ) -> None:
@@ -251,6 +252,7 @@ def test_the_measurement_that_decides_is_the_one_that_is_shown(
     assert "takes 0.992 ms (0.9821 to 1.002; estimated 0.97): inside the tier, a finalist" in caplog.text
 
 
+@pytest.mark.slow
 def test_networks_of_a_tier_share_an_anchor_and_those_of_another_one_have_another(
     ledger: Ledger, study: Study, clock: TierClock
 ) -> None:
@@ -263,6 +265,7 @@ def test_networks_of_a_tier_share_an_anchor_and_those_of_another_one_have_anothe
         assert clock.rung(Tier(0.9 * rung_ms, 1.1 * rung_ms)) == number
 
 
+@pytest.mark.slow
 def test_latencies_are_on_the_scale_of_the_table(ledger: Ledger, study: Study, engine: Engine) -> None:
     rungs = rungs_of(SPACE, HEADER.num_classes)
     with Ladder(rungs, engine) as ladder:

@@ -34,6 +34,26 @@ def test_status_and_queries_import_nothing_slow(names: str) -> None:
     assert not SLOW & imported_by(f"from {package} import {name}")
 
 
+def test_estimates_need_neither_torch_nor_an_engine() -> None:
+    assert not imported_by("from tiernas.latency import LatencyTable") & (SLOW - {"scipy"})
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "tiers --edges 0.4,0.2",
+        "latency build --engine tpu",
+        "latency check --engine tpu",
+        "latency measure gpunet_0 --engine tpu",
+        "table query --max-latency-ms fast",
+        "search nothing.toml",
+    ],
+)
+def test_a_bad_call_is_answered_before_anything_slow_is_imported(words: str) -> None:
+    code = f"import sys; sys.argv = 'tiernas {words}'.split()\ntry:\n  from tiernas.cli import main; main()"
+    assert not SLOW & imported_by(f"{code}\nexcept SystemExit as end:\n  assert end.code == 2\nprint()")
+
+
 def test_a_worker_imports_nothing_slow_but_torch() -> None:
     assert SLOW & imported_by("import tiernas.executors.run") == {"torch"}
 

@@ -152,6 +152,7 @@ def test_chaos(tmp_path: Path, latency_table: Path, monkeypatch: pytest.MonkeyPa
     assert len(epochs) == len(set(epochs))  # an epoch that was reported is never trained again
 
 
+@pytest.mark.slow
 def test_a_second_server_on_the_same_study_is_refused(tmp_path: Path, latency_table: Path) -> None:
     write_tiny(tmp_path, latency_table, changes=[("epochs = 2", "epochs = 2000")])
     command_line = CommandLine(tmp_path)

@@ -154,6 +154,7 @@ def test_what_is_exported_classifies_as_the_table_says(searched: CommandLine, tm
     )
 
 
+@pytest.mark.slow
 def test_more_trainings_can_be_asked_for_later(searched: CommandLine) -> None:
     with Ledger(searched.folder / "run" / "ledger.sqlite") as ledger:
         before = {c.id: c.finished_at for study in ledger.studies() for c in ledger.candidates(study)}
@@ -181,6 +182,7 @@ def test_a_newer_ledger_is_refused(searched: CommandLine, tmp_path: Path) -> Non
         ledger.write_bytes(kept)
 
 
+@pytest.mark.slow
 def test_a_diverging_training_is_a_failed_candidate_with_its_reason(tmp_path: Path, latency_table: Path) -> None:
     changes = [("epochs = 2", "epochs = 2\nlearning_rate = 1e6"), ("TWO_TIERS", "ONE_TIER")]
     write_tiny(tmp_path, latency_table, changes=changes)
@@ -234,6 +236,7 @@ def test_bad_input_is_one_message_and_leaves_nothing(
             assert not any(opened.candidates(study) for study in opened.studies())
 
 
+@pytest.mark.slow
 def test_a_latency_table_of_another_device_is_refused_unless_asked_for(tmp_path: Path, latency_table: Path) -> None:
     header, *lines = latency_table.read_text().splitlines()
     data = json.loads(header)
@@ -256,6 +259,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, latency_table: Path) ->
     assert "cannot be written" in err
 
 
+@pytest.mark.slow
 def test_an_environment_that_stops_trainings_stops_the_search_and_loses_nothing(
     tmp_path: Path, latency_table: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_missing_broken_and_slow_engines_are_rows(tmp_path: Path, monkeypatch: p
     assert all("tiernas doctor --all" in trial.detail for trial in slow if trial.status is Status.NOT_TRIED)
 
 
+@pytest.mark.slow
 def test_command_tries_every_engine(tmp_path: Path) -> None:
     command_line = CommandLine(tmp_path)
     found = command_line.json("doctor")

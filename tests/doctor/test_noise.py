@@ -110,6 +110,7 @@ def test_this_machine() -> None:
     assert found.network_s > TABLE_RULE.min_s
 
 
+@pytest.mark.slow
 def test_the_command_measures_noise_when_it_is_asked_to(tmp_path: Path) -> None:
     command_line = CommandLine(tmp_path)
     asked = command_line.run("doctor", "--noise", "--seconds", "1")

@@ -89,6 +89,7 @@ def test_a_good_table_is_told_in_one_line(tmp_path: Path, caplog: pytest.LogCapt
     assert re.fullmatch(r".*: This table is good for a search: .* on average and in the right .*", caplog.messages[-1])
 
 
+@pytest.mark.slow
 def test_a_table_of_its_own_grows_while_it_is_not_good_enough_but_only_so_far(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -113,6 +114,7 @@ def test_a_good_table_of_its_own_does_not_grow(tmp_path: Path) -> None:
     assert path.stat().st_size == size
 
 
+@pytest.mark.slow
 def test_a_stop_while_it_measures_on_says_what_is_kept(tmp_path: Path) -> None:
     config = configured(tmp_path, "networks = 10")
     write_table(config.latency_table_path, shaken(records(18), 0.6))
@@ -120,6 +122,7 @@ def test_a_stop_while_it_measures_on_says_what_is_kept(tmp_path: Path) -> None:
         built_table(config, SPACE, get_engine("openvino"), 10, stop=lambda: True, grow=True)
 
 
+@pytest.mark.slow
 def test_a_search_on_a_wrong_table_trains_nothing(tmp_path: Path) -> None:
     path = write_table(tmp_path / "wrong.jsonl", shaken(records(24), 0.4))
     write_tiny(tmp_path, path)

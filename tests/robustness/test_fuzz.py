@@ -12,6 +12,7 @@ import pytest
 FUZZ = Path(__file__).parents[2] / "benchmarks" / "robustness" / "fuzz.py"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "cases"),
     [("images", 2), ("entries", 24), ("ledgers", 24), ("latency_tables", 24), ("configurations", 36)],

@@ -56,6 +56,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_an_int8_entry_of_openvino_is_exported_with_its_quantisation_and_settings(
     deployed: ModelTable, tmp_path: Path
 ) -> None:

@@ -117,6 +117,7 @@ def moved(folder: Path, start: dict[str, torch.Tensor], network: torch.nn.Module
     return math.sqrt(sum(float((end[name] - start[name]).square().sum()) for name, _ in network.named_parameters()))
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does_and_are_continued_bitwise(tiny: Architecture, tmp_path: Path) -> None:
     data = load_data(DataConfig(train_limit=600))
     one = train(tiny, data, RECIPE, seed=3, checkpoint_dir=tmp_path / "one")
@@ -148,6 +149,7 @@ def test_two_processes_learn_what_one_does_and_are_continued_bitwise(tiny: Archi
     assert together == pytest.approx(alone, rel=0.2)
 
 
+@pytest.mark.slow
 def test_statistics_of_the_network_and_of_its_average_are_the_mean_of_both_processes(
     tiny: Architecture, tmp_path: Path
 ) -> None:

@@ -187,6 +187,7 @@ def kill_9_after(epoch: int, tiny: Architecture, recipe: RecipeConfig, folder: P
     assert not (folder / WEIGHTS).exists()
 
 
+@pytest.mark.slow
 def test_kill_9_and_continue(small: Splits, tiny: Architecture, tmp_path: Path) -> None:
     kill_9_after(1, tiny, FULL, tmp_path / "parts")
     train(tiny, small, FULL, seed=3, checkpoint_dir=tmp_path / "whole")

@@ -59,14 +59,16 @@ def build(
 ) -> None:
     """Measure random networks and fit the latency table; an existing table is extended."""
     from tiernas.engines import get_engine
+
+    log_to_stderr()
+    begin = time.monotonic()
+    runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
+
     from tiernas.latency import build_table, default_path, judge_table
     from tiernas.latency.estimating.build import RULE
     from tiernas.spaces import get_space
 
-    log_to_stderr()
-    begin = time.monotonic()
     path = table or default_path(space, engine, precision)
-    runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
     with keeping(f"{path} keeps all networks measured so far; the same command continues"):
         built = build_table(
             get_space(space),
@@ -111,14 +113,16 @@ def check(
 ) -> None:
     """Measure fresh random networks and compare them with the table's estimates."""
     from tiernas.engines import get_engine
-    from tiernas.latency import LatencyTable, check_table, default_path, plot_check
-    from tiernas.latency.estimating.check import RULE
-    from tiernas.spaces import get_space, referred_space
     from tiernas.tiers import parse_tier
 
     log_to_stderr()
     wanted = parse_tier(tier) if tier else None
     runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
+
+    from tiernas.latency import LatencyTable, check_table, default_path, plot_check
+    from tiernas.latency.estimating.check import RULE
+    from tiernas.spaces import get_space, referred_space
+
     loaded = LatencyTable.load(table or default_path(space, engine, precision), referred_space(space))
     loaded.require_space(get_space(space))
     loaded.require_device(runtime.fingerprint(), allow_other=other_device)

@@ -65,15 +65,17 @@ def measure(
 ) -> None:
     """Measure one network: its latency, the confidence interval, and the time of each layer."""
     from tiernas.engines import get_engine
-    from tiernas.latency.measuring.calibration_files import read_calibration
-    from tiernas.latency.measuring.measure import measure_subject
-    from tiernas.latency.measuring.subject import find_subject
-    from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD
 
     log_to_stderr()
     runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
     if calibration and precision != "int8":
         raise UsageError(f"--calibration: {precision} needs no calibration, only int8 does")
+
+    from tiernas.latency.measuring.calibration_files import read_calibration
+    from tiernas.latency.measuring.measure import measure_subject
+    from tiernas.latency.measuring.subject import find_subject
+    from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD
+
     subject = find_subject(network, space=space, resolution=resolution, num_classes=num_classes)
     opponent = against and find_subject(against, space=space, resolution=resolution, num_classes=num_classes)
     mean, std = subject.normalization or (IMAGE_MEAN, IMAGE_STD)

@@ -26,12 +26,14 @@ def tiers(
     as_json: JsonOption = False,
 ) -> None:
     """Sample a space and sort its networks into latency tiers."""
-    from tiernas.latency import LatencyTable, default_path, judge_table
-    from tiernas.spaces import get_space, referred_space
     from tiernas.tiers import narrow_tier_warnings, parse_edges, sample_pools
 
     log_to_stderr()
     wanted = parse_edges(edges)
+
+    from tiernas.latency import LatencyTable, default_path, judge_table
+    from tiernas.spaces import get_space, referred_space
+
     path = table or default_path(space, engine, precision)
     loaded = LatencyTable.load(path, referred_space(space))
     pools = sample_pools(get_space(space), loaded, wanted, networks, seed)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor
 
@@ -130,7 +130,9 @@ def _read(path: Path, key: str, kind: type[T]) -> _Stored[T] | None:
         return None
     tensors, facts = stored
     try:
-        told = {name: tuple(value) if isinstance(value, list) else value for name, value in facts[key].items()}
+        told: dict[str, Any] = {
+            n: tuple(value) if isinstance(value, list) else value for n, value in facts[key].items()
+        }
         return _Stored(tensors, Identity.of(facts), kind(**told))
     except (KeyError, TypeError, AttributeError):
         return None

@@ -94,6 +94,7 @@ def test_build_stop_continue_check_and_plot(tmp_path: Path) -> None:
         plot_check(check, again.header, tmp_path / "none" / "check.png")
 
 
+@pytest.mark.slow
 def test_table_of_a_space_of_ones_own(tmp_path: Path) -> None:
     space = ConvNetSpace("mine", stages=(STAGE,) * 6, **PARTS)  # type: ignore[arg-type]
     engine, path = get_engine("openvino"), tmp_path / "mine.jsonl"
@@ -231,6 +232,7 @@ except UsageError as error:
 """
 
 
+@pytest.mark.slow
 def test_full_disk_while_building_loses_nothing(tmp_path: Path) -> None:
     engine, path = get_engine("openvino"), tmp_path / "table.jsonl"
     table_file.create(path, table_file.new_header(SPACE, 10, 0, engine.fingerprint()))

@@ -68,6 +68,7 @@ def test_vector() -> None:
     assert found["against"] is None
 
 
+@pytest.mark.slow
 def test_two_networks_take_turns(folder: Path) -> None:
     """The same network at twice the resolution has four times the work, at least twice the time."""
     large = dataclasses.replace(ARCHITECTURE, resolution=8 * ARCHITECTURE.resolution)
@@ -124,6 +125,7 @@ def test_released_network() -> None:
     assert (subject.kind, subject.normalization) == ("released network", None)
 
 
+@pytest.mark.slow
 def test_int8_with_noise_is_compared() -> None:
     shown = run("tiny.json", "--precision", "int8", "--compare").stdout
     assert "noise: latency only" in shown
@@ -141,6 +143,7 @@ def test_int8_with_noise_is_compared() -> None:
     assert turns["anchor_ms"] == compared["measurement"]["latency_ms"]
 
 
+@pytest.mark.slow
 def test_int8_with_images(folder: Path) -> None:
     (folder / "photos").mkdir()
     for number in range(3):

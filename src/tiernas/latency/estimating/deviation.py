@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
 from tiernas.blocks import BlockRows
 from tiernas.blocks.rows import FloatArray
@@ -53,6 +51,9 @@ class Deviation:
     """
 
     def __init__(self, equations: Equations, trend: Trend, scales: Scales) -> None:
+        from sklearn.gaussian_process import GaussianProcessRegressor  # takes a second, which errors can avoid
+        from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+
         kernel = ConstantKernel(scales.amplitude**2) * (RBF(_LENGTH) + ConstantKernel(_OFFSET))
         self._processes = {}
         for rows, places in equations.layers.parts:
