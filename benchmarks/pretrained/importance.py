@@ -27,12 +27,12 @@ from rules import RULES
 from setting import Setting, add_config_options, opened
 from widths import ALL_CHANNELS, EXPANDED, evenly_cut
 
-import tiernas
 from tiernas.errors import UsageError
-from tiernas.inheritance import Parent, inherit_weights, keep_parent, make_parent
+from tiernas.inheritance import Parent, inherit_weights, keep_parent
 from tiernas.networks import build, cost
 from tiernas.spaces import Architecture
 from tiernas.training import Splits, evaluate, train
+from tiernas.training.beginning import open_parent
 from tiernas.training.statistics import refresh_statistics
 
 PATH = FOLDER / "importance.json"
@@ -46,7 +46,7 @@ def fine_tuned(setting: Setting, resolution: int, epochs: int) -> Parent:
     folder = setting.config.study.output / f"whole-{resolution}px-{epochs}-epochs"
     architecture = setting.parent.network.architecture.resized(resolution)
     train(architecture, setting.splits, setting.recipe(epochs), seed=0, checkpoint_dir=folder, cache_dir=setting.cache)
-    return make_parent(tiernas.load(folder), str(folder))
+    return open_parent(str(folder))
 
 
 def halved(parent: Parent, dimensions: tuple[str, ...]) -> tuple[int, Architecture, float]:

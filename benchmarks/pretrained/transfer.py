@@ -23,12 +23,10 @@ import torch
 from results_file import FOLDER, Results, print_table, read_results
 from trainings import Training, train_missing
 
-import tiernas
 from tiernas.errors import UsageError
-from tiernas.inheritance import make_parent
 from tiernas.spaces import get_space
 from tiernas.training import DataConfig, RecipeConfig, load_data, train
-from tiernas.training.beginning import begun_from
+from tiernas.training.beginning import begun_from, open_parent
 
 PATH = FOLDER / "transfer.json"
 RUNS = Path("runs/benchmark-transfer")
@@ -63,7 +61,7 @@ def a_part_of(target: Path, image_size: int) -> DataConfig:
 
 
 def run(start: Path, target: Path, epochs: int, learning_rates: list[float], seeds: int, workers: int) -> None:
-    parent = make_parent(tiernas.load(start), str(start))
+    parent = open_parent(str(start))
     architecture = parent.network.architecture
     data = a_part_of(target, architecture.resolution)
     settings = {"start": parent.digest, "data": load_data(data, cache_dir=CACHE, tell=False).digest, "epochs": epochs}

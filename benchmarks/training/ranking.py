@@ -42,15 +42,13 @@ from tier_networks import draw_networks
 from timed_trainings import TimedTraining, run_all
 from ways import SEARCH, Way, halved, ways_for
 
-import tiernas
 from tiernas.config import SearchConfig, load_config
 from tiernas.errors import UsageError
-from tiernas.inheritance import make_parent
 from tiernas.job.start import begun, opened_parent, search_space
 from tiernas.spaces import Architecture, SearchSpace
 from tiernas.tiers import Tier, parse_tier
 from tiernas.training import RecipeConfig, Splits, load_data, train
-from tiernas.training.beginning import begun_from
+from tiernas.training.beginning import begun_from, open_parent
 
 HERE = Path(__file__).parent
 CONFIG = HERE / "ranking-cifar10.toml"
@@ -106,7 +104,7 @@ class Setting:
         folder, recipe = self.config.study.output / f"largest-{resolution}px", self.long_recipe
         network = self.space.decode(vector)
         train(network, self.splits, recipe, seed=0, checkpoint_dir=folder, cache_dir=self.cache)
-        start = begun_from(recipe, make_parent(tiernas.load(folder), str(folder)), self.cache).start
+        start = begun_from(recipe, open_parent(str(folder)), self.cache).start
         return replace(way, recipe={**way.recipe, "start": start})
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from tiernas.config import SearchConfig
-from tiernas.errors import NotInstalledError, UsageError
+from tiernas.errors import NotInstalledError, UsageError, first_line
 from tiernas.ledger import Candidate, Ledger, State
 from tiernas.spaces import SearchSpace, get_space
 from tiernas.spaces.space import Dimension
@@ -64,8 +64,9 @@ def export_optuna(config: SearchConfig, path: Path) -> Mapping[str, int]:
             study = optuna.create_study(storage=storage, study_name=name, direction="maximize")
             study.add_trials(_trials(candidates, space))
     except (OSError, SQLAlchemyError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"{path}: cannot be written as an Optuna storage ({reason}); choose another file") from error
+        raise UsageError(
+            f"{path}: cannot be written as an Optuna storage ({first_line(error)}); choose another file"
+        ) from error
     return {name: len(candidates) for name, candidates in tiers.items()}
 
 

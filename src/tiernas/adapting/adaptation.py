@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tiernas.adapting.choices import compared_resolutions, edges_up_to, search_values
 from tiernas.adapting.duration import Duration, estimated_duration, training_image_s
 from tiernas.adapting.photos import Photos
-from tiernas.adapting.reach import Reach, measure_reach, require_reachable
+from tiernas.adapting.reach import Reach, measure_reach
 from tiernas.adapting.toml_text import toml_text
 from tiernas.config import SearchConfig
 from tiernas.config.file import checked_config, override
@@ -133,8 +132,7 @@ def plan_adaptation(
     target = unmeasured.engine
     runtime = get_engine(target.name, precision=target.precision, batch=target.batch, threads=target.threads)
     num_classes = len(photos.counts)
-    require = partial(require_reachable, unmeasured, max_latency_ms)
-    reach = measure_reach(unmeasured, space, runtime, num_classes, require)
+    reach = measure_reach(unmeasured, max_latency_ms, space, runtime, num_classes)
     chosen = values(edges_up_to(max_latency_ms, reach), compared_resolutions(max_latency_ms, reach))
     config = checked_config(chosen, output)
     smallest = min(reach.whole_ms)

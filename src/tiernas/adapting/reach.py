@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,16 +43,19 @@ class Reach:
 
 
 def measure_reach(
-    config: SearchConfig, space: ParentSpace, engine: Engine, num_classes: int, require: Callable[[float], None]
+    config: SearchConfig, max_latency_ms: float, space: ParentSpace, engine: Engine, num_classes: int
 ) -> Reach:
     """Measures the fastest networks of a space, and the whole parent at each of its resolutions.
 
     Args:
-        config: The search, which decides what is sampled.
-        space: Its space.
+        config: The search, with a parent; it decides what is sampled.
+        max_latency_ms: The latency budget.
+        space: The space of the search.
         engine: The engine.
         num_classes: Number of classes.
-        require: Called with the latency of the fastest network, which is measured first; may raise.
+
+    Raises:
+        UsageError: The budget or the lowest tier is below the fastest network, which is measured first.
     """
     with Ladder(standard_rungs(), engine) as ladder:
 
@@ -60,21 +63,12 @@ def measure_reach(
             return measure_architecture(space.decode(vector), num_classes, ladder, _RULE).latency_ms
 
         fastest_ms = latency_ms(_smallest(space, space.sample(config.tiers.pool, config.study.seed)))
-        require(fastest_ms)
+        _require_reachable(config, max_latency_ms, fastest_ms)
         return Reach(fastest_ms, {px: latency_ms(space.whole(px)) for px in space.dimensions[0].values})
 
 
-def require_reachable(config: SearchConfig, max_latency_ms: float, fastest_ms: float) -> None:
-    """Refuses a budget, or a lowest tier, that no network is fast enough for.
-
-    Args:
-        config: The search, with a parent.
-        max_latency_ms: The budget.
-        fastest_ms: Latency of the fastest network.
-
-    Raises:
-        UsageError: One of them is too low; the message says how fast the fastest network is.
-    """
+def _require_reachable(config: SearchConfig, max_latency_ms: float, fastest_ms: float) -> None:
+    """Refuses a budget, or a lowest tier, that no network is fast enough for; says how fast the fastest one is."""
     engine, parent = config.engine, config.parent
     assert parent is not None
     where = f"{engine.name} {engine.precision}, {engine.threads} thread{'s' if engine.threads > 1 else ''}"

@@ -44,7 +44,7 @@ _STAGES = (
 _STEM_FILTERS, _HEAD_FILTERS, _DIVISOR, _BN_EPS = 32, 1280, 8, 1e-3
 _ACTIVATION, _PADDING = "relu6", "tensorflow"
 LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
-"""What its input is normalised with: MEAN_RGB and STDDEV_RGB of the same file."""
+"""Normalization of its input: MEAN_RGB and STDDEV_RGB of the same file."""
 
 _MODULES = {
     "separable": ("_depthwise_conv", "_bn1", "_project_conv", "_bn2"),
