@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tiernas.latency import LatencyTable, Observation
 from tiernas.latency.estimating.equations import equations_of
 from tiernas.latency.estimating.scale import find_scale, on_scale
+from tiernas.latency.measuring.ladder import rungs_of
 from tiernas.testing.latency import HEADER, SPACE, in_turn, measurement, records, records_in_turn, true_layer_ms
 
 BETWEEN = 2.5
@@ -138,3 +139,17 @@ def test_records_that_are_known_better_weigh_more() -> None:
     found_weights = equations_of(SPACE, measured).weight[3:6]
     # 2 ln 1.01 / 4 = 0.5 %, 1.5 % and 4.8 %, against 1.5 % that a fit leaves unexplained
     np.testing.assert_allclose(found_weights, [0.901, 0.507, 0.09], rtol=0.01)
+
+
+def test_a_rung_that_no_network_was_measured_with_is_on_the_scale_too() -> None:
+    names = [f"rung {number}" for number in range(len(rungs_of(SPACE)))]
+    measured = [
+        record
+        for record in records_in_turn(16, louds=[2.0, 1.0])
+        if record.observation.measurement.in_turn and record.observation.measurement.in_turn.anchor != names[-1]
+    ]
+    table = LatencyTable(HEADER, measured)
+    assert table.scale is not None
+    assert names[-1] not in table.scale.anchors_ms
+    true_ms = [true_layer_ms(rung.architecture).sum() for rung in rungs_of(SPACE)]
+    assert [table.anchors_ms[name] for name in names] == pytest.approx(true_ms, rel=0.01)

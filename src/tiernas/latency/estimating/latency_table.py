@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -100,13 +101,24 @@ class LatencyTable:
             raise UsageError(f"{path}: {error}") from error
 
     def _scaled(self, record: table_file.Record) -> table_file.Record:
-        measurement = on_scale(record.observation.measurement, self.anchors_ms)
+        measurement = on_scale(record.observation.measurement, self.scale.anchors_ms if self.scale else {})
         return replace(record, observation=replace(record.observation, measurement=measurement))
 
-    @property
+    @cached_property
     def anchors_ms(self) -> Mapping[str, float]:
-        """Undisturbed latencies of the anchors in ms, by name; they convert ratios to ms. Empty for earlier tables."""
-        return self.scale.anchors_ms if self.scale else {}
+        """Undisturbed latencies of the anchors in ms, by name; they convert ratios to ms. Empty for earlier tables.
+
+        A rung that no network was interleaved with has the latency that it has as a network of the table.
+        """
+        if self.scale is None:
+            return {}
+        rungs = {rung.vector for rung in rungs_of(self.space, self.header.num_classes)}
+        as_networks_ms = {
+            record.observation.graph: record.observation.measurement.latency_ms
+            for record in self.records
+            if record.vector in rungs and record.observation.measurement.in_turn
+        }
+        return {**as_networks_ms, **self.scale.anchors_ms}
 
     def ladder(self, engine: Engine) -> Ladder:
         """The anchors of the table's space, on its scale, so that measurements and table cannot drift apart.
