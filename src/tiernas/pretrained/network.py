@@ -11,6 +11,7 @@ from tiernas.errors import UsageError
 from tiernas.networks.building import Network
 from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD, Rgb
 from tiernas.networks.plugin_layers import require_declared_shapes
+from tiernas.shapes import shape_in_words
 from tiernas.spaces.architecture import Architecture
 
 _LINEAR = 2
@@ -127,11 +128,11 @@ def misfit(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> str
     """
     for name, ours_is in expected.items():
         if name in tensors and tensors[name].shape != ours_is.shape:
-            return f"{name} is {_shown(tensors[name])}, but must be {_shown(ours_is)}"
+            return f"{name} is {shape_in_words(tensors[name].shape)}, but must be {shape_in_words(ours_is.shape)}"
         if name not in tensors and name.rpartition(".")[2] != _COUNTER:
-            return f"{name} is missing, but must be {_shown(ours_is)}"
+            return f"{name} is missing, but must be {shape_in_words(ours_is.shape)}"
     extra = next((name for name in tensors if name not in expected), None)
-    return None if extra is None else f"it has no {extra}, {_shown(tensors[extra])}"
+    return None if extra is None else f"it has no {extra}, {shape_in_words(tensors[extra].shape)}"
 
 
 def of_another_network(name: str, file: str, why: str) -> UsageError:
@@ -154,7 +155,3 @@ def _modules(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for name, module in network.named_modules():
         if next(module.parameters(recurse=False), None) is not None:
             yield name, module
-
-
-def _shown(tensor: Tensor) -> str:
-    return " x ".join(map(str, tensor.shape)) or "one number"
