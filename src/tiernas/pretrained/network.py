@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tiernas.errors import UsageError
 from tiernas.networks.building import Network
-from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD, Rgb
+from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD, Normalization, Rgb
 from tiernas.networks.plugin_layers import require_declared_shapes
 from tiernas.shapes import shape_in_words
 from tiernas.spaces.architecture import Architecture
@@ -56,6 +56,11 @@ class PretrainedNet(Network):
         super().__init__(original.architecture, num_classes, dropout=0.0, drop_path_rate=0.0)
         self.input_mean, self.input_std = original.input_mean, original.input_std
         self.classes = original.classes if same_classes else None
+
+    @property
+    def normalization(self) -> Normalization:
+        """Normalization of its input."""
+        return Normalization(self.input_mean, self.input_std)
 
 
 def fresh(original: Original, num_classes: int | None) -> PretrainedNet:

@@ -14,7 +14,7 @@ from tiernas.errors import UsageError, about
 from tiernas.networks.normalization import IMAGENET, Normalization, rgb
 from tiernas.pretrained.efficientnet_lite import lite, load_lite, module_names
 from tiernas.pretrained.folders import load_folder
-from tiernas.pretrained.network import PretrainedNet, named_like
+from tiernas.pretrained.network import named_like
 from tiernas.pretrained.timm_networks import timm_from_hub, timm_from_weights
 from tiernas.pretrained.wanted import Wanted
 from tiernas.pretrained.weights_file import read_weights
@@ -90,7 +90,7 @@ def open_lite(config: TeacherConfig, classes: tuple[str, ...], resolution: int) 
     weights: Mapping[str, Tensor] = network.state_dict()
     if _pads_as_published(architecture := lite(name), resolution):  # earlier versions named them so, and padded so
         weights = named_like(network, module_names(architecture))
-    return Pretrained(network, has_head, _normalization(network), weights)
+    return Pretrained(network, has_head, network.normalization, weights)
 
 
 def open_entry(config: TeacherConfig, classes: tuple[str, ...], resolution: int) -> Pretrained:
@@ -105,7 +105,7 @@ def open_entry(config: TeacherConfig, classes: tuple[str, ...], resolution: int)
             f"data have {len(classes)} ({_some(classes)}); an entry can only teach the classes it was trained on"
         )
     reordered = _Reordered(network, [own.index(name) for name in classes])
-    return Pretrained(reordered, True, _normalization(network), reordered.state_dict())
+    return Pretrained(reordered, True, network.normalization, reordered.state_dict())
 
 
 class _Reordered(nn.Module):
@@ -119,10 +119,6 @@ class _Reordered(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """`(n, 3, h, w)` images to `(n, classes)` logits."""
         return torch.index_select(self.network(images), 1, self.columns)  # type: ignore[arg-type]
-
-
-def _normalization(network: PretrainedNet) -> Normalization:
-    return Normalization(network.input_mean, network.input_std)
 
 
 def _pads_as_published(architecture: LayeredArchitecture, resolution: int) -> bool:
