@@ -88,7 +88,7 @@ def trained(training: Training) -> dict[str, Any]:
             place = Path(folder)
             train(architecture, splits, recipe, seed=training.seed, checkpoint_dir=place, cache_dir=training.cache_dir)
             ours = tiernas.load(place)
-            network, normalization = ours, Normalization(ours.input_mean, ours.input_std)
+            network, normalization = ours, ours.normalization
     took_s = time.perf_counter() - began_s
     validation, test = (
         evaluate(network, part, resolution, normalization=normalization) for part in (splits.validation, splits.test)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class TiernasError(Exception):
     """Base of all errors that tiernas raises on purpose; the command line prints it and exits with 1."""
@@ -37,6 +40,17 @@ class NotInstalledError(UsageError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} is not installed. Install it with: pip install 'tiernas[{extra}]'")
         self.extra = extra
+
+
+@contextmanager
+def about(key: str) -> Iterator[None]:
+    """Puts what a user wrote before every `UsageError` of this context, unless a package is missing."""
+    try:
+        yield
+    except NotInstalledError:
+        raise
+    except UsageError as error:
+        raise UsageError(f"{key}: {error}") from error
 
 
 def first_line(error: BaseException) -> str:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tiernas.errors import UsageError
-from tiernas.executors.child import ChildProcess, Ended, stop_all
+from tiernas.executors.child import ChildProcess, Ended, heard_within, stop_all
 from tiernas.executors.fault import Fault
 from tiernas.testing.executors import assert_gone
 
@@ -160,3 +160,11 @@ def test_all_are_stopped_whatever_one_of_them_is(tmp_path: Path) -> None:
 def test_a_log_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"a process cannot be started .*its log would be"):
         start("echo", tmp_path / "no folder" / "log", queue.Queue())
+
+
+def test_only_the_first_item_is_waited_for() -> None:
+    heard: queue.Queue[int] = queue.Queue()
+    assert list(heard_within(heard, 0.01)) == []
+    for number in range(3):
+        heard.put(number)
+    assert list(heard_within(heard, 60)) == [0, 1, 2]

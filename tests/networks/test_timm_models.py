@@ -10,7 +10,7 @@ import torch
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.networks import check_onnx
 from tiernas.networks.timm_models import build_timm, export_timm
-from tiernas.networks.timm_names import import_timm, near_timm_names
+from tiernas.networks.timm_names import near_timm_names
 
 timm = pytest.importorskip("timm")
 
@@ -74,7 +74,6 @@ def test_resolution_that_it_cannot_take_is_refused() -> None:
 
 def test_missing_timm_tells_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
-    import_timm.cache_clear()
     with pytest.raises(NotInstalledError, match=r"pip install 'tiernas\[rivals\]'"):
         build_timm("resnet18")
     assert near_timm_names("resnet81") == []

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 import tiernas
 from tiernas.errors import UsageError
 from tiernas.networks import build
+from tiernas.networks.normalization import Normalization
 from tiernas.spaces import Head, Stage, StagedArchitecture, Stem
 from tiernas.table import ModelTable, export
 from tiernas.testing.deployed import add_deployed
@@ -51,6 +52,7 @@ def test_an_entry(entry: Path) -> None:
         assert torch.equal(network(images), expected(images))
     assert (network.architecture, network.classes) == (expected.architecture, known.classes)
     assert (network.input_mean, network.input_std) == (known.input_mean, known.input_std)
+    assert network.normalization == Normalization(known.input_mean, known.input_std)
 
 
 def test_an_entry_with_other_classes_keeps_all_but_the_classifier(entry: Path) -> None:

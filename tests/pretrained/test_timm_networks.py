@@ -92,7 +92,9 @@ def test_a_network_of_another_builder_is_refused() -> None:
 
 
 def test_a_mistyped_name_is_told_with_those_near() -> None:
-    assert "no such network; similar names: timm:efficientnet_lite0" in refused("timm:efficientnet_lite00")
+    message = refused("timm:efficientnet_lite00")
+    assert message.startswith("source = 'timm:efficientnet_lite00': timm ")
+    assert "has no network 'efficientnet_lite00'; similar names: timm:efficientnet_lite0" in message
     assert "Invalid pretrained tag (imaginary) for efficientnet_b0" in refused("timm:efficientnet_b0.imaginary")
 
 

@@ -30,6 +30,8 @@ def wrapped(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tens
         {"state_dict": OLD, "state_dict_ema": NEW, "arch": "gpunet_0", "args": argparse.Namespace(lr=0.1)},
         {"state_dict": wrapped(OLD, "module."), "state_dict_ema": wrapped(NEW, "module.")},
         {"state_dict": NEW, "state_dict_ema": None},
+        {"model": OLD, "model_ema": NEW},
+        {"model": NEW, "epoch": 3},
         wrapped(NEW, "module._orig_mod."),
         {**NEW, "version": 1},
     ],
@@ -98,7 +100,7 @@ def test_what_holds_no_tensors_is_told(tmp_path: Path) -> None:
 
 
 def test_a_path_that_is_no_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"none\.pth': there is no such file"):
+    with pytest.raises(UsageError, match=r"none\.pth: there is no such file"):
         read_weights(tmp_path / "none.pth")
     with pytest.raises(UsageError, match="is a folder"):
         read_weights(tmp_path)

@@ -136,6 +136,17 @@ def test_gates_are_dropped_as_the_bound_of_relu6_is() -> None:
     np.testing.assert_array_equal(SPACE.encode(hard), SPACE.encode(published))
 
 
+@pytest.mark.parametrize(("name", "digest"), [("mobile", "892a74aad0648872"), ("mobile-small", "15ad439be13b0e69")])
+def test_tables_of_earlier_versions_belong_to_the_space(name: str, digest: str) -> None:
+    assert get_space(name).digest == digest
+
+
+def test_groups_of_layers_come_in_the_order_in_which_estimates_have_always_been_summed() -> None:
+    kinds = [group.rows.block for group in SPACE.layer_groups(SPACE.sample(64))]
+    stage_by_stage = [SeparableBlock, IrbBlock, FusedIrbBlock, ConvBlock] * 2 * 7
+    assert kinds == [StemBlock, *stage_by_stage, HeadBlock]
+
+
 def test_every_kind_of_block_occurs_in_every_stage() -> None:
     found: list[set[type[Block]]] = [set() for _ in range(7)]
     for vector in SPACE.sample(64):

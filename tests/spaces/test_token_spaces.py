@@ -120,9 +120,13 @@ def test_networks_of_other_spaces_are_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("place", "changes", "message"),
     [
-        (1, {"value_dim": 48}, r"compared with the nearest network, it has attention .*/48 .*, not attention .*/32"),
-        (2, {"hidden": 100}, r"it has mlp 64-100 .*, not mlp 64-64"),
-        (2, {"activation": "swish"}, r"its activation is swish; allowed: relu, gelu"),
+        (
+            1,
+            {"value_dim": 48},
+            r"its layer 1 is attention .*/48 .*; the nearest network of the space has attention .*/32",
+        ),
+        (2, {"hidden": 100}, r"its layer 2 is mlp 64-100 .*; the nearest network of the space has mlp 64-64"),
+        (2, {"activation": "swish"}, r"its activation is 'swish'; allowed: relu, gelu"),
         (0, {"filters": 40}, r"tokenizer\.filters .* = 40 is not in space"),
     ],
 )

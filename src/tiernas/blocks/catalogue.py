@@ -6,7 +6,7 @@ from dataclasses import is_dataclass
 from functools import cache
 
 from tiernas.blocks.block import Block
-from tiernas.errors import UsageError
+from tiernas.errors import UsageError, about
 from tiernas.plugins import Kind, UnusableError, require_class_of
 
 _MEMBERS = ("block", "work_kinds", "in_shape", "out_shape", "settings", "label", "work", "likeness", "module")
@@ -73,10 +73,8 @@ def layer_from_dict(data: object, where: str) -> Block:
     name = data.get("block")
     if not isinstance(name, str):
         raise UsageError(f"{where}: key 'block' must be the name of a block")
-    try:
+    with about(where):
         block = get_block(name)
-    except UsageError as error:
-        raise UsageError(f"{where}: {error}") from error
     given = {key: value for key, value in data.items() if key != "block"}
     for key in given:
         if key not in block.columns():

@@ -13,6 +13,7 @@ import typer
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 from tiernas.cli.stopping import keeping
 from tiernas.errors import UsageError
+from tiernas.shapes import shape_in_words
 
 if TYPE_CHECKING:
     from tiernas.engines import Measurement
@@ -136,7 +137,7 @@ def _facts(measured: MeasuredNetwork) -> Iterator[tuple[str, object]]:
     yield "loads", found.loads
     yield "runs", found.runs
     yield "other load", f"{found.other_load:.2f} cores"
-    yield "input", " x ".join(map(str, measured.input_shape))
+    yield "input", shape_in_words(measured.input_shape)
     if measured.cost:
         yield "parameters", f"{measured.cost.params:,}"
         yield "multiply-accumulates", f"{measured.cost.macs:,} per image"

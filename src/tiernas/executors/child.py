@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -54,6 +54,16 @@ class Ended:
     reason: str
     fault: Fault
     was_ready: bool
+
+
+def heard_within(heard: queue.Queue[T], timeout_s: float) -> Iterator[T]:
+    """What there is to hear: waits for the first item, but not for those after it."""
+    try:
+        yield heard.get(timeout=timeout_s)
+        while True:
+            yield heard.get_nowait()
+    except queue.Empty:
+        return
 
 
 class ChildProcess(Generic[T]):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tiernas.errors import UsageError
-from tiernas.executors.child import SILENCE_S, ChildProcess, Ended, stop_all
+from tiernas.executors.child import SILENCE_S, ChildProcess, Ended, heard_within, stop_all
 from tiernas.executors.environment import training_environment
 from tiernas.executors.executor import EpochDone, Event, Executor, Job, Placement
 from tiernas.executors.fault import ended, leaves_doubt
@@ -72,13 +72,7 @@ class LocalExecutor(Executor):
         return Placement(self._workers[log].name, self._here)
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
-        found: list[Event] = []
-        try:
-            found += self._received(*self._heard.get(timeout=timeout_s))
-            while True:
-                found += self._received(*self._heard.get_nowait())
-        except queue.Empty:
-            return found
+        return [event for heard in heard_within(self._heard, timeout_s) for event in self._received(*heard)]
 
     def cancel(self, job_id: int) -> None:
         for log in [log for log, job in self._jobs.items() if job == job_id]:

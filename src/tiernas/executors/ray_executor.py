@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tiernas.errors import NotInstalledError, UsageError
-from tiernas.executors.child import ChildProcess, Ended
+from tiernas.executors.child import ChildProcess, Ended, heard_within
 from tiernas.executors.environment import training_environment
 from tiernas.executors.executor import EpochDone, Event, Executor, Finished, Job, Lost, Paused, Placement
 from tiernas.executors.machines import Machines
@@ -111,14 +111,9 @@ class RayExecutor(Executor):
         return client.placement
 
     def poll(self, timeout_s: float) -> Sequence[Event]:
-        found: list[Event] = []
-        try:
-            found += self._received(*self._heard.get(timeout=timeout_s))
-            while True:
-                found += self._received(*self._heard.get_nowait())
-        except queue.Empty:
-            self._reconnect()
-            return found
+        found = [event for heard in heard_within(self._heard, timeout_s) for event in self._received(*heard)]
+        self._reconnect()
+        return found
 
     def cancel(self, job_id: int) -> None:
         for worker in [worker for worker, job in self._jobs.items() if job.id == job_id]:

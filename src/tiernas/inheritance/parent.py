@@ -81,5 +81,4 @@ def make_parent(network: PretrainedNet, source: str) -> Parent:
         network: The network; it is not copied.
         source: The name or path that it was opened by.
     """
-    normalization = Normalization(network.input_mean, network.input_std)
-    return Parent(source, network, rank_channels(network), normalization, network.classes)
+    return Parent(source, network, rank_channels(network), network.normalization, network.classes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tiernas.config import SearchConfig
-from tiernas.errors import NotInstalledError, UsageError
+from tiernas.errors import NotInstalledError, UsageError, about
 from tiernas.inheritance import Parent
 from tiernas.inheritance.start_file import is_kept
 from tiernas.spaces import SPACE_FILE, ParentSpace, SearchSpace, get_space, read_space, write_space
@@ -44,12 +44,10 @@ def search_space(config: SearchConfig, parent: Parent | None) -> SearchSpace:
     wanted = config.parent
     if wanted is None or parent is None:
         return get_space(config.study.space)
-    try:
+    with about(f"parent.network = {wanted.network!r}"):
         space = ParentSpace(
             parent.network.architecture, wanted.resolution, wanted.channel_percent, num_classes=parent.num_classes
         )
-    except UsageError as error:
-        raise UsageError(f"parent.network = {wanted.network!r}: {error}") from error
     file = config.study.output / SPACE_FILE
     if file.exists() and read_space(file).digest != space.digest:
         raise UsageError(

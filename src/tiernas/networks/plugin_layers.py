@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tiernas.blocks import Block, ModuleOptions
 from tiernas.errors import UsageError
 from tiernas.plugins import failure
+from tiernas.shapes import shape_in_words
 from tiernas.spaces.architecture import Architecture
 
 _REMEMBERED = 4096
@@ -43,8 +44,8 @@ def require_declared_shapes(architecture: Architecture, num_classes: int) -> Non
         if given == declared:
             continue
         if isinstance(given, tuple):
-            what = f"there are {num_classes} classes" if is_last else f"its out_shape is {_shown(declared)}"
-            given = f"its module outputs {_shown(given)}, but {what}"
+            what = f"there are {num_classes} classes" if is_last else f"its out_shape is {shape_in_words(declared)}"
+            given = f"its module outputs {shape_in_words(given)}, but {what}"
         raise UsageError(f"block {layer.block!r}: {given} (layer {number}, {layer.label})")
 
 
@@ -68,10 +69,6 @@ def _given(layer: Block, num_classes: int) -> tuple[int, ...] | str:
         try:
             output = module.eval()(torch.empty(1, *layer.in_shape))
         except Exception as error:  # as above
-            taken = _shown(layer.in_shape)
+            taken = shape_in_words(layer.in_shape)
             return f"its module fails for its in_shape, {taken}, on torch's device 'meta': {failure(error)}"
     return tuple(output.shape[1:]) if isinstance(output, Tensor) else f"its module outputs a {type(output).__name__}"
-
-
-def _shown(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

@@ -16,7 +16,8 @@ from tiernas.networks.building import repeatable_weights
 from tiernas.networks.costs import Cost
 from tiernas.networks.normalization import rgb
 from tiernas.networks.onnx import write_onnx
-from tiernas.networks.timm_names import import_timm, near_timm_names
+from tiernas.networks.timm_names import timm_with
+from tiernas.shapes import shape_in_words
 
 _MODULE_ERRORS = (RuntimeError, AssertionError, ValueError, TypeError, IndexError)
 """Errors that the code of a thousand networks raises for sizes and options that they do not support."""
@@ -56,19 +57,16 @@ def build_timm(name: str, num_classes: int = 1000, resolution: int | None = None
         UsageError: timm has no such network (the message lists similar names), or it cannot run at the resolution.
         NotInstalledError: timm is not installed.
     """
-    timm = import_timm()
-    if not timm.is_model(name):
-        near = near_timm_names(name)
-        hint = f"; similar names: {', '.join(near)}" if near else ""
-        raise UsageError(f"timm {timm.__version__} has no network {name!r}{hint}")
+    timm = timm_with(name, "rivals")
     with repeatable_weights():
         module, size = _create(timm, name, num_classes, resolution)
     config: Any = module.pretrained_cfg
     try:
         cost = _cost(module, size)
     except _MODULE_ERRORS as error:
-        shown = f"{size[0]} x {size[1]}"
-        raise UsageError(f"timm's {name} cannot run on images of {shown} pixels: {first_line(error)}") from error
+        raise UsageError(
+            f"timm's {name} cannot run on images of {shape_in_words(size)} pixels: {first_line(error)}"
+        ) from error
     _export_as_one_node(module, timm.layers.Conv2dSame)
     return TimmNetwork(name, module, size, rgb(config["mean"]), rgb(config["std"]), cost)
 

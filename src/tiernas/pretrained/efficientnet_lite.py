@@ -43,7 +43,7 @@ _STAGES = (
 
 _STEM_FILTERS, _HEAD_FILTERS, _DIVISOR, _BN_EPS = 32, 1280, 8, 1e-3
 _ACTIVATION, _PADDING = "relu6", "tensorflow"
-LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
+_MEAN, _STD = (127 / 255,) * 3, (128 / 255,) * 3
 """Normalization of its input: MEAN_RGB and STDDEV_RGB of the same file."""
 
 _MODULES = {
@@ -65,11 +65,11 @@ def load_lite(name: str, wanted: Wanted) -> PretrainedNet:
         NotInstalledError: Its package is not installed.
     """
     architecture = lite(name)
-    original = Original(name, architecture, input_mean=LITE_MEAN, input_std=LITE_STD)
+    original = Original(name, architecture, input_mean=_MEAN, input_std=_STD)
     if wanted.fresh:
         return fresh(original, wanted.num_classes)
     file = wanted.file or _packaged(name)
-    return inherit(original, read_weights(file), str(file), wanted.num_classes, _module_names(architecture))
+    return inherit(original, read_weights(file), str(file), wanted.num_classes, module_names(architecture))
 
 
 def lite(name: str) -> LayeredArchitecture:
@@ -93,6 +93,11 @@ def lite(name: str) -> LayeredArchitecture:
     return LayeredArchitecture(resolution, tuple(layers), _BN_EPS)
 
 
+def module_names(architecture: LayeredArchitecture) -> list[str]:
+    """The packages' names of the modules with tensors of one of these networks, in execution order."""
+    return ["_conv_stem", "_bn0", *_block_modules(architecture), "_conv_head", "_bn1", "_fc"]
+
+
 def _packaged(name: str) -> Path:
     """The weights file in a network's package."""
     variant = name.removeprefix("efficientnet-")
@@ -101,10 +106,6 @@ def _packaged(name: str) -> Path:
     except ImportError as error:
         raise NotInstalledError(f"EfficientNet-{variant.capitalize()}", "pretrained") from error
     return Path(getattr(package, f"Efficientnet{variant.capitalize()}ModelFile").get_model_file_path())
-
-
-def _module_names(architecture: LayeredArchitecture) -> list[str]:
-    return ["_conv_stem", "_bn0", *_block_modules(architecture), "_conv_head", "_bn1", "_fc"]
 
 
 def _block_modules(architecture: LayeredArchitecture) -> Iterator[str]:

@@ -21,7 +21,7 @@ from tiernas.storage import read_tensors
 
 _ENTRY, _ARCHITECTURE = "entry.json", "architecture.json"
 _TRAINING = (WEIGHTS, CURRENT, PREVIOUS)
-"""Files of a training run, in order of preference."""
+"""Files of a training run, in order of preference; only the first is that of a complete one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,38 +39,40 @@ class _Opened:
     file: Path
 
 
-def load_folder(path: Path, wanted: Wanted) -> PretrainedNet:
+def load_folder(path: Path, wanted: Wanted, *, complete: bool = False) -> PretrainedNet:
     """Loads the network of an entry, an export or a training run, with averaged weights if there are any.
 
     Args:
         path: The folder, or a file of a training run.
         wanted: The weights, which must not be another file, and the number of classes.
+        complete: Refuse training runs that are not complete, whose weights are still changing.
 
     Raises:
         UsageError: The path is none of these, or a file of it is missing, damaged or belongs to another network.
     """
     if wanted.file is not None:
         raise UsageError(f"weights = {str(wanted.file)!r}: {path} has weights of its own; omit weights")
-    opened = _open(path)
+    opened = _open(path, complete)
     if wanted.fresh:
         return fresh(opened.original, wanted.num_classes)
     return inherit(opened.original, opened.tensors, str(opened.file), wanted.num_classes)
 
 
-def _open(path: Path) -> _Opened:
-    if path.is_file():
+def _open(path: Path, complete: bool) -> _Opened:
+    if path.is_file() and not complete:
         return _training(path, path)
     if (path / _ENTRY).exists():
         return _entry(path)
     if (path / FACTS).exists():
         return _export(path)
-    files = [path / name for name in _TRAINING if (path / name).exists()]
+    files = [path / name for name in _TRAINING[: 1 if complete else None] if (path / name).exists()]
     whole = [file for file in files if read_tensors(file) is not None]
     if files:
         return _training((whole or files)[0], path)
     inside = sorted(entry.parent.name for entry in path.glob(f"*/{_ENTRY}"))
     hint = f"; it contains entries, name one of them: {', '.join(inside)}" if inside else ""
-    raise UsageError(f"{path}: is not the folder of an entry, an export or a training run{hint}")
+    training = "complete training run" if complete else "training run"
+    raise UsageError(f"{path}: is not the folder of an entry, an export or a {training}{hint}")
 
 
 def _entry(folder: Path) -> _Opened:

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from tiernas.errors import UsageError
 from tiernas.networks.building import Network
-from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD, Rgb
+from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD, Normalization, Rgb
 from tiernas.networks.plugin_layers import require_declared_shapes
+from tiernas.shapes import shape_in_words
 from tiernas.spaces.architecture import Architecture
 
 _LINEAR = 2
@@ -56,6 +57,11 @@ class PretrainedNet(Network):
         self.input_mean, self.input_std = original.input_mean, original.input_std
         self.classes = original.classes if same_classes else None
 
+    @property
+    def normalization(self) -> Normalization:
+        """Normalization of its input."""
+        return Normalization(self.input_mean, self.input_std)
+
 
 def fresh(original: Original, num_classes: int | None) -> PretrainedNet:
     """The network with random weights, in evaluation mode.
@@ -91,27 +97,62 @@ def inherit(
     theirs = len(classifier) if classifier is not None and classifier.dim() == _LINEAR else original.num_classes
     wanted = theirs if num_classes is None else num_classes
     network = PretrainedNet(original, wanted, same_classes=wanted == theirs)
-    ours = list(_modules(network))
-    names = [name for name, _ in ours] if modules is None else modules
-    known: set[str] = set()
-    taken: dict[str, Tensor] = {}
-    for (our_name, module), their_name in zip(ours, names, strict=False):
-        dropped = wanted != theirs and our_name == ours[-1][0]
-        for key, ours_is in module.state_dict().items():
-            known.add(name := f"{their_name}.{key}")
-            if dropped:
-                continue
-            if name in tensors and tensors[name].shape == ours_is.shape:
-                taken[f"{our_name}.{key}"] = tensors[name]
-            elif name in tensors or key != _COUNTER:
-                theirs_is = f"is {_shown(tensors[name])}" if name in tensors else "is missing"
-                raise _of_another_network(original, file, f"{name} {theirs_is}, but must be {_shown(ours_is)}")
-    if extra := next((name for name in tensors if name not in known), None):
-        raise _of_another_network(original, file, f"it has no {extra}, {_shown(tensors[extra])}")
-    if len(names) != len(ours):
-        raise _of_another_network(original, file, f"it has {len(ours)} modules with weights, not {len(names)}")
-    network.load_state_dict(network.state_dict() | taken)
+    ours = [name for name, _ in _modules(network)]
+    names = ours if modules is None else modules
+    expected = named_like(network, names)
+    if wanted != theirs:  # the classifier stays fresh
+        expected, tensors = (_without(names[-1], some) for some in (expected, tensors))
+    why = misfit(expected, tensors)
+    if why is None and len(names) != len(ours):
+        why = f"it has {len(ours)} modules with weights, not {len(names)}"
+    if why is not None:
+        raise of_another_network(original.name, file, why)
+    for name, tensor in expected.items():
+        if name in tensors:
+            tensor.copy_(tensors[name])
     return network.eval()
+
+
+def named_like(network: nn.Module, modules: Sequence[str]) -> Mapping[str, Tensor]:
+    """The tensors of a network, not copied, by the names that the modules of its source have.
+
+    Args:
+        network: The network.
+        modules: Names of the source's modules with tensors, in execution order.
+    """
+    pairs = zip(_modules(network), modules, strict=False)
+    return {f"{name}.{key}": tensor for (_, module), name in pairs for key, tensor in module.state_dict().items()}
+
+
+def misfit(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> str | None:
+    """Why tensors are not the weights of a network: the first that is missing, has another shape, or is too many.
+
+    Args:
+        expected: The tensors of the network by name.
+        tensors: The weights by name.
+    """
+    for name, ours_is in expected.items():
+        if name in tensors and tensors[name].shape != ours_is.shape:
+            return f"{name} is {shape_in_words(tensors[name].shape)}, but must be {shape_in_words(ours_is.shape)}"
+        if name not in tensors and name.rpartition(".")[2] != _COUNTER:
+            return f"{name} is missing, but must be {shape_in_words(ours_is.shape)}"
+    extra = next((name for name in tensors if name not in expected), None)
+    return None if extra is None else f"it has no {extra}, {shape_in_words(tensors[extra].shape)}"
+
+
+def of_another_network(name: str, file: str, why: str) -> UsageError:
+    """The error for weights that do not fit.
+
+    Args:
+        name: How messages refer to the network.
+        file: Origin of the weights.
+        why: See `misfit`.
+    """
+    return UsageError(f"{file}: contains weights of a network other than {name}: {why}")
+
+
+def _without(module: str, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    return {name: tensor for name, tensor in tensors.items() if name.rpartition(".")[0] != module}
 
 
 def _modules(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -119,11 +160,3 @@ def _modules(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for name, module in network.named_modules():
         if next(module.parameters(recurse=False), None) is not None:
             yield name, module
-
-
-def _of_another_network(original: Original, file: str, why: str) -> UsageError:
-    return UsageError(f"{file}: contains weights of a network other than {original.name}: {why}")
-
-
-def _shown(tensor: Tensor) -> str:
-    return " x ".join(map(str, tensor.shape)) or "one number"

@@ -1,21 +1,28 @@
-"""Networks of timm that consist of our blocks: those of its EfficientNet builder."""
+"""Networks of timm with their weights: those of its EfficientNet builder as ours, all others as they are."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from tiernas.errors import NotInstalledError, UsageError, first_line
+from tiernas.errors import UsageError, about, first_line
 from tiernas.networks.normalization import rgb
-from tiernas.networks.timm_names import TIMM_PREFIX, near_timm_names
-from tiernas.pretrained.network import Original, PretrainedNet, fresh, inherit
+from tiernas.networks.timm_names import TIMM_PREFIX, timm_with
+from tiernas.pretrained.network import Original, PretrainedNet, fresh, inherit, misfit, of_another_network
 from tiernas.pretrained.timm_blocks import TimmReader
 from tiernas.pretrained.wanted import Wanted
 from tiernas.pretrained.weights_file import read_weights
 
 HOMES = ("efficientnet", "mobilenetv3", "hardcorenas")
 """Modules of timm whose networks come from its EfficientNet builder and are of its two plain classes."""
+
+_EXTRA = "pretrained"
+"""The extra of tiernas with the packages that trained networks come from."""
+
+_OTHERWISE = "pass a file as weights, or 'fresh' for random ones"
 
 
 def load_timm(name: str, wanted: Wanted) -> PretrainedNet:
@@ -30,12 +37,11 @@ def load_timm(name: str, wanted: Wanted) -> PretrainedNet:
             to another network.
         NotInstalledError: timm is not installed.
     """
-    try:
-        import timm
-    except ImportError as error:
-        raise NotInstalledError("timm", "pretrained") from error
-    _require_ours(timm, name)
-    network = _downloaded(timm, name) if wanted.file is None and not wanted.fresh else _outlined(timm, name)
+    from_hub = wanted.file is None and not wanted.fresh
+    with about(f"source = {TIMM_PREFIX + name!r}"):
+        timm = timm_with(name, _EXTRA, TIMM_PREFIX)
+        _require_ours(timm, name)
+        network = _from_hub(timm, name, _OTHERWISE) if from_hub else _outlined(timm, name)
     original, modules = read_timm(network, TIMM_PREFIX + name)
     if wanted.fresh:
         return fresh(original, wanted.num_classes)
@@ -61,32 +67,68 @@ def read_timm(network: Any, name: str) -> tuple[Original, tuple[str, ...]]:
     return original, tuple(reader.modules)
 
 
+def timm_from_hub(name: str, otherwise: str) -> Any:
+    """A network of timm as it is, of any family, with the weights of the hub.
+
+    Args:
+        name: Its name in timm, with or without the tag of its weights.
+        otherwise: What a user can do if they are unavailable, in words.
+
+    Raises:
+        UsageError: timm has no such network, or its weights are unavailable.
+        NotInstalledError: timm is not installed.
+    """
+    return _from_hub(timm_with(name, _EXTRA), name, otherwise)
+
+
+def timm_from_weights(name: str, weights: Mapping[str, Tensor], file: str) -> Any:
+    """A network of timm as it is, of any family, with other weights and as many classes as they have.
+
+    Args:
+        name: Its name in timm, with or without the tag of its weights.
+        weights: The weights by name.
+        file: Their origin, for messages.
+
+    Raises:
+        UsageError: timm has no such network, or the weights belong to another one.
+        NotInstalledError: timm is not installed.
+    """
+    timm = timm_with(name, _EXTRA)
+    classifiers = _created(timm, name).pretrained_cfg["classifier"]
+    classifier = classifiers if isinstance(classifiers, str) else next(iter(classifiers or ()), "")  # some have two
+    last = weights.get(f"{classifier}.weight")
+    network = _created(timm, name, **({} if last is None else {"num_classes": len(last)}))
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        why = misfit(network.state_dict(), weights) or first_line(error)
+        raise of_another_network(TIMM_PREFIX + name, file, why) from error
+    return network
+
+
 def _require_ours(timm: Any, name: str) -> None:
-    if not timm.is_model(name):
-        near = ", ".join(TIMM_PREFIX + found for found in near_timm_names(name))
-        hint = f"; similar names: {near}" if near else ""
-        raise UsageError(f"source = {TIMM_PREFIX + name!r}: timm {timm.__version__} has no such network{hint}")
     if not timm.models.is_model_in_modules(name, HOMES):
         raise UsageError(
-            f"source = {TIMM_PREFIX + name!r}: consists of other blocks than tiernas has; networks of timm's "
-            f"EfficientNet builder are supported: its modules {', '.join(HOMES)}"
+            "consists of other blocks than tiernas has; networks of timm's EfficientNet builder are supported: its "
+            f"modules {', '.join(HOMES)}"
         )
 
 
 def _outlined(timm: Any, name: str) -> Any:
     """The network without memory allocated for its weights."""
-    try:
-        with torch.device("meta"):
-            return timm.create_model(name)
-    except RuntimeError as error:  # there is no such tag
-        raise UsageError(f"source = {TIMM_PREFIX + name!r}: {first_line(error)}") from error
+    with torch.device("meta"):
+        return _created(timm, name)
 
 
-def _downloaded(timm: Any, name: str) -> Any:
+def _from_hub(timm: Any, name: str, otherwise: str) -> Any:
     try:
         return timm.create_model(name, pretrained=True)
     except Exception as error:  # hub clients may raise anything
-        raise UsageError(
-            f"source = {TIMM_PREFIX + name!r}: its weights are not available from the hub ({first_line(error)}); pass "
-            "a file as weights, or 'fresh' for random ones"
-        ) from error
+        raise UsageError(f"its weights are not available from the hub ({first_line(error)}); {otherwise}") from error
+
+
+def _created(timm: Any, name: str, **options: Any) -> Any:
+    try:
+        return timm.create_model(name, **options)
+    except RuntimeError as error:  # there is no such tag
+        raise UsageError(first_line(error)) from error

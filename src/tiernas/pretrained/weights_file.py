@@ -16,8 +16,8 @@ from torch import Tensor
 
 from tiernas.errors import UsageError, first_line
 
-_STATES = ("state_dict_ema", "state_dict")
-"""Keys of the weights in checkpoints of timm and NVIDIA; the running mean comes first, because they evaluate it."""
+_STATES = ("state_dict_ema", "model_ema", "state_dict", "model")
+"""Keys of the weights in checkpoints of timm and NVIDIA; a running mean comes first, because they evaluate it."""
 
 _WRAPPERS = ("module.", "_orig_mod.")
 """Prefixes of names in files saved from within `DistributedDataParallel` or `torch.compile`."""
@@ -33,7 +33,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         UsageError: There is no such file, it is damaged or truncated, contains code, or contains no named tensors.
     """
     if not path.is_file():
-        raise UsageError(f"weights = {str(path)!r}: {'is a folder' if path.is_dir() else 'there is no such file'}")
+        raise UsageError(f"{path}: {'is a folder' if path.is_dir() else 'there is no such file'}")
     stored = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     tensors = _tensors(stored)
     if not tensors:

@@ -10,6 +10,7 @@ from typing import Any
 from tiernas.blocks import Block, layer_from_dict
 from tiernas.blocks.map_block import MapBlock
 from tiernas.errors import UsageError
+from tiernas.shapes import shape_in_words
 from tiernas.spaces.architecture import Architecture
 
 _IMAGE_CHANNELS = 3
@@ -49,9 +50,8 @@ class LayeredArchitecture(Architecture):
         for i, (shape, layer) in enumerate(zip(given, blocks, strict=True)):
             if layer.in_shape != shape:
                 source = f"blocks[{i - 1}] outputs" if i else "an image has"
-                raise UsageError(
-                    f"blocks[{i}] ({layer.label}) takes {_shown(layer.in_shape)}, but {source} {_shown(shape)}"
-                )
+                taken, found = shape_in_words(layer.in_shape), shape_in_words(shape)
+                raise UsageError(f"blocks[{i}] ({layer.label}) takes {taken}, but {source} {found}")
 
     @property
     def layers(self) -> tuple[Block, ...]:
@@ -98,7 +98,3 @@ class LayeredArchitecture(Architecture):
             raise UsageError(f"blocks: must be a list, not {type(data['blocks']).__name__}")
         blocks = tuple(layer_from_dict(block, f"blocks[{i}]") for i, block in enumerate(data["blocks"]))
         return cls(data["resolution"], blocks, data["bn_eps"])
-
-
-def _shown(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

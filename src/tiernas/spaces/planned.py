@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -64,7 +65,7 @@ class PlannedSpace(SearchSpace):
     def decode(self, vector: npt.ArrayLike) -> LayeredArchitecture:
         row = self.validate(np.atleast_2d(vector))[:1]
         layers: list[Block] = []
-        for part in self.plan(self._by_name(row)):
+        for part in self.plan(self.by_name(row)):
             if count := int(part.count[0]):
                 once = [BlockRows.of_columns(block, 1, columns).layers()[0] for block, columns in part.blocks]
                 layers += once * count
@@ -79,17 +80,12 @@ class PlannedSpace(SearchSpace):
             raise UsageError(f"the architecture is not in space {self.name!r}: {error.args[0]}") from error
         vector = [values.get(dimension.name, dimension.values[0]) for dimension in self.dimensions]
         encoded: IntArray = self.canonical(self.validate([vector]))[0]
-        if (nearest := self.decode(encoded)) != architecture:
-            pairs = zip(architecture.layers, nearest.layers, strict=False)
-            odd = next((f"it has {has.label}, not {would.label}" for has, would in pairs if has != would), None)
-            odd = odd or f"it has {len(architecture.layers)} layers, not {len(nearest.layers)}, or a different epsilon"
-            raise UsageError(
-                f"the architecture is not in space {self.name!r}: compared with the nearest network, {odd}"
-            )
+        if why := _difference(architecture, self.decode(encoded)):
+            raise UsageError(f"the architecture is not in space {self.name!r}: {why}")
         return encoded
 
     def layer_groups(self, vectors: IntArray) -> Iterator[LayerGroup]:
-        for part in self.plan(self._by_name(vectors)):
+        for part in self.plan(self.by_name(vectors)):
             for block, columns in part.blocks:
                 yield LayerGroup.of(block, part.count, **columns)
 
@@ -99,11 +95,16 @@ class PlannedSpace(SearchSpace):
             position = self._position(name)
             vectors[where, position] = self.dimensions[position].values[0]
 
-    def _by_name(self, vectors: IntArray) -> dict[str, IntArray]:
+    def by_name(self, vectors: IntArray) -> dict[str, IntArray]:
+        """The values of vectors (`n x d`), dimension by dimension, as `plan` takes them."""
         return {d.name: column for d, column in zip(self.dimensions, vectors.T, strict=True)}
 
     def _position(self, name: str) -> int:
-        return [dimension.name for dimension in self.dimensions].index(name)
+        return self._positions[name]
+
+    @cached_property
+    def _positions(self) -> Mapping[str, int]:
+        return {dimension.name: position for position, dimension in enumerate(self.dimensions)}
 
 
 def codes(names: Sequence[str], values: IntArray, allowed: Sequence[str] = ACTIVATIONS) -> IntArray:
@@ -131,7 +132,7 @@ def position(what: str, names: Sequence[str], name: str) -> int:
         LookupError: The name is not among them.
     """
     if name not in names:
-        raise LookupError(f"its {what} is {name}; allowed: {', '.join(names)}")
+        raise LookupError(f"its {what} is {name!r}; allowed: {', '.join(names)}")
     return names.index(name)
 
 
@@ -148,3 +149,16 @@ def split_at(layers: Sequence[Block], block: type[Block]) -> list[list[Block]]:
 def span(low: int, high: int, step: int = 1) -> tuple[int, ...]:
     """All values from `low` to `high`, inclusive."""
     return tuple(range(low, high + 1, step))
+
+
+def _difference(architecture: LayeredArchitecture, nearest: LayeredArchitecture) -> str | None:
+    """What an architecture has that the nearest network of a space has not, in words; None if they are equal."""
+    ours, theirs = architecture.layers, nearest.layers
+    for number, (layer, near) in enumerate(zip(ours, theirs, strict=False)):
+        if layer != near:
+            return f"its layer {number} is {layer.label}; the nearest network of the space has {near.label}"
+    if len(ours) != len(theirs):
+        return f"it has {len(ours)} layers; the nearest network of the space has {len(theirs)}"
+    if architecture != nearest:
+        return f"bn_eps = {architecture.bn_eps}; the space has {nearest.bn_eps}"
+    return None

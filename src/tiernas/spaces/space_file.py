@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from tiernas.errors import UsageError
 from tiernas.spaces.parent import PARENT, ParentSpace
 from tiernas.spaces.reading import architecture_from_json
+from tiernas.text_file import replace_text
 
 SPACE_FILE = "space.json"
 """Its name in the output folder of a search, next to the ledger and the latency table."""
@@ -37,11 +37,8 @@ def write_space(space: ParentSpace, path: Path) -> None:
         "channel_percent": list(space.channel_percent),
         "num_classes": space.num_classes,
     }
-    part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(data) + "\n", encoding="utf-8")
-        os.replace(part, path)
+        replace_text(path, json.dumps(data) + "\n")
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
 

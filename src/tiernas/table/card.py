@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tiernas.shapes import shape_in_words
 from tiernas.table.entry import Entry
 
 
@@ -22,7 +23,7 @@ def card(entry: Entry, facts: Mapping[str, Any], onnx_difference: float, checked
     tested = f"{entry.accuracy:.2%} top-1 on the test split of {entry.data}, which no search has seen"
     classes = "" if entry.class_mean_accuracy is None else f"; mean over the classes {entry.class_mean_accuracy:.2%}"
     advice = f". {_sentence(entry.advice)}" if entry.advice else ""
-    shape = f"{entry.batch} x 3 x {entry.resolution} x {entry.resolution}"
+    shape = shape_in_words((entry.batch, 3, entry.resolution, entry.resolution))
     conditions = f"{entry.precision}, batch {entry.batch}, {entry.threads} thread(s)"
     chosen = "by which it was chosen" if not entry.repeats_accuracy else f"chosen by short training: {_repeats(entry)}"
     origin = f", first trained in {entry.reused_from}" if entry.reused_from else ""

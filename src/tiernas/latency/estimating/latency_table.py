@@ -16,7 +16,7 @@ from tiernas.blocks import Block, LayerRows
 from tiernas.blocks.rows import FloatArray
 from tiernas.engines import Engine, Fingerprint
 from tiernas.engines.fingerprint import OF_DEVICE
-from tiernas.errors import UsageError
+from tiernas.errors import UsageError, about
 from tiernas.latency.estimating import table_file
 from tiernas.latency.estimating.equations import equations_of
 from tiernas.latency.estimating.layer_model import PredictedLayers, fit_layers
@@ -95,10 +95,8 @@ class LatencyTable:
             UsageError: As in `table_file.read`, or the file has too few networks (the message names the file).
         """
         header, records, space = table_file.read(path, space)
-        try:
+        with about(str(path)):
             return cls(header, records, space)
-        except UsageError as error:
-            raise UsageError(f"{path}: {error}") from error
 
     def _scaled(self, record: table_file.Record) -> table_file.Record:
         measurement = on_scale(record.observation.measurement, self.scale.anchors_ms if self.scale else {})

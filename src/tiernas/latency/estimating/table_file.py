@@ -19,11 +19,12 @@ from typing import Any
 from tiernas.blocks import Block
 from tiernas.engines import Fingerprint, Measurement
 from tiernas.engines.measurement import MOST_MS, is_time_ms
-from tiernas.errors import UsageError
+from tiernas.errors import UsageError, about
 from tiernas.latency.measuring.observation import Observation
 from tiernas.spaces import PARENT, SPACE_FILE, SearchSpace, get_space, read_space, space_names
 from tiernas.spaces.catalogue import SPACES
 from tiernas.spaces.space_file import is_space_file
+from tiernas.text_file import replace_text
 
 FORMAT_VERSION = 1
 
@@ -146,11 +147,8 @@ def create(path: Path, header: Header) -> None:
         "space_digest": header.space_digest,
         **{key: value for key in _OF_PLUGINS if (value := getattr(header, key)) is not None},
     }
-    part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(line) + "\n", encoding="utf-8")
-        os.replace(part, path)
+        replace_text(path, json.dumps(line) + "\n")
     except OSError as error:
         raise _cannot_write(path, error) from error
 
@@ -211,7 +209,7 @@ def read(path: Path, space: SearchSpace | None = None) -> tuple[Header, list[Rec
 
 
 def _space(path: Path, header: Header, space: SearchSpace | None) -> SearchSpace:
-    try:
+    with about(str(path)):
         if space is None and header.space == PARENT:
             space = read_space(path.with_name(SPACE_FILE))
         if space is None and header.space not in space_names():
@@ -221,8 +219,6 @@ def _space(path: Path, header: Header, space: SearchSpace | None) -> SearchSpace
             )
         space = space or get_space(header.space)
         header.require_space(space)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
     return space
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +12,7 @@ from tiernas.engines import Engine
 from tiernas.errors import UsageError
 from tiernas.latency.factors.study import FactorSweep
 from tiernas.latency.factors.variants import Base
+from tiernas.text_file import replace_text
 
 FORMAT_VERSION = 2
 """Studies of format 1 measured one network after the other and have no ratios."""
@@ -60,18 +59,9 @@ def write(path: Path, base: Base, sweeps: Sequence[FactorSweep]) -> None:
         "num_classes": num_classes,
         "blocks": [sweep.to_dict() for sweep in sweeps],
     }
-    part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        replace_text(path, json.dumps(document, indent=1) + "\n")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
         raise UsageError(
             f"{path}: cannot be written ({error.strerror}); free some space or choose another folder"
         ) from error

