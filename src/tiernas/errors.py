@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tiernas.installing import install_command
+
 
 class TiernasError(Exception):
     """Base of all errors that tiernas raises on purpose; the command line prints it and exits with 1."""
@@ -35,10 +37,16 @@ class NotInstalledError(UsageError):
     """An optional dependency is missing; the message contains the command that installs it."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} is not installed. Install it with: pip install 'tiernas[{extra}]'")
+        super().__init__(f"{what} is not installed. Install it with: {install_command(extra)}")
         self.extra = extra
 
 
 def first_line(error: BaseException) -> str:
     """The first line of what an error says; the name of its class if it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def last_line(error: BaseException) -> str:
+    """The last line of what an error says; runtimes print their own call stack above it."""
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__

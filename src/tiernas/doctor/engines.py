@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from tiernas.engines import Engine, engine_names, get_engine
-from tiernas.engines.onnx_file import last_line
-from tiernas.errors import NotInstalledError, TiernasError
+from tiernas.errors import NotInstalledError, TiernasError, last_line
 from tiernas.networks import export_untrained
 from tiernas.spaces import Head, Stage, StagedArchitecture, Stem
 

@@ -12,9 +12,9 @@ import numpy as np
 from tiernas.engines.calibration import FloatArray, calibration_images
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint
-from tiernas.engines.onnx_file import last_line, read_network
+from tiernas.engines.onnx_file import read_network
 from tiernas.engines.saved import STEM, SavedNetwork, runner_of
-from tiernas.errors import NotInstalledError, UsageError
+from tiernas.errors import NotInstalledError, UsageError, last_line
 
 try:
     import openvino
