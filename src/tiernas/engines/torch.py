@@ -13,13 +13,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import onnx
-from scipy.stats import trim_mean
 
 from tiernas.engines.calibration import FloatArray
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint, cpu_flags
 from tiernas.engines.onnx_file import OnnxNetwork, read_network
 from tiernas.engines.saved import STEM, SavedNetwork, runner_of
+from tiernas.engines.trimmed import trimmed_mean
 from tiernas.errors import NotInstalledError, UsageError, last_line
 
 try:
@@ -123,7 +123,7 @@ class TorchNetwork(CompiledNetwork):
                 stopwatch.run(self._images)
                 runs += 1
         return [
-            NodeTime(self._onnx_names[target], float(trim_mean(times_ns, _OUTLIERS)) / 1e6)
+            NodeTime(self._onnx_names[target], trimmed_mean(times_ns, _OUTLIERS) / 1e6)
             for target, times_ns in stopwatch.times_ns.items()
         ]
 

@@ -17,7 +17,7 @@ from tiernas.engines.calibration import calibration_images
 from tiernas.engines.onnx_file import OnnxNetwork, read_network
 from tiernas.engines.onnxruntime.gelu import fuse_gelu
 from tiernas.engines.onnxruntime.int8 import quantize as quantize_for_onnxruntime
-from tiernas.engines.onnxruntime.int8 import saturates
+from tiernas.engines.onnxruntime.quantizer import saturates
 from tiernas.engines.tensorrt.int8 import quantize as quantize_for_tensorrt
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.networks import build, export_onnx, write_onnx

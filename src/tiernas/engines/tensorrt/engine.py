@@ -17,7 +17,7 @@ from tiernas.engines.fingerprint import Fingerprint, device_slug
 from tiernas.engines.gpu_state import Gpu, find_gpu
 from tiernas.engines.lock import device_lock
 from tiernas.engines.onnx_file import OnnxNetwork, read_network
-from tiernas.engines.onnxruntime.qdq import QUANTIZER
+from tiernas.engines.onnxruntime.quantizer import QUANTIZER
 from tiernas.engines.tensorrt.build import TrtNetwork
 from tiernas.engines.tensorrt.cache import CacheKey, TrtCache
 from tiernas.engines.tensorrt.library import TensorRt, TensorRtRtx, TrtLibrary, load_library
