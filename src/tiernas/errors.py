@@ -34,10 +34,16 @@ class StoppedError(TiernasError):
 
 
 class NotInstalledError(UsageError):
-    """An optional dependency is missing; the message contains the command that installs it."""
+    """An optional dependency is missing; the message contains the command that installs it.
 
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} is not installed. Install it with: {install_command(extra)}")
+    Args:
+        what: What is missing.
+        extra: The extra of tiernas that contains it.
+        command: The command, if tiernas itself is not installed where it is missing.
+    """
+
+    def __init__(self, what: str, extra: str, command: str | None = None) -> None:
+        super().__init__(f"{what} is not installed. Install it with: {command or install_command(extra)}")
         self.extra = extra
 
 
