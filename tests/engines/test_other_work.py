@@ -27,7 +27,9 @@ def test_time_is_that_of_psutil(tmp_path: Path) -> None:
 
 
 def test_a_busy_process_is_seen() -> None:
-    with subprocess.Popen([sys.executable, "-c", "print('begun', flush=True)\nwhile True: pass"], stdout=-1) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", "print('begun', flush=True)\nwhile True: pass"], stdout=subprocess.PIPE
+    ) as other:
         try:
             assert other.stdout is not None
             other.stdout.readline()
