@@ -81,23 +81,21 @@ class _Lock:
 
     def _acquired(self) -> int:
         """A descriptor that holds the lock until it is closed."""
-        descriptor = -1
         try:
-            descriptor = _open(self._path)
-            begin = time.monotonic()
-            while not _try_lock(descriptor):
-                self._log_waiting(time.monotonic() - begin)
-                time.sleep(_POLL_S)
+            with contextlib.ExitStack() as stack:
+                descriptor = _open(self._path)
+                stack.callback(os.close, descriptor)
+                begin = time.monotonic()
+                while not _try_lock(descriptor):
+                    self._log_waiting(time.monotonic() - begin)
+                    time.sleep(_POLL_S)
+                stack.pop_all()
+                return descriptor
         except OSError as error:
-            _close(descriptor)
             raise UsageError(
                 f"{self._path}: cannot be locked ({error}), so two measurements could disturb each other; remove the "
                 "file, or make its folder writable"
             ) from error
-        except BaseException:
-            _close(descriptor)
-            raise
-        return descriptor
 
     def _log_waiting(self, waited_s: float) -> None:
         now = time.monotonic()
@@ -108,11 +106,6 @@ class _Lock:
 
 _locks: dict[str, _Lock] = {}
 _locks_guard = threading.Lock()
-
-
-def _close(descriptor: int) -> None:
-    if descriptor >= 0:
-        os.close(descriptor)
 
 
 if sys.platform == "win32":

@@ -111,7 +111,7 @@ def test_onnx_file_takes_turns_with_a_copy_of_itself() -> None:
     found = run_json("tiny.onnx")
     turns = found["measurement"]["in_turn"]
     assert turns["anchor"] == found["fingerprint"]["graph"]
-    assert 0.5 < turns["ratio"] < 2  # the copies differ by their placement in memory, and by noise
+    assert 0.2 < turns["ratio"] < 5  # the copies differ by their placement in memory, and by noise
 
 
 def test_batch_and_resolution() -> None:

@@ -78,8 +78,6 @@ class ArchitectureSubject(Subject):
     """
 
     def __init__(self, name: str, kind: str, architecture: Architecture, num_classes: int) -> None:
-        from tiernas.networks import cost
-
         number = architecture.shrunk_layer
         if number is not None:
             layer = architecture.layers[number]
@@ -87,6 +85,8 @@ class ArchitectureSubject(Subject):
                 f"{name}: a resolution of {architecture.resolution} is too small: layer {number} "
                 f"({layer.label}) would have no output pixels; choose a larger one"
             )
+        from tiernas.networks import cost
+
         self.name, self.kind, self.architecture = name, kind, architecture
         self.cost = cost(architecture, num_classes)
         self._num_classes = num_classes
