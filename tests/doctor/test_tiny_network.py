@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,7 +25,8 @@ def test_an_engine_computes_what_onnx_says(tmp_path: Path) -> None:
     path = tmp_path / "tiny.onnx"
     write_tiny_network(path)
     images = np.random.default_rng(1).standard_normal((1, 3, 32, 32), dtype=np.float32)
-    (expected,) = ReferenceEvaluator(onnx.load(path)).run(None, {"images": images})
+    evaluator: Any = ReferenceEvaluator(onnx.load(path))
+    (expected,) = evaluator.run(None, {"images": images})
     with get_engine("onnxruntime").compile(path) as network:
         logits = network.run(images)
     assert logits.shape == (1, NUM_CLASSES)

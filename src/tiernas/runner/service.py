@@ -7,6 +7,7 @@ import dataclasses
 import math
 import os
 import platform
+import reprlib
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -218,7 +219,7 @@ class _Fields:
         return dataclasses.replace(default, **value)
 
     def _wrong(self, name: str, kind: str) -> UsageError:
-        return UsageError(f"{self._do}: {name} = {self._fields.get(name)!r}: must be {kind}")
+        return UsageError(f"{self._do}: {name} = {reprlib.repr(self._fields.get(name))}: must be {kind}")
 
 
 def _is_amount(value: Any) -> TypeGuard[float]:
