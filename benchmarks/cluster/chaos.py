@@ -2,7 +2,7 @@
 
 From the root of the repository, as root (it mounts a small disk), on one core, some minutes:
 
-    pip install -e '.[openvino,ray,postgres]'     # and the PostgreSQL server of your system
+    pip install -e '.[train,openvino,ray,postgres]'     # and the PostgreSQL server of your system
     OMP_NUM_THREADS=1 python benchmarks/cluster/chaos.py
 
 The same search runs twice: undisturbed, in processes of this machine; and on Ray with checkpoints at a URL, where

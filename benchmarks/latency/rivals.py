@@ -6,7 +6,7 @@ measures all networks of rivals.json (the rivals are timm's) at their test resol
 batch 1, one thread, in fp32 and in int8 (quantized with noise, which has the latency of a calibrated network), and
 plots the figure. Results are written after each network, so it can be stopped and resumed; remove the results to
 measure again. Accuracies are the published ones, with their source in rivals.json. Needs a quiet machine and
-`pip install 'tiernas[openvino,rivals]'`.
+the extras `train`, `openvino` and `rivals`.
 """
 
 from __future__ import annotations

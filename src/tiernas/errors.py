@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tiernas.installing import install_command
+
 
 class TiernasError(Exception):
     """Base of all errors that tiernas raises on purpose; the command line prints it and exits with 1."""
@@ -35,10 +37,16 @@ class StoppedError(TiernasError):
 
 
 class NotInstalledError(UsageError):
-    """An optional dependency is missing; the message contains the command that installs it."""
+    """An optional dependency is missing; the message contains the command that installs it.
 
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} is not installed. Install it with: pip install 'tiernas[{extra}]'")
+    Args:
+        what: What is missing.
+        extra: The extra of tiernas that contains it.
+        command: The command, if tiernas itself is not installed where it is missing.
+    """
+
+    def __init__(self, what: str, extra: str, command: str | None = None) -> None:
+        super().__init__(f"{what} is not installed. Install it with: {command or install_command(extra)}")
         self.extra = extra
 
 
@@ -56,3 +64,9 @@ def about(key: str) -> Iterator[None]:
 def first_line(error: BaseException) -> str:
     """The first line of what an error says; the name of its class if it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def last_line(error: BaseException) -> str:
+    """The last line of what an error says; runtimes print their own call stack above it."""
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tiernas.engines import Fingerprint, get_engine, graph_digest
 from tiernas.engines.fingerprint import cpu_device, cpu_governor, cpu_name, device_slug, isa_flags
-from tiernas.engines.onnxruntime.qdq import QUANTIZER
+from tiernas.engines.onnxruntime.quantizer import QUANTIZER
 from tiernas.errors import UsageError
 from tiernas.networks import build, export_onnx
 from tiernas.testing.engines import ARCHITECTURE

@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
+import time
+from pathlib import Path
 
-from tiernas.engines import device_lock
+import pytest
+
+from tiernas.engines import device_lock, lock
+from tiernas.engines.lock import lock_path
+from tiernas.errors import UsageError
 
 _OTHER = """
 import sys
@@ -38,3 +46,49 @@ def test_lock_of_a_dead_process_is_free() -> None:
     other.communicate(timeout=20)
     with device_lock("test-device"):
         pass
+
+
+def test_a_thread_waits_for_another_one() -> None:
+    begun = threading.Event()
+    order: list[str] = []
+
+    def measure() -> None:
+        begun.set()
+        with device_lock("test-device"):
+            order.append("thread")
+
+    other = threading.Thread(target=measure)
+    with device_lock("test-device"):
+        other.start()
+        begun.wait()
+        time.sleep(0.2)
+        order.append("main")
+    other.join()
+    assert order == ["main", "thread"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such permissions")
+def test_the_file_of_another_user_is_locked_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It can only be read, whatever the umask of the user was who created it."""
+    monkeypatch.setattr(lock, "_SHARED_FOLDER", tmp_path)
+    before = os.umask(0o077)
+    try:
+        with device_lock("device-of-all"):
+            pass
+    finally:
+        os.umask(before)
+    path = lock_path("device-of-all")
+    assert path.parent == tmp_path
+    assert path.stat().st_mode & 0o777 == 0o644
+    path.chmod(0o444)
+    with device_lock("device-of-all"):
+        pass
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such links")
+def test_a_link_is_refused_in_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(lock, "_SHARED_FOLDER", tmp_path)
+    lock_path("linked-device").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="cannot be locked"), device_lock("linked-device"):
+        pass
+    assert not (tmp_path / "elsewhere").exists()

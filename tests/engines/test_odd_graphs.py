@@ -18,7 +18,7 @@ from torch import nn
 
 from tiernas.engines.onnx_file import OnnxNetwork, read_network
 from tiernas.engines.onnxruntime.int8 import quantize as quantize_for_onnxruntime
-from tiernas.engines.onnxruntime.int8 import saturates
+from tiernas.engines.onnxruntime.quantizer import saturates
 from tiernas.engines.tensorrt.int8 import quantize as quantize_for_tensorrt
 from tiernas.engines.torch import TorchEngine, to_module
 

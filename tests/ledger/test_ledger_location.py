@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tiernas.errors import NothingFoundError, UsageError
+from tiernas.installing import install_command
 from tiernas.ledger import Ledger, Location
 from tiernas.testing.postgresql import PostgresqlServer
 
@@ -102,7 +103,7 @@ def test_a_missing_driver_is_the_command_that_installs_it() -> None:
         "except Exception as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "pip install 'tiernas[postgres]'" in done.stdout
+    assert install_command("postgres") in done.stdout
 
 
 def test_a_search_that_has_not_begun_is_nothing_found(location: Path | str) -> None:

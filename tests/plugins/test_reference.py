@@ -70,7 +70,7 @@ def test_what_the_module_says_on_purpose_stays(site: Path) -> None:
     (site / "acme_extra.py").write_text(
         "from tiernas.errors import NotInstalledError\nraise NotInstalledError('Acme', 'acme')"
     )
-    with pytest.raises(NotInstalledError, match=r"pip install 'tiernas\[acme\]'"):
+    with pytest.raises(NotInstalledError, match=r"pip install .*\[acme\]"):
         imported("acme_extra:X")
 
 

@@ -61,7 +61,7 @@ def test_optuna_keeps_its_verbosity_and_says_nothing(capfd: pytest.CaptureFixtur
 def test_without_optuna_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "tiernas.search.tpe")
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(NotInstalledError, match=r"pip install 'tiernas\[optuna\]'"):
+    with pytest.raises(NotInstalledError, match=r"pip install .*\[optuna\]"):
         import tiernas.search.tpe  # noqa: F401
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import signal
 import sys
 
-from tiernas.errors import StoppedError, TiernasError
+from tiernas.errors import NotInstalledError, StoppedError, TiernasError
 from tiernas.plain import plain_text
+
+_TRAINING = ("torch", "tensorboard")
+"""What the extra `train` installs; commands that neither train nor build networks do without."""
 
 
 def main() -> None:
@@ -23,6 +26,11 @@ def main() -> None:
         app()
     except TiernasError as error:
         _end(error)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _TRAINING:
+            raise
+        _end(NotInstalledError(f"{missing}, which this command needs,", "train"))
     except SystemExit as error:
         if error.code == StoppedError.exit_code:  # how typer reports Ctrl-C, without a message
             _end(StoppedError("stopped"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tiernas.cli import adapt, control, doctor, export, latency, plugins, search, status, table, tiers
+from tiernas.cli import adapt, control, device, doctor, export, latency, plugins, search, status, table, tiers
 
 app = typer.Typer(
     name="tiernas",
@@ -22,6 +22,7 @@ app.command("tiers")(tiers.tiers)
 app.command("doctor")(doctor.doctor)
 app.command("plugins")(plugins.plugins)
 app.add_typer(control.app, name="control")
+app.add_typer(device.app, name="device")
 app.add_typer(export.app, name="export")
 app.add_typer(latency.app, name="latency")
 app.add_typer(table.app, name="table")

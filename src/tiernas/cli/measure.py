@@ -75,7 +75,7 @@ def measure(
     from tiernas.latency.measuring.calibration_files import read_calibration
     from tiernas.latency.measuring.measure import measure_subject
     from tiernas.latency.measuring.subject import find_subject
-    from tiernas.training.preprocessing import IMAGE_MEAN, IMAGE_STD
+    from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD
 
     subject = find_subject(network, space=space, resolution=resolution, num_classes=num_classes)
     opponent = against and find_subject(against, space=space, resolution=resolution, num_classes=num_classes)

@@ -12,25 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from tiernas.doctor.tiny_network import NUM_CLASSES, write_tiny_network
 from tiernas.engines import Engine, engine_names, get_engine
-from tiernas.engines.onnx_file import last_line
-from tiernas.errors import NotInstalledError, TiernasError
-from tiernas.networks import export_untrained
-from tiernas.spaces import Head, Stage, StagedArchitecture, Stem
-
-NETWORK = StagedArchitecture(
-    32,
-    Stem(8),
-    (
-        Stage("conv", 8, 3, 1, 1, "swish"),
-        Stage("fused_irb", 16, 3, 2, 2, "relu", 2, True),
-        Stage("irb", 16, 5, 2, 2, "swish", 3, True),
-    ),
-    Head(16),
-)
-"""A tiny network with every kind of block, for trying an engine."""
-
-NUM_CLASSES = 4
+from tiernas.errors import NotInstalledError, TiernasError, last_line
 
 SLOW_ENGINES = ("torch-compile",)
 """Engines that take about a minute and a C++ compiler to compile a network; tried only on request."""
@@ -83,7 +67,7 @@ def try_engines(*, slow: bool = False) -> Iterator[EngineTrial]:
     """
     with tempfile.TemporaryDirectory(prefix="tiernas-doctor-") as folder:
         path = Path(folder) / "tiny.onnx"
-        export_untrained(NETWORK, NUM_CLASSES, path)
+        write_tiny_network(path)
         for name in engine_names():
             yield from _try_engine(name, path, slow=slow)
 

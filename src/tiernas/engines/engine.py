@@ -9,15 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tiernas.engines.calibration import FloatArray
 from tiernas.engines.fingerprint import Fingerprint, cpu_device, cpu_flags, cpu_governor
 from tiernas.engines.saved import SavedNetwork
 from tiernas.errors import UsageError
 
+if TYPE_CHECKING:
+    from typing import Self
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class NodeTime:
     """Mean time of one node that the engine executes.
 
@@ -202,6 +205,20 @@ class Engine(abc.ABC):
             governor=cpu_governor(),
             plugin=self.plugin,
         )
+
+    def load(self, path: Path) -> CompiledNetwork:
+        """Loads a network that was prepared for this engine, perhaps elsewhere; needs the runtime and NumPy alone.
+
+        An engine whose networks can be measured on other devices overrides it.
+
+        Args:
+            path: An ONNX file in this precision, with fixed shapes, or the first of the files that a network of this
+                engine saved (`CompiledNetwork.save`).
+
+        Raises:
+            UsageError: The runtime cannot run the file, or the engine loads no files.
+        """
+        raise UsageError(f"engine {self.name!r} loads no prepared networks: {path}")
 
     @abc.abstractmethod
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> CompiledNetwork:

@@ -21,7 +21,7 @@ _ISA = re.compile(
 """CPU flags that determine which kernels an engine selects (names as in /proc/cpuinfo on x86 and Arm)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fingerprint:
     """The conditions of a measured latency; latencies with different fingerprints must not be mixed.
 
@@ -105,7 +105,7 @@ def _fits(name: str, value: object) -> bool:
     if name in _COUNTS:
         return isinstance(value, int) and not isinstance(value, bool) and value >= 1
     if name == "flags":
-        return isinstance(value, list | tuple) and all(isinstance(flag, str) for flag in value)
+        return isinstance(value, (list, tuple)) and all(isinstance(flag, str) for flag in value)
     return isinstance(value, str) and value != ""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
+from tiernas.errors import NotInstalledError
 
 try:
     import pynvml
@@ -89,7 +89,15 @@ class Gpu:
 
 
 def find_gpu() -> Gpu | None:
-    """The GPU that torch uses by default in this process; None without a GPU, or if torch was built without CUDA."""
+    """The GPU that torch uses by default in this process; None without a GPU, or if torch was built without CUDA.
+
+    Raises:
+        NotInstalledError: torch is not installed.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise NotInstalledError("torch, which runs networks on GPUs,", "train") from error
     if not torch.cuda.is_available():
         return None
     index = torch.cuda.current_device()

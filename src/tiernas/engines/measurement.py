@@ -6,9 +6,12 @@ import math
 import reprlib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from tiernas.errors import UsageError
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 LEAST_MS, MOST_MS = 1e-6, 1e7
 """Plausible latency of an inference: from a nanosecond, the resolution of files, to almost three hours."""
@@ -18,7 +21,7 @@ WIDE = 0.03
 """A ratio whose interval is wider than this share of the ratio is marked."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InTurn:
     """A network's latency as a multiple of that of an anchor, with which it was interleaved.
 
@@ -89,7 +92,7 @@ class InTurn:
         return turns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Measurement:
     """The distribution of a network's latency over single inferences.
 
@@ -181,7 +184,7 @@ def is_time_ms(value: object, least_ms: float = LEAST_MS) -> bool:
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _fits(name: str, value: object) -> bool:

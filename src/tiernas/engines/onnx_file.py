@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from tiernas.errors import UsageError
+from tiernas.errors import UsageError, last_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,3 @@ def read_network(path: Path, batch: int) -> OnnxNetwork:
         raise UsageError(f"{path}: was exported for batch {shape[0]}; the engine runs batch {batch}")
     n, channels, height, width = (int(size) for size in shape)
     return OnnxNetwork(path, model, inputs[0].name, (n, channels, height, width))
-
-
-def last_line(error: Exception) -> str:
-    """The last line of an error message; runtimes print their own call stack above it."""
-    lines = str(error).strip().splitlines()
-    return lines[-1] if lines else type(error).__name__

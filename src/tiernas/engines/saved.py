@@ -15,7 +15,7 @@ STEM = "network"
 """Stem of the names of the files that an engine saves."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SavedNetwork:
     """The files that an engine wrote into a folder, and how to run them without tiernas.
 

@@ -11,12 +11,12 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-import psutil
-from scipy.stats import binom
 
+from tiernas.engines.binomial import binomial_quantile
 from tiernas.engines.engine import CompiledNetwork
 from tiernas.engines.lock import device_lock
 from tiernas.engines.measurement import Measurement
+from tiernas.engines.other_work import OtherWork
 from tiernas.errors import TiernasError
 
 CONFIDENCE = 0.95
@@ -37,11 +37,8 @@ _PREEMPTED_PER_S = 10.0
 _CROWDED = 0.25
 """Cores that others may keep busy, beyond the spare ones, before the measurement counts as unstable."""
 
-_LEAST_LOAD_S = 0.1
-"""The system counts busy time in steps of 10 ms; over a shorter time than this, the load of others is unknown."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StopRule:
     """How long to measure.
 
@@ -174,43 +171,7 @@ def interval_rank(n: int) -> int:
     Returns:
         The rank, counted from 1; also 1 for fewer than 6 times, for which no pair reaches 95 %.
     """
-    below = int(binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))
-    while below > 0 and binom.cdf(below - 1, n, 0.5) > (1 - CONFIDENCE) / 2:
-        below -= 1
-    return max(below, 1)
-
-
-def _preemptions() -> int:
-    """Involuntary context switches of this process so far."""
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return 0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-
-
-class OtherWork:
-    """The activity of other processes on the cores of this machine since the object was created."""
-
-    def __init__(self) -> None:
-        self._preemptions = _preemptions()
-        self._begin = time.perf_counter()
-        self._busy_s, self._own_s = _busy_s(), time.process_time()
-
-    def so_far(self) -> tuple[int, float]:
-        """How often they took a core from this process, and how many cores they kept busy on average."""
-        elapsed_s = time.perf_counter() - self._begin
-        preemptions = _preemptions() - self._preemptions
-        if elapsed_s < _LEAST_LOAD_S:
-            return preemptions, 0.0
-        others_s = _busy_s() - self._busy_s - (time.process_time() - self._own_s)
-        return preemptions, round(max(0.0, others_s / elapsed_s), 3)
-
-
-def _busy_s() -> float:
-    """Total time that the cores of this machine have been busy so far, in s, including time stolen by a hypervisor."""
-    times = psutil.cpu_times()
-    return sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal"))
+    return max(binomial_quantile((1 - CONFIDENCE) / 2, n, 0.5), 1)
 
 
 def _run_for(time_ns: Callable[[], int], duration_s: float) -> None:

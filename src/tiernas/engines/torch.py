@@ -13,21 +13,21 @@ from typing import Any, ClassVar
 
 import numpy as np
 import onnx
-import torch
-from scipy.stats import trim_mean
-from torch import Tensor, fx, nn
 
 from tiernas.engines.calibration import FloatArray
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint, cpu_flags
-from tiernas.engines.onnx_file import OnnxNetwork, last_line, read_network
+from tiernas.engines.onnx_file import OnnxNetwork, read_network
 from tiernas.engines.saved import STEM, SavedNetwork, runner_of
-from tiernas.errors import NotInstalledError, UsageError
+from tiernas.engines.trimmed import trimmed_mean
+from tiernas.errors import NotInstalledError, UsageError, last_line
 
 try:
+    import torch
     from onnx2torch import convert
+    from torch import Tensor, fx, nn
 except ImportError as error:
-    raise NotInstalledError("onnx2torch, which reads ONNX files for torch,", "torch") from error
+    raise NotInstalledError(f"{error.name}, which this engine is made of,", "torch") from error
 
 _INDUCTOR_OPTIONS: dict[str, str | int | bool | Callable[..., object]] = {"freezing": True}
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -123,7 +123,7 @@ class TorchNetwork(CompiledNetwork):
                 stopwatch.run(self._images)
                 runs += 1
         return [
-            NodeTime(self._onnx_names[target], float(trim_mean(times_ns, _OUTLIERS)) / 1e6)
+            NodeTime(self._onnx_names[target], trimmed_mean(times_ns, _OUTLIERS) / 1e6)
             for target, times_ns in stopwatch.times_ns.items()
         ]
 

@@ -74,7 +74,7 @@ def test_every_engine_of_this_device_can_be_made(name: str) -> None:
 def test_missing_runtime_tells_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "tiernas.engines.openvino.engine", raising=False)
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(NotInstalledError, match=r"pip install 'tiernas\[openvino\]'"):
+    with pytest.raises(NotInstalledError, match=r"pip install .*\[openvino\]"):
         get_engine("openvino")
 
 

@@ -107,6 +107,13 @@ def test_onnx_file_is_taken_apart_by_node() -> None:
     assert (found["params"], found["macs"]) == (None, None)
 
 
+def test_onnx_file_takes_turns_with_a_copy_of_itself() -> None:
+    found = run_json("tiny.onnx")
+    turns = found["measurement"]["in_turn"]
+    assert turns["anchor"] == found["fingerprint"]["graph"]
+    assert 0.2 < turns["ratio"] < 5  # the copies differ by their placement in memory, and by noise
+
+
 def test_batch_and_resolution() -> None:
     assert run_json("tiny.json", "--batch", "2", "--resolution", "24")["input_shape"] == [2, 3, 24, 24]
 

@@ -21,9 +21,9 @@ from scipy.stats import trim_mean
 from acme_tiernas import runner
 from tiernas.engines import CompiledNetwork, Engine, Fingerprint, NodeTime, SavedNetwork
 from tiernas.engines.calibration import FloatArray
-from tiernas.engines.onnx_file import OnnxNetwork, last_line, read_network
+from tiernas.engines.onnx_file import OnnxNetwork, read_network
 from tiernas.engines.saved import STEM
-from tiernas.errors import UsageError
+from tiernas.errors import UsageError, last_line
 
 OPTIONS = {"optimizations": "ORT_ENABLE_EXTENDED", "arena": False}
 

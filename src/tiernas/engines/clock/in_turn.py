@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 import numpy as np
 
@@ -18,13 +18,13 @@ from tiernas.engines.clock.turns import Player
 from tiernas.engines.engine import CompiledNetwork
 from tiernas.engines.lock import device_lock
 from tiernas.engines.measurement import WIDE, InTurn, Measurement
-from tiernas.engines.timing import OtherWork
+from tiernas.engines.other_work import OtherWork
 
 _SHORTEST_BLOCK_S = 1e-6
 """Minimum length of a block: if there is no time at all, every pair is a block."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TurnRule:
     """How long a network and its anchor take turns.
 
@@ -109,7 +109,7 @@ class Anchor:
         return self.seen_ms if self._known_ms is None else self._known_ms
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Turns:
     """The turns of a network and its anchor.
 
@@ -172,7 +172,7 @@ def measure_in_turn(network: CompiledNetwork, anchor: Anchor, rule: TurnRule | N
             anchor_high_ms=level.high_ms,
             anchor_found_ms=float(np.median(anchor_ms)),
             anchor_quiet_ms=float(np.quantile(anchor_ms, 0.1)),
-            measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         ),
     )
 

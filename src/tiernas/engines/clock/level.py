@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
+
+from tiernas.engines.binomial import binomial_quantile
 
 UNDISTURBED = 0.1
 """The undisturbed latency is this quantile of all turns: that of quiet moments, not the record."""
@@ -18,7 +19,7 @@ _ERROR = 0.025
 """Maximum probability that the upper end misses the quantile."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Level:
     """The latency of a network over a session, in ms.
 
@@ -53,7 +54,7 @@ def level_of(at_s: npt.NDArray[np.float64], turns_ms: npt.NDArray[np.float64]) -
     """
     numbers = ((at_s - at_s[0]) // _BLOCK_S).astype(np.int64)
     blocks_ms = np.sort([np.median(turns_ms[numbers == number]) for number in np.unique(numbers)])
-    rank = int(binom.ppf(1 - _ERROR, len(blocks_ms), UNDISTURBED)) + 1
+    rank = binomial_quantile(1 - _ERROR, len(blocks_ms), UNDISTURBED) + 1
     undisturbed_ms = undisturbed_of(turns_ms)
     return Level(
         undisturbed_ms=undisturbed_ms,

@@ -53,7 +53,7 @@ _NORMAL = 1.4826
 """Standard deviation over median absolute deviation, for a normal distribution."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pairs:
     """Turns of a network, each between two turns of its anchor.
 
@@ -83,7 +83,7 @@ class Pairs:
         return np.asarray(self.slower(undisturbed_ms) <= np.log1p(QUIET))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ratio:
     """A network's latency over its anchor's.
 

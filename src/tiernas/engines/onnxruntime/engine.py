@@ -11,10 +11,8 @@ import numpy as np
 from tiernas.engines.calibration import FloatArray, calibration_images
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint
-from tiernas.engines.onnx_file import OnnxNetwork, read_network
-from tiernas.engines.onnxruntime.int8 import quantize, saturates
 from tiernas.engines.onnxruntime.profile import profile
-from tiernas.engines.onnxruntime.qdq import QUANTIZER
+from tiernas.engines.onnxruntime.quantizer import QUANTIZER, saturates
 from tiernas.engines.onnxruntime.session import OPTIONS, VERSION, bound, open_session, options_with
 from tiernas.engines.saved import STEM, SavedNetwork, runner_of
 
@@ -30,15 +28,22 @@ class OnnxRuntimeEngine(Engine):
 
     def fingerprint(self) -> Fingerprint:
         reduced = {"reduce_range": saturates()} if self.precision == "int8" else {}
-        return self.cpu_fingerprint(VERSION, options=OPTIONS | reduced, quantizer=QUANTIZER)
+        return self.cpu_fingerprint(VERSION, options={**OPTIONS, **reduced}, quantizer=QUANTIZER)
+
+    def load(self, path: Path) -> OnnxRuntimeNetwork:
+        return OnnxRuntimeNetwork(path.read_bytes(), path, self.fingerprint())
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> OnnxRuntimeNetwork:
+        from tiernas.engines.onnx_file import read_network  # imports onnx, which `load` does without
+
         network = read_network(onnx_path, self.batch)
         model = network.model
         if self.precision == "int8":
+            from tiernas.engines.onnxruntime.int8 import quantize
+
             images = calibration_images(calibration, network.input_shape)
             model = quantize(network, images, reduce_range=saturates())
-        return OnnxRuntimeNetwork(model.SerializeToString(), network, self.fingerprint())
+        return OnnxRuntimeNetwork(model.SerializeToString(), onnx_path, self.fingerprint())
 
 
 class OnnxRuntimeNetwork(CompiledNetwork):
@@ -46,34 +51,37 @@ class OnnxRuntimeNetwork(CompiledNetwork):
 
     Args:
         model: The network in its precision, serialized.
-        network: The network as read from the file.
+        path: The file that it was read from, for messages.
         fingerprint: What it runs on.
 
     Raises:
         UsageError: ONNX Runtime cannot run it.
     """
 
-    def __init__(self, model: bytes, network: OnnxNetwork, fingerprint: Fingerprint) -> None:
+    def __init__(self, model: bytes, path: Path, fingerprint: Fingerprint) -> None:
         self.fingerprint = fingerprint
-        self.input_shape = network.input_shape
         self._model = model
-        self._network = network
+        self._path = path
         self.reload()
+        images = self._session.get_inputs()[0]
+        batch, channels, height, width = images.shape
+        self.input_shape = (batch, channels, height, width)
+        self._input_name = images.name
 
     def run(self, images: FloatArray) -> FloatArray:
         self.require_shape(images)
-        feed = {self._network.input_name: images.astype(np.float32, copy=False)}
+        feed = {self._input_name: images.astype(np.float32, copy=False)}
         return np.array(self._session.run(None, feed)[0], dtype=np.float32)
 
     def infer(self) -> None:
         self._session.run_with_iobinding(self._binding)
 
     def reload(self) -> None:
-        self._session = open_session(self._model, self._network.path, threads=self.fingerprint.threads)
+        self._session = open_session(self._model, self._path, threads=self.fingerprint.threads)
         self._binding = bound(self._session)
 
     def profile(self) -> Sequence[NodeTime]:
-        return profile(self._model, self._network.path, self.fingerprint.threads)
+        return profile(self._model, self._path, self.fingerprint.threads)
 
     def save(self, folder: Path) -> SavedNetwork:
         """Writes the session's network, in int8 with its Q/DQ pairs: `network.onnx`."""

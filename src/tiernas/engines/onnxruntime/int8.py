@@ -9,7 +9,6 @@ from __future__ import annotations
 import onnx
 
 from tiernas.engines.calibration import FloatArray
-from tiernas.engines.fingerprint import cpu_flags
 from tiernas.engines.onnx_file import OnnxNetwork
 from tiernas.engines.onnxruntime.folding import folded
 from tiernas.engines.onnxruntime.gelu import fuse_gelu
@@ -41,9 +40,3 @@ def quantize(network: OnnxNetwork, calibration: FloatArray, *, reduce_range: boo
     ranges = ranges_of(set(origins.values()), graph.model, network, calibration)
     graph.insert_pairs(origins, ranges, symmetric=False, greatest_weight=63 if reduce_range else 127)
     return graph.model
-
-
-def saturates() -> bool:
-    """Whether this CPU adds pairs of 8-bit products in 16 bits, which can saturate: x86 without VNNI."""
-    flags = cpu_flags()
-    return "avx2" in flags and not any("vnni" in flag for flag in flags)

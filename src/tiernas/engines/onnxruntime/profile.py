@@ -10,16 +10,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto, helper
-from scipy.stats import trim_mean
 
 from tiernas.engines.engine import NodeTime
+from tiernas.engines.onnxruntime.chain import max_chain
 from tiernas.engines.onnxruntime.session import bound, open_session
+from tiernas.engines.trimmed import trimmed_mean
 
 _PROFILE_S = 0.15
 """Duration of a profile, within these limits on the number of runs."""
@@ -52,7 +51,7 @@ def profile(model: bytes, path: Path, threads: int) -> list[NodeTime]:
     return node_times(kernels, runs, overhead)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProfilerOverhead:
     """Time that the profiler adds to a node, minus what it loses by truncation to whole microseconds.
 
@@ -90,7 +89,7 @@ def node_times(kernels: Sequence[Mapping[str, Any]], runs: int, overhead: Profil
             shown = f"{change[1]} for {consumer}"
         else:
             shown = consumer = name
-        profiled_us = float(trim_mean([kernel["dur"] for kernel in of_node[name][-runs:]], _OUTLIERS))
+        profiled_us = trimmed_mean([kernel["dur"] for kernel in of_node[name][-runs:]], _OUTLIERS)
         found.append(NodeTime(shown, max(0.0, profiled_us - overhead.of(of_node[name][0])) / 1e3))
     return found[::-1]
 
@@ -119,12 +118,7 @@ def _profiler_overhead() -> ProfilerOverhead:
 
 def _overhead_us(inputs: int) -> float:
     """Time that the profiler adds to a node with this number of inputs, in us."""
-    names = [f"t{i}" for i in range(_CHAIN + 1)]
-    nodes = [helper.make_node("Max", [a] * inputs, [b], b) for a, b in pairwise(names)]
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 1, 1, 1)) for name in (names[0], names[-1])]
-    graph = helper.make_graph(nodes, "chain", ends[:1], ends[1:])
-    opset = [helper.make_opsetid("", 17)]
-    model = helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+    model = max_chain(_CHAIN, inputs)
     kernels, runs = _profiled(model, Path("chain"))
     profiled_us = np.array([kernel["dur"] for kernel in kernels]).reshape(-1, _CHAIN)[-runs:].mean(axis=1)
     session = open_session(model, Path("chain"))

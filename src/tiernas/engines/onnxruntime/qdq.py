@@ -13,9 +13,6 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-QUANTIZER = "tiernas-qdq 2"
-"""Name and version of this quantizer; the version is raised whenever its int8 networks change."""
-
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 """Operators whose weights are quantized per output channel."""
 _INT8_KERNELS = ("Add", "Mul", "Sigmoid", "LeakyRelu", "Concat", "AveragePool", "GlobalAveragePool")

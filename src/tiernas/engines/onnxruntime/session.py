@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tiernas.engines.onnx_file import last_line
-from tiernas.errors import NotInstalledError, UsageError
+from tiernas.errors import NotInstalledError, UsageError, last_line
 
 try:
     import onnxruntime

@@ -12,9 +12,8 @@ import numpy as np
 from tiernas.engines.calibration import FloatArray, calibration_images
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint
-from tiernas.engines.onnx_file import last_line, read_network
 from tiernas.engines.saved import STEM, SavedNetwork, runner_of
-from tiernas.errors import NotInstalledError, UsageError
+from tiernas.errors import NotInstalledError, UsageError, last_line
 
 try:
     import openvino
@@ -47,7 +46,12 @@ class OpenVinoEngine(Engine):
         del options["INFERENCE_NUM_THREADS"]
         return self.cpu_fingerprint(openvino.__version__.partition("-")[0], options=options, quantizer=quantizer())
 
+    def load(self, path: Path) -> OpenVinoNetwork:
+        return OpenVinoNetwork(_convert(path), self._options(), self.fingerprint())
+
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> OpenVinoNetwork:
+        from tiernas.engines.onnx_file import read_network  # imports onnx, which `load` does without
+
         network = read_network(onnx_path, self.batch)
         model = _convert(onnx_path)
         if self.precision == "int8":

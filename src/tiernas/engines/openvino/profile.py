@@ -38,10 +38,7 @@ def profile(run_ms: float, compile_counting: _Compile) -> Sequence[NodeTime]:
     if run_ms >= _SLOW_MS:
         return _profile_slow(compile_counting())
     profiles = [_profile_fast(compile_counting()) for _ in range(_PROFILES)]
-    return [
-        NodeTime(nodes[0].name, float(np.median([node.time_ms for node in nodes])))
-        for nodes in zip(*profiles, strict=True)
-    ]
+    return [NodeTime(nodes[0].name, float(np.median([node.time_ms for node in nodes]))) for nodes in zip(*profiles)]
 
 
 def _profile_slow(request: openvino.InferRequest) -> list[NodeTime]:

@@ -7,7 +7,7 @@ import hashlib
 import logging
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -17,13 +17,15 @@ from tiernas.engines.fingerprint import Fingerprint, device_slug
 from tiernas.engines.gpu_state import Gpu, find_gpu
 from tiernas.engines.lock import device_lock
 from tiernas.engines.onnx_file import OnnxNetwork, read_network
-from tiernas.engines.onnxruntime.qdq import QUANTIZER
+from tiernas.engines.onnxruntime.quantizer import QUANTIZER
 from tiernas.engines.tensorrt.build import TrtNetwork
 from tiernas.engines.tensorrt.cache import CacheKey, TrtCache
 from tiernas.engines.tensorrt.library import TensorRt, TensorRtRtx, TrtLibrary, load_library
-from tiernas.engines.tensorrt.network import TensorRtNetwork
 from tiernas.engines.tensorrt.precision import in_precision
 from tiernas.errors import UsageError
+
+if TYPE_CHECKING:
+    from tiernas.engines.tensorrt.network import TensorRtNetwork
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +69,9 @@ class TensorRtEngine(Engine):
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> TensorRtNetwork:
         gpu = self._gpu()
+
+        from tiernas.engines.tensorrt.network import TensorRtNetwork  # imports torch
+
         with device_lock(device_slug(gpu.name)):
             serialized = self.build(onnx_path, calibration)
             library, fingerprint = load_library(self._library), self.fingerprint()

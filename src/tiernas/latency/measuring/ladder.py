@@ -15,6 +15,7 @@ import numpy as np
 
 from tiernas.blocks import BlockRows, LayerRows
 from tiernas.engines import Anchor, CompiledNetwork, Engine, Measurement, TurnRule, measure_in_turn
+from tiernas.latency.measuring.untrained import compiled_untrained
 from tiernas.spaces import Architecture, SearchSpace, get_space
 
 _STEP = 2.5
@@ -110,8 +111,6 @@ class Ladder:
     def anchor(self, number: int) -> Anchor:
         """The anchor of a rung, compiled on first use."""
         if number not in self._anchors:
-            from tiernas.latency.measuring.untrained import compiled_untrained  # estimating needs no torch
-
             rung = self.rungs[number]
             network, name = self._open.enter_context(
                 compiled_untrained(rung.architecture, rung.num_classes, self.engine)

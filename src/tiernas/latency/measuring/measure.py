@@ -55,6 +55,9 @@ def measure_subject(
 ) -> MeasuredNetwork:
     """Exports, compiles and measures a network interleaved with an anchor of its size, alone on their device.
 
+    The anchor of an ONNX file is a copy of itself. That is as good as a rung of the ladder for the latency of one
+    network, and needs no torch.
+
     For a comparison, the network is interleaved with what it is compared with, and only the latter with the anchor.
 
     Args:
@@ -75,27 +78,28 @@ def measure_subject(
     reference = _more_exact(engine) if compare else engine
     rule = _rule(limit_s)
     comparison = opponent = None
-    with subject.onnx_file(engine.batch) as path, Ladder(standard_rungs(), reference) as ladder:
+    with subject.onnx_file(engine.batch) as path:
         images = _images(calibrate, path, engine.batch)
         with engine.compile(path, images) as network:
             graph = graph_digest(path)
             if compare:
                 with reference.compile(path, images) as exact:
-                    measurement, exactly = _measure_both(network, exact, graph, ladder, rule)
+                    exactly = _alone(subject, exact, reference, path, images, rule)
+                    measurement = _measure_against(network, exact, graph, exactly, rule)
                 advice = advise(
                     PrecisionOption(engine.precision), PrecisionOption(reference.precision), _turns(measurement)
                 )
                 comparison = PrecisionComparison(reference.precision, exactly, advice)
             elif against:
-                with (
-                    against.onnx_file(engine.batch) as other_path,
-                    engine.compile(other_path, _images(calibrate, other_path, engine.batch)) as other,
-                ):
-                    other_graph = graph_digest(other_path)
-                    measurement, others = _measure_both(network, other, other_graph, ladder, rule)
+                with against.onnx_file(engine.batch) as other_path:
+                    other_images = _images(calibrate, other_path, engine.batch)
+                    with engine.compile(other_path, other_images) as other:
+                        other_graph = graph_digest(other_path)
+                        others = _alone(against, other, engine, other_path, other_images, rule)
+                        measurement = _measure_against(network, other, other_graph, others, rule)
                 opponent = NetworkComparison(against.name, against.kind, other_graph, others, _turns(measurement))
             else:
-                measurement = ladder.measure(network, rule)
+                measurement = _alone(subject, network, engine, path, images, rule)
             nodes = _profile(network) if profile else ()
             return MeasuredNetwork(
                 network=subject.name,
@@ -122,14 +126,24 @@ def _rule(limit_s: float) -> TurnRule:
     )
 
 
-def _measure_both(
-    network: CompiledNetwork, other: CompiledNetwork, other_graph: str, ladder: Ladder, rule: TurnRule
-) -> tuple[Measurement, Measurement]:
-    """Measures a network interleaved with another one, and the latter interleaved with an anchor."""
-    others = ladder.measure(other, rule)
+def _alone(
+    subject: Subject, network: CompiledNetwork, engine: Engine, path: Path, images: FloatArray | None, rule: TurnRule
+) -> Measurement:
+    """Measures a network, compiled from an ONNX file, interleaved with an anchor."""
+    if subject.is_own_anchor:
+        with engine.compile(path, images) as copy:
+            return measure_in_turn(network, Anchor(copy, graph_digest(path)), rule)
+    with Ladder(standard_rungs(), engine) as ladder:
+        return ladder.measure(network, rule)
+
+
+def _measure_against(
+    network: CompiledNetwork, other: CompiledNetwork, other_graph: str, others: Measurement, rule: TurnRule
+) -> Measurement:
+    """Measures a network interleaved with another one, whose own measurement is known."""
     found = measure_in_turn(network, Anchor(other, other_graph, others.latency_ms), rule)
     low, high = others.low_ms / others.latency_ms, others.high_ms / others.latency_ms
-    return dataclasses.replace(found, low_ms=low * found.low_ms, high_ms=high * found.high_ms), others
+    return dataclasses.replace(found, low_ms=low * found.low_ms, high_ms=high * found.high_ms)
 
 
 def _turns(measurement: Measurement) -> InTurn:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tiernas.engines import Fingerprint, Measurement
 from tiernas.latency.measuring.comparison import NetworkComparison, PrecisionComparison
 from tiernas.latency.measuring.profile import ProfiledPart
-from tiernas.networks import Cost
+
+if TYPE_CHECKING:
+    from tiernas.networks import Cost
 
 _BUSY_CORES = 0.25
 """Number of cores kept busy by other work from which on there is a warning."""
@@ -30,7 +32,8 @@ class MeasuredNetwork:
         cost: Parameters and multiply-accumulates; None if unknown.
         fingerprint: What it was measured on.
         graph: `graph_digest` of its ONNX graph.
-        measurement: Its latency, measured interleaved with an anchor or, in a comparison, with the other network.
+        measurement: Its latency, measured interleaved with an anchor (that of an ONNX file is a copy of itself) or, in
+            a comparison, with the other network.
         calibration: Number of images that int8 was calibrated with; 0 for noise, which is valid only for the latency;
             None for precisions without calibration.
         parts: Layers in execution order, or nodes, slowest first; empty without a profile.

@@ -9,13 +9,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from tiernas.errors import UsageError
-from tiernas.networks import Cost, cost, export_untrained
 from tiernas.networks.normalization import Rgb
-from tiernas.networks.timm_models import TimmNetwork, build_timm, export_timm
 from tiernas.networks.timm_names import TIMM_PREFIX, near_timm_names
 from tiernas.spaces import Architecture, SearchSpace, get_space, read_architecture, released, released_names
+
+if TYPE_CHECKING:
+    from tiernas.networks import Cost
+    from tiernas.networks.timm_models import TimmNetwork
 
 _VECTOR = re.compile(r"\s*-?\d+(\s*,\s*-?\d+)+\s*")
 _DEFAULT_CLASSES = 1000
@@ -28,6 +31,8 @@ _MOST_PIXELS, _MOST_CLASSES = 4096, 1_000_000
 class Subject(abc.ABC):
     """A network to measure.
 
+    All but ONNX files are built with torch, which is imported where that happens.
+
     Attributes:
         name: The user's name for it.
         kind: The kind of thing that the name refers to, in words.
@@ -36,6 +41,9 @@ class Subject(abc.ABC):
         normalization: Mean and standard deviation of red, green and blue (pixels in 0 to 1) for normalizing its input;
             None for the default of our own networks.
     """
+
+    is_own_anchor: ClassVar[bool] = False
+    """Whether it takes turns with a copy of itself instead of a rung of a ladder, which only torch can export."""
 
     name: str
     kind: str
@@ -77,11 +85,15 @@ class ArchitectureSubject(Subject):
                 f"{name}: a resolution of {architecture.resolution} is too small: layer {number} "
                 f"({layer.label}) would have no output pixels; choose a larger one"
             )
+        from tiernas.networks import cost
+
         self.name, self.kind, self.architecture = name, kind, architecture
         self.cost = cost(architecture, num_classes)
         self._num_classes = num_classes
 
     def write(self, path: Path, batch: int) -> None:
+        from tiernas.networks import export_untrained
+
         assert self.architecture is not None
         export_untrained(self.architecture, self._num_classes, path, batch=batch)
 
@@ -98,6 +110,8 @@ class TimmSubject(Subject):
         self._network = network
 
     def write(self, path: Path, batch: int) -> None:
+        from tiernas.networks.timm_models import export_timm
+
         export_timm(self._network, path, batch=batch)
 
 
@@ -109,6 +123,7 @@ class OnnxSubject(Subject):
     """
 
     kind = "ONNX file"
+    is_own_anchor = True
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
@@ -147,6 +162,8 @@ def find_subject(
             raise UsageError(f"{option} = {value}: must be from 1 to {most:,}")
     classes = num_classes or _DEFAULT_CLASSES
     if name.startswith(TIMM_PREFIX):
+        from tiernas.networks.timm_models import build_timm
+
         return TimmSubject(build_timm(name.removeprefix(TIMM_PREFIX), classes, resolution))
     if name.lower().endswith(".onnx"):
         if resolution or num_classes:

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from tiernas.engines import CompiledNetwork, Engine, graph_digest
 from tiernas.errors import UsageError
-from tiernas.networks import export_untrained
-from tiernas.networks.plugin_layers import plugin_blocks
 from tiernas.spaces import Architecture
 
 
@@ -26,6 +24,9 @@ def compiled_untrained(
     Raises:
         UsageError: The engine cannot run it; the message names its plug-in blocks.
     """
+    from tiernas.networks import export_untrained  # imports torch, which estimating and the doctor do not need
+    from tiernas.networks.plugin_layers import plugin_blocks
+
     with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
         path = Path(folder) / "network.onnx"
         export_untrained(architecture, num_classes, path, batch=engine.batch)

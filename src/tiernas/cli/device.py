@@ -1,0 +1,32 @@
+"""`tiernas device runner`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tiernas.cli.output import JsonOption, print_json
+
+app = typer.Typer(
+    help="Measure on a device that has neither torch nor tiernas.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command()
+def runner(
+    output: Annotated[Path, typer.Option("--output", help="File to write.")] = Path("runner.pyz"),
+    as_json: JsonOption = False,
+) -> None:
+    """Write the program that measures on a device, as one file.
+
+    It needs Python 3.9 or newer, NumPy and the wheel of a runtime there, and speaks JSON lines over stdin and stdout.
+    """
+    from tiernas.runner.pyz import write_runner
+
+    write_runner(output)
+    if as_json:
+        print_json({"runner": str(output)})
+    else:
+        typer.echo(output)

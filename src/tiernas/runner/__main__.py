@@ -1,0 +1,69 @@
+"""The process on the device: takes requests from stdin until it ends, and answers on stdout."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from typing import BinaryIO
+
+from tiernas.errors import UsageError
+from tiernas.runner.kept import KeptFiles, cache_folder
+from tiernas.runner.protocol import RunnerRequest, read_request, write_answer
+from tiernas.runner.service import Service
+
+
+def main() -> None:
+    """Answers requests in their order.
+
+    When stdin ends, the process ends at once, even during a measurement: whoever asked is gone, and the system releases
+    the lock of the device.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # or ONNX Runtime reports its use to Microsoft
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # and OpenVINO to Intel
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for whoever asks
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    source, answers = _take_standard_streams()
+    try:
+        kept = KeptFiles(cache_folder())
+    except UsageError as error:
+        sys.exit(f"tiernas: {error}")
+    requests: queue.SimpleQueue[RunnerRequest] = queue.SimpleQueue()
+    threading.Thread(target=_read_all, args=(source, kept, requests), daemon=True).start()
+    with Service(kept) as service:
+        try:
+            while True:
+                write_answer(answers, service.answer(requests.get()))
+        except OSError:  # nobody reads the answers
+            _end()
+
+
+def _take_standard_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Streams of requests and answers; whatever runtimes print goes to stderr, and they find an empty stdin."""
+    source, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return source, answers
+
+
+def _read_all(source: BinaryIO, kept: KeptFiles, requests: queue.SimpleQueue[RunnerRequest]) -> None:
+    try:
+        while True:
+            requests.put(read_request(source, kept))
+    finally:
+        _end()
+
+
+def _end() -> None:
+    """Ends the process without waiting for a runtime that computes."""
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

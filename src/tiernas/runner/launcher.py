@@ -1,0 +1,22 @@
+"""The `__main__.py` of `runner.pyz`; written such that Python 2 and 3 of any version can read it."""
+
+import sys
+
+if sys.version_info < (3, 9):  # noqa: UP036
+    sys.exit(
+        "tiernas: "
+        + (sys.executable or "this Python")
+        + " is version "
+        + sys.version.split()[0]
+        + "; measuring needs Python 3.9 or newer on the device"
+    )
+try:
+    import numpy  # noqa: F401
+except ImportError as error:
+    sys.exit(
+        "tiernas: NumPy is missing (" + str(error) + "); install it with: " + sys.executable + " -m pip install numpy"
+    )
+
+from tiernas.runner.__main__ import main
+
+main()

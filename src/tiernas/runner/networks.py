@@ -1,0 +1,184 @@
+"""The networks that are open on the device, and their measurements."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tiernas.engines.clock.in_turn import Anchor, TurnRule, measure_in_turn
+from tiernas.engines.engine import CompiledNetwork, NodeTime
+from tiernas.engines.lock import device_lock
+from tiernas.engines.measurement import Measurement
+from tiernas.engines.timing import StopRule, measure
+from tiernas.errors import UsageError
+from tiernas.runner.device_state import DeviceState, disturbances, read_state
+from tiernas.runner.kept import KeptFiles
+from tiernas.runner.runtimes import engine_class
+
+_FILE_NAME = re.compile(r"network\.[a-z0-9]{1,8}")
+"""Names of the files of a network; OpenVINO finds the second one by the name of the first."""
+
+
+@dataclass(frozen=True)
+class MeasuredThere:
+    """A measurement on a device.
+
+    Attributes:
+        measurement: The measurement.
+        before: The device before it.
+        after: The device after it.
+        disturbed: What disturbed it, in words; empty if nothing did.
+        tries: How often the network was measured for it.
+    """
+
+    measurement: Measurement
+    before: DeviceState
+    after: DeviceState
+    disturbed: tuple[str, ...]
+    tries: int
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """How often a disturbed measurement is done again.
+
+    Attributes:
+        tries: Measurements at most.
+        pause_s: Time between two of them, in which the device can cool down.
+    """
+
+    tries: int = 3
+    pause_s: float = 5.0
+
+
+class OpenNetworks:
+    """Networks and anchors, by the handles that requests refer to them with.
+
+    Args:
+        kept: The files that were sent.
+        folder: An empty folder; each network has a folder in it, because its files must have certain names.
+    """
+
+    def __init__(self, kept: KeptFiles, folder: Path) -> None:
+        self._kept = kept
+        self._folder = folder
+        self._networks: dict[int, CompiledNetwork] = {}
+        self._anchors: dict[int, Anchor] = {}
+        self._handles = 0
+
+    def open(self, engine: str, precision: str, batch: int, threads: int, files: Mapping[str, str]) -> int:
+        """Loads a network.
+
+        Args:
+            engine: Name of the engine.
+            precision: Its precision.
+            batch: Images per inference.
+            threads: Threads of one inference.
+            files: SHA-256 of each file by its name; the first one is loaded.
+
+        Returns:
+            Its handle.
+        """
+        if not files:
+            raise UsageError("files: there must be at least one")
+        for name in files:
+            if not _FILE_NAME.fullmatch(name):
+                raise UsageError(f"files: {name!r} must be `network` with a suffix")
+        runtime = engine_class(engine)(precision, batch, threads)
+        self._handles += 1
+        folder = self._folder / str(self._handles)
+        folder.mkdir()
+        try:
+            for name, digest in files.items():
+                _place(self._kept.path(digest), folder / name)
+            with device_lock(runtime.fingerprint().device_slug):  # loading would disturb the measurement of another one
+                self._networks[self._handles] = runtime.load(folder / next(iter(files)))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return self._handles
+
+    def anchor(self, handle: int, name: str, known_ms: float | None) -> int:
+        """Makes an anchor of a network, which stays open as long as the anchor; returns the anchor's handle."""
+        network = self.network(handle)
+        with device_lock(network.fingerprint.device_slug):
+            anchor = Anchor(network, name, known_ms)
+        self._handles += 1
+        self._anchors[self._handles] = anchor
+        return self._handles
+
+    def network(self, handle: int) -> CompiledNetwork:
+        """An open network."""
+        if handle not in self._networks:
+            raise UsageError(f"there is no open network {handle}")
+        return self._networks[handle]
+
+    def measure(self, handle: int, rule: StopRule, repetition: Repetition) -> MeasuredThere:
+        """Measures a network alone."""
+        network = self.network(handle)
+        return _undisturbed(network, lambda: measure(network, rule), repetition)
+
+    def measure_in_turn(self, handle: int, anchor: int, rule: TurnRule, repetition: Repetition) -> MeasuredThere:
+        """Measures a network interleaved with an anchor."""
+        network = self.network(handle)
+        if anchor not in self._anchors:
+            raise UsageError(f"there is no anchor {anchor}")
+        return _undisturbed(network, lambda: measure_in_turn(network, self._anchors[anchor], rule), repetition)
+
+    def profile(self, handle: int) -> list[NodeTime]:
+        """The times of a network's nodes."""
+        network = self.network(handle)
+        with device_lock(network.fingerprint.device_slug):
+            return list(network.profile())
+
+    def close(self, handle: int) -> None:
+        """Frees a network, or drops an anchor."""
+        if self._anchors.pop(handle, None) is None:
+            self.network(handle)
+            self._networks.pop(handle).close()
+            shutil.rmtree(self._folder / str(handle), ignore_errors=True)
+
+    def close_all(self) -> None:
+        """Frees all networks."""
+        self._anchors.clear()
+        for handle in list(self._networks):
+            self.close(handle)
+
+
+def _undisturbed(
+    network: CompiledNetwork, measure_once: Callable[[], Measurement], repetition: Repetition
+) -> MeasuredThere:
+    """The first measurement that nothing disturbed, or else the one with the narrowest interval."""
+    spare_cores = (os.cpu_count() or 1) - network.fingerprint.threads
+    found: list[MeasuredThere] = []
+    while True:
+        with device_lock(network.fingerprint.device_slug):
+            before = read_state()
+            measurement = measure_once()
+            after = read_state()
+        disturbed = disturbances(before, after, measurement, spare_cores)
+        found.append(MeasuredThere(measurement, before, after, disturbed, len(found) + 1))
+        if not disturbed:
+            return found[-1]
+        if len(found) >= repetition.tries:
+            best = min(found, key=lambda each: _width(each.measurement))
+            return MeasuredThere(best.measurement, best.before, best.after, best.disturbed, len(found))
+        time.sleep(repetition.pause_s)
+
+
+def _width(found: Measurement) -> float:
+    return (found.high_ms - found.low_ms) / found.latency_ms
+
+
+def _place(kept: Path, path: Path) -> None:
+    """Gives a kept file a second name, or copies it where that is impossible."""
+    with contextlib.suppress(OSError):
+        os.link(kept, path)
+        return
+    shutil.copyfile(kept, path)

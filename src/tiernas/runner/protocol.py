@@ -1,0 +1,103 @@
+"""Requests and answers, as lines of JSON.
+
+A request is `{"id": 1, "do": "hello", ...}`. One that brings a file is followed by the `bytes` bytes of the file, as
+they are. Its answer is `{"id": 1, "ok": {...}}`, or `{"id": 1, "error": {"kind": ..., "message": ...}}`. There is one
+answer for each request, in their order. The kinds of errors:
+
+- `usage`: the message says what to change.
+- `not-installed`: a package is missing on this device; the message has the command that installs it here.
+- `failed`: anything else, in one line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from tiernas.errors import NotInstalledError, TiernasError, UsageError, last_line
+from tiernas.runner.kept import KeptFiles
+
+PROTOCOL = 1
+"""Version of the protocol; raised whenever an older runner would misunderstand a request."""
+
+_LONGEST_LINE = 2**24
+"""Maximum length of a request, in bytes: that of a list of some hundred thousand digests."""
+
+
+@dataclass(frozen=True)
+class RunnerRequest:
+    """A request.
+
+    Attributes:
+        id: What its answer is marked with; None if the request has none.
+        do: The name of what is to be done.
+        fields: Its other fields.
+        problem: Why it cannot be answered, if that is known already; None otherwise.
+    """
+
+    id: Any
+    do: str
+    fields: Mapping[str, Any]
+    problem: Exception | None = None
+
+
+def read_request(source: BinaryIO, kept: KeptFiles) -> RunnerRequest:
+    """The next request. A file that follows it is kept, or at least read to its end.
+
+    Raises:
+        EOFError: There are no more requests.
+    """
+    line = source.readline(_LONGEST_LINE)
+    if not line.endswith(b"\n"):
+        raise EOFError
+    try:
+        document = json.loads(line)
+    except ValueError as error:
+        return RunnerRequest(None, "", {}, UsageError(f"a request must be one line of JSON: {error}"))
+    if not isinstance(document, dict) or not isinstance(document.get("do"), str):
+        return RunnerRequest(None, "", {}, UsageError("a request must be an object with a string `do`"))
+    fields = {name: value for name, value in document.items() if name not in ("id", "do")}
+    problem = _receive(source, kept, fields) if "bytes" in fields else None
+    return RunnerRequest(document.get("id"), document["do"], fields, problem)
+
+
+def write_answer(answers: BinaryIO, answer: Mapping[str, Any]) -> None:
+    """Writes an answer; one that JSON cannot express becomes an error.
+
+    Raises:
+        OSError: Nobody reads it.
+    """
+    try:
+        line = json.dumps(answer, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        line = json.dumps({"id": answer["id"], "error": error_of(error)})
+    answers.write(line.encode() + b"\n")
+    answers.flush()
+
+
+def error_of(error: Exception) -> dict[str, str]:
+    """An error as it is answered."""
+    if isinstance(error, NotInstalledError):
+        return {"kind": "not-installed", "message": str(error)}
+    if isinstance(error, UsageError):
+        return {"kind": "usage", "message": str(error)}
+    message = str(error) if isinstance(error, TiernasError) else f"{type(error).__name__}: {last_line(error)}"
+    return {"kind": "failed", "message": message}
+
+
+def _receive(source: BinaryIO, kept: KeptFiles, fields: Mapping[str, Any]) -> Exception | None:
+    """Keeps the file that follows a request; returns what went wrong.
+
+    Raises:
+        EOFError: The file is not there to its end, or it is unknown where it ends.
+    """
+    size = fields["bytes"]
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise EOFError
+    try:
+        kept.receive(source, size, fields.get("sha256"))
+    except UsageError as error:
+        return error
+    return None

@@ -1,0 +1,50 @@
+"""The engines that a runner can have, each with the wheel that it needs on the device."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+
+from tiernas.engines.engine import Engine
+from tiernas.errors import NotInstalledError, UsageError
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """An engine that can load networks (`Engine.load`).
+
+    Attributes:
+        module: Where its class is; imported when it is asked for.
+        name: The name of the class.
+        wheel: What pip installs for it.
+    """
+
+    module: str
+    name: str
+    wheel: str
+
+
+RUNTIMES = {
+    "onnxruntime": Runtime("tiernas.engines.onnxruntime.engine", "OnnxRuntimeEngine", "onnxruntime"),
+    "openvino": Runtime("tiernas.engines.openvino.engine", "OpenVinoEngine", "openvino"),
+}
+"""By name of the engine."""
+
+
+def engine_class(name: str) -> type[Engine]:
+    """The class of an engine.
+
+    Raises:
+        UsageError: A runner has no such engine.
+        NotInstalledError: Its wheel is missing on this device; the message has the command that installs it here.
+    """
+    if name not in RUNTIMES:
+        raise UsageError(f"engine {name!r}: a device is measured with one of {', '.join(RUNTIMES)}")
+    runtime = RUNTIMES[name]
+    try:
+        found: type[Engine] = getattr(importlib.import_module(runtime.module), runtime.name)
+    except NotInstalledError as error:
+        command = f"{sys.executable or 'python3'} -m pip install {runtime.wheel}"
+        raise NotInstalledError(f"{runtime.wheel}, which this device needs to run networks,", name, command) from error
+    return found

@@ -1,0 +1,52 @@
+"""Networks that were prepared elsewhere: an engine loads what it saved, and ONNX files in its precision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tiernas.doctor.tiny_network import write_tiny_network
+from tiernas.engines import get_engine
+from tiernas.errors import UsageError
+
+IMAGES = np.random.default_rng(0).standard_normal((1, 3, 32, 32), dtype=np.float32)
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_an_onnx_file_is_loaded_as_it_is_compiled(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "tiny.onnx"
+    write_tiny_network(path)
+    engine = get_engine(name)
+    with engine.compile(path) as compiled, engine.load(path) as loaded:
+        assert loaded.input_shape == compiled.input_shape == (1, 3, 32, 32)
+        assert loaded.fingerprint == compiled.fingerprint
+        np.testing.assert_allclose(loaded.run(IMAGES), compiled.run(IMAGES), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_an_int8_network_is_loaded_as_it_was_saved(tmp_path: Path, name: str) -> None:
+    write_tiny_network(tmp_path / "tiny.onnx")
+    (tmp_path / "saved").mkdir()
+    engine = get_engine(name, precision="int8")
+    with engine.compile(tmp_path / "tiny.onnx") as compiled:
+        saved = compiled.save(tmp_path / "saved")
+        with engine.load(tmp_path / "saved" / saved.files[0]) as loaded:
+            np.testing.assert_allclose(loaded.run(IMAGES), compiled.run(IMAGES), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_a_file_that_is_no_network_is_one_message(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "network.onnx"
+    path.write_bytes(b"no network")
+    with pytest.raises(UsageError) as raised:
+        get_engine(name).load(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_engine_that_loads_nothing_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("onnx2torch")
+    with pytest.raises(UsageError, match="engine 'torch' loads no prepared networks"):
+        get_engine("torch").load(tmp_path / "network.onnx")

@@ -1,0 +1,190 @@
+"""A real runner measures a real network: what it answers, and how it ends."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import select
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.runner.conftest import ONCE, SHORT, RunnerProcess
+
+import tiernas
+from tiernas.engines import Fingerprint, Measurement, device_lock, get_engine
+from tiernas.engines.fingerprint import cpu_device, device_slug
+
+OPEN = {"engine": "onnxruntime", "precision": "fp32", "batch": 1, "threads": 1}
+
+
+def test_it_says_what_it_is(runner: RunnerProcess, tmp_path: Path) -> None:
+    found = runner.ask("hello")
+    assert (found["protocol"], found["tiernas"], found["numpy"]) == (1, tiernas.__version__, np.__version__)
+    assert found["device"] == cpu_device()
+    assert found["cores"] >= 1
+    assert abs(found["time_s"] - time.time()) < 60
+    assert found["free_disk_mb"] > 0
+    assert Path(found["folder"]) == tmp_path / "cache" / "tiernas" / "runner"
+    assert runner.ask("state").keys() >= {"slowdowns", "load"}
+    engines = runner.ask("engines")
+    assert engines["onnxruntime"]["precisions"] == ["fp32", "int8"]
+    assert engines["onnxruntime"]["version"] == get_engine("onnxruntime").fingerprint().engine_version
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_network_is_measured_interleaved_with_another_one(runner: RunnerProcess, tiny: Path, engine: str) -> None:
+    digest = runner.keep(tiny)
+    opened = runner.ask("open", **{**OPEN, "engine": engine}, files={"network.onnx": digest})
+    assert opened["input_shape"] == [1, 3, 32, 32]
+    fingerprint, here = Fingerprint.from_dict(opened["fingerprint"]), get_engine(engine).fingerprint()
+    assert not fingerprint.differences(here)
+    anchor = runner.ask("anchor", network=runner.open(digest, engine), name="0" * 16)["anchor"]
+    found = runner.ask("measure_in_turn", network=opened["network"], anchor=anchor, rule=SHORT, repetition=ONCE)
+    measured = Measurement.from_dict(found["measurement"])
+    assert measured.in_turn is not None
+    assert measured.in_turn.anchor == "0" * 16
+    assert 0.2 < measured.in_turn.ratio < 5  # the same network, beside other tests
+    assert measured.low_ms <= measured.latency_ms <= measured.high_ms
+    assert found["before"].keys() == found["after"].keys()
+    assert (found["tries"], type(found["disturbed"])) == (1, list)
+    nodes = runner.ask("profile", network=opened["network"])["nodes"]
+    assert any("Conv" in node["name"] for node in nodes)
+    assert all(node["time_ms"] >= 0 for node in nodes)
+
+
+def test_a_network_is_measured_alone_and_closed(runner: RunnerProcess, tiny: Path) -> None:
+    network = runner.open(runner.keep(tiny))
+    rule = {"warmup_s": 0, "min_s": 0.01, "limit_s": 0.1}
+    found = runner.ask("measure", network=network, rule=rule, repetition=ONCE)
+    assert Measurement.from_dict(found["measurement"]).in_turn is None
+    assert runner.ask("close", handle=network) == {}
+    assert runner.refused("measure", network=network)["message"] == f"there is no open network {network}"
+
+
+def test_a_file_is_sent_once(pyz: Path, tmp_path: Path, tiny: Path) -> None:
+    cache = tmp_path / "cache"
+    with RunnerProcess(pyz, cache) as first:
+        digest = hashlib.sha256(tiny.read_bytes()).hexdigest()
+        assert first.ask("missing", sha256=[digest]) == {"missing": [digest]}
+        first.keep(tiny)
+        assert first.ask("missing", sha256=[digest]) == {"missing": []}
+        assert first.end() == 0
+    with RunnerProcess(pyz, cache) as second:
+        second.open(digest)
+        (cache / "tiernas" / "runner" / "files" / digest).write_bytes(b"damaged")
+        assert second.ask("missing", sha256=[digest]) == {"missing": [digest]}
+        assert second.ask("forget") == {}
+    assert not (cache / "tiernas" / "runner").exists()
+
+
+def test_what_a_killed_runner_left_is_removed_by_the_next_one(pyz: Path, tmp_path: Path, tiny: Path) -> None:
+    cache = tmp_path / "cache"
+    with RunnerProcess(pyz, cache) as killed:
+        killed.open(killed.keep(tiny))
+    folder = cache / "tiernas" / "runner"
+    (left,) = folder.glob("open-*")
+    with RunnerProcess(pyz, cache) as after:
+        after.open(after.keep(tiny))
+        (new,) = folder.glob("open-*")
+        assert new != left
+
+
+def test_a_damaged_file_is_refused_and_the_next_request_understood(runner: RunnerProcess, tiny: Path) -> None:
+    content = tiny.read_bytes()
+    error = runner.refused("keep", content[::-1], sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+    assert error["kind"] == "usage"
+    assert "arrived damaged" in error["message"]
+    assert "64 hexadecimal digits" in runner.refused("keep", b"x", sha256="../x", bytes=1)["message"]
+    assert runner.ask("hello")["protocol"] == 1
+
+
+def test_a_disk_without_room_is_one_message(pyz: Path, tmp_path: Path, tiny: Path) -> None:
+    (tmp_path / "cache" / "tiernas").mkdir(parents=True)
+    (tmp_path / "cache" / "tiernas" / "runner").write_text("a file where a folder should be")
+    with RunnerProcess(pyz, tmp_path / "cache") as runner:
+        content = tiny.read_bytes()
+        error = runner.refused("keep", content, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+        assert error["kind"] == "usage"
+        assert "cannot keep a file" in error["message"]
+        assert runner.ask("hello")["protocol"] == 1
+
+
+@pytest.mark.parametrize(
+    ("do", "fields", "message"),
+    [
+        ("dance", {}, "do = 'dance': must be one of hello, engines"),
+        ("open", {**OPEN, "engine": "tpu", "files": {"network.onnx": "0" * 64}}, "engine 'tpu'"),
+        ("open", {**OPEN, "precision": "int3", "files": {"network.onnx": "0" * 64}}, "precision 'int3'"),
+        ("open", {**OPEN, "batch": 0, "files": {"network.onnx": "0" * 64}}, "batch = 0"),
+        ("open", {**OPEN, "batch": "1", "files": {}}, "open: batch = '1': must be a whole number"),
+        ("open", {**OPEN, "files": {}}, "there must be at least one"),
+        ("open", {**OPEN, "files": {"../network.onnx": "0" * 64}}, "must be `network` with a suffix"),
+        ("open", {**OPEN, "files": {"network.onnx": "0" * 64}}, "is not kept on this device; send it first"),
+        ("measure", {"network": 7}, "there is no open network 7"),
+        ("measure", {"network": 7, "rule": {"limit": 1}}, "measure: rule = .*an object with some of warmup_s"),
+        ("measure", {"network": 7, "rule": {"limit_s": -1}}, r"limit_s is -1"),
+        ("measure", {"network": 7, "rule": {"limit_s": None}}, r"limit_s is None"),
+        ("measure", {"network": 7, "repetition": {"tries": 1.5}}, r"tries is 1.5"),
+        ("missing", {"sha256": "0"}, "missing: sha256 = '0': must be a list of strings"),
+        ("anchor", {"network": 7, "name": "x", "known_ms": 0}, "known_ms = 0: must be a number above 0"),
+    ],
+)
+def test_a_bad_request_is_one_message(runner: RunnerProcess, do: str, fields: dict[str, Any], message: str) -> None:
+    error = runner.refused(do, **fields)
+    assert error["kind"] == "usage"
+    assert re.search(message, error["message"])
+
+
+@pytest.mark.parametrize("line", [b"hello\n", b"[1]\n", b'{"id": 1}\n', b'{"do": 1}\n', b"\xff\n"])
+def test_a_line_that_is_no_request_is_one_message(runner: RunnerProcess, line: bytes) -> None:
+    runner.send_bytes(line)
+    answer = runner.answer()
+    assert answer["id"] is None
+    assert answer["error"]["message"].startswith("a request must be")
+    assert runner.ask("hello")["protocol"] == 1
+
+
+def test_a_file_that_is_no_network_is_one_message(runner: RunnerProcess, tmp_path: Path) -> None:
+    (tmp_path / "network.onnx").write_text("no network")
+    digest = runner.keep(tmp_path / "network.onnx")
+    assert "ONNX Runtime cannot run it" in runner.refused("open", **OPEN, files={"network.onnx": digest})["message"]
+
+
+def test_a_missing_runtime_is_the_command_that_installs_it_there(pyz: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    installed = Path(np.__file__).parents[1]
+    for name in ("numpy", "numpy.libs"):
+        if (installed / name).exists():
+            (site / name).symlink_to(installed / name)
+    with RunnerProcess(pyz, tmp_path / "cache", ("-S",), PYTHONPATH=str(site)) as runner:
+        for engine, found in runner.ask("engines").items():
+            assert found["problem"].endswith(f"-m pip install {engine}")
+        error = runner.refused("open", **OPEN, files={"network.onnx": "0" * 64})
+    assert error["kind"] == "not-installed"
+    assert error["message"].endswith("-m pip install onnxruntime")
+
+
+def test_it_ends_with_its_input_even_during_a_measurement(runner: RunnerProcess, tiny: Path) -> None:
+    network = runner.open(runner.keep(tiny))
+    long = {"relative_width": 0, "min_s": 120, "limit_s": 120}
+    runner.send("measure", network=network, rule=long)
+    time.sleep(1)
+    assert runner.process.poll() is None
+    assert runner.end() == 0
+    with device_lock(device_slug(cpu_device())):
+        pass
+
+
+def test_it_waits_while_another_process_measures(runner: RunnerProcess, tiny: Path) -> None:
+    network = runner.open(runner.keep(tiny))
+    stdout = runner.process.stdout
+    assert stdout is not None
+    with device_lock(device_slug(cpu_device())):
+        runner.send("measure", network=network, rule={"warmup_s": 0, "min_s": 0, "limit_s": 0.05}, repetition=ONCE)
+        assert not select.select([stdout], [], [], 1.5)[0]
+    assert json.loads(stdout.readline())["ok"]["tries"] == 1
