@@ -58,10 +58,12 @@ def test_order_does_not_matter_and_equal_ones_tie(one: tuple[int, int], other: t
     [("0.95", 0.95), ("95%", 0.95), (" 95 % ", 0.95), ("98.15%", 0.9815), ("1", 1.0), ("95", 95.0), ("1e-1", 0.1)],
 )
 def test_proportions_are_read_as_written(text: str, expected: float) -> None:
-    assert parse_proportion(text) == expected
+    assert parse_proportion(text, "min_accuracy") == expected
 
 
 @pytest.mark.parametrize("text", ["", "%", "high", "0,95", "95%%", "95 percent", "0.9.5"])
 def test_what_is_no_proportion_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"must be a proportion such as 0\.95 or a percentage such as 95%"):
-        parse_proportion(text)
+    with pytest.raises(
+        UsageError, match=r"min_accuracy = .*: must be a proportion such as 0\.95 or a percentage such as 95%"
+    ):
+        parse_proportion(text, "min_accuracy")

@@ -50,10 +50,14 @@ def indistinguishable(a: float, n_a: int, b: float, n_b: int) -> bool:
     return high - low <= math.hypot(below, above)
 
 
-def parse_proportion(text: str) -> float:
+def parse_proportion(text: str, name: str) -> float:
     """The proportion that a user wrote as a number, such as "0.95", or as a percentage, such as "95%" or "95 %".
 
     Whether it is from 0 to 1 is not checked.
+
+    Args:
+        text: What the user wrote.
+        name: What it is for, in messages.
 
     Raises:
         UsageError: It is neither.
@@ -63,4 +67,5 @@ def parse_proportion(text: str) -> float:
         written = Decimal(number.removesuffix("%"))
         return float(written / 100 if number.endswith("%") else written)  # 98.15% is the float that 0.9815 is
     except (ArithmeticError, ValueError):
-        raise UsageError(f"{text!r}: must be a proportion such as 0.95 or a percentage such as 95%") from None
+        allowed = "a proportion such as 0.95 or a percentage such as 95%"
+        raise UsageError(f"{name} = {text!r}: must be {allowed}") from None

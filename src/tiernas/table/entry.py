@@ -145,12 +145,12 @@ class Entry:
     def to_json(self) -> str:
         """The entry as JSON, one line per key."""
         lines = [f'  "format": {FORMAT_VERSION}']
-        lines += [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in self.to_dict().items()]
+        lines += [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in asdict(self).items()]
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
     def to_dict(self) -> dict[str, Any]:
-        """The entry as plain values."""
-        return asdict(self)
+        """The entry as plain values, and its `accuracy_interval`."""
+        return asdict(self) | {"accuracy_interval": self.accuracy_interval}
 
     @property
     def accuracy_interval(self) -> tuple[float, float] | None:
