@@ -200,3 +200,15 @@ def test_this_machine_answers_if_it_is_in_the_table_and_another_one_with_a_note(
     ModelTable(shared.folder / "model-table").add(entry("here", 0.5, 0.5, device=cpu_device()), network)
     assert shared.json("table", "query", "--data", "digits")["name"] == "here"
     assert shared.json("table", "query", "--data", "digits", "--device", "AMD EPYC")["name"] == "digits-1"
+
+
+def test_the_page_is_written_and_nothing_foreign_is_overwritten(shared: CommandLine) -> None:
+    assert shared.run("table", "page") == "table.html\n"
+    assert shared.json("table", "page", "--output", "new/page.html") == {"page": "new/page.html"}
+    page = (shared.folder / "new" / "page.html").read_text("utf-8")
+    assert all(name in page for name in ("digits-1", "photos-1", "photos-2"))
+    (shared.folder / "mine.html").write_text("mine")
+    message = shared.run("table", "page", "--output", "mine.html", exit_code=2)
+    assert "mine.html: exists already and is not a page that tiernas wrote" in message
+    assert (shared.folder / "mine.html").read_text() == "mine"
+    assert "no such folder" in shared.run("table", "page", "--table", "nowhere", exit_code=2)

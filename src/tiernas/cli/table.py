@@ -1,4 +1,4 @@
-"""`tiernas table list | query | export`."""
+"""`tiernas table list | query | page | export`."""
 
 from __future__ import annotations
 
@@ -160,6 +160,22 @@ def _told_ties(best: Entry, ties: Sequence[Entry]) -> str:
     if len(ties) > _TIES:
         lines.append(f"  and {len(ties) - _TIES} more: --limit {len(ties) + 1} lists them")
     return "\n".join(lines)
+
+
+@app.command("page")
+def page_(
+    output: Annotated[Path, typer.Option(metavar="FILE.html", help="HTML file to write.")] = Path("table.html"),
+    table: TableOption = DEFAULT_TABLE,
+    json: JsonOption = False,
+) -> None:
+    """Write the whole table as one HTML file that works offline: filters, intervals, provenance, comparison, chart."""
+    from tiernas.table import ModelTable, write_page
+
+    written = str(write_page(ModelTable(table), output))
+    if json:
+        print_json({"page": written})
+    else:
+        typer.echo(written)
 
 
 @app.command()
