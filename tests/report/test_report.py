@@ -41,9 +41,9 @@ def test_before_any_training_ends_there_is_nothing_to_draw(tmp_path: Path) -> No
         report = write_report(other_edges)  # the tiers of the ledger are drawn
         assert all(file.exists() for file in report.files)
         assert report.page is None  # there is no model table yet
-        add_entry(ModelTable(config.table.path), entry("own"))
-        assert write_report(config).page == config.study.output / "table.html"
-        assert "own" in (config.study.output / "table.html").read_text("utf-8")
+    add_entry(ModelTable(config.table.path), entry("own"))
+    assert write_report(config).page == config.study.output / "table.html"
+    assert "own" in (config.study.output / "table.html").read_text("utf-8")
 
 
 def test_entries_of_other_searches_in_the_same_table_are_left_out(tmp_path: Path) -> None:

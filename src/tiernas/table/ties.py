@@ -40,7 +40,7 @@ def standings(entries: Sequence[Entry]) -> Mapping[str, Standing]:
     for entry in entries:
         if entry.recommended:
             kinds[_kind(entry)].append(entry)
-    found = {}
+    found: dict[str, Standing] = {}
     for kind in kinds.values():
         best = max(kind, key=lambda e: (e.accuracy, -e.latency_ms))
         found |= {e.name: Standing.TIED for e in kind if tied(e, best)}

@@ -110,7 +110,7 @@ def page(entries: Sequence[Entry], damaged: Sequence[DamagedEntry], table: Path)
 <main>
 <h1>{title}</h1>
 <p class="quiet">{_summary(entries)}</p>
-<form id="filters" class="js" aria-label="Filters">
+<form id="filters" class="js" aria-label="Filters" autocomplete="off">
 {_filters(records)}
 <label>Latency at most (ms) <input type="number" name="max_latency_ms" min="0" step="any"></label>
 <label>Accuracy at least (%) <input type="number" name="min_accuracy" min="0" max="100" step="any"></label>
@@ -139,7 +139,9 @@ images cannot tell whether those that are <b>tied</b> with it are less accurate.
 <h2 id="chart-title">Accuracy over latency</h2>
 <p class="quiet">Bars are 95 % intervals, filled markers measured and hollow ones published figures. Each line joins the
 entries that no faster one beats; it is dashed where the gain is a tie.</p>
+<div class="scroll" role="region" aria-label="Chart" tabindex="0">
 <svg id="chart" viewBox="0 0 720 400" role="img" aria-label="Accuracy over latency"></svg>
+</div>
 <p id="point" class="quiet"></p>
 <ul id="legend"></ul>
 </section>
