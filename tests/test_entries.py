@@ -111,9 +111,9 @@ def test_an_entry_knows_how_many_images_its_accuracy_was_counted_on() -> None:
     assert made.test_images == len(splits.test) > 100
     assert made.provenance is None  # this measurement does not say more
     latency = {"latency_ms": 0.25, "low_ms": 0.245, "high_ms": 0.255, "unstable": False, "runs": 900, "cv": 0.02}
-    told = entry(deployment={"latency": latency}).provenance
+    told = entry(deployment={"latency": latency, "code_version": "0.1.0 (0123456789ab)"}).provenance
     assert told is not None
-    assert (told.runs, told.spread, told.loads) == (900, 0.02, 1)
+    assert (told.runs, told.spread, told.loads, told.code_version) == (900, 0.02, 1, "0.1.0 (0123456789ab)")
     assert told.train_images == len(splits.train)
 
 

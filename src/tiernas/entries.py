@@ -98,13 +98,15 @@ def make_entry(
         latency_found_ms=latency.get("found_ms"),
         latency_in_turn=in_turn and InTurn.from_dict(in_turn),
         test_images=len(splits.test),
-        provenance=_provenance(splits, latency, fingerprint),
+        provenance=_provenance(splits, latency, fingerprint, deployment.get("code_version")),
     )
     runs_on = f"{name_part(fingerprint.engine)}-{name_part(fingerprint.precision)}"
     return replace(entry, name=f"{entry.name}-{runs_on}-{entry.digest}")
 
 
-def _provenance(splits: Splits, latency: Mapping[str, Any], fingerprint: Fingerprint) -> Provenance | None:
+def _provenance(
+    splits: Splits, latency: Mapping[str, Any], fingerprint: Fingerprint, code_version: str | None
+) -> Provenance | None:
     """How the figures were obtained; None in ledgers of versions that did not keep it."""
     if "runs" not in latency:
         return None
@@ -120,4 +122,5 @@ def _provenance(splits: Splits, latency: Mapping[str, Any], fingerprint: Fingerp
         governor=fingerprint.governor,
         options=fingerprint.options,
         quantizer=fingerprint.quantizer,
+        code_version=code_version,
     )

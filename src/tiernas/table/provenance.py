@@ -28,6 +28,7 @@ class Provenance:
         governor: Frequency governor of the CPU's cores; None if the system does not report it.
         options: Options passed to the runtime, as one line; None if there were none.
         quantizer: Name and version of what made the network int8; None in other precisions.
+        code_version: Version of tiernas that measured it, with a digest of its code; None if unknown.
     """
 
     train_images: _Count
@@ -41,3 +42,4 @@ class Provenance:
     governor: str | None
     options: str | None
     quantizer: str | None
+    code_version: str | None = None

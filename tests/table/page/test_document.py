@@ -106,7 +106,9 @@ def test_an_entry_of_an_earlier_version_has_no_interval() -> None:
 
 
 def test_what_is_known_of_the_measurement_is_told() -> None:
-    told = Provenance(1260, 267, 900, 3, 0.02, 0.1, {"before": {"power_w": 50}}, ("avx2",), "performance", None, None)
+    told = Provenance(
+        1260, 267, 900, 3, 0.02, 0.1, {"before": {"power_w": 50}}, ("avx2",), "performance", None, None, "0.1.0 (ab)"
+    )
     ((_, row),) = read([dataclasses.replace(entry("a"), provenance=told)]).of("tr")[1:]
     for line in (
         "Training images: 1260",
@@ -116,6 +118,7 @@ def test_what_is_known_of_the_measurement_is_told() -> None:
         'State of the device: {"before": {"power_w": 50}}',
         'Flags of the device: ["avx2"]',
         "Frequency governor: performance",
+        "Code that measured: 0.1.0 (ab)",
     ):
         assert line in row
     assert "Quantizer" not in row

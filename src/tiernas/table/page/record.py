@@ -58,6 +58,7 @@ LABELS = {
     "governor": "Frequency governor",
     "options": "Options of the engine",
     "quantizer": "Quantizer",
+    "code_version": "Code that measured",
     "export": "Export",
 }
 """What each value is, in the order of the downloads."""
@@ -70,7 +71,7 @@ _SAME_NAME = (
 )
 _OF_PROVENANCE = (
     *("train_images", "validation_images", "runs", "loads", "spread", "other_load", "device_state", "flags"),
-    *("governor", "options", "quantizer"),
+    *("governor", "options", "quantizer", "code_version"),
 )
 
 
