@@ -26,6 +26,7 @@ from tiernas.engines import (
 )
 from tiernas.engines.calibration import FloatArray
 from tiernas.errors import TiernasError
+from tiernas.executors.code_version import code_version
 from tiernas.networks import Network, build, export_onnx
 from tiernas.networks.normalization import Normalization
 from tiernas.testing.executors import LIGHT
@@ -113,6 +114,7 @@ def test_the_most_exact_precision_runs_in_the_engine_too_and_there_is_nothing_to
     )
     assert found.accuracy == pytest.approx(exact, abs=1.5 / len(splits.test))
     assert (found.recommended, found.reason) == (True, "")
+    assert found.code_version == code_version()
 
 
 def test_images_are_normalized_as_the_network_was_trained(network: Network, splits: Splits, tmp_path: Path) -> None:

@@ -44,13 +44,13 @@ def entry(
     return make_entry(config, Study(name="0.15-0.3"), finalist, architecture, splits, searched)
 
 
-def shown(made: Entry) -> str:
+def shown(made: Entry, ties: Sequence[Entry] = ()) -> str:
     facts = {
         "network": {"file": "network.xml", "options": {"INFERENCE_PRECISION_HINT": "f32"}},
         "preprocessing": {"image_size": 32, "fit_interpolation": "bicubic", "scale_interpolation": "bilinear"},
         "requirements": ["openvino==2021.4"],
     }
-    return card(made, facts, 1e-6, {"images": 8, "same_class": 8, "largest_difference": 0.0})
+    return card(made, facts, 1e-6, {"images": 8, "same_class": 8, "largest_difference": 0.0}, ties)
 
 
 def test_an_entry_has_the_latency_of_its_trained_weights_and_what_that_was_measured_on() -> None:
@@ -103,6 +103,30 @@ def test_an_entry_has_the_accuracy_of_the_engine_and_beside_it_that_of_torch() -
     assert (made.accuracy, made.class_mean_accuracy, made.exact_accuracy) == (0.79, 0.71, 0.8)
     assert "79.00% top-1 on the test split" in shown(made)
     assert "mean over the classes 71.00%; 80.00% in torch, in fp32 |" in shown(made)
+
+
+def test_an_entry_knows_how_many_images_its_accuracy_was_counted_on() -> None:
+    made = entry()
+    splits = load_data(load_config(Path(__file__).parents[1] / "examples" / "digits.toml").data)
+    assert made.test_images == len(splits.test) > 100
+    assert made.provenance is None  # this measurement does not say more
+    latency = {"latency_ms": 0.25, "low_ms": 0.245, "high_ms": 0.255, "unstable": False, "runs": 900, "cv": 0.02}
+    told = entry(deployment={"latency": latency, "code_version": "0.1.0 (0123456789ab)"}).provenance
+    assert told is not None
+    assert (told.runs, told.spread, told.loads, told.code_version) == (900, 0.02, 1, "0.1.0 (0123456789ab)")
+    assert told.train_images == len(splits.train)
+
+
+def test_a_card_shows_the_interval_of_the_accuracy_and_what_ties() -> None:
+    made = replace(entry(), accuracy=265 / 270, test_images=270)
+    assert "95 % interval 95.7 to 99.2 % (Wilson, 270 images)" in shown(made)
+    assert "| As accurate |" not in shown(made)
+    assert "| As accurate | within the noise of the test images: other |" in shown(made, [replace(made, name="other")])
+    assert "interval" not in accuracy_row(shown(replace(made, test_images=None)))
+
+
+def accuracy_row(written: str) -> str:
+    return next(line for line in written.splitlines() if line.startswith("| Accuracy |"))
 
 
 def test_an_entry_and_its_card_say_how_the_network_was_chosen_and_where_it_was_found() -> None:

@@ -22,6 +22,7 @@ from tiernas.engines import (
     measure_in_turn,
 )
 from tiernas.errors import TiernasError, UsageError
+from tiernas.executors.code_version import code_version
 from tiernas.latency.measuring.advice import PrecisionOption, advise
 from tiernas.networks import Network, export_onnx
 from tiernas.networks.normalization import IMAGENET, Normalization
@@ -57,6 +58,7 @@ class Deployment:
             to 1.
         latency: The measurement of the trained network, fields of `tiernas.engines.Measurement`.
         fingerprint: What it was measured on.
+        code_version: The code that measured it, see `tiernas.executors.code_version`.
     """
 
     accuracy: float
@@ -65,6 +67,7 @@ class Deployment:
     class_mean_accuracy: float
     latency: dict[str, Any]
     fingerprint: dict[str, Any]
+    code_version: str
 
 
 def try_deployment(
@@ -128,7 +131,8 @@ def try_deployment(
     except OSError as error:
         raise UsageError(f"cannot write {artefact}: {error.strerror}; free space or change its permissions") from error
     recommended, reason = (advice.recommended, advice.reason) if advice else (True, "")
-    return Deployment(accuracy.top1, recommended, reason, accuracy.class_mean, asdict(measured), fingerprint)
+    latency, code = asdict(measured), code_version()
+    return Deployment(accuracy.top1, recommended, reason, accuracy.class_mean, latency, fingerprint, code)
 
 
 def _save(compiled: CompiledNetwork, folder: Path, splits: Splits, preprocessing: Preprocessing) -> Accuracy:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tiernas import __version__
 from tiernas.config import SearchConfig
@@ -13,6 +15,7 @@ from tiernas.networks import cost
 from tiernas.spaces import Architecture
 from tiernas.table import Entry
 from tiernas.table.name import name_part
+from tiernas.table.provenance import Provenance
 from tiernas.training import Splits
 
 
@@ -94,6 +97,30 @@ def make_entry(
         reused_from=(searched and searched.origin) or "",
         latency_found_ms=latency.get("found_ms"),
         latency_in_turn=in_turn and InTurn.from_dict(in_turn),
+        test_images=len(splits.test),
+        provenance=_provenance(splits, latency, fingerprint, deployment.get("code_version")),
     )
     runs_on = f"{name_part(fingerprint.engine)}-{name_part(fingerprint.precision)}"
     return replace(entry, name=f"{entry.name}-{runs_on}-{entry.digest}")
+
+
+def _provenance(
+    splits: Splits, latency: Mapping[str, Any], fingerprint: Fingerprint, code_version: str | None
+) -> Provenance | None:
+    """How the figures were obtained; None in ledgers of versions that did not keep it."""
+    if "runs" not in latency:
+        return None
+    return Provenance(
+        train_images=len(splits.train),
+        validation_images=len(splits.validation),
+        runs=latency["runs"],
+        loads=latency.get("loads", 1),
+        spread=latency["cv"],
+        other_load=latency.get("other_load", 0.0),
+        device_state=dict(latency.get("device_state", {})),
+        flags=fingerprint.flags,
+        governor=fingerprint.governor,
+        options=fingerprint.options,
+        quantizer=fingerprint.quantizer,
+        code_version=code_version,
+    )

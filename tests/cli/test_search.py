@@ -30,6 +30,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory, latency_table: Path) -> C
     command_line = CommandLine(folder)
     found = command_line.json("search", "tiny.toml")
     assert [Path(p).name for p in found["plots"]] == ["accuracy-over-latency.png", "progress.png"]
+    assert found["entries"][0]["name"] in Path(found["page"]).read_text("utf-8")
     assert 1 <= len(found["entries"]) <= 2
     return command_line
 

@@ -14,6 +14,7 @@ from tests.cli.conftest import CommandLine
 
 from tiernas.cli import output
 from tiernas.cli.table import show_entries
+from tiernas.engines.fingerprint import cpu_device
 from tiernas.networks import Network, build
 from tiernas.table import ModelTable
 from tiernas.testing.entries import SPACE, VECTOR, entry
@@ -82,7 +83,15 @@ def test_an_entry_that_calls_itself_elsewhere_writes_nothing(shared: CommandLine
     [
         (("query", "--data", "my photos", "--max-latency-ms", "0.3"), 3, "takes 0.30004 ms, more than 0.3 ms"),
         (("query", "--max-latency-ms", "nan"), 2, "max_latency_ms = nan"),
-        (("query", "--min-accuracy", "95"), 2, "write 0.95 for 95 %"),
+        (("query", "--min-accuracy", "95"), 2, "write 0.95 or 95% for 95 %"),
+        (("query", "--min-accuracy", "150%"), 2, "min_accuracy = 1.5: must be from 0 to 1"),
+        (
+            ("query", "--min-accuracy", "high"),
+            2,
+            "'high': must be a proportion such as 0.95 or a percentage such as 95%",
+        ),
+        (("query", "--data", "digits", "--min-accuracy", "99.5%"), 3, "has an accuracy of 0.99, less than 0.995"),
+        (("query", "--study", "nobody"), 3, "digits, study digits"),
         (("query", "--data", "digits", "--threads", "8"), 3, "1 thread(s)"),
         (("query", "--table", "nowhere"), 2, "model table nowhere: there is no such folder"),
     ],
@@ -112,6 +121,26 @@ def test_usual_entries_are_a_table_in_80_columns(
     assert f"│ {USUAL} │ 0.500 │" in capsys.readouterr().out
 
 
+def test_intervals_and_marks_fit_into_80_columns_and_are_explained(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    best = dataclasses.replace(entry(USUAL, 0.9, 267 / 270), test_images=270)
+    close = dataclasses.replace(entry(f"{USUAL[:-1]}b", 0.5, 265 / 270), test_images=270)
+    monkeypatch.setattr(output, "out", Console(width=80))
+    show_entries([close, best])
+    shown = capsys.readouterr().out
+    assert "│ accuracy (95 %)" in shown
+    assert f"│ {best.name} │ 0.900 │ 98.89% (96.8-99.6)  │" in shown
+    assert f"│ {close.name} │ 0.500 │ 98.15% (95.7-99.2)~ │" in shown
+    assert "\n~: ties with the best entry" in shown
+    show_entries([best])
+    assert ": " not in capsys.readouterr().out
+    show_entries([dataclasses.replace(entry(latency_ms=0.4), latency_unstable=True)])
+    shown = capsys.readouterr().out
+    assert "│ 0.400? │ 90.00%   │" in shown
+    assert "\n?: measured by an earlier version" in shown
+
+
 def test_names_have_lines_of_their_own_if_a_table_is_too_wide(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -124,9 +153,10 @@ def test_names_have_lines_of_their_own_if_a_table_is_too_wide(
     assert capsys.readouterr().out.splitlines() == [
         "digits on AMD EPYC, openvino fp32, batch 1, 1 thread(s)",
         "x" * 200,
-        f"  0.500 +-8 % ms  90.00% accuracy{'':21}{pixels} px  0.0 M MACs",
+        f"  0.500 +-8 % ms  90.00% accuracy{'':21}{pixels} px",
         f"photos-{USUAL} (not recommended)",
-        f"  12.500 ms       90.00% accuracy  80.00% class mean  {pixels} px  0.0 M MACs",
+        f"  12.500 ms       90.00% accuracy  80.00% class mean  {pixels} px",
+        "+-: half of the latency's interval, which stayed wide",
     ]
     monkeypatch.setattr(output, "out", Console(width=120))
     show_entries([photos])
@@ -140,3 +170,45 @@ def test_names_of_damaged_entries_are_listed_whole(shared: CommandLine) -> None:
     begin = listed.index("1 cannot be read")
     assert listed[begin + 1] == name
     assert listed[begin + 2].startswith("  entry.json names it 'digits-1'")
+
+
+def test_an_answer_names_what_ties_with_it_and_limit_lists_more(shared: CommandLine, network: Network) -> None:
+    table = ModelTable(shared.folder / "model-table")
+    for name, latency_ms, right in [("best", 0.9, 267), ("close", 0.4, 265), ("poor", 0.3, 200)]:
+        made = dataclasses.replace(entry(name, latency_ms, right / 270), data="shoes", data_digest="2" * 16)
+        table.add(dataclasses.replace(made, test_images=270), network)
+    answered = shared.run("table", "query", "--data", "shoes", "--min-accuracy", "50%")
+    assert "98.89% (96.8-99.6)" in answered
+    assert "As accurate within the noise of 270 test images, fastest first:\n  close  0.400 ms" in answered
+    found = shared.json("table", "query", "--data", "shoes")
+    assert (found["name"], found["ties"]) == ("best", ["close"])
+    assert found["accuracy_interval"] == pytest.approx([0.9679, 0.9962], abs=5e-5)
+    assert [e["name"] for e in shared.json("table", "query", "--data", "shoes", "--limit", "2")] == ["best", "close"]
+    assert [e["name"] for e in shared.json("table", "query", "--data", "shoes", "--limit", "1")] == ["best"]
+    shared.run("table", "query", "--data", "shoes", "--limit", "0", exit_code=2)
+    listed = {e["name"]: e for e in shared.json("table", "list")}
+    assert [listed[name]["standing"] for name in ("best", "close", "poor")] == ["best", "tied", None]
+    assert listed["digits-1"]["accuracy_interval"] is None
+
+
+def test_this_machine_answers_if_it_is_in_the_table_and_another_one_with_a_note(
+    shared: CommandLine, network: Network
+) -> None:
+    process = shared.start("table", "query", "--data", "digits")
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "note: measured on AMD EPYC, which is not this machine\n")
+    ModelTable(shared.folder / "model-table").add(entry("here", 0.5, 0.5, device=cpu_device()), network)
+    assert shared.json("table", "query", "--data", "digits")["name"] == "here"
+    assert shared.json("table", "query", "--data", "digits", "--device", "AMD EPYC")["name"] == "digits-1"
+
+
+def test_the_page_is_written_and_nothing_foreign_is_overwritten(shared: CommandLine) -> None:
+    assert shared.run("table", "page") == "table.html\n"
+    assert shared.json("table", "page", "--output", "new/page.html") == {"page": "new/page.html"}
+    page = (shared.folder / "new" / "page.html").read_text("utf-8")
+    assert all(name in page for name in ("digits-1", "photos-1", "photos-2"))
+    (shared.folder / "mine.html").write_text("mine")
+    message = shared.run("table", "page", "--output", "mine.html", exit_code=2)
+    assert "mine.html: exists already and is not a page that tiernas wrote" in message
+    assert (shared.folder / "mine.html").read_text() == "mine"
+    assert "no such folder" in shared.run("table", "page", "--table", "nowhere", exit_code=2)

@@ -13,8 +13,14 @@ from tiernas.ledger import Ledger
 from tiernas.networks import Network, build
 from tiernas.report import write_report
 from tiernas.report.report import own_entries
-from tiernas.table import ModelTable
+from tiernas.table import Entry, ModelTable
 from tiernas.testing.entries import SPACE, VECTOR, entry
+
+
+def add_entry(table: ModelTable, made: Entry) -> None:
+    built = build(SPACE.decode(VECTOR), 3)
+    assert isinstance(built, Network)
+    table.add(made, built)
 
 
 def test_before_any_training_ends_there_is_nothing_to_draw(tmp_path: Path) -> None:
@@ -30,15 +36,19 @@ def test_before_any_training_ends_there_is_nothing_to_draw(tmp_path: Path) -> No
         with Ledger(config.ledger) as ledger:
             ledger.start(candidate, "host:1")
             ledger.finish(candidate, 0.9, {})
-        assert all(plot.exists() for plot in write_report(config))
+        assert all(file.exists() for file in write_report(config).files)
         other_edges = load_config(tmp_path / "mine.toml", ["tiers.edges=[0.5, 0.6]"])
-        assert all(plot.exists() for plot in write_report(other_edges))  # the tiers of the ledger are drawn
+        report = write_report(other_edges)  # the tiers of the ledger are drawn
+        assert all(file.exists() for file in report.files)
+        assert report.page is None  # there is no model table yet
+    add_entry(ModelTable(config.table.path), entry("own"))
+    assert write_report(config).page == config.study.output / "table.html"
+    assert "own" in (config.study.output / "table.html").read_text("utf-8")
 
 
 def test_entries_of_other_searches_in_the_same_table_are_left_out(tmp_path: Path) -> None:
     config = load_config(write_minimal(tmp_path, f'[table]\npath = "{tmp_path}/models"\n'))
-    table, built = ModelTable(config.table.path), build(SPACE.decode(VECTOR), 3)
-    assert isinstance(built, Network)
+    table = ModelTable(config.table.path)
     own = dataclasses.replace(entry("own"), study="mine, tier 0.2-0.4 ms")
     for name, change in {
         "own": {},
@@ -47,7 +57,7 @@ def test_entries_of_other_searches_in_the_same_table_are_left_out(tmp_path: Path
         "photos": {"data": "photos"},
         "threads": {"threads": 2},
     }.items():
-        table.add(dataclasses.replace(own, name=name, **change), built)  # type: ignore[arg-type]
+        add_entry(table, dataclasses.replace(own, name=name, **change))  # type: ignore[arg-type]
     digest = SPACE.decode(VECTOR).digest
     assert [e.name for e in own_entries(config, {digest})] == ["own"]
     assert own_entries(config, {"of another network"}) == []

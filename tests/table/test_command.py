@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiernas.table import Entry, Query, export_command, query_command
-from tiernas.table.query import answer
+from tiernas.table.query import answers
 from tiernas.testing.entries import entry
 
 
@@ -39,7 +39,7 @@ def test_a_suggested_query_finds_something(rows: list[tuple[float, str, int]]) -
     ]
     for one in entries:
         query, _ = asked(query_command(Path("models"), one, entries))
-        found = answer(query, entries, "table")
+        found = answers(query, entries, "table")[0]
         assert (found.device, found.batch) == (one.device, one.batch)
 
 

@@ -13,6 +13,7 @@ from tiernas.engines import InTurn
 from tiernas.errors import UsageError
 from tiernas.table import Entry
 from tiernas.table.name import LONGEST, name_part, require_safe_name
+from tiernas.table.provenance import Provenance
 from tiernas.testing.entries import entry
 
 
@@ -38,6 +39,21 @@ IN_TURN: dict[str, Any] = {
 }
 
 
+PROVENANCE = Provenance(
+    train_images=1260,
+    validation_images=267,
+    runs=900,
+    loads=3,
+    spread=0.02,
+    other_load=0.1,
+    device_state={"before": {"temperature_c": 50}},
+    flags=("avx2",),
+    governor="performance",
+    options=None,
+    quantizer=None,
+)
+
+
 def in_turn() -> Entry:
     """An entry that was measured in turn with an anchor."""
     made = dataclasses.replace(entry(latency_ms=3.21), latency_interval_ms=(3.184, 3.236), latency_found_ms=4.0)
@@ -57,6 +73,28 @@ def test_a_wide_latency_is_shown_with_its_interval_and_an_earlier_one_with_its_m
     earlier = entry(latency_ms=3.21)
     assert earlier.shown_latency == "3.210"
     assert dataclasses.replace(earlier, latency_unstable=True).shown_latency == "3.210?"
+
+
+def test_the_accuracy_is_shown_with_its_interval_if_the_test_images_are_known() -> None:
+    made = dataclasses.replace(entry(accuracy=265 / 270), test_images=270)
+    assert made.accuracy_interval == pytest.approx((0.9574, 0.9921), abs=5e-5)
+    assert made.shown_accuracy == "98.15% (95.7-99.2)"
+    earlier = entry(accuracy=0.9)
+    assert earlier.accuracy_interval is None
+    assert earlier.shown_accuracy == "90.00%"
+
+
+def test_how_the_figures_were_obtained_stays_with_them() -> None:
+    made = dataclasses.replace(entry(), test_images=270, provenance=PROVENANCE)
+    assert Entry.from_json(made.to_json()) == made
+
+
+@pytest.mark.parametrize(
+    ("study", "name"),
+    [("digits, tier 0.4-0.8 ms", "digits"), ("a, b, whole parent", "a, b"), ("elsewhere", "elsewhere")],
+)
+def test_the_study_is_named_without_its_tier(study: str, name: str) -> None:
+    assert dataclasses.replace(entry(), study=study).study_name == name
 
 
 def test_every_field_is_in_the_json() -> None:
@@ -99,6 +137,11 @@ def changed(**values: Any) -> str:
         (changed(latency_in_turn={"anchor": ""}), "in_turn: key 'ratio' is missing"),
         (changed(latency_found_ms=0), "latency_found_ms = 0"),
         (changed(recommended=1), "recommended = 1"),
+        (changed(test_images=0), "test_images = 0: input should be greater than or equal to 1"),
+        (changed(test_images=2.5), "test_images = 2.5"),
+        (changed(provenance={"runs": 5}), "key provenance.train_images is missing"),
+        (changed(provenance=dataclasses.asdict(PROVENANCE) | {"spread": -1.0}), "provenance.spread = -1.0"),
+        (changed(provenance=dataclasses.asdict(PROVENANCE) | {"colour": "red"}), "key provenance.colour is unknown"),
         (changed(name="../../outside"), r"name '../../outside': must be letters, digits"),
     ],
 )
@@ -113,6 +156,7 @@ def test_what_is_no_entry_is_one_message(text: str, message: str) -> None:
 def test_an_entry_of_the_first_version_is_read() -> None:
     later = ["exact_accuracy", "class_mean_accuracy", "recommended", "advice"]
     later += ["latency_found_ms", "latency_in_turn"]
+    later += ["test_images", "provenance"]
     later += ["repeats_accuracy", "repeats_standard_error", "repeats", "reused_from"]
     data = json.loads(entry("digits-0.15-0.3-1").to_json())
     assert Entry.from_json(json.dumps({key: data[key] for key in data if key not in later})).name == "digits-0.15-0.3-1"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,10 +11,14 @@ from hypothesis import strategies as st
 
 from tiernas.errors import NothingFoundError, UsageError
 from tiernas.table import AmbiguousQueryError, Entry, Query
-from tiernas.table.query import answer
+from tiernas.table.query import answers
 from tiernas.testing.entries import entry
 
 ENTRIES = [entry("fast", 0.2, 0.80), entry("middle", 0.5, 0.91), entry("slow", 0.9, 0.90)]
+
+
+def answer(query: Query, entries: Sequence[Entry], table: str) -> Entry:
+    return answers(query, entries, table)[0]
 
 
 def other(name: str, **changes: Any) -> Entry:
@@ -97,7 +102,7 @@ def test_an_entry_that_is_not_recommended_is_never_the_answer() -> None:
         ({"max_latency_ms": math.inf}, "max_latency_ms = inf"),
         ({"max_latency_ms": -1.0}, "max_latency_ms = -1.0"),
         ({"max_latency_ms": 0.0}, "max_latency_ms = 0.0"),
-        ({"min_accuracy": 95}, "min_accuracy = 95: must be from 0 to 1; write 0.95 for 95 %"),
+        ({"min_accuracy": 95}, "min_accuracy = 95: must be from 0 to 1; write 0.95 or 95% for 95 %"),
         ({"min_accuracy": 1.0000001}, "min_accuracy = 1.0000001: must be from 0 to 1, such as"),
         ({"min_accuracy": math.nan}, "min_accuracy = nan: must be from 0 to 1, such as 0.95"),
         ({"min_accuracy": -0.1}, "min_accuracy = -0.1"),
@@ -163,3 +168,38 @@ def test_latencies_as_found_are_asked_for() -> None:
     assert answer(Query(max_latency_ms=1.0, as_found=True), [disturbed, earlier], "table") is earlier
     with pytest.raises(NothingFoundError, match=r"disturbed, takes 1\.5 ms, more than 1 ms"):
         answer(Query(max_latency_ms=1.0, as_found=True), [disturbed], "table")
+
+
+def test_answers_are_ranked_by_accuracy_and_then_by_latency() -> None:
+    twin = entry("twin", 0.4, 0.91)
+    assert [e.name for e in answers(Query(max_latency_ms=1.0), [*ENTRIES, twin], "t")] == [
+        "twin",
+        "middle",
+        "slow",
+        "fast",
+    ]
+
+
+def test_a_study_is_asked_for_by_its_name() -> None:
+    entries = [entry("a", accuracy=0.99), other("b", study="photos, tier 0.4-0.8 ms"), other("c", study="photos 2, x")]
+    assert answer(Query(study="photos"), entries, "table").name == "b"
+    assert answer(Query(study="photos, tier 0.4-0.8 ms"), entries, "table").name == "b"
+    with pytest.raises(NothingFoundError, match="study digits"):
+        answer(Query(study="pho"), entries, "table")
+
+
+def test_this_machine_is_asked_for_if_it_is_in_the_table() -> None:
+    here, gpu, there = entry("here", device="My CPU"), entry("gpu", device="My GPU"), entry("there", 0.1, 0.99, "V100")
+    local: dict[str, Any] = {"local_devices": ("My CPU", "My GPU")}
+    assert answer(Query(**local), [here, there], "table") is here
+    assert answer(Query(device="V100", **local), [here, there], "table") is there
+    assert answer(Query(**local), [there], "table") is there
+    with pytest.raises(AmbiguousQueryError, match=r"--device 'My CPU'\n  --device 'My GPU'$"):
+        answer(Query(**local), [here, gpu, there], "table")
+
+
+def test_another_device_never_answers_in_place_of_this_machine() -> None:
+    there = other("there", device="V100", engine="tensorrt")
+    query = Query(engine="tensorrt", local_devices=("AMD EPYC",))
+    with pytest.raises(NothingFoundError, match=r"on this machine, whose entries count unless --device names another"):
+        answer(query, [*ENTRIES, there], "table")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +14,7 @@ from tiernas.errors import NothingFoundError
 
 if TYPE_CHECKING:
     from tiernas.config import SearchConfig
+    from tiernas.report import Report
 
 _log = logging.getLogger("tiernas.search")
 
@@ -57,24 +57,24 @@ def run_and_show(loaded: SearchConfig, continued: str, *, as_json: bool) -> None
     from tiernas.cli.stopping import keeping
     from tiernas.cli.table import show_entries
     from tiernas.job import run_search
-    from tiernas.report import write_report
+    from tiernas.report import Report, write_report
     from tiernas.table import ModelTable, query_command
 
     _log.info("output: %s, model table: %s", loaded.study.output, loaded.table.path)
     with keeping(continued), watching() as (stop, watch):
         result = run_search(loaded, stop=stop, watch=watch)
-    plots: Sequence[Path] = ()
+    report = Report((), None)
     with suppress(NothingFoundError):  # no candidate was trained to the end
-        plots = write_report(loaded)
+        report = write_report(loaded)
     if as_json:
         entries = [e.to_dict() for e in result.entries]
-        print_json({"entries": entries, "plots": [str(p) for p in plots], "empty_tiers": dict(result.empty_tiers)})
+        print_json({"entries": entries, **_written(report), "empty_tiers": dict(result.empty_tiers)})
     else:
         show_entries(result.entries)
         if result.entries:
             typer.echo(f"\nModel table: {loaded.table.path}")
-        if plots:
-            typer.echo(f"Plots: {', '.join(str(p) for p in plots)}")
+        if report.files:
+            typer.echo(f"Report: {', '.join(map(str, report.files))}")
         if usable := sorted((e for e in result.entries if e.recommended), key=lambda e: e.latency_ms):
             there, _ = ModelTable(loaded.table.path).read()
             typer.echo(f"Try next:  {query_command(loaded.table.path, usable[len(usable) // 2], there)}")
@@ -82,13 +82,17 @@ def run_and_show(loaded: SearchConfig, continued: str, *, as_json: bool) -> None
 
 
 def report(config: ConfigArgument, set_: SetOption = None, json: JsonOption = False) -> None:
-    """Plot accuracy over latency, and the progress of the search."""
+    """Plot accuracy over latency and the progress of the search, and write the model table as a page."""
     log_to_stderr()
     from tiernas.config import load_config
     from tiernas.report import write_report
 
-    plots = [str(p) for p in write_report(load_config(config, set_ or ()))]
+    written = write_report(load_config(config, set_ or ()))
     if json:
-        print_json({"plots": plots})
+        print_json(_written(written))
     else:
-        typer.echo("\n".join(plots))
+        typer.echo("\n".join(map(str, written.files)))
+
+
+def _written(report: Report) -> dict[str, Any]:
+    return {"plots": [str(plot) for plot in report.plots], "page": report.page and str(report.page)}

@@ -1,4 +1,4 @@
-"""`tiernas table list | query | export`."""
+"""`tiernas table list | query | page | export`."""
 
 from __future__ import annotations
 
@@ -24,27 +24,46 @@ TableOption = Annotated[Path, typer.Option("--table", help="Folder of the model 
 _UNBALANCED = 0.01
 """Both accuracies are shown if the mean over classes differs this much from the mean over images."""
 
+_MARKS = {
+    "~": "ties with the best entry for the same data, device, engine, batch size and threads: the test images are too "
+    "few to tell which is more accurate",
+    "+-": "half of the latency's interval, which stayed wide",
+    "?": "measured by an earlier version, and did not settle; search again to measure it in the present way",
+}
+"""What the marks in a list mean."""
+
+_TIES = 5
+"""Ties of an answer that are named."""
+
 
 def show_entries(entries: Sequence[Entry]) -> None:
-    """Prints entries, one table per group of comparable ones."""
-    columns = {"name": "name", "latency": "ms", "accuracy": "accuracy"}
+    """Prints entries, one table per group of comparable ones, and what the marks in them mean."""
+    from tiernas.table.ties import Standing, standings
+
+    interval = " (95 %)" if any(entry.accuracy_interval for entry in entries) else ""
+    columns = {"name": "name", "latency": "ms", "accuracy": f"accuracy{interval}"}
     if any(abs((entry.class_mean_accuracy or entry.accuracy) - entry.accuracy) >= _UNBALANCED for entry in entries):
         columns["class_mean"] = "class mean"
-    columns |= {"resolution": "px", "macs": "MACs"}
+    columns |= {"resolution": "px"}
     groups: dict[str, list[dict[str, object]]] = {}
+    found = standings(entries)
     for entry in entries:
+        tie = "~" if found.get(entry.name) is Standing.TIED else ""
         row = {
             "name": entry.name if entry.recommended else f"{entry.name} (not recommended)",
             "latency": entry.shown_latency,
-            "accuracy": f"{entry.accuracy:.2%}",
+            "accuracy": f"{entry.shown_accuracy}{tie}",
             "class_mean": "" if entry.class_mean_accuracy is None else f"{entry.class_mean_accuracy:.2%}",
             "resolution": entry.resolution,
-            "macs": f"{entry.macs / 1e6:.1f} M",
         }
         conditions = f"{entry.engine} {entry.precision}, batch {entry.batch}, {entry.threads} thread(s)"
         groups.setdefault(f"{entry.data} on {entry.device}, {conditions}", []).append(row)
     for title, rows in groups.items():
         print_named(rows, columns, title)
+    shown = [f"{row['latency']} {row['accuracy']}" for rows in groups.values() for row in rows]
+    for mark, meaning in _MARKS.items():
+        if any(mark in text for text in shown):
+            typer.echo(f"{mark}: {meaning}")
 
 
 @app.command("list")
@@ -52,10 +71,13 @@ def list_(table: TableOption = DEFAULT_TABLE, json: JsonOption = False) -> None:
     """List all entries, fastest first, and those that cannot be read."""
     log_to_stderr()
     from tiernas.table import ModelTable
+    from tiernas.table.ties import standings
 
     model_table = ModelTable(table)
     if json:
-        print_json([entry.to_dict() for entry in model_table.entries()])
+        entries = model_table.entries()
+        found = standings(entries)
+        print_json([e.to_dict() | {"standing": found[e.name].value if e.name in found else None} for e in entries])
         return
     entries, damaged = model_table.read()
     show_entries(entries)
@@ -69,13 +91,17 @@ def list_(table: TableOption = DEFAULT_TABLE, json: JsonOption = False) -> None:
 @app.command()
 def query(
     max_latency_ms: Annotated[float | None, typer.Option(help="Maximum latency in ms.")] = None,
-    min_accuracy: Annotated[float | None, typer.Option(help="Minimum accuracy, 0 to 1.")] = None,
-    device: Annotated[str | None, typer.Option(help="Part of the device name.")] = None,
+    min_accuracy: Annotated[str | None, typer.Option(help="Minimum accuracy: 0.95 or 95%.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Part of the device name.", show_default="this machine, if it is in the table")
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="Deployment engine, such as openvino.")] = None,
     precision: Annotated[str | None, typer.Option(help="Precision, such as fp32.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images per inference.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads per inference.")] = None,
     data: Annotated[str | None, typer.Option(help="Data set, or its digest.")] = None,
+    study: Annotated[str | None, typer.Option(help="Name of the study that found it.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Print the best N; with --json as a list.")] = None,
     as_found: Annotated[
         bool, typer.Option("--as-found", help="Use as-found instead of undisturbed latencies.")
     ] = False,
@@ -88,20 +114,68 @@ def query(
     remain, the command exits with 2 and lists the options that choose between them.
     """
     log_to_stderr()
+    from tiernas.engines.local_devices import local_devices
+    from tiernas.proportions import parse_proportion
     from tiernas.table import AmbiguousQueryError, ModelTable, Query, export_command
+    from tiernas.table.ties import ties_with
 
-    asked = Query(max_latency_ms, min_accuracy, device, engine, precision, batch, threads, data, as_found)
+    asked = Query(
+        max_latency_ms=max_latency_ms,
+        min_accuracy=None if min_accuracy is None else parse_proportion(min_accuracy, "min_accuracy"),
+        device=device,
+        engine=engine,
+        precision=precision,
+        batch=batch,
+        threads=threads,
+        data=data,
+        study=study,
+        as_found=as_found,
+        local_devices=local_devices(),
+    )
     try:
-        entry = ModelTable(table).query(asked)
+        answers = ModelTable(table).answers(asked)
     except AmbiguousQueryError as error:
         if json:
             print_json({"error": "ambiguous", "choices": error.choices})
         raise
+    ties = {entry.name: ties_with(entry, answers) for entry in answers[: limit or 1]}
     if json:
-        print_json(entry.to_dict())
+        documents = [e.to_dict() | {"ties": [t.name for t in ties[e.name]]} for e in answers[: limit or 1]]
+        print_json(documents if limit else documents[0])
+        return
+    best = answers[0]
+    if best.device not in asked.local_devices:
+        typer.echo(f"note: measured on {best.device}, which is not this machine", err=True)
+    show_entries(answers[: limit or 1])
+    if limit is None and ties[best.name]:
+        typer.echo(_told_ties(best, ties[best.name]))
+    typer.echo(f"\nDeploy it:  {export_command(table, best)}")
+
+
+def _told_ties(best: Entry, ties: Sequence[Entry]) -> str:
+    """The entries that tie with the best one, fastest first."""
+    images = "" if best.test_images is None else f" of {best.test_images} test images"
+    lines = [f"As accurate within the noise{images}, fastest first:"]
+    lines += [f"  {entry.name}  {entry.shown_latency} ms  {entry.shown_accuracy}" for entry in ties[:_TIES]]
+    if len(ties) > _TIES:
+        lines.append(f"  and {len(ties) - _TIES} more: --limit {len(ties) + 1} lists them")
+    return "\n".join(lines)
+
+
+@app.command("page")
+def page_(
+    output: Annotated[Path, typer.Option(metavar="FILE.html", help="HTML file to write.")] = Path("table.html"),
+    table: TableOption = DEFAULT_TABLE,
+    json: JsonOption = False,
+) -> None:
+    """Write the whole table as one HTML file that works offline: filters, intervals, provenance, comparison, chart."""
+    from tiernas.table import ModelTable, write_page
+
+    written = str(write_page(ModelTable(table), output))
+    if json:
+        print_json({"page": written})
     else:
-        show_entries([entry])
-        typer.echo(f"\nDeploy it:  {export_command(table, entry)}")
+        typer.echo(written)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -16,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tiernas.ledger import Candidate, State
 from tiernas.table import Entry
+from tiernas.table.ties import pareto_front, tied
 from tiernas.tiers import Tier
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -87,30 +89,41 @@ def plot_progress(studies: Mapping[Tier, Sequence[Candidate]], path: Path, title
     plt.close(figure)
 
 
-def pareto_front(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries that no other one beats in both latency and accuracy, fastest first."""
-    front: list[Entry] = []
-    for entry in sorted(entries, key=lambda e: (e.latency_ms, -e.accuracy)):
-        if not front or entry.accuracy > front[-1].accuracy:
-            front.append(entry)
-    return front
-
-
 def _draw_entries(axes: Axes, entries: Sequence[Entry]) -> None:
-    axes.scatter(
-        [e.latency_ms for e in entries],
-        [e.accuracy for e in entries],
-        s=70,
-        marker="*",
+    latencies_ms, accuracies = [e.latency_ms for e in entries], [e.accuracy for e in entries]
+    axes.errorbar(
+        latencies_ms,
+        accuracies,
+        xerr=_beyond(latencies_ms, [e.latency_interval_ms for e in entries]),
+        yerr=_beyond(accuracies, [_accuracy_range(e) for e in entries]),
+        fmt="*",
+        markersize=9,
         color="black",
+        ecolor="grey",
+        elinewidth=0.8,
         zorder=3,
-        label="entries of the model table (measured latency, test)",
+        label="entries of the model table (measured latency, test; 95 % intervals)",
     )
     front = pareto_front(entries)
     right = max(axes.get_xlim()[1], front[-1].latency_ms)
-    latencies = [*(e.latency_ms for e in front), right]
-    accuracies = [*(e.accuracy for e in front), front[-1].accuracy]
-    axes.step(latencies, accuracies, where="post", color="black", lw=1, label="Pareto front of the entries")
+    for here, there in pairwise(front):
+        x, y = [here.latency_ms, there.latency_ms, there.latency_ms], [here.accuracy, here.accuracy, there.accuracy]
+        axes.plot(x, y, color="black", lw=1, linestyle="--" if tied(here, there) else "-")
+    axes.plot([front[-1].latency_ms, right], [front[-1].accuracy] * 2, color="black", lw=1)
+    axes.plot([], [], color="black", lw=1, label="Pareto front of the entries (dashed: a gain within noise)")
+
+
+def _beyond(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> list[list[float]]:
+    """How far intervals reach below and above values, `(2, n)`."""
+    pairs = list(zip(values, intervals, strict=True))
+    return [
+        [max(0.0, value - low) for value, (low, _) in pairs],
+        [max(0.0, high - value) for value, (_, high) in pairs],
+    ]
+
+
+def _accuracy_range(entry: Entry) -> tuple[float, float]:
+    return entry.accuracy_interval or (entry.accuracy, entry.accuracy)
 
 
 def _zoom_on_good(axes: Axes, accuracies: Sequence[float], entries: Sequence[Entry]) -> None:
@@ -118,9 +131,10 @@ def _zoom_on_good(axes: Axes, accuracies: Sequence[float], entries: Sequence[Ent
     values = [*accuracies, *(e.accuracy for e in entries)]
     if not values:
         return
-    low, high = float(np.percentile(values, 10)), max(values)
+    ranges = [_accuracy_range(e) for e in entries]
+    low, high = float(np.percentile(values, 10)), max([*values, *(high for _, high in ranges)])
     margin = max(0.05 * (high - low), 0.002)
-    low = min(low, *(e.accuracy for e in entries)) if entries else low
+    low = min([low, *(low for low, _ in ranges)])
     axes.set_ylim(low - 4 * margin, min(1.0, high + 2 * margin) + 0.0005)
     below = sum(value < low - 4 * margin for value in values)
     if below:

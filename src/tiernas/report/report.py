@@ -1,23 +1,39 @@
-"""Writes the figures of a search into its output folder."""
+"""Writes the figures of a search, and the page of its model table, into its output folder."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tiernas.config import SearchConfig
 from tiernas.errors import NothingFoundError, UsageError
 from tiernas.ledger import Ledger, Purpose
 from tiernas.report.plots import plot_front, plot_progress
-from tiernas.table import Entry, ModelTable, Query
+from tiernas.table import Entry, ModelTable, Query, write_page
 from tiernas.tiers import parse_tier
 
 
-def write_report(config: SearchConfig) -> Sequence[Path]:
-    """Draws accuracy over latency, and the progress of the search.
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The files of a report.
 
-    Returns:
-        The PNG files.
+    Attributes:
+        plots: PNG files: accuracy over latency, and the progress of the search.
+        page: The page of the model table; None if there is no table yet.
+    """
+
+    plots: Sequence[Path]
+    page: Path | None
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """All of them."""
+        return [*self.plots, *([self.page] if self.page else [])]
+
+
+def write_report(config: SearchConfig) -> Report:
+    """Draws accuracy over latency and the progress of the search, and writes the page of the model table.
 
     Raises:
         NothingFoundError: The search has not started, or none of its training runs is complete.
@@ -44,7 +60,9 @@ def write_report(config: SearchConfig) -> Sequence[Path]:
         plot_progress(candidates, progress, title)
     except OSError as error:
         raise UsageError(f"report in {config.study.output}: cannot be written ({error.strerror})") from error
-    return [front, progress]
+    table = ModelTable(config.table.path)
+    page = write_page(table, config.study.output / "table.html") if table.path.exists() else None
+    return Report([front, progress], page)
 
 
 def own_entries(config: SearchConfig, finalists: Collection[str]) -> list[Entry]:

@@ -2,6 +2,7 @@ from .command import export_command, query_command
 from .entry import Entry
 from .exporting import export
 from .model_table import DamagedEntry, ModelTable
+from .page import write_page
 from .query import AmbiguousQueryError, Query
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "export",
     "export_command",
     "query_command",
+    "write_page",
 ]

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tiernas.shapes import shape_in_words
 from tiernas.table.entry import Entry
 
 
-def card(entry: Entry, facts: Mapping[str, Any], onnx_difference: float, checked: Mapping[str, Any] | None) -> str:
+def card(
+    entry: Entry,
+    facts: Mapping[str, Any],
+    onnx_difference: float,
+    checked: Mapping[str, Any] | None,
+    ties: Sequence[Entry] = (),
+) -> str:
     """Markdown that describes the network, what was measured and how to run it.
 
     Args:
@@ -18,9 +24,10 @@ def card(entry: Entry, facts: Mapping[str, Any], onnx_difference: float, checked
         facts: The contents of `deployment.json`, see `tiernas.artefact`.
         onnx_difference: Largest difference between the plain ONNX and torch, relative to the largest logit.
         checked: The result of `classify.py --check` at export; None if it was not run.
+        ties: Entries of the same table that tie with it, see `tiernas.table.ties`.
     """
     exact = "" if entry.exact_accuracy is None else f"; {entry.exact_accuracy:.2%} in torch, in fp32"
-    tested = f"{entry.accuracy:.2%} top-1 on the test split of {entry.data}, which no search has seen"
+    tested = f"{entry.accuracy:.2%} top-1 on the test split of {entry.data}, which no search has seen{_interval(entry)}"
     classes = "" if entry.class_mean_accuracy is None else f"; mean over the classes {entry.class_mean_accuracy:.2%}"
     advice = f". {_sentence(entry.advice)}" if entry.advice else ""
     shape = shape_in_words((entry.batch, 3, entry.resolution, entry.resolution))
@@ -42,7 +49,7 @@ An image classifier for {entry.data} ({len(entry.classes)} classes), found by ti
 |---|---|
 | Latency | {_latency(entry)} |
 | Measured on | {entry.device}, {entry.engine} {entry.engine_version}, {conditions} |
-| Accuracy | {tested}{classes}{exact}{advice} |
+| Accuracy | {tested}{classes}{exact}{advice} |{_ties(ties)}
 | Validation accuracy | {entry.validation_accuracy:.2%}, {chosen} |
 | Size | {entry.params:,} parameters, {entry.macs:,} multiply-accumulates |
 | Found by | study {entry.study}, space {entry.space}, seed {entry.seed}, {entry.created_at}{origin} |
@@ -105,6 +112,18 @@ def _latency(entry: Entry) -> str:
         f"{entry.latency_ms:.3f} ms while the machine is undisturbed, from the ratio to an anchor measured in turn; "
         f"{interval}; as found {entry.found_ms:.3f} ms, median"
     )
+
+
+def _interval(entry: Entry) -> str:
+    if entry.accuracy_interval is None:
+        return ""
+    low, high = entry.accuracy_interval
+    return f"; 95 % interval {100 * low:.1f} to {100 * high:.1f} % (Wilson, {entry.test_images} images)"
+
+
+def _ties(ties: Sequence[Entry]) -> str:
+    names = ", ".join(entry.name for entry in ties)
+    return f"\n| As accurate | within the noise of the test images: {names} |" if ties else ""
 
 
 def _repeats(entry: Entry) -> str:

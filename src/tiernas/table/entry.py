@@ -13,7 +13,9 @@ from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, ValidationE
 
 from tiernas.engines import InTurn
 from tiernas.errors import UsageError
+from tiernas.proportions import wilson_interval
 from tiernas.table.name import require_safe_name
+from tiernas.table.provenance import Provenance
 
 FORMAT_VERSION = 1
 """Increased when entries change; entries of newer versions are refused."""
@@ -88,6 +90,8 @@ class Entry:
         reused_from: Where the short training run that found it is recorded, if not in this study; else empty.
         latency_found_ms: Median latency as found, whatever else the machine did; None in entries of earlier versions.
         latency_in_turn: The ratio to the anchor that the latency is derived from; None in entries of earlier versions.
+        test_images: Number of images that `accuracy` was counted on; None if unknown (entries of earlier versions).
+        provenance: How the figures were obtained; None in entries of earlier versions.
 
     Raises:
         UsageError: The name could lead out of a folder.
@@ -132,6 +136,8 @@ class Entry:
     reused_from: str = ""
     latency_found_ms: _Positive | None = None
     latency_in_turn: Annotated[InTurn | None, PlainValidator(_read_in_turn)] = None
+    test_images: _Count | None = None
+    provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
         require_safe_name(self.name)
@@ -139,12 +145,30 @@ class Entry:
     def to_json(self) -> str:
         """The entry as JSON, one line per key."""
         lines = [f'  "format": {FORMAT_VERSION}']
-        lines += [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in self.to_dict().items()]
+        lines += [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in asdict(self).items()]
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
     def to_dict(self) -> dict[str, Any]:
-        """The entry as plain values."""
-        return asdict(self)
+        """The entry as plain values, and its `accuracy_interval`."""
+        return asdict(self) | {"accuracy_interval": self.accuracy_interval}
+
+    @property
+    def accuracy_interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the accuracy; None if the number of test images is unknown."""
+        return None if self.test_images is None else wilson_interval(self.accuracy, self.test_images)
+
+    @property
+    def shown_accuracy(self) -> str:
+        """The accuracy with its interval in percent, such as "98.15% (95.7-99.2)"."""
+        if self.accuracy_interval is None:
+            return f"{self.accuracy:.2%}"
+        low, high = self.accuracy_interval
+        return f"{self.accuracy:.2%} ({100 * low:.1f}-{100 * high:.1f})"
+
+    @property
+    def study_name(self) -> str:
+        """Name of the study, without the tier."""
+        return self.study.rpartition(", ")[0] or self.study
 
     @property
     def found_ms(self) -> float:
@@ -155,7 +179,7 @@ class Entry:
     def shown_latency(self) -> str:
         """The latency in ms, with half its interval if that stayed wide, such as "3.210 +-8 %".
 
-        For earlier versions, whose intervals are less reliable, with "?" instead.
+        For earlier versions, whose intervals are less reliable, with "?" instead (docs/table.md explains the marks).
         """
         if not self.latency_unstable:
             return f"{self.latency_ms:.3f}"

@@ -21,6 +21,7 @@ from tiernas.table.entry import Entry
 from tiernas.table.model_table import ModelTable
 from tiernas.table.name import require_safe_name
 from tiernas.table.rebuilding import rebuild
+from tiernas.table.ties import ties_with
 from tiernas.temporary import owned_folder
 
 _CARD = "README.md"
@@ -74,7 +75,8 @@ def export(table: ModelTable, entry: Entry, folder: Path, *, check: bool = True)
         (new / f"{entry.name}.json").write_text(network.architecture.to_json() + "\n", "utf-8")
         write_programs(new)
         checked = _check(new, entry, facts) if check else None
-        (new / _CARD).write_text(card(entry, facts, onnx_difference, checked), "utf-8")
+        ties = ties_with(entry, table.read()[0])
+        (new / _CARD).write_text(card(entry, facts, onnx_difference, checked, ties), "utf-8")
         write_facts(new, _facts_of_export(facts, entry) | {"files": digests(new)})
         return _move(new, folder, entry)
 

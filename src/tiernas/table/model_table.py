@@ -14,7 +14,7 @@ from tiernas.errors import NothingFoundError, UsageError
 from tiernas.spaces import read_architecture
 from tiernas.storage import read_tensors, write_tensors
 from tiernas.table.entry import Entry
-from tiernas.table.query import Query, answer
+from tiernas.table.query import Query, answers
 from tiernas.temporary import owned_folder
 
 _log = logging.getLogger(__name__)
@@ -101,14 +101,18 @@ class ModelTable:
         raise NothingFoundError(f"model table {self.path}: no entry {name!r}; there are: {names}")
 
     def query(self, query: Query) -> Entry:
-        """The entry that answers a query best; see `tiernas.table.query.answer`.
+        """The entry that answers a query best, the first of `answers`."""
+        return self.answers(query)[0]
+
+    def answers(self, query: Query) -> Sequence[Entry]:
+        """The entries that meet a query, best first; see `tiernas.table.query.answers`.
 
         Raises:
             UsageError: As `read`.
             AmbiguousQueryError: The matching entries cannot be compared.
             NothingFoundError: Nothing meets it.
         """
-        return answer(query, self.entries(), f"model table {self.path}")
+        return answers(query, self.entries(), f"model table {self.path}")
 
     def network(self, entry: Entry) -> networks.Network:
         """The trained network of an entry, in evaluation mode.

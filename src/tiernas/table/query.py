@@ -42,7 +42,10 @@ class Query:
         batch: Images per inference.
         threads: Threads of one inference.
         data: Data set, or its digest.
+        study: Name of the study that found it.
         as_found: Whether to use latencies as found instead of those on an undisturbed machine.
+        local_devices: Devices of this machine: if `device` is not set and there are entries of one of them, only those
+            match.
 
     Raises:
         UsageError: A number is out of range.
@@ -56,33 +59,45 @@ class Query:
     batch: int | None = None
     threads: int | None = None
     data: str | None = None
+    study: str | None = None
     as_found: bool = False
+    local_devices: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         latency_ms, accuracy = self.max_latency_ms, self.min_accuracy
         if latency_ms is not None and not (math.isfinite(latency_ms) and latency_ms > 0):
             raise UsageError(f"max_latency_ms = {latency_ms}: must be a number of ms above 0, such as 0.8")
         if accuracy is not None and not 0 <= accuracy <= 1:
-            hint = f"; write {accuracy / 100:g} for {accuracy:g} %" if 2 <= accuracy <= 100 else ", such as 0.95"
+            percent = f"; write {accuracy / 100:g} or {accuracy:g}% for {accuracy:g} %"
+            hint = percent if 2 <= accuracy <= 100 else ", such as 0.95"
             raise UsageError(f"min_accuracy = {accuracy}: must be from 0 to 1{hint}")
         for name, count in (("batch", self.batch), ("threads", self.threads)):
             if count is not None and count < 1:
                 raise UsageError(f"{name} = {count}: must be at least 1")
 
     def comparable(self, entries: Sequence[Entry]) -> list[Entry]:
-        """The entries with the device, engine, precision, batch size, thread count and data of the query.
+        """The entries with the device, engine, precision, batch size, thread count, data and study of the query.
 
         If a device has exactly the given name, others whose names contain it are excluded.
         """
         exact = ("engine", "precision", "batch", "threads")
+        is_local = self.is_local(entries)
         found = [e for e in entries if all(getattr(self, key) in (None, getattr(e, key)) for key in exact)]
         if self.data is not None:
             found = [e for e in found if self.data in (e.data, e.data_digest)]
+        if self.study is not None:
+            found = [e for e in found if self.study in (e.study, e.study_name)]
+        if is_local:
+            found = [e for e in found if e.device in self.local_devices]
         if self.device is not None:
             asked = self.device.lower()
             named = [e for e in found if e.device.lower() == asked]
             found = named or [e for e in found if asked in e.device.lower()]
         return found
+
+    def is_local(self, entries: Sequence[Entry]) -> bool:
+        """Whether only entries of this machine match: no other device is named, and there are some."""
+        return self.device is None and any(e.device in self.local_devices for e in entries)
 
     def latency_ms(self, entry: Entry) -> float:
         """The latency of an entry that the query refers to."""
@@ -95,13 +110,16 @@ class Query:
         return entry.recommended and fast and accurate
 
 
-def answer(query: Query, entries: Sequence[Entry], table: str) -> Entry:
-    """The most accurate entry that meets a query; among equally accurate ones the fastest.
+def answers(query: Query, entries: Sequence[Entry], table: str) -> list[Entry]:
+    """The entries that meet a query, most accurate first; of equally accurate ones the fastest first.
 
     Args:
         query: The query.
         entries: The entries to choose from.
         table: The table's name in messages.
+
+    Returns:
+        At least one entry.
 
     Raises:
         AmbiguousQueryError: The matching entries have several data sets, devices, engines, batch sizes or thread
@@ -110,12 +128,12 @@ def answer(query: Query, entries: Sequence[Entry], table: str) -> Entry:
     """
     comparable = query.comparable(entries)
     if not comparable:
-        raise NothingFoundError(_nothing_comparable(entries, table))
+        raise NothingFoundError(_nothing_comparable(query, entries, table))
     _require_one_kind(comparable, table)
     met = [e for e in comparable if query.met_by(e)]
     if not met:
         raise NothingFoundError(f"nothing in {table} meets that; the nearest, {_nearest(query, comparable)}")
-    return max(met, key=lambda e: (e.accuracy, -query.latency_ms(e)))
+    return sorted(met, key=lambda e: (-e.accuracy, query.latency_ms(e)))
 
 
 def conditions(entry: Entry, among: Sequence[Entry]) -> dict[str, Any]:
@@ -154,13 +172,18 @@ def _require_one_kind(entries: Sequence[Entry], table: str) -> None:
         )
 
 
-def _nothing_comparable(entries: Sequence[Entry], table: str) -> str:
+def _nothing_comparable(query: Query, entries: Sequence[Entry], table: str) -> str:
     if not entries:
         return f"{table} has no entries; `tiernas search` adds some"
-    there = sorted(
-        {f"{e.device}, {e.engine} {e.precision}, batch {e.batch}, {e.threads} thread(s), {e.data}" for e in entries}
+    local = " on this machine, whose entries count unless --device names another" if query.is_local(entries) else ""
+    return f"{table} has nothing for that device, engine, data and study{local}; it has: " + "; ".join(
+        sorted({_described(e) for e in entries})
     )
-    return f"{table} has nothing for that device, engine and data; it has: " + "; ".join(there)
+
+
+def _described(entry: Entry) -> str:
+    runs_on = f"{entry.device}, {entry.engine} {entry.precision}, batch {entry.batch}, {entry.threads} thread(s)"
+    return f"{runs_on}, {entry.data}, study {entry.study_name}"
 
 
 def _nearest(query: Query, comparable: Sequence[Entry]) -> str:

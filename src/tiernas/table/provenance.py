@@ -1,0 +1,45 @@
+"""How the figures of an entry were obtained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, with_config
+
+_Count = Annotated[int, Field(ge=1)]
+_Amount = Annotated[float, Field(ge=0)]
+
+
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """The images of the other splits, and how the latency was measured.
+
+    Attributes:
+        train_images: Images of the training split.
+        validation_images: Images of the validation split.
+        runs: Timed inferences.
+        loads: How often the network was loaded.
+        spread: Coefficient of variation of the inferences: standard deviation over mean, as found.
+        other_load: Average number of cores that other processes kept busy meanwhile.
+        device_state: Clocks, power and throttling as reported by the device, before and after; empty on CPUs.
+        flags: CPU flags that select kernels; for other devices the driver.
+        governor: Frequency governor of the CPU's cores; None if the system does not report it.
+        options: Options passed to the runtime, as one line; None if there were none.
+        quantizer: Name and version of what made the network int8; None in other precisions.
+        code_version: Version of tiernas that measured it, with a digest of its code; None if unknown.
+    """
+
+    train_images: _Count
+    validation_images: _Count
+    runs: _Count
+    loads: _Count
+    spread: _Amount
+    other_load: _Amount
+    device_state: dict[str, Any]
+    flags: tuple[str, ...]
+    governor: str | None
+    options: str | None
+    quantizer: str | None
+    code_version: str | None = None
