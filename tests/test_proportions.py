@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from tiernas.errors import UsageError
-from tiernas.proportions import indistinguishable, parse_proportion, wilson_interval
+from tiernas.proportions import enough_for, indistinguishable, least_difference, parse_proportion, wilson_interval
 
 COUNTS = st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -35,6 +35,16 @@ def test_two_of_270_images_are_no_difference_and_of_50000_they_are() -> None:
     assert indistinguishable(267 / 270, 270, 265 / 270, 270)
     assert not indistinguishable(267 / 270, 50_000, 265 / 270, 50_000)
     assert not indistinguishable(267 / 270, 270, 240 / 270, 270)
+
+
+def test_the_least_difference_worked_out_by_hand() -> None:
+    """1.96 * sqrt(2 * 0.9 * 0.1 / 270) = 0.0506."""
+    assert least_difference(270) == pytest.approx(0.0506, abs=1e-4)
+
+
+@given(st.integers(1, 10**6), st.floats(0.01, 0.99))
+def test_enough_things_for_a_difference_are_those_that_just_tell_it(n: int, proportion: float) -> None:
+    assert enough_for(least_difference(n, proportion), proportion) == pytest.approx(n, abs=1)
 
 
 def test_the_interval_of_a_difference_is_that_of_newcombe() -> None:

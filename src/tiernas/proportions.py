@@ -50,6 +50,29 @@ def indistinguishable(a: float, n_a: int, b: float, n_b: int) -> bool:
     return high - low <= math.hypot(below, above)
 
 
+def least_difference(n: int, proportion: float = 0.9) -> float:
+    """The smallest difference of two proportions that is rarely chance, each counted on `n` things.
+
+    It is the half width of the 95 % interval of a difference by the normal approximation (Newcombe 1998, method 1), for
+    independent samples; see `indistinguishable`.
+
+    Args:
+        n: Number of things that each was counted on, at least 1.
+        proportion: About how large they are, 0 to 1.
+    """
+    return _Z * math.sqrt(2 * proportion * (1 - proportion) / n)
+
+
+def enough_for(difference: float, proportion: float = 0.9) -> int:
+    """How many things two proportions must be counted on for a difference to be rarely chance; see `least_difference`.
+
+    Args:
+        difference: Their difference, above 0.
+        proportion: About how large they are, 0 to 1.
+    """
+    return math.ceil(2 * proportion * (1 - proportion) * (_Z / difference) ** 2)
+
+
 def parse_proportion(text: str, name: str) -> float:
     """The proportion that a user wrote as a number, such as "0.95", or as a percentage, such as "95%" or "95 %".
 

@@ -40,7 +40,7 @@ def write_photos(folder: Path, of_a_class: int) -> None:
 def test_too_few_photos_are_refused_before_anything_is_measured(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", 3)
     said = CommandLine(tmp_path).run("adapt", "photos", "--max-latency-ms", "2", exit_code=2)
-    assert "too few photos of a class: 'cat' has 3, 'cow' has 3, 'dog' has 3; each needs at least 10" in said
+    assert "too few images of a class: 'cat' has 3, 'cow' has 3, 'dog' has 3; each needs at least 10" in said
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 

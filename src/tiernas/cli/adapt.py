@@ -37,11 +37,14 @@ def adapt(
     a file, with which `tiernas search` resumes it.
     """
     log_to_stderr()
-    from tiernas.adapting import look_at, plan_adaptation, require_new
+    from tiernas.drafting import look_at, photos_in, plan_adaptation, require_new
 
     file = output or Path(f"{photos.resolve().name or 'photos'}.toml")
     require_new(file)
-    found = look_at(photos)
+    found = look_at(photos_in(photos), "PHOTOS")
+    _log.info("%s", found.words)
+    for line in found.warnings:
+        _log.warning("%s", line)
     with keeping("nothing was written; run the same command to start again"):
         _log.info("measuring the device: about a minute")
         planned = plan_adaptation(

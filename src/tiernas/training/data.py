@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from tiernas.errors import UsageError
-from tiernas.image_files import counted
 from tiernas.standalone.preprocessing import Pixels
+from tiernas.training.assignment import assigned_rows
 from tiernas.training.cache import DataCache, Room
 from tiernas.training.data_config import DEFAULT_SIZE, DataConfig
 from tiernas.training.decoding import DamagedImage, Decoded, decode, kept_size
@@ -20,8 +20,6 @@ from tiernas.training.images import ImageSet, Splits, channels_last, digest_of
 from tiernas.training.memory import machine_memory_bytes
 from tiernas.training.notes import notes_on
 from tiernas.training.sources import Part, Source, open_source
-from tiernas.training.sources.source import IntArray
-from tiernas.training.splitting import stratified
 
 _NAMED = 5
 """Number of damaged images listed in a message."""
@@ -72,33 +70,17 @@ class _Memory:
 
 def _load(config: DataConfig, room: Room) -> Splits:
     source = open_source(config)
-    _check_classes(source)
-    rng = np.random.default_rng(config.seed)
-    train: IntArray = np.arange(len(source.train.labels))
-    test, train = _own_or_cut(source.test, source.train, train, config.test_fraction, rng)
-    validation, train = _own_or_cut(source.validation, source.train, train, config.validation_fraction, rng)
-    if config.train_limit is not None and config.train_limit < len(train):
-        if config.train_limit < len(source.classes):
-            raise UsageError(
-                f"data.train_limit = {config.train_limit}: there are {len(source.classes)} classes and each needs a "
-                f"training image; allowed: {len(source.classes)} to {len(train)}"
-            )
-        train = train[stratified(source.train.labels[train], config.train_limit, rng, leave=0)[0]]
+    assigned = assigned_rows(source, config)
     size = kept_size(source.train, config.image_size or DEFAULT_SIZE)
-    wanted = {
-        "train": (source.train, train),
-        "validation": (source.validation or source.train, validation),
-        "test": (source.test or source.train, test),
-    }
     parts: dict[str, ImageSet] = {}
     decoded: dict[str, Decoded] = {}
-    for name, (part, rows) in wanted.items():
+    for name, (part, rows) in assigned.items():
         pixels = room.pixels(name, (len(rows), size, size, 3))
         decoded[name] = found = decode(part, rows, pixels)
         images = channels_last(torch.from_numpy(pixels[: len(found.rows)]).permute(0, 3, 1, 2))
         parts[name] = ImageSet(images, torch.from_numpy(part.labels[found.rows]), source.classes)
     damaged = [image for found in decoded.values() for image in found.damaged]
-    total = sum(len(rows) for _, rows in wanted.values())
+    total = sum(len(rows) for _, rows in assigned.values())
     if damaged and config.on_corrupt == "refuse":
         raise UsageError(
             f'data: {_unreadable(damaged, total)}. Remove or replace them, or set data.on_corrupt = "skip" to skip them'
@@ -110,11 +92,11 @@ def _load(config: DataConfig, room: Room) -> Splits:
         digest=digest_of(parts.values()),
         notes=(
             *([f"{_unreadable(damaged, total)}. They are skipped"] if damaged else []),
-            *notes_on(source, {name: (part, decoded[name]) for name, (part, _) in wanted.items()}),
+            *notes_on(source, {name: (part, decoded[name]) for name, (part, _) in assigned.items()}),
         ),
     )
     _check_after_skipping(splits)
-    room.record(_listed(source, {name: (part, decoded[name]) for name, (part, _) in wanted.items()}))
+    room.record(_listed(source, {name: (part, decoded[name]) for name, (part, _) in assigned.items()}))
     return splits
 
 
@@ -131,34 +113,6 @@ def _listed(source: Source, parts: Mapping[str, tuple[Part, Decoded]]) -> Iterat
 def _unreadable(damaged: Sequence[DamagedImage], total: int) -> str:
     shown = ", ".join(f"{image.name} ({image.reason})" for image in damaged[:_NAMED])
     return f"{len(damaged)} of {total} images cannot be read: {shown}{', ...' if len(damaged) > _NAMED else ''}"
-
-
-def _own_or_cut(
-    own: Part | None, train: Part, rows: IntArray, fraction: float, rng: np.random.Generator
-) -> tuple[IntArray, IntArray]:
-    """Rows of a split (of `own`, or of `train` if there is none) and the remaining rows of `train`."""
-    if own is not None:
-        return np.arange(len(own.labels)), rows
-    drawn, left = stratified(train.labels[rows], round(fraction * len(rows)), rng, leave=1)
-    return rows[drawn], rows[left]
-
-
-def _check_classes(source: Source) -> None:
-    if len(source.classes) < 2:
-        raise UsageError(
-            f"data: there is only one class, {source.classes[0]!r}; a classifier needs images of at least two"
-        )
-    cut = [name for name, own in (("validation", source.validation), ("test", source.test)) if own is None]
-    needed = max(2, 1 + len(cut))
-    counts = np.bincount(source.train.labels, minlength=len(source.classes))
-    short = [f"{name!r} has {n}" for name, n in zip(source.classes, counts, strict=True) if n < needed]
-    if short:
-        parts = " and ".join(["training", *cut])
-        passed_over = f". Skipped: {counted(source.passed_over)}" if source.passed_over else ""
-        raise UsageError(
-            f"data: too few training images in a class: {', '.join(short)}; each needs at least {needed} "
-            f"(for {parts}). Add images or remove the class{passed_over}"
-        )
 
 
 def _check_after_skipping(splits: Splits) -> None:

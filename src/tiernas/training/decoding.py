@@ -62,7 +62,7 @@ class _Read:
 
 
 @contextmanager
-def _pillow_silenced() -> Iterator[None]:
+def pillow_silenced() -> Iterator[None]:
     """Silences Pillow's messages about damaged files, which do not name them; also in threads started inside."""
     log = logging.getLogger("PIL")
     level = log.level
@@ -75,7 +75,7 @@ def _pillow_silenced() -> Iterator[None]:
         log.setLevel(level)
 
 
-@_pillow_silenced()
+@pillow_silenced()
 def kept_size(part: Part, largest: int) -> int:
     """Height and width at which images are kept, in pixels: the largest shorter side, but at most `largest`.
 
@@ -92,7 +92,7 @@ def kept_size(part: Part, largest: int) -> int:
     return min(largest, most or largest)
 
 
-@_pillow_silenced()
+@pillow_silenced()
 def decode(part: Part, rows: IntArray, pixels: Pixels) -> Decoded:
     """Decodes images of a split, in as many threads as there are cores.
 

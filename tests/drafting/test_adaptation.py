@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from tests.drafting.photos import inspected
 
-from tiernas.adapting import Adaptation, plan_adaptation
-from tiernas.adapting.photos import Photos
-from tiernas.adapting.reach import _smallest
+from tiernas.drafting import Adaptation, plan_adaptation
 from tiernas.engines import Measurement
 from tiernas.errors import UsageError
-from tiernas.networks import cost
 from tiernas.pretrained.efficientnet_lite import lite
-from tiernas.spaces import Architecture, ParentSpace
+from tiernas.spaces import Architecture
 from tiernas.testing.latency import measurement, true_layer_ms
 
 
@@ -28,13 +25,13 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Architecture]:
         found.append(architecture)
         return measurement(float(true_layer_ms(architecture).sum()))
 
-    monkeypatch.setattr("tiernas.adapting.reach.measure_architecture", measure)
-    monkeypatch.setattr("tiernas.adapting.adaptation.training_image_s", lambda *_: 0.01)
+    monkeypatch.setattr("tiernas.drafting.reach.measure_architecture", measure)
+    monkeypatch.setattr("tiernas.drafting.adaptation.training_image_s", lambda *_: 0.01)
     return found
 
 
 def planned(folder: Path, max_latency_ms: float, *overrides: str) -> Adaptation:
-    photos = Photos(folder / "photos", {"cat": 70, "dog": 70}, 100, 100)
+    photos = inspected(folder / "photos", training=100, typical_px=100)
     always = ("parent.weights=fresh", "tiers.pool=1024")
     return plan_adaptation(photos, max_latency_ms, folder / "photos.toml", (*always, *overrides))
 
@@ -77,10 +74,3 @@ def test_overrides_decide_what_is_measured(tmp_path: Path, measured: list[Archit
     assert found.config.parent is not None
     assert found.config.parent.compared == (72, 80)
     assert found.reach.fastest_ms > 0.1 * found.reach.whole_ms[72], "no channels are cut"
-
-
-def test_the_smallest_network_has_the_fewest_multiply_accumulates() -> None:
-    space = ParentSpace(lite("efficientnet-lite0"), (64, 96), num_classes=1)
-    vectors = space.sample(16)
-    macs = [cost(space.decode(vector), 1).macs for vector in vectors]
-    assert _smallest(space, vectors).tolist() == vectors[int(np.argmin(macs))].tolist()

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tiernas.adapting.choices import compared_resolutions, edges_up_to, search_values
-from tiernas.adapting.duration import Duration, estimated_duration, training_image_s
-from tiernas.adapting.photos import Photos
-from tiernas.adapting.reach import Reach, measure_reach
-from tiernas.adapting.toml_text import toml_text
 from tiernas.config import SearchConfig
 from tiernas.config.file import checked_config, override
+from tiernas.drafting.choices import compared_resolutions, edges_up_to, search_values
+from tiernas.drafting.duration import Duration, estimated_duration, training_image_s
+from tiernas.drafting.reach import Reach, measure_reach
+from tiernas.drafting.toml_text import toml_text
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
 from tiernas.job.start import opened_parent, search_space
 from tiernas.spaces import ParentSpace
+from tiernas.training.inspection import Inspection
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class Adaptation:
     """A planned search.
 
     Attributes:
-        photos: The training data.
+        photos: The data.
         reach: The latencies that are possible.
         config: The configuration.
         toml: The configuration file, as text.
         duration: The estimated duration.
     """
 
-    photos: Photos
+    photos: Inspection
     reach: Reach
     config: SearchConfig
     toml: str
@@ -43,7 +43,6 @@ class Adaptation:
         """Describes what the search will do."""
         config, parent = self.config, self.config.parent
         assert parent is not None
-        yield self.photos.words
         whole = ", ".join(f"{ms:.3g} ms at {px} px" for px, ms in self.reach.whole_ms.items())
         yield f"{parent.network} takes {whole}; its fastest part takes {self.reach.fastest_ms:.3g} ms"
         tiers = ", ".join(f"{tier.name} ms" for tier in config.tier_list())
@@ -85,7 +84,7 @@ def require_new(output: Path) -> None:
 
 
 def plan_adaptation(
-    photos: Photos,
+    photos: Inspection,
     max_latency_ms: float,
     output: Path,
     overrides: Sequence[str] = (),
@@ -97,7 +96,7 @@ def plan_adaptation(
     """Measures the parent on the device and plans the search. Nothing is written.
 
     Args:
-        photos: The training data.
+        photos: The data.
         max_latency_ms: The latency budget.
         output: The configuration file to be written; results go to folders next to it.
         overrides: Settings as `section.key=value`, instead of the chosen ones; they become part of the file.
@@ -137,5 +136,5 @@ def plan_adaptation(
     config = checked_config(chosen, output)
     smallest = min(reach.whole_ms)
     image_s = training_image_s(parent.network.architecture.resized(smallest), num_classes, config.recipe)
-    duration = estimated_duration(config, reach, image_s / reach.whole_ms[smallest], photos.training)
+    duration = estimated_duration(config, reach, image_s / reach.whole_ms[smallest], photos.splits["train"])
     return Adaptation(photos, reach, config, toml_text(chosen), duration)

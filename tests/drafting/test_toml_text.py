@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiernas.adapting.toml_text import toml_text
+from tiernas.drafting.toml_text import toml_text
 
 SCALARS = (
     st.text(st.characters(exclude_categories=["Cs"]))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import cross_entropy
 
-from tiernas.adapting.reach import Reach
 from tiernas.config import SearchConfig
+from tiernas.drafting.reach import Reach
 from tiernas.spaces import Architecture
 from tiernas.training import RecipeConfig
 from tiernas.training.state import TrainingState

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tiernas.adapting.photos import Photos
-from tiernas.adapting.reach import Reach
+from tiernas.drafting.reach import Reach
 from tiernas.rounding import rounded_up
+from tiernas.training.inspection import Inspection
 
 PARENT_NETWORK = "efficientnet-lite0"
 """Small, designed for mobile CPUs and int8 (ReLU6, no squeeze-and-excitation), with weights in a Python package."""
@@ -29,9 +29,9 @@ _BATCH_SIZE, _STEPS_PER_EPOCH, _SMALLEST_BATCH = 64, 8, 8
 """With few photos, batches are smaller, so that an epoch still has about this many steps."""
 
 
-def resolutions_for(photos: Photos) -> tuple[int, ...]:
+def resolutions_for(data: Inspection) -> tuple[int, ...]:
     """Resolutions up to that of the photos; always the two smallest."""
-    return tuple(px for px in RESOLUTIONS if px <= max(photos.typical_px, RESOLUTIONS[1]))
+    return tuple(px for px in RESOLUTIONS if px <= max(data.typical_px, RESOLUTIONS[1]))
 
 
 def edges_up_to(max_latency_ms: float, reach: Reach) -> list[float]:
@@ -57,9 +57,9 @@ def compared_resolutions(max_latency_ms: float, reach: Reach) -> tuple[int, ...]
     return (*within, *beyond[:1])
 
 
-def batch_size_for(photos: Photos) -> int:
+def batch_size_for(data: Inspection) -> int:
     """Images per step."""
-    return max(_SMALLEST_BATCH, min(_BATCH_SIZE, photos.training // _STEPS_PER_EPOCH))
+    return max(_SMALLEST_BATCH, min(_BATCH_SIZE, data.splits["train"] // _STEPS_PER_EPOCH))
 
 
 def study_name(output: Path) -> str:
@@ -68,7 +68,7 @@ def study_name(output: Path) -> str:
 
 
 def search_values(
-    photos: Photos,
+    data: Inspection,
     *,
     edges: Sequence[float],
     compared: Sequence[int],
@@ -80,7 +80,7 @@ def search_values(
     """The contents of the configuration file, section by section, with absolute paths.
 
     Args:
-        photos: The training data.
+        data: The photos.
         edges: Edges of the tiers, in ms.
         compared: Resolutions of the whole parent for comparison, in pixels.
         engine: Name of the deployment engine.
@@ -93,11 +93,11 @@ def search_values(
         "study": {"name": name, "space": "parent", "output": str(folder / "runs" / name)},
         "parent": {
             "network": PARENT_NETWORK,
-            "resolution": list(resolutions_for(photos)),
+            "resolution": list(resolutions_for(data)),
             "compared": list(compared),
         },
-        "data": {"kind": "folder", "path": str(photos.path)},
-        "recipe": {"preset": "finetune", "batch_size": batch_size_for(photos)},
+        "data": {"kind": "folder", "path": str(data.config.path)},
+        "recipe": {"preset": "finetune", "batch_size": batch_size_for(data)},
         "engine": {"name": engine, "precision": precision, "threads": threads},
         "latency": {"networks": _NETWORKS},
         "tiers": {"edges": list(edges)},

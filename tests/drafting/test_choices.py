@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.drafting.photos import inspected
 
-from tiernas.adapting import Adaptation
-from tiernas.adapting.choices import (
+from tiernas.config import load_config
+from tiernas.config.file import checked_config, override
+from tiernas.drafting import Adaptation
+from tiernas.drafting.choices import (
     RESOLUTIONS,
     batch_size_for,
     compared_resolutions,
@@ -17,13 +20,11 @@ from tiernas.adapting.choices import (
     search_values,
     study_name,
 )
-from tiernas.adapting.duration import Duration
-from tiernas.adapting.photos import Photos
-from tiernas.adapting.reach import Reach
-from tiernas.adapting.toml_text import toml_text
-from tiernas.config import load_config
-from tiernas.config.file import checked_config, override
+from tiernas.drafting.duration import Duration
+from tiernas.drafting.reach import Reach
+from tiernas.drafting.toml_text import toml_text
 from tiernas.errors import UsageError
+from tiernas.training.inspection import Inspection
 
 REACH = Reach(0.3, {64: 1.0, 96: 1.9, 128: 3.2, 160: 5.0})
 
@@ -40,8 +41,8 @@ def chosen(output: Path, *, precision: str = "fp32", threads: int = 1) -> dict[s
     )
 
 
-def photos(*, training: int = 1000, typical_px: int = 170) -> Photos:
-    return Photos(Path("/data/my photos"), {"cat": 700, "dog": 700}, training, typical_px)
+def photos(*, training: int = 1000, typical_px: int = 170) -> Inspection:
+    return inspected(Path("/data/my photos"), training=training, typical_px=typical_px)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,6 @@ def test_a_plan_is_described_and_written_once(tmp_path: Path) -> None:
     config = checked_config(values, output)
     planned = Adaptation(photos(), REACH, config, toml_text(values), Duration(600.0, 1200.0))
     said = "\n".join(planned.lines)
-    assert "1400 photos of 2 classes (700 of each), 1000 for training" in said
     assert "efficientnet-lite0 takes 1 ms at 64 px, 1.9 ms at 96 px, 3.2 ms at 128 px, 5 ms at 160 px" in said
     assert "in the tiers 0.5-1 ms, 1-2 ms: 24 networks per tier" in said
     assert "the whole network at 64, 96, 128 px" in said

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from tiernas.blocks.rows import FloatArray, IntArray
+from tiernas.blocks.rows import IntArray
 from tiernas.config import SearchConfig
 from tiernas.engines import Engine, TurnRule
 from tiernas.errors import UsageError
@@ -16,12 +13,10 @@ from tiernas.latency import measure_architecture
 from tiernas.latency.measuring.ladder import Ladder, standard_rungs
 from tiernas.rounding import apart, rounded_up
 from tiernas.spaces import ParentSpace, SearchSpace
+from tiernas.spaces.macs import macs_of
 
 _RULE = TurnRule(relative_width=0.05, limit_s=2.0)
 """These latencies only choose tiers and resolutions; finalists are measured more precisely."""
-
-_AT_ONCE = 2**16
-"""Networks whose multiply-accumulates are computed at once, to limit memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +79,5 @@ def _require_reachable(config: SearchConfig, max_latency_ms: float, fastest_ms: 
 
 def _smallest(space: SearchSpace, vectors: IntArray) -> IntArray:
     """The vector (length `d`) of the network with the fewest multiply-accumulates, out of many (`n x d`)."""
-    parts = np.array_split(vectors, math.ceil(len(vectors) / _AT_ONCE))
-    smallest: IntArray = vectors[int(np.concatenate([_macs(space, part) for part in parts]).argmin())]
+    smallest: IntArray = vectors[int(macs_of(space, vectors).argmin())]
     return smallest
-
-
-def _macs(space: SearchSpace, vectors: IntArray) -> FloatArray:
-    macs = np.zeros(len(vectors))
-    for group in space.layer_groups(vectors):
-        macs[group.network] += group.rows.macs() * group.count
-    return macs

@@ -9,9 +9,9 @@ import torch
 from tests.minimal import write_minimal
 from tests.parents import PARENT_NETWORK
 
-from tiernas.adapting.duration import Duration, estimated_duration, training_image_s
-from tiernas.adapting.reach import Reach
 from tiernas.config import SearchConfig, load_config
+from tiernas.drafting.duration import Duration, estimated_duration, training_image_s
+from tiernas.drafting.reach import Reach
 from tiernas.training import RecipeConfig
 
 REACH = Reach(0.1, {32: 0.5, 64: 2.0})
