@@ -6,14 +6,16 @@ import enum
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tiernas.engines import Fingerprint
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
 from tiernas.rounding import apart
 from tiernas.spaces import SearchSpace
-from tiernas.tier_clock import TierClock
 from tiernas.tiers import Tier
+
+if TYPE_CHECKING:
+    from tiernas.tier_clock import TierClock
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +77,20 @@ def choose_finalists(
     for candidate in chosen:
         ledger.propose_again(study, candidate, Purpose.FINAL, measurement=measuring.kept(candidate))
     return len(chosen)
+
+
+def untried_candidates(ledger: Ledger, study: Study, per_tier: int) -> int:
+    """Number of candidates of a search that is over that may still be measured to find finalists.
+
+    Args:
+        ledger: The ledger.
+        study: The study of a tier.
+        per_tier: Number of finalists wanted.
+    """
+    chosen = ledger.count(study, Purpose.FINAL).total()
+    others = ledger.count(study)[State.DONE] - chosen
+    tried = ledger.count_measured(study) - chosen
+    return max(0, min(others, per_tier * _MEASURED_PER_FINALIST) - tried)
 
 
 def in_tier(finalist: Candidate, tier: Tier) -> bool:

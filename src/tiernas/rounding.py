@@ -34,5 +34,13 @@ def rounded_up(x: float, digits: int = 2) -> str:
     return repr(x)
 
 
+def duration_words(seconds: float) -> str:
+    """A duration for people, such as "25 minutes" or "2.1 hours"."""
+    if seconds < 90:
+        return "a minute" if seconds > 30 else f"{max(1, round(seconds))} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.1f} hours"
+
+
 def _integer_digits(x: float) -> int:
     return len(str(int(abs(x)))) if math.isfinite(x) else 1

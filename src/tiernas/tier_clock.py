@@ -55,8 +55,7 @@ class TierClock:
 
     def rung(self, tier: Tier) -> int:
         """Index of the anchor whose estimated latency is nearest to the middle of a tier."""
-        middle_ms = (tier.low_ms + tier.high_ms) / 2
-        return int(np.argmin(np.abs(np.log(self._rungs_ms / middle_ms))))
+        return int(np.argmin(np.abs(np.log(self._rungs_ms / tier.middle_ms))))
 
     @cached_property
     def _table(self) -> LatencyTable:

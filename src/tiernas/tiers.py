@@ -48,6 +48,11 @@ class Tier:
         return f"{self.low_ms:.15g}-{self.high_ms:.15g}"
 
     @property
+    def middle_ms(self) -> float:
+        """Mean of its ends."""
+        return (self.low_ms + self.high_ms) / 2
+
+    @property
     def width(self) -> float:
         """Relative width: upper over lower end, minus 1; infinite if the tier starts at 0."""
         return self.high_ms / self.low_ms - 1 if self.low_ms else math.inf

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tiernas.cli.output import JsonOption, log_to_stderr, print_json
+from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 from tiernas.errors import NothingFoundError
 
 if TYPE_CHECKING:
     from tiernas.config import SearchConfig
+    from tiernas.plan import SearchPlan
     from tiernas.report import Report
 
 _log = logging.getLogger("tiernas.search")
@@ -32,6 +33,9 @@ def search(
     address: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Train on a Ray cluster: auto, or HOST:PORT of its head.")
     ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what would be done, how long it takes, and what it needs.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Run a search to its end, resuming an earlier run. Exits with 3 if there is no entry to recommend."""
@@ -39,7 +43,54 @@ def search(
     from tiernas.config import load_config
 
     on_ray = () if address is None else ("workers.executor=ray", f"workers.address='{address}'")
-    run_and_show(load_config(config, (*(set_ or ()), *on_ray)), "the same command continues", as_json=json)
+    loaded = load_config(config, (*(set_ or ()), *on_ray))
+    if plan:
+        show_plan(loaded, as_json=json)
+    else:
+        run_and_show(loaded, "the same command continues", as_json=json)
+
+
+def show_plan(loaded: SearchConfig, *, as_json: bool) -> None:
+    """Plans a search and prints the plan.
+
+    Args:
+        loaded: The configuration.
+        as_json: Whether to print one JSON document.
+    """
+    from tiernas.cli.stopping import keeping
+    from tiernas.job.planned import plan_job
+
+    with keeping("nothing was written"):
+        planned = plan_job(loaded)
+    if as_json:
+        resources, warnings = planned.resources.to_dict(), list(planned.warnings)
+        print_json({"study": loaded.study.name, **planned.plan.to_dict(), **resources, "warnings": warnings})
+        return
+    for line in planned.warnings:
+        _log.warning("%s", line)
+    print_plan(planned.plan, loaded.study.name)
+    typer.echo(planned.data.words)
+    typer.echo(planned.resources.words)
+
+
+def print_plan(plan: SearchPlan, study: str) -> None:
+    """Prints the parts of a plan, and how long all of it takes."""
+    if not plan.parts:
+        typer.echo(f"{study}: nothing is left to do")
+        return
+    columns = {"networks": "networks", "what": "", "where": "tier (ms)", "epochs": "epochs", "minutes": "minutes"}
+    rows = [
+        {
+            "networks": part.networks,
+            "what": part.what,
+            "where": part.where,
+            "epochs": "" if part.epochs is None else f"{part.epochs:.3g}",
+            "minutes": "?" if part.seconds is None else f"{part.seconds / 60:.1f}",
+        }
+        for part in plan.parts
+    ]
+    print_table(rows, columns, title=study)
+    typer.echo(plan.words)
 
 
 def run_and_show(loaded: SearchConfig, continued: str, *, as_json: bool) -> None:

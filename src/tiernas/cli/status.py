@@ -16,6 +16,7 @@ from rich.text import Text
 
 from tiernas.cli.output import JsonOption, log_to_stderr, make_table, out, print_json
 from tiernas.cli.search import ConfigArgument, SetOption
+from tiernas.rounding import duration_words
 
 _REFRESH_S = 2.0
 
@@ -136,7 +137,7 @@ def _pace(found: dict[str, Any]) -> list[str]:
     if found["paused"]:
         parts.append("paused")
     if found["ended_per_hour"] is not None:
-        hours = found["hours_to_go"]
-        left = f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.1f} hours"
-        parts += [f"{found['ended_per_hour']:.1f} candidates per hour", f"about {left} left in the search"]
+        parts.append(f"{found['ended_per_hour']:.1f} candidates per hour")
+    if (hours := found["hours_to_go"]) is not None and hours > 0:
+        parts.append(f"about {duration_words(3600 * hours)} left, finalists included")
     return parts

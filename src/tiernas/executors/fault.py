@@ -74,7 +74,7 @@ def ended_by(error: BaseException, job_id: int) -> Failed | Lost | Blocked:
     """The last event of a job that raised an error."""
     if isinstance(error, TrainingDiverged):
         return Failed(job_id, str(error), retry=False)
-    return ended(fault_of(error), job_id, _reason(error))
+    return ended(fault_of(error), job_id, reason_of(error))
 
 
 def leaves_doubt(event: Event) -> bool:
@@ -106,7 +106,8 @@ def _is_of_the_device(error: BaseException) -> bool:
     return isinstance(error, DistError)
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """What an error says, in one line unless it was written for users."""
     if isinstance(error, UnreachableError | UsageError):
         return str(error)
     text = " ".join(f"{type(error).__name__}: {error}".split())

@@ -31,6 +31,7 @@ from tiernas.job.compared_parents import propose_parents
 from tiernas.job.entering import SearchResult, enter
 from tiernas.job.finalist_weights import finalist_network
 from tiernas.job.latency_table import built_table, given_table, require_usable
+from tiernas.job.planned import tell_plan
 from tiernas.job.start import begun, opened_parent, search_space
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable
@@ -53,6 +54,7 @@ from tiernas.study import (
 from tiernas.tier_clock import TierClock
 from tiernas.tiers import Tier
 from tiernas.training import RecipeConfig, Splits
+from tiernas.training.data_size import DataSize
 from tiernas.training.teachers.plugin import teacher_function
 
 _log = logging.getLogger(__name__)
@@ -94,6 +96,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         if taken_back := ledger.reclaim("the server ended"):
             _log.info("%d training runs were interrupted; they resume from their last checkpoint", taken_back)
         _check_reuse(config, ledger, splits)
+        tell_plan(config, ledger, space, engine, DataSize.of(splits))
         table = None if _searched(config, ledger) else _table(config, ledger, given, space, engine, splits, stop)
         settings = _settings(config, splits, engine)
         studies = {tier: ledger.open_study(tier.name, settings, _defaults()) for tier in config.tier_list()}

@@ -133,6 +133,7 @@ class ResultFacts(TypedDict, total=False):
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
     duration_s: float | None
+    epochs: int
     seed: int
     test_accuracy: float | None
 

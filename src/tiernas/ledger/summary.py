@@ -6,6 +6,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -75,6 +76,13 @@ class Summarized:
         with self._database.reading() as session:
             return Counter(dict(session.execute(rows).all()))
 
+    def count_measured(self, study: Study) -> int:
+        """Number of candidates of the search that were measured end to end."""
+        of_study = Candidate.study_id == study.id, Candidate.purpose == Purpose.SEARCH
+        rows = select(func.count()).where(*of_study, Candidate.measurement.is_not(None))
+        with self._database.reading() as session:
+            return session.scalar(rows) or 0
+
     def best(self, study: Study) -> Candidate | None:
         """The candidate with the highest `Candidate.merit`, the first one of equals; without its attempts."""
         of_study = select(Candidate).where(Candidate.study_id == study.id, Candidate.purpose == Purpose.SEARCH)
@@ -123,6 +131,19 @@ class Summarized:
         )
         with self._database.reading() as session:
             return [Running(**row) for row in session.execute(rows).mappings()]
+
+    def recent_results(self, limit: int) -> Sequence[tuple[str, dict[str, Any]]]:
+        """Name of the study and result of the training runs with the recipe of the search that were done last."""
+        rows = (
+            select(Study.name, Candidate.result)
+            .join(Study)
+            .where(Candidate.state == State.DONE, Candidate.origin.is_(None), Candidate.finished_at.is_not(None))
+            .where(Candidate.purpose.in_((Purpose.SEARCH, Purpose.REPEAT)))
+            .order_by(Candidate.finished_at.desc())
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            return [(study, result) for study, result in session.execute(rows) if result]
 
     def ended_since(self, since: dt.datetime) -> int:
         """Number of candidates trained here that have ended since a time, by the server's clock."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from tiernas.config import SearchConfig
 from tiernas.ledger import Ledger, Purpose, Running, State, Study
+from tiernas.plan import Basis, SearchPlan, plan_search
+from tiernas.plan.progress import observed_basis, search_progress
+from tiernas.plan.workers import Workers
 from tiernas.study import report_screen
 
 _WINDOW = dt.timedelta(hours=1)
@@ -22,9 +25,10 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
         `study`; `time` (UTC); `server` (None if none is running; else `name`, the number of workers as `clients` and
         how many are `idle`); `paused`; `candidates` (number by state, over all tiers); `tiers` (for each its
         candidates by state, its finalists, its best, what was reused and the effect of the screen); `running` (what
-        each worker does); `ended_per_hour` (training runs that ended in the last hour, or since the search began) and
-        `hours_to_go` (for the training runs of the search, without repeats and finalists), both None if nothing is
-        running; and `failures` (each failed candidate with its reason).
+        each worker does); `ended_per_hour` (training runs that ended in the last hour, or since the search began; None
+        if nothing is running); `plan` (what is left to do, see `tiernas.plan.SearchPlan.to_dict`) and `hours_to_go`
+        (for all of it), both None if the output folder does not say what the plan is based on; and `failures` (each
+        failed candidate with its reason).
 
     Raises:
         NothingFoundError: The search has not started.
@@ -38,8 +42,8 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
         running = [_running(config, r, now) for r in ledger.running()]
         per_hour = _ended_per_hour(ledger, studies, now) if running else None
         failures = [asdict(f) for f in ledger.failures()]
-    left = wanted * (len(config.tier_list()) - len(tiers)) + sum(max(0, wanted - tier["ended"]) for tier in tiers)
-    working = serving is not None and serving.alive
+        working = serving is not None and serving.alive
+        plan = _plan(config, ledger, serving.clients if serving is not None and working else None)
     return {
         "study": config.study.name,
         "time": now.isoformat(timespec="seconds"),
@@ -51,12 +55,24 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
         "tiers": tiers,
         "running": running,
         "ended_per_hour": per_hour,
-        "hours_to_go": left / per_hour if per_hour else None,
+        "plan": plan and plan.to_dict(),
+        "hours_to_go": None if plan is None or plan.seconds is None else plan.seconds / 3600,
         "failures": [
             {"tier": f["study"], "purpose": str(f["purpose"]), "candidate": f["number"], "reason": f["reason"]}
             for f in failures
         ],
     }
+
+
+def _plan(config: SearchConfig, ledger: Ledger, clients: int | None) -> SearchPlan | None:
+    """What is left to do with the workers that there are, or those that are configured."""
+    basis = Basis.read(config.study.output)
+    if basis is None:
+        return None
+    workers = Workers.of(config)
+    if clients:
+        workers = replace(workers, count=clients)
+    return plan_search(config, observed_basis(config, ledger, basis), workers, search_progress(config, ledger))
 
 
 def _tier(config: SearchConfig, ledger: Ledger, study: Study, wanted: int) -> dict[str, Any]:

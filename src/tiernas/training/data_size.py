@@ -9,6 +9,21 @@ if TYPE_CHECKING:
     from tiernas.training.images import Splits
 
 
+_GLANCE = 10
+"""A sample has this many times fewer images than an epoch trains on. An image costs about a third of one in a training
+step, so samples make training at most 3 % longer."""
+
+
+def glance_of(train: int, validation: int) -> int:
+    """Number of validation images that are evaluated after every epoch but the last, which evaluates all.
+
+    Args:
+        train: Number of training images.
+        validation: Number of validation images.
+    """
+    return min(train // _GLANCE, validation)
+
+
 @dataclass(frozen=True, slots=True)
 class DataSize:
     """The size of a data set.

@@ -13,6 +13,7 @@ from tiernas.training.recipe import RecipeConfig
 
 _MULTIPLE = 8
 """Sizes in between are multiples of this many pixels: a network sees few sizes however long it trains."""
+_TYPICAL_PX = 128
 _MAP = 3
 """A map has channels, height and width; other shapes are not maps."""
 
@@ -46,3 +47,9 @@ def resolution_at(epoch: int, recipe: RecipeConfig, resolution: int) -> int:
         return resolution
     share = recipe.start_scale + (1 - recipe.start_scale) * epoch / growing
     return min(resolution, max(1, round(share * resolution / _MULTIPLE)) * _MULTIPLE)
+
+
+def pixel_share(recipe: RecipeConfig) -> float:
+    """Mean number of pixels of the training images over all epochs, relative to those of the network's own size."""
+    sizes = [resolution_at(epoch, recipe, _TYPICAL_PX) for epoch in range(recipe.epochs)]
+    return sum(size**2 for size in sizes) / len(sizes) / _TYPICAL_PX**2

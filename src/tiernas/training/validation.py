@@ -9,15 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tiernas.training.data_size import glance_of
 from tiernas.training.evaluation import Accuracy, accuracy_of, assess
 from tiernas.training.group import Group
 from tiernas.training.images import Splits
 from tiernas.training.splitting import stratified
 from tiernas.training.state import TrainingState
-
-_GLANCE = 10
-"""A sample has this many times fewer images than an epoch trains on. An image costs about a third of one in a training
-step, so samples make training at most 3 % longer."""
 
 _SEED = 0
 """Fixed, so that all candidates of a study are compared on the same images."""
@@ -66,7 +63,7 @@ def glanced_at(splits: Splits) -> Tensor:
     not that many, but at least one of each class.
     """
     labels = splits.validation.labels
-    size = len(splits.train) // _GLANCE
-    if size >= len(labels):
+    size = glance_of(len(splits.train), len(labels))
+    if size == len(labels):
         return torch.arange(len(labels))
     return torch.from_numpy(stratified(labels.numpy(), size, np.random.default_rng(_SEED), leave=0)[0])

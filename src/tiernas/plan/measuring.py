@@ -1,0 +1,65 @@
+"""Measures what the plan of a search is based on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tiernas.config import SearchConfig
+from tiernas.engines import Engine
+from tiernas.errors import UsageError
+from tiernas.latency import LatencyTable
+from tiernas.plan.basis import Basis
+from tiernas.plan.sampled_space import measure_space
+from tiernas.plan.work import whole_name
+from tiernas.plan.workers import Workers
+from tiernas.spaces import ParentSpace, SearchSpace
+from tiernas.spaces.macs import macs_of
+from tiernas.training.data_size import DataSize
+
+
+def measure_basis(config: SearchConfig, space: SearchSpace, engine: Engine, data: DataSize) -> Basis:
+    """Measures some networks of a search: their latencies unless its table exists, and their training steps.
+
+    Args:
+        config: The search.
+        space: Its space.
+        engine: Its engine.
+        data: The size of its data.
+
+    Raises:
+        UsageError: The latency table that the configuration names cannot be used.
+        TiernasError: A training step failed; the message says why.
+    """
+    sampled = measure_space(
+        space,
+        engine,
+        config.recipe,
+        num_classes=data.classes,
+        image_size=data.image_size,
+        workers=Workers.of(config),
+        table=_complete_table(config, space),
+        seed=config.study.seed,
+    )
+    return Basis(data, sampled.pace(config.tier_list(), whole_macs(config, space)))
+
+
+def whole_macs(config: SearchConfig, space: SearchSpace) -> dict[str, float]:
+    """Multiply-accumulates of the whole parents that are compared, by what they are called."""
+    if config.parent is None or not isinstance(space, ParentSpace):
+        return {}
+    resolutions = config.parent.compared
+    macs = macs_of(space, np.array([space.whole(px) for px in resolutions])) if resolutions else ()
+    return {whole_name(px): float(each) for px, each in zip(resolutions, macs, strict=True)}
+
+
+def _complete_table(config: SearchConfig, space: SearchSpace) -> LatencyTable | None:
+    """The latency table of a search, unless most of it must still be measured."""
+    if config.latency.table is not None:
+        return LatencyTable.load(config.latency.table, space)
+    if not config.latency_table_path.exists():
+        return None
+    try:
+        table = LatencyTable.load(config.latency_table_path, space)
+    except UsageError:  # it has too few networks; the search says what else may be wrong with it
+        return None
+    return table if len(table.records) >= config.latency.networks else None
