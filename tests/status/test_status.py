@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import json
 import math
+import re
 import signal
 import sqlite3
 import subprocess
@@ -21,8 +22,10 @@ from tests.minimal import write_minimal
 from tiernas.cli.status import draw, line_of
 from tiernas.config import SearchConfig, load_config
 from tiernas.ledger import Ledger, Purpose, Server
+from tiernas.plan import Basis
 from tiernas.spaces import get_space
 from tiernas.status import read_status
+from tiernas.training.data_size import DataSize
 
 
 @pytest.fixture
@@ -36,8 +39,8 @@ def config(tmp_path: Path) -> SearchConfig:
         candidates = [ledger.propose(study, x, space.decode(x).digest, 0.3) for x in space.sample(5, seed=0)]
         for candidate in candidates[:4]:
             ledger.start(candidate, f"node-3:{1000 + candidate.number}")
-        ledger.finish(candidates[0], 0.81, {})
-        ledger.finish(candidates[1], 0.84, {})
+        ledger.finish(candidates[0], 0.81, {"epochs": 3, "duration_s": 60.0})
+        ledger.finish(candidates[1], 0.84, {"epochs": 3, "duration_s": 60.0})
         ledger.fail(candidates[2], "diverged in epoch 2", retry=False)
         ledger.progress(candidates[3], 2, 0.7512)
     return config
@@ -52,11 +55,27 @@ def test_what_each_client_does_and_how_long_it_will_take(config: SearchConfig) -
     assert dt.datetime.fromisoformat(running["since"]) <= dt.datetime.fromisoformat(found["time"])
     assert running["minutes"] >= 0
     assert found["ended_per_hour"] > 0
-    assert found["hours_to_go"] == pytest.approx((3 + 6) / found["ended_per_hour"])  # 3 of this tier, 6 of the next
+    assert (found["plan"], found["hours_to_go"]) == (None, None), "nothing says how large the data are"
     assert found["failures"] == [
         {"tier": "0.2-0.4", "purpose": "search", "candidate": 2, "reason": "diverged in epoch 2"}
     ]
     assert "mine: 1 running; tier 0.2-0.4 ms 3/6, 1 failed, best 0.8400; " in line_of(found)
+
+
+def test_the_rest_of_the_search_takes_as_long_as_what_is_done(config: SearchConfig) -> None:
+    Basis(DataSize(train=100, validation=10, test=10, classes=10, image_size=8, chance=0.1)).write(config.study.output)
+    with Ledger(config.ledger) as ledger, ledger.serve(Server.here(), 30) as lease:
+        lease.renew(8, 1)
+        ledger.open_study("0.4-0.8", {})
+        found = read_status(config)
+    parts = {(part["what"], part["where"]): part for part in found["plan"]["parts"]}
+    # 3 networks on 4 of 8 workers, the running one is two thirds done; a training run takes a minute in this tier
+    searched = parts["candidates trained", "0.2-0.4"]
+    assert (searched["networks"], searched["minutes"]) == (3, pytest.approx(1 / 3))
+    assert parts["candidates trained", "0.4-0.8"]["minutes"] == pytest.approx(2 * 2), "6 networks twice as slow"
+    assert parts["best trained with other seeds", "0.2-0.4"]["minutes"] == pytest.approx(1)
+    assert found["hours_to_go"] * 60 == pytest.approx(sum(part["minutes"] for part in parts.values()))
+    assert re.search(r"; about \d+ minutes left, finalists included$", line_of(found))
 
 
 def test_throughput_is_that_of_the_last_hour(config: SearchConfig) -> None:
@@ -72,7 +91,7 @@ def test_throughput_is_that_of_the_last_hour(config: SearchConfig) -> None:
     with Ledger(config.ledger) as ledger:
         assert ledger.reclaim("the server ended") == 1
     found = read_status(config)
-    assert (found["ended_per_hour"], found["hours_to_go"], found["running"]) == (None, None, [])
+    assert (found["ended_per_hour"], found["running"]) == (None, [])
 
 
 def test_the_best_never_falls_when_the_mean_over_seeds_does(config: SearchConfig) -> None:
