@@ -16,6 +16,7 @@ from tiernas.errors import UsageError
 from tiernas.latency import default_path
 from tiernas.latency.estimating import table_file
 from tiernas.testing.latency import HEADER, SPACE, records, records_in_turn, shaken
+from tiernas.tier_edges import edges_text
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +92,15 @@ def test_tiers_json() -> None:
 
 def test_tiers_text() -> None:
     assert "0.01-50" in run("tiers", "--edges", "0.01,50", "--networks", "64")
+
+
+def test_tiers_are_proposed() -> None:
+    found = json.loads(run("tiers", "--networks", "256", "--json"))
+    assert [quantile["share"] for quantile in found["quantiles"]] == [0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0]
+    assert all(tier["networks"] for tier in found["tiers"])
+    edges = edges_text(found["edges_ms"])
+    assert json.loads(run("tiers", "--edges", edges, "--networks", "256", "--json"))["tiers"] == found["tiers"]
+    assert f"Proposed: --edges {edges}, " in run("tiers", "--networks", "256")
 
 
 def test_tiers_warn_where_the_table_is_wrong() -> None:

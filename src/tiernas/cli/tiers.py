@@ -14,7 +14,10 @@ _log = logging.getLogger("tiernas.tiers")
 
 
 def tiers(
-    edges: Annotated[str, typer.Option("--edges", help="Tier edges in ms, such as 0.2,0.4,0.8.")],
+    edges: Annotated[
+        str | None,
+        typer.Option("--edges", help="Tier edges in ms, such as 0.2,0.4,0.8.", show_default="proposed by the command"),
+    ] = None,
     space: Annotated[str, typer.Option("--space", help="Search space.")] = "gpunet-small",
     engine: Annotated[str, typer.Option("--engine", help="Engine of the default latency table.")] = "openvino",
     precision: Annotated[str, typer.Option("--precision", help="Precision of the default latency table.")] = "fp32",
@@ -25,31 +28,53 @@ def tiers(
     seed: Annotated[int, typer.Option("--seed", help="Seed of the Sobol sequence.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Sample a space and sort its networks into latency tiers."""
+    """Sample a space and sort its networks into latency tiers. Without edges, show where they are and propose some."""
     from tiernas.tiers import narrow_tier_warnings, parse_edges, sample_pools
 
     log_to_stderr()
-    wanted = parse_edges(edges)
+    wanted = None if edges is None else parse_edges(edges)
 
     from tiernas.latency import LatencyTable, default_path, judge_table
     from tiernas.spaces import get_space, referred_space
+    from tiernas.tier_edges import (
+        ALL_LATENCIES,
+        edges_text,
+        few_networks_warnings,
+        latency_quantiles,
+        proposed_edges,
+    )
+    from tiernas.tiers import tiers_between
 
     path = table or default_path(space, engine, precision)
     loaded = LatencyTable.load(path, referred_space(space))
-    pools = sample_pools(get_space(space), loaded, wanted, networks, seed)
+    sampled = get_space(space)
+    quantiles: dict[float, float] = {}
+    if wanted is None:
+        everything = sample_pools(sampled, loaded, [ALL_LATENCIES], networks, seed)[ALL_LATENCIES]
+        quantiles = latency_quantiles(everything.latency_ms)
+        wanted = tiers_between(proposed_edges(everything.latency_ms))
+    pools = sample_pools(sampled, loaded, wanted, networks, seed)
     verdict = judge_table(loaded, path)
     if not verdict.usable:
         _log.warning("%s: %s", path, verdict.words)
-    for line in narrow_tier_warnings(wanted, loaded):
+    for line in (*narrow_tier_warnings(wanted, loaded), *few_networks_warnings(pools.values(), networks)):
         _log.warning("%s", line)
     rows = [pool.summary() for pool in pools.values()]
+    device = loaded.header.fingerprint.device
+    edges_ms = [wanted[0].low_ms, *(tier.high_ms for tier in wanted)]
     if as_json:
         fingerprint = loaded.header.fingerprint.to_dict()
         found = {"space": space, "seed": seed, "sampled": networks, "fingerprint": fingerprint}
-        print_json({**found, "verdict": verdict.to_dict(), "tiers": rows})
-    else:
-        print_table(
-            rows,
-            {"tier": "tier, ms", "networks": "networks", "fastest_ms": "fastest, ms", "slowest_ms": "slowest, ms"},
-            title=f"{networks} networks of {space} on {loaded.header.fingerprint.device}",
-        )
+        shares = [{"share": share, "latency_ms": latency_ms} for share, latency_ms in quantiles.items()]
+        print_json({**found, "verdict": verdict.to_dict(), "quantiles": shares, "edges_ms": edges_ms, "tiers": rows})
+        return
+    if quantiles:
+        shown = [{"share": f"{share:.0%}", "latency_ms": latency_ms} for share, latency_ms in quantiles.items()]
+        print_table(shown, {"share": "faster networks", "latency_ms": "ms"}, title=f"{space} on {device}")
+    print_table(
+        rows,
+        {"tier": "tier, ms", "networks": "networks", "fastest_ms": "fastest, ms", "slowest_ms": "slowest, ms"},
+        title=f"{networks} networks of {space} on {device}",
+    )
+    if quantiles:
+        typer.echo(f"Proposed: --edges {edges_text(edges_ms)}, in a TOML file: edges = {edges_ms}")

@@ -15,6 +15,7 @@ from tiernas.ledger import Ledger, Purpose, Study
 from tiernas.search import Optimizer
 from tiernas.spaces import SearchSpace
 from tiernas.study import LOW_TAU, Proposals, ScreenReport, Trainings, report_screen, reuse_accuracies, train_candidates
+from tiernas.tier_edges import few_networks_warnings
 from tiernas.tiers import Pool, Tier, narrow_tier_warnings, sample_pools
 
 _log = logging.getLogger(__name__)
@@ -38,7 +39,10 @@ def search_tiers(
     pools = sample_pools(space, table, list(studies), n=config.tiers.pool, seed=config.study.seed)
     for pool in pools.values():
         _log.info("tier %s ms: %d of %d sampled networks", pool.tier.name, len(pool), config.tiers.pool)
-    for line in narrow_tier_warnings(list(studies), table):
+    for line in (
+        *narrow_tier_warnings(list(studies), table),
+        *few_networks_warnings(pools.values(), config.tiers.pool),
+    ):
         _log.warning("%s", line)
     pending = config.search.distance
     if pending is not None and pending + 1 < (clients := trainings.executor.clients):
