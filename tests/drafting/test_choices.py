@@ -1,4 +1,4 @@
-"""The chosen resolutions, tiers and sizes, and the configuration file."""
+"""The chosen spaces, resolutions, tiers and sizes, and the configuration file."""
 
 from __future__ import annotations
 
@@ -10,33 +10,34 @@ from tests.drafting.photos import inspected
 
 from tiernas.config import load_config
 from tiernas.config.file import checked_config, override
-from tiernas.drafting import Adaptation
 from tiernas.drafting.choices import (
     RESOLUTIONS,
+    attempts,
     batch_size_for,
+    chosen_space,
     compared_resolutions,
     edges_up_to,
+    recipe_for,
     resolutions_for,
     search_values,
     study_name,
 )
-from tiernas.drafting.duration import Duration
 from tiernas.drafting.reach import Reach
 from tiernas.drafting.toml_text import toml_text
-from tiernas.errors import UsageError
 from tiernas.training.inspection import Inspection
 
 REACH = Reach(0.3, {64: 1.0, 96: 1.9, 128: 3.2, 160: 5.0})
 
 
-def chosen(output: Path, *, precision: str = "fp32", threads: int = 1) -> dict[str, dict[str, Any]]:
+def chosen(output: Path, *, precision: str = "fp32", threads: int = 1, on_gpu: bool = False) -> dict[str, Any]:
     return search_values(
         photos(),
+        space="parent",
         edges=edges_up_to(2.0, REACH),
+        trainings=24,
         compared=compared_resolutions(2.0, REACH),
-        engine="openvino",
-        precision=precision,
-        threads=threads,
+        engine={"name": "openvino", "precision": precision, "threads": threads},
+        on_gpu=on_gpu,
         output=output,
     )
 
@@ -58,11 +59,14 @@ def test_resolutions_do_not_exceed_the_photos(typical_px: int, resolutions: tupl
         (0.31, [0.155, 0.31]),
         (0.9, [0.45, 0.9]),
         (2.0, [0.5, 1.0, 2.0]),
+        (None, [0.625, 1.25, 2.5, 5.0]),
         (4.8, [0.6, 1.2, 2.4, 4.8]),
         (100.0, [0.625, 1.25, 2.5, 5.0]),
     ],
 )
-def test_tiers_end_with_the_budget_or_with_the_slowest_network(max_latency_ms: float, edges: list[float]) -> None:
+def test_tiers_end_with_the_budget_or_with_the_slowest_network(
+    max_latency_ms: float | None, edges: list[float]
+) -> None:
     assert edges_up_to(max_latency_ms, REACH) == edges
 
 
@@ -103,18 +107,36 @@ def test_the_file_repeats_the_search(tmp_path: Path) -> None:
     assert load_config(output) == config
 
 
-def test_a_plan_is_described_and_written_once(tmp_path: Path) -> None:
-    output = tmp_path / "new" / "cats.toml"
-    values = chosen(output)
-    override(values, "workers.count=3")
-    config = checked_config(values, output)
-    planned = Adaptation(photos(), REACH, config, toml_text(values), Duration(600.0, 1200.0))
-    said = "\n".join(planned.lines)
-    assert "efficientnet-lite0 takes 1 ms at 64 px, 1.9 ms at 96 px, 3.2 ms at 128 px, 5 ms at 160 px" in said
-    assert "in the tiers 0.5-1 ms, 1-2 ms: 24 networks per tier" in said
-    assert "the whole network at 64, 96, 128 px" in said
-    assert "about 30 minutes (10 minutes of measuring, 20 minutes of training) with 3 workers" in said
-    planned.write(output)
-    with pytest.raises(UsageError, match="exists and is not overwritten"):
-        planned.write(output)
-    assert load_config(output) == config
+def test_the_file_of_a_machine_with_a_gpu_trains_on_it(tmp_path: Path) -> None:
+    config = checked_config(chosen(tmp_path / "cats.toml", on_gpu=True), tmp_path / "cats.toml")
+    assert (config.workers.executor, config.workers.gpus) == ("ray", 1)
+
+
+def test_the_space_fits_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    def space(training: int, typical_px: int, *, on_gpu: bool = False) -> str:
+        return chosen_space(photos(training=training, typical_px=typical_px), on_gpu=on_gpu)
+
+    monkeypatch.setattr("tiernas.drafting.choices.find_spec", lambda name: name)
+    assert space(1000, 200) == "parent"
+    assert space(1000, 40) == "mobile-small"
+    assert space(50_000, 200) == "mobile-small"
+    assert space(50_000, 200, on_gpu=True) == "mobile"
+    monkeypatch.setattr("tiernas.drafting.choices.find_spec", lambda _: None)
+    assert space(1000, 200) == "mobile-small", "the pretrained network is not installed"
+
+
+@pytest.mark.parametrize(("training", "epochs"), [(200, 20), (1257, 10), (10_000, 4), (10**6, 4)])
+def test_few_images_are_trained_on_for_more_epochs(training: int, epochs: int) -> None:
+    recipe, finalists = recipe_for(photos(training=training), "gpunet-small")
+    assert (recipe["epochs"], finalists) == (epochs, 4 * epochs)
+
+
+def test_attempts_become_shorter_and_keep_the_slower_tiers() -> None:
+    edges = [0.25, 0.5, 1.0, 2.0]
+    assert list(attempts(edges, limited=False)) == [(edges, 24)]
+    found = list(attempts(edges, limited=True))
+    assert found[0] == (edges, 40)
+    assert found[-1] == ([1.0, 2.0], 8)
+    sizes = [(len(some) - 1) * trainings for some, trainings in found]
+    assert sizes == sorted(sizes, reverse=True)
+    assert next(attempts([1.0, 2.0], limited=True)) == ([1.0, 2.0], 40)

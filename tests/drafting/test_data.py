@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.drafting.photos import write_photos
 
-from tiernas.drafting import look_at, photos_in
+from tiernas.drafting import data_at, look_at, photos_in
 from tiernas.errors import UsageError
 
 
@@ -43,3 +43,55 @@ def test_too_little_is_refused(tmp_path: Path, counts: Mapping[str, int], messag
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^PHOTOS = .*does not exist"):
         look_at(photos_in(tmp_path / "photos"), "PHOTOS")
+
+
+@pytest.mark.parametrize(
+    ("files", "kind"),
+    [
+        (["cat/1.jpg", "dog/1.jpg"], "folder"),
+        (["train/cat/1.jpg", "train/dog/1.jpg", "test/cat/1.jpg"], "folder"),
+        (["train-00000-of-00001.parquet", "README.md"], "parquet"),
+        (["data/train-00000-of-00001.parquet"], "huggingface"),
+        (["dataset_dict.json", "train/data-00000-of-00001.arrow"], "huggingface"),
+        (["train-000000.tar"], "webdataset"),
+        (["train/000000.tar"], "webdataset"),
+        ([], "folder"),
+    ],
+)
+def test_the_kind_of_data_is_that_of_their_files(tmp_path: Path, files: list[str], kind: str) -> None:
+    for name in files:
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).touch()
+    (tmp_path / "data").mkdir(exist_ok=True)
+    found = data_at(str(tmp_path / "data"))
+    assert (found.kind, found.path) == (kind, tmp_path / "data")
+
+
+def test_digits_need_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert data_at("digits").kind == "digits"
+    (tmp_path / "digits").mkdir()
+    assert data_at("digits").kind == "folder"
+
+
+def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.parquet").touch()
+    with pytest.raises(UsageError, match=r"^DATA = .*mine\.parquet': is a file; give the folder that holds the data"):
+        data_at(str(tmp_path / "mine.parquet"))
+    with pytest.raises(UsageError, match=r"^DATA = 'nowhere': does not exist; give a folder \(.*\), or digits"):
+        data_at("nowhere")
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_names_are_looked_at_in_seconds(tmp_path: Path) -> None:
+    """Links to a few photos; 20,000 of them are opened."""
+    originals = write_photos(tmp_path / "originals", {"cat": 5, "dog": 5}, size=(8, 8))
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(50_000):
+            original = originals / name / f"{number % 5:03d}.png"
+            (tmp_path / "photos" / name / f"{number:05d}.png").hardlink_to(original)
+    found = look_at(data_at(str(tmp_path / "photos")), "DATA")
+    assert (sum(found.counts.values()), found.opened) == (100_000, 20_000)
+    assert found.splits["train"] == pytest.approx(72_250, abs=2)
+    assert len(found.copies) == 20_000 - 10

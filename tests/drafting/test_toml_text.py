@@ -33,3 +33,15 @@ def test_sections_within_sections_and_lists() -> None:
 def test_values_that_toml_lacks_are_refused() -> None:
     with pytest.raises(TypeError, match="None is a NoneType"):
         toml_text({"a": {"b": None}})
+
+
+def test_comments_are_wrapped_and_change_nothing() -> None:
+    values = {"a": {"x": 1, "y": 2}, "b": {"z": 3}}
+    comments = {"": "word " * 30, "a": "of a", "a.y": "one\n    code = 1" + 150 * "x", "b.no": "never"}
+    text = toml_text(values, comments)
+    assert tomllib.loads(text) == values
+    head, of_a, _ = text.split("\n\n")
+    assert [line[:6] for line in head.splitlines()] == ["# word", "# word"]
+    assert of_a.splitlines()[:4] == ["# of a", "[a]", "x = 1", "# one"]
+    assert of_a.splitlines()[4].startswith("#     code = 1xxx")
+    assert "never" not in text

@@ -37,7 +37,7 @@ def adapt(
     a file, with which `tiernas search` resumes it.
     """
     log_to_stderr()
-    from tiernas.drafting import look_at, photos_in, plan_adaptation, require_new
+    from tiernas.drafting import Wishes, draft_search, look_at, photos_in, require_new
 
     file = output or Path(f"{photos.resolve().name or 'photos'}.toml")
     require_new(file)
@@ -45,14 +45,16 @@ def adapt(
     _log.info("%s", found.words)
     for line in found.warnings:
         _log.warning("%s", line)
+    wishes = Wishes("parent", max_latency_ms, engine, precision, threads)
     with keeping("nothing was written; run the same command to start again"):
-        _log.info("measuring the device: about a minute")
-        planned = plan_adaptation(
-            found, max_latency_ms, file, set_ or (), engine=engine, precision=precision, threads=threads
-        )
-    planned.write(file)
-    for line in planned.lines:
+        _log.info("measuring the device: about two minutes")
+        draft = draft_search(found, file, wishes, set_ or ())
+    draft.write(file)
+    draft.basis.write(draft.config.study.output)
+    for line in draft.lines:
         _log.info("%s", line)
+    for line in draft.warnings:
+        _log.warning("%s", line)
     command = f"tiernas search {shlex.quote(str(file))}"
     _log.info("written to %s; stop at any time, and resume with: %s", file, command)
-    run_and_show(planned.config, f"resume with: {command}", as_json=as_json)
+    run_and_show(draft.config, f"resume with: {command}", as_json=as_json)

@@ -72,6 +72,14 @@ def try_engines(*, slow: bool = False) -> Iterator[EngineTrial]:
             yield from _try_engine(name, path, slow=slow)
 
 
+def try_engine(name: str, precision: str) -> EngineTrial:
+    """Compiles and runs a tiny network on an engine in one precision."""
+    with tempfile.TemporaryDirectory(prefix="tiernas-doctor-") as folder:
+        path = Path(folder) / "tiny.onnx"
+        write_tiny_network(path)
+        return _try_precision(name, precision, path)
+
+
 def _try_engine(name: str, path: Path, *, slow: bool) -> Iterator[EngineTrial]:
     try:
         precisions = type(get_engine(name)).precisions()

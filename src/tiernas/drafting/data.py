@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from tiernas.errors import NotInstalledError, UsageError
+from tiernas.image_files import is_hidden
 from tiernas.training import DataConfig
 from tiernas.training.inspection import Inspection, class_counts
 from tiernas.training.sources import open_source
+
+_LAYOUTS = "photos/<class>/*.jpg, photos/train/<class>/*.jpg, train-00000-of-00001.parquet or train-000000.tar"
+_DIGITS = "digits"
 
 LEAST_OF_A_CLASS = 10
 """With fewer, validation and test would have one image of the class, or none."""
@@ -43,6 +47,38 @@ def look_at(config: DataConfig, called: str) -> Inspection:
         raise
     except UsageError as error:
         raise UsageError(str(error).replace("data.path", called, 1)) from error
+
+
+def data_at(place: str) -> DataConfig:
+    """The configuration of what the user names.
+
+    Args:
+        place: A folder of images, parquet files, tar files or a data set of the library `datasets`; or "digits".
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    path = Path(place).expanduser()
+    if path.is_dir():
+        return DataConfig(kind=_kind_of(path), path=path.absolute())
+    if path.exists():
+        raise UsageError(f"DATA = {place!r}: is a file; give the folder that holds the data ({_LAYOUTS})")
+    if place == _DIGITS:
+        return DataConfig(kind=_DIGITS)
+    raise UsageError(f"DATA = {place!r}: does not exist; give a folder ({_LAYOUTS}), or {_DIGITS}")
+
+
+def _kind_of(folder: Path) -> str:
+    """The kind of data that a folder holds, by the names in it; "folder" if there is nothing else."""
+    names = [path.name for path in folder.iterdir() if not is_hidden(path.name)]
+    if {"dataset_dict.json", "state.json"} & set(names):
+        return "huggingface"
+    if any(name.endswith(".parquet") for name in names):
+        return "parquet"
+    below = [path.suffix for path in folder.glob("*/*")] + [Path(name).suffix for name in names]
+    if ".tar" in below:
+        return "webdataset"
+    return "huggingface" if ".parquet" in below or ".arrow" in below else "folder"
 
 
 def photos_in(path: Path) -> DataConfig:

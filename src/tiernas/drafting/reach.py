@@ -31,20 +31,24 @@ class Reach:
     fastest_ms: float
     whole_ms: Mapping[int, float]
 
-    def whole_at_ms(self, resolution: int) -> float:
-        """Latency of the whole parent at any resolution, scaled by pixels from the nearest measured one."""
-        nearest = min(self.whole_ms, key=lambda px: abs(px - resolution))
-        return self.whole_ms[nearest] * (resolution / nearest) ** 2
+    def words(self, network: str) -> str:
+        """The latencies in words.
+
+        Args:
+            network: Name of the parent.
+        """
+        whole = ", ".join(f"{ms:.3g} ms at {px} px" for px, ms in self.whole_ms.items())
+        return f"{network} takes {whole}; its fastest part takes {self.fastest_ms:.3g} ms"
 
 
 def measure_reach(
-    config: SearchConfig, max_latency_ms: float, space: ParentSpace, engine: Engine, num_classes: int
+    config: SearchConfig, max_latency_ms: float | None, space: ParentSpace, engine: Engine, num_classes: int
 ) -> Reach:
     """Measures the fastest networks of a space, and the whole parent at each of its resolutions.
 
     Args:
         config: The search, with a parent; it decides what is sampled.
-        max_latency_ms: The latency budget.
+        max_latency_ms: The latency budget; None for none.
         space: The space of the search.
         engine: The engine.
         num_classes: Number of classes.
@@ -62,14 +66,14 @@ def measure_reach(
         return Reach(fastest_ms, {px: latency_ms(space.whole(px)) for px in space.dimensions[0].values})
 
 
-def _require_reachable(config: SearchConfig, max_latency_ms: float, fastest_ms: float) -> None:
+def _require_reachable(config: SearchConfig, max_latency_ms: float | None, fastest_ms: float) -> None:
     """Refuses a budget, or a lowest tier, that no network is fast enough for; says how fast the fastest one is."""
     engine, parent = config.engine, config.parent
     assert parent is not None
     where = f"{engine.name} {engine.precision}, {engine.threads} thread{'s' if engine.threads > 1 else ''}"
     limits_ms = {"--max-latency-ms": max_latency_ms, "tiers.edges: the first tier ends at": config.tiers.edges[1]}
     for name, limit_ms in limits_ms.items():
-        if limit_ms <= fastest_ms:
+        if limit_ms is not None and limit_ms <= fastest_ms:
             wanted, fastest = apart(limit_ms, fastest_ms)
             raise UsageError(
                 f"{name} {wanted}: the fastest part of {parent.network} takes {fastest} ms here ({where}); allow more "

@@ -16,7 +16,16 @@ def local_devices(root: Path = Path("/")) -> tuple[str, ...]:
         root: Folder that contains `proc` (NVIDIA driver README, chapter "The /proc File System Interface").
     """
     found = [cpu_device()]
-    for path in sorted((root / "proc/driver/nvidia/gpus").glob("*/information")):
+    for path in _gpu_files(root):
         with contextlib.suppress(OSError):
             found += re.findall(r"^Model:\s*(.*\S)", path.read_text("utf-8", errors="replace"), re.MULTILINE)
     return tuple(dict.fromkeys(found))
+
+
+def has_gpu(root: Path = Path("/")) -> bool:
+    """Whether the driver reports an NVIDIA GPU; see `local_devices`."""
+    return bool(_gpu_files(root))
+
+
+def _gpu_files(root: Path) -> list[Path]:
+    return sorted((root / "proc/driver/nvidia/gpus").glob("*/information"))

@@ -37,7 +37,7 @@ def measure_basis(config: SearchConfig, space: SearchSpace, engine: Engine, data
         num_classes=data.classes,
         image_size=data.image_size,
         workers=Workers.of(config),
-        table=_complete_table(config, space),
+        table=complete_table(config, space),
         seed=config.study.seed,
     )
     return Basis(data, sampled.pace(config.tier_list(), whole_macs(config, space)))
@@ -52,7 +52,7 @@ def whole_macs(config: SearchConfig, space: SearchSpace) -> dict[str, float]:
     return {whole_name(px): float(each) for px, each in zip(resolutions, macs, strict=True)}
 
 
-def _complete_table(config: SearchConfig, space: SearchSpace) -> LatencyTable | None:
+def complete_table(config: SearchConfig, space: SearchSpace) -> LatencyTable | None:
     """The latency table of a search, unless most of it must still be measured."""
     if config.latency.table is not None:
         return LatencyTable.load(config.latency.table, space)
