@@ -70,21 +70,26 @@ def plan_job(config: SearchConfig) -> Planned:
     found = Inspection.of(open_source(config.data), config.data)
     require_batch(found.splits["train"], config.recipe)
     config = config.model_copy(update={"recipe": starting_from(config.recipe, parent)})
-    data = found.size(config.data.image_size or DEFAULT_SIZE)
-    basis = _kept(config, data)
-    if basis is None:
-        _log.info("measuring a few networks and training steps: about a minute")
-        basis = measure_basis(config, space, engine, data)
-    progress = None
+    data, workers = found.size(config.data.image_size or DEFAULT_SIZE), Workers.of(config)
     with ExitStack() as stack:
-        try:
-            ledger = stack.enter_context(Ledger.of_begun_search(config.ledger))
-        except NothingFoundError:
-            pass
-        else:
-            basis, progress = observed_basis(config, ledger, basis), search_progress(config, ledger)
-    plan = plan_search(config, basis, Workers.of(config), progress)
+        ledger = _begun(config, stack)
+        progress = search_progress(config, ledger) if ledger else SearchProgress()
+        basis = _kept(config, data) or Basis(data)
+        if basis.pace is None and plan_search(config, basis, workers, progress).parts:
+            _log.info("measuring a few networks and training steps: about a minute")
+            basis = measure_basis(config, space, engine, data)
+        if ledger:
+            basis = observed_basis(config, ledger, basis)
+    plan = plan_search(config, basis, workers, progress)
     return Planned(found, plan, Resources.of(config, basis, plan))
+
+
+def _begun(config: SearchConfig, stack: ExitStack) -> Ledger | None:
+    """The ledger of a search, open as long as the stack is; None if the search has not begun."""
+    try:
+        return stack.enter_context(Ledger.of_begun_search(config.ledger))
+    except NothingFoundError:
+        return None
 
 
 def tell_plan(config: SearchConfig, ledger: Ledger, space: SearchSpace, engine: Engine, data: DataSize) -> None:
