@@ -78,6 +78,16 @@ def test_the_rest_of_the_search_takes_as_long_as_what_is_done(config: SearchConf
     assert re.search(r"; about \d+ minutes left, finalists included$", line_of(found))
 
 
+def test_accuracies_that_may_be_chance_are_told(config: SearchConfig) -> None:
+    Basis(DataSize(train=100, validation=10, test=10, classes=2, image_size=8, chance=0.6)).write(config.study.output)
+    (doubt,) = read_status(config)["doubts"]
+    assert doubt.startswith("tier 0.2-0.4 ms: the best candidate has an accuracy of 84.0% on 10 validation images")
+    console = Console(file=io.StringIO(), width=80)
+    console.print(draw(read_status(config)))
+    assert isinstance(console.file, io.StringIO)
+    assert "note: tier 0.2-0.4 ms: the best candidate" in console.file.getvalue()
+
+
 def test_throughput_is_that_of_the_last_hour(config: SearchConfig) -> None:
     def age(table: str, column: str, number: int, hours: float) -> None:
         time = dt.datetime.now(dt.UTC) - dt.timedelta(hours=hours)

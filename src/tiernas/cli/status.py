@@ -82,6 +82,7 @@ def draw(found: dict[str, Any]) -> RenderableType:
     """The status as tables that fit into 80 characters."""
     parts: list[RenderableType] = [_tiers(found), Text("; ".join(_pace(found)))]
     parts += [_screen(tier) for tier in found["tiers"] if tier["screen"]]
+    parts += [Text(f"note: {line}") for line in found["doubts"]]
     if found["running"]:
         parts.append(_running(found["running"]))
     if failures := found["failures"]:

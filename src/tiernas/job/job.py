@@ -96,7 +96,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         if taken_back := ledger.reclaim("the server ended"):
             _log.info("%d training runs were interrupted; they resume from their last checkpoint", taken_back)
         _check_reuse(config, ledger, splits)
-        tell_plan(config, ledger, space, engine, DataSize.of(splits))
+        data = DataSize.of(splits)
+        tell_plan(config, ledger, space, engine, data)
         table = None if _searched(config, ledger) else _table(config, ledger, given, space, engine, splits, stop)
         settings = _settings(config, splits, engine)
         studies = {tier: ledger.open_study(tier.name, settings, _defaults()) for tier in config.tier_list()}
@@ -104,7 +105,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         curves = stack.enter_context(Curves(output / "tensorboard")) if config.study.tensorboard else None
         trainings = _trainings(config, ledger, executor, space, stop, watch, heartbeat, curves)
         if table is not None:
-            search_tiers(config, ledger, studies, space, table, trainings)
+            search_tiers(config, ledger, studies, space, table, trainings, data)
         for study in studies.values():  # candidates requeued after the search of their tier had ended
             train_candidates(trainings, study, Purpose.SEARCH)
         _repeat_best(config, ledger, list(studies.values()), trainings)

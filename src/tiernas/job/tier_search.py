@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from tiernas.blocks.rows import IntArray
 from tiernas.config import SearchConfig
+from tiernas.doubts import accuracy_doubts, edge_doubts
 from tiernas.latency import LatencyTable
-from tiernas.ledger import Ledger, Purpose, Study
+from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
 from tiernas.search import Optimizer
 from tiernas.spaces import SearchSpace
 from tiernas.study import LOW_TAU, Proposals, ScreenReport, Trainings, report_screen, reuse_accuracies, train_candidates
 from tiernas.tier_edges import few_networks_warnings
 from tiernas.tiers import Pool, Tier, narrow_tier_warnings, sample_pools
+from tiernas.training.data_size import DataSize
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ def search_tiers(
     space: SearchSpace,
     table: LatencyTable,
     trainings: Trainings,
+    data: DataSize,
 ) -> None:
     """Searches the tiers one after the other, each with the results of the earlier ones.
 
@@ -61,6 +64,27 @@ def search_tiers(
         candidates = train_candidates(trainings, study, Purpose.SEARCH, proposals.next, config.search.trainings)
         if trainings.screen is not None:
             _log_screen(pool.tier, report_screen(candidates, trainings.screen, config.recipe.epochs))
+        for line in _doubts(config, pool.tier, space, candidates, data):
+            _log.warning("%s", line)
+
+
+def _doubts(
+    config: SearchConfig, tier: Tier, space: SearchSpace, candidates: Sequence[Candidate], data: DataSize
+) -> Iterator[str]:
+    """Reasons to doubt the result of a tier."""
+    done = [c for c in candidates if c.state is State.DONE and c.accuracy is not None]
+    accuracies = [c.accuracy or 0.0 for c in done]
+    yield from accuracy_doubts(tier.name, accuracies, validation=data.validation, chance=data.chance)
+    if done:
+        yield from edge_doubts(
+            tier,
+            space,
+            np.array([c.vector for c in done]),
+            np.array([c.estimated_latency_ms for c in done]),
+            np.array(accuracies),
+            first=tier == config.tier_list()[0],
+            last=tier == config.tier_list()[-1],
+        )
 
 
 def _log_screen(tier: Tier, report: ScreenReport) -> None:

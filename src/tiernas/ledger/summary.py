@@ -97,6 +97,13 @@ class Summarized:
         with self._database.reading() as session:
             return session.scalars(by_accuracy.order_by(Candidate.accuracy.desc(), Candidate.number).limit(1)).first()
 
+    def accuracies(self, study: Study) -> Sequence[float]:
+        """Accuracies of the candidates of the search that are done, in the order proposed."""
+        of_study = Candidate.study_id == study.id, Candidate.purpose == Purpose.SEARCH, Candidate.state == State.DONE
+        rows = select(Candidate.accuracy).where(*of_study, Candidate.accuracy.is_not(None))
+        with self._database.reading() as session:
+            return [accuracy for accuracy in session.scalars(rows.order_by(Candidate.number)) if accuracy is not None]
+
     def failures(self) -> Sequence[Failure]:
         """The failed candidates of all studies and purposes, in the order proposed."""
         rows = (

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from tiernas.config import SearchConfig
+from tiernas.doubts import accuracy_doubts
 from tiernas.ledger import Ledger, Purpose, Running, State, Study
 from tiernas.plan import Basis, SearchPlan, plan_search
 from tiernas.plan.progress import observed_basis, search_progress
 from tiernas.plan.workers import Workers
 from tiernas.study import report_screen
+from tiernas.training.data_size import DataSize
 
 _WINDOW = dt.timedelta(hours=1)
 """Throughput is that of the last hour, so that it follows workers that come and go."""
@@ -27,8 +29,8 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
         candidates by state, its finalists, its best, what was reused and the effect of the screen); `running` (what
         each worker does); `ended_per_hour` (training runs that ended in the last hour, or since the search began; None
         if nothing is running); `plan` (what is left to do, see `tiernas.plan.SearchPlan.to_dict`) and `hours_to_go`
-        (for all of it), both None if the output folder does not say what the plan is based on; and `failures` (each
-        failed candidate with its reason).
+        (for all of it), both None if the output folder does not say what the plan is based on; `doubts` (accuracies
+        that may be chance, in words); and `failures` (each failed candidate with its reason).
 
     Raises:
         NothingFoundError: The search has not started.
@@ -43,7 +45,10 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
         per_hour = _ended_per_hour(ledger, studies, now) if running else None
         failures = [asdict(f) for f in ledger.failures()]
         working = serving is not None and serving.alive
-        plan = _plan(config, ledger, serving.clients if serving is not None and working else None)
+        basis = Basis.read(config.study.output)
+        clients = serving.clients if serving is not None and working else None
+        plan = None if basis is None else _plan(config, ledger, basis, clients)
+        doubts = [] if basis is None else [line for study in studies for line in _doubts(ledger, study, basis.data)]
     return {
         "study": config.study.name,
         "time": now.isoformat(timespec="seconds"),
@@ -57,6 +62,7 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
         "ended_per_hour": per_hour,
         "plan": plan and plan.to_dict(),
         "hours_to_go": None if plan is None or plan.seconds is None else plan.seconds / 3600,
+        "doubts": doubts,
         "failures": [
             {"tier": f["study"], "purpose": str(f["purpose"]), "candidate": f["number"], "reason": f["reason"]}
             for f in failures
@@ -64,15 +70,16 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
     }
 
 
-def _plan(config: SearchConfig, ledger: Ledger, clients: int | None) -> SearchPlan | None:
+def _plan(config: SearchConfig, ledger: Ledger, basis: Basis, clients: int | None) -> SearchPlan:
     """What is left to do with the workers that there are, or those that are configured."""
-    basis = Basis.read(config.study.output)
-    if basis is None:
-        return None
     workers = Workers.of(config)
     if clients:
         workers = replace(workers, count=clients)
     return plan_search(config, observed_basis(config, ledger, basis), workers, search_progress(config, ledger))
+
+
+def _doubts(ledger: Ledger, study: Study, data: DataSize) -> Iterator[str]:
+    yield from accuracy_doubts(study.name, ledger.accuracies(study), validation=data.validation, chance=data.chance)
 
 
 def _tier(config: SearchConfig, ledger: Ledger, study: Study, wanted: int) -> dict[str, Any]:
