@@ -10,8 +10,11 @@ TEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=auto --dist=loadscope --n
 .PHONY: demo lint test test-slow test-all check
 .NOTPARALLEL:
 
-demo: $(INSTALLED)
-	$(BIN)/tiernas search examples/digits.toml
+demo: digits.toml
+	$(BIN)/tiernas search digits.toml
+
+digits.toml: | $(INSTALLED)
+	$(BIN)/tiernas example digits --output $@
 
 check: lint test
 

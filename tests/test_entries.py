@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import tiernas.examples
 from tiernas.config import load_config
 from tiernas.engines import Fingerprint, InTurn
 from tiernas.entries import make_entry
@@ -15,6 +16,7 @@ from tiernas.table.card import card
 from tiernas.testing.entries import SPACE, VECTOR
 from tiernas.training import load_data
 
+EXAMPLE = Path(tiernas.examples.__file__).with_name("digits.toml")
 SOME_CPU = Fingerprint("Some CPU", "openvino", "2021.4", "fp32", 1, 2)
 
 
@@ -25,7 +27,7 @@ def entry(
     deployment: Mapping[str, Any] | None = None,
     purpose: Purpose = Purpose.FINAL,
 ) -> Entry:
-    config = load_config(Path(__file__).parents[1] / "examples" / "digits.toml", overrides)
+    config = load_config(EXAMPLE, overrides)
     latency = {"latency_ms": 0.2, "low_ms": 0.19, "high_ms": 0.21, "unstable": False}
     tried = {"accuracy": 0.79, "recommended": True, "reason": "", "class_mean_accuracy": 0.71, **(deployment or {})}
     finalist = Candidate(
@@ -107,7 +109,7 @@ def test_an_entry_has_the_accuracy_of_the_engine_and_beside_it_that_of_torch() -
 
 def test_an_entry_knows_how_many_images_its_accuracy_was_counted_on() -> None:
     made = entry()
-    splits = load_data(load_config(Path(__file__).parents[1] / "examples" / "digits.toml").data)
+    splits = load_data(load_config(EXAMPLE).data)
     assert made.test_images == len(splits.test) > 100
     assert made.provenance is None  # this measurement does not say more
     latency = {"latency_ms": 0.25, "low_ms": 0.245, "high_ms": 0.255, "unstable": False, "runs": 900, "cv": 0.02}

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from tiernas.cli import adapt, control, device, doctor, export, init, latency, plugins, search, status, table, tiers
+from tiernas.cli import (
+    adapt,
+    control,
+    device,
+    doctor,
+    example,
+    export,
+    init,
+    latency,
+    plugins,
+    search,
+    status,
+    table,
+    tiers,
+)
 
 app = typer.Typer(
     name="tiernas",
@@ -14,6 +28,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+app.command("example")(example.example)
 app.command("init")(init.init)
 app.command("adapt")(adapt.adapt)
 app.command("search")(search.search)

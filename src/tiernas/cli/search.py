@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("tiernas.search")
 
 ConfigArgument = Annotated[
-    Path, typer.Argument(metavar="CONFIG.toml", help="Configuration of the search; see examples/.")
+    Path, typer.Argument(metavar="CONFIG.toml", help="Configuration of the search; tiernas init writes one.")
 ]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value, such as search.trainings=20.")

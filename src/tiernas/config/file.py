@@ -19,6 +19,8 @@ from tiernas.credentials import hide_credentials
 from tiernas.errors import UsageError
 from tiernas.training import RecipeConfig
 
+_HOW = "write one with: tiernas init DATA, or: tiernas example digits --output digits.toml"
+
 _SHOWN = 120
 """Number of characters of a wrong value shown in a message."""
 
@@ -71,7 +73,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise UsageError(f"no configuration file {path}; examples/ has some that run") from error
+        raise UsageError(f"no configuration file {path}; {_HOW}") from error
     except IsADirectoryError as error:
         raise UsageError(
             f"configuration file {path} cannot be read: it is a folder; give the TOML file in it"
@@ -79,7 +81,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"configuration file {path} cannot be read: {error.strerror}") from error
     if not content.strip():
-        raise UsageError(f"configuration file {path} is empty; examples/ has some that run")
+        raise UsageError(f"configuration file {path} is empty; {_HOW}")
     try:
         return tomllib.loads(content.decode("utf-8-sig"))  # editors on Windows add a byte order mark
     except UnicodeDecodeError as error:
