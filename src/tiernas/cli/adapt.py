@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from tiernas.cli.options import EngineOption, PrecisionOption
 from tiernas.cli.output import JsonOption, log_to_stderr
 from tiernas.cli.search import SetOption, run_and_show
 from tiernas.cli.stopping import keeping
@@ -21,8 +22,8 @@ def adapt(
     max_latency_ms: Annotated[
         float, typer.Option("--max-latency-ms", min=0.001, help="Maximum latency in ms, on this machine.")
     ],
-    engine: Annotated[str, typer.Option("--engine", help="Deployment engine.")] = "openvino",
-    precision: Annotated[str, typer.Option("--precision", help="Precision of the engine.")] = "fp32",
+    engine: EngineOption = "openvino",
+    precision: PrecisionOption = "fp32",
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads per inference.")] = 1,
     output: Annotated[
         Path | None,

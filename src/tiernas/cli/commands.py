@@ -19,13 +19,15 @@ from tiernas.cli import (
     table,
     tiers,
 )
+from tiernas.cli.help import HelpGroup, epilog
 
 app = typer.Typer(
     name="tiernas",
     help="Search for image classification networks that are fast on the device you deploy to.",
+    cls=HelpGroup,
+    epilog=epilog(""),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
 )
 app.command("example")(example.example)
@@ -37,11 +39,11 @@ app.command("report")(search.report)
 app.command("tiers")(tiers.tiers)
 app.command("doctor")(doctor.doctor)
 app.command("plugins")(plugins.plugins)
-app.add_typer(control.app, name="control")
-app.add_typer(device.app, name="device")
-app.add_typer(export.app, name="export")
-app.add_typer(latency.app, name="latency")
-app.add_typer(table.app, name="table")
+app.add_typer(control.app, name="control", cls=HelpGroup)
+app.add_typer(device.app, name="device", cls=HelpGroup)
+app.add_typer(export.app, name="export", cls=HelpGroup)
+app.add_typer(latency.app, name="latency", cls=HelpGroup)
+app.add_typer(table.app, name="table", cls=HelpGroup)
 
 
 @app.callback(invoke_without_command=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tiernas.cli.options import EngineOption, PrecisionOption, SpaceOption
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 
 if TYPE_CHECKING:
@@ -19,12 +20,15 @@ def doctor(
     slow: Annotated[bool, typer.Option("--all", help="Also try torch-compile, which takes about a minute.")] = False,
     with_noise: Annotated[bool, typer.Option("--noise", help="Also measure how noisy the machine is.")] = False,
     seconds: Annotated[float, typer.Option("--seconds", help="Duration of --noise.")] = 20.0,
-    space: Annotated[str, typer.Option("--space", help="Search space of the networks for --noise.")] = "gpunet-small",
-    engine: Annotated[str, typer.Option("--engine", help="Engine for --noise.")] = "openvino",
-    precision: Annotated[str, typer.Option("--precision", help="Precision for --noise.")] = "fp32",
+    space: SpaceOption = "gpunet-small",
+    engine: EngineOption = "openvino",
+    precision: PrecisionOption = "fp32",
     as_json: JsonOption = False,
 ) -> None:
-    """Try every engine, report what is missing and what would disturb measurements. Exits with 1 if no engine works."""
+    """Try every engine, report what is missing and what would disturb measurements. Exits with 1 if no engine works.
+
+    --space, --engine and --precision are for --noise.
+    """
     from tiernas.doctor import NoiseTrial, diagnose
     from tiernas.engines import get_engine
     from tiernas.spaces import get_space

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tiernas.cli.options import BatchOption, ThreadsOption
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 from tiernas.cli.stopping import keeping
 
@@ -36,8 +37,8 @@ def factors(
     factor: Annotated[
         list[str] | None, typer.Option("--factor", help="Factor to vary; repeatable [default: all].")
     ] = None,
-    batch: Annotated[int, typer.Option("--batch", help="Images per inference.")] = 1,
-    threads: Annotated[int, typer.Option("--threads", help="Threads per inference.")] = 1,
+    batch: BatchOption = 1,
+    threads: ThreadsOption = 1,
     output: Annotated[
         Path | None,
         typer.Option("--output", help="Folder for factors.json and factors.png; an existing study is resumed."),

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from tiernas.cli.options import ChosenEngineOption, ChosenSpaceOption, PrecisionOption
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json
 from tiernas.cli.search import SetOption
 from tiernas.cli.stopping import keeping
@@ -31,13 +32,9 @@ def init(
         ),
     ] = None,
     hours: Annotated[float, typer.Option("--hours", min=0.01, help="The search should take no longer.")] = 8.0,
-    space: Annotated[
-        str | None, typer.Option("--space", help="Search space.", show_default="chosen by the data")
-    ] = None,
-    engine: Annotated[
-        str | None, typer.Option("--engine", help="Deployment engine.", show_default="one that works here")
-    ] = None,
-    precision: Annotated[str, typer.Option("--precision", help="Precision of the engine.")] = "fp32",
+    space: ChosenSpaceOption = None,
+    engine: ChosenEngineOption = None,
+    precision: PrecisionOption = "fp32",
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads per inference.")] = 1,
     set_: SetOption = None,
     as_json: JsonOption = False,

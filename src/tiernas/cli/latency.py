@@ -12,6 +12,7 @@ import typer
 
 from tiernas.cli.factors import factors
 from tiernas.cli.measure import measure
+from tiernas.cli.options import BatchOption, EngineOption, PrecisionOption, SpaceOption, ThreadsOption
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 from tiernas.cli.stopping import keeping
 from tiernas.errors import UsageError
@@ -27,13 +28,6 @@ app = typer.Typer(
 app.command("measure")(measure)
 app.command("factors")(factors)
 
-SpaceOption = Annotated[
-    str, typer.Option("--space", help="Search space: a name, package.module:object, or space.json.")
-]
-EngineOption = Annotated[str, typer.Option("--engine", help="Deployment engine: a name, or package.module:Class.")]
-PrecisionOption = Annotated[str, typer.Option("--precision", help="Precision of the engine.")]
-BatchOption = Annotated[int, typer.Option("--batch", help="Images per inference.")]
-ThreadsOption = Annotated[int, typer.Option("--threads", help="Threads per inference.")]
 TableOption = Annotated[
     Path | None, typer.Option("--table", help="Latency table [default: latency/SPACE-ENGINE-PRECISION.jsonl].")
 ]

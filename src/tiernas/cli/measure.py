@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tiernas.cli.options import BatchOption, EngineOption, PrecisionOption, ThreadsOption
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 from tiernas.cli.stopping import keeping
 from tiernas.errors import UsageError
@@ -30,10 +31,10 @@ def measure(
             "timm:NAME, or an ONNX file (.onnx)."
         ),
     ],
-    engine: Annotated[str, typer.Option("--engine", help="Deployment engine.")] = "openvino",
-    precision: Annotated[str, typer.Option("--precision", help="Precision of the engine.")] = "fp32",
-    batch: Annotated[int, typer.Option("--batch", help="Images per inference.")] = 1,
-    threads: Annotated[int, typer.Option("--threads", help="Threads per inference.")] = 1,
+    engine: EngineOption = "openvino",
+    precision: PrecisionOption = "fp32",
+    batch: BatchOption = 1,
+    threads: ThreadsOption = 1,
     space: Annotated[str, typer.Option("--space", help="Search space of a vector.")] = "gpunet",
     resolution: Annotated[
         int | None, typer.Option("--resolution", help="Height and width of the input [default: the network's].")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tiernas.cli.options import EngineOption, PrecisionOption, SpaceOption
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 
 _log = logging.getLogger("tiernas.tiers")
@@ -18,9 +19,9 @@ def tiers(
         str | None,
         typer.Option("--edges", help="Tier edges in ms, such as 0.2,0.4,0.8.", show_default="proposed by the command"),
     ] = None,
-    space: Annotated[str, typer.Option("--space", help="Search space.")] = "gpunet-small",
-    engine: Annotated[str, typer.Option("--engine", help="Engine of the default latency table.")] = "openvino",
-    precision: Annotated[str, typer.Option("--precision", help="Precision of the default latency table.")] = "fp32",
+    space: SpaceOption = "gpunet-small",
+    engine: EngineOption = "openvino",
+    precision: PrecisionOption = "fp32",
     table: Annotated[
         Path | None, typer.Option("--table", help="Latency table [default: latency/SPACE-ENGINE-PRECISION.jsonl].")
     ] = None,
