@@ -4,10 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
+from matplotlib import pyplot as plt
 from PIL import Image
 
 from tiernas.ledger import Candidate, Purpose, State
 from tiernas.report import plot_front, plot_progress
+from tiernas.report.plots import _scale_accuracy, short_name
 from tiernas.testing.entries import entry
 from tiernas.tiers import Tier
 
@@ -23,6 +26,30 @@ def candidate(number: int, accuracy: float | None) -> Candidate:
         accuracy=accuracy,
         state=State.FAILED if accuracy is None else State.DONE,
     )
+
+
+@pytest.mark.parametrize(
+    "accuracies", [[0.1, 0.5, 0.97, 1.0], [0.0, 0.2], [0.52, 0.53, 0.54], [0.9, 0.9], [1.0], [0.0]]
+)
+def test_no_point_is_cut_and_the_better_is_higher(accuracies: list[float]) -> None:
+    figure, axes = plt.subplots()
+    axes.scatter(range(len(accuracies)), accuracies)
+    _scale_accuracy(axes, accuracies, [entry("a", accuracy=0.95)] if len(accuracies) > 2 else [])
+    figure.canvas.draw()
+    low, high = axes.get_ylim()
+    assert all(low < accuracy < high for accuracy in accuracies)
+    heights = axes.transData.transform([(0.0, accuracy) for accuracy in sorted(set(accuracies))])[:, 1]
+    assert (np.diff(heights) > 0).all()
+    if accuracies[0] == 0.1:
+        assert heights[-1] - heights[-2] > 0.1 * (heights[-1] - heights[0]), "97 and 100 % are apart"
+    plt.close(figure)
+
+
+def test_stars_are_named_by_tier_and_rank() -> None:
+    made = replace(entry("x", latency_ms=0.3), study="mine, tier 0.2-0.4 ms", engine="torch-compile")
+    named = replace(made, name=f"mine-0.2-0.4-1-torch-compile-{made.precision}-{made.digest}")
+    assert short_name(named) == "0.2-0.4-1"
+    assert short_name(replace(made, name="old-name")) == "old-name"
 
 
 def colours(path: Path) -> int:

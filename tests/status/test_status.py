@@ -119,7 +119,25 @@ def test_the_best_never_falls_when_the_mean_over_seeds_does(config: SearchConfig
     after = tier()
     assert (after["best_candidate"], after["best_accuracy"]) == (1, 0.84)
     assert (after["best_repeated_candidate"], after["best_mean_accuracy"]) == (0, 0.80)
+    assert after["best_mean_error"] is None, "two networks say too little"
     assert "best 0.8400" in line_of(read_status(config))
+
+
+def test_the_mean_over_seeds_has_an_error(config: SearchConfig) -> None:
+    with Ledger(config.ledger) as ledger:
+        study = ledger.studies()[0]
+        ledger.finish(ledger.candidates(study)[3], 0.82, {})
+        for candidate, mean in zip(ledger.candidates(study), (0.80, 0.82, None, 0.81), strict=False):
+            if mean is not None:
+                repeated = {"accuracy": mean, "standard_error": None, "seeds": 1, "rank_accuracy": mean}
+                ledger.record_repeats(candidate, repeated)
+    found = read_status(config)
+    # differences 0.01, 0.02, 0.01: their variance is 1/30000, half of it is that of one seed, half of that of two
+    assert found["tiers"][0]["best_mean_error"] == pytest.approx(math.sqrt(1 / 120000))
+    console = Console(file=io.StringIO(), width=120)
+    console.print(draw(found))
+    assert isinstance(console.file, io.StringIO)
+    assert "0.8200 ± 0.0029" in console.file.getvalue()
 
 
 def test_who_serves_and_what_was_ordered(config: SearchConfig) -> None:

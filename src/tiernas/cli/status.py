@@ -102,12 +102,23 @@ def _tiers(found: dict[str, Any]) -> Table:
         "repeats_done": "repeats",
     }
     columns |= {"finalists_done": "final", "best_accuracy": "best", "best_latency_ms": "ms"}
-    columns["best_mean_accuracy"] = "seeds"
+    columns["best_mean_accuracy"] = "mean of seeds"
     for key in (*_SHOWN_IF_ANY, "best_mean_accuracy"):
         if not any(tier[key] for tier in found["tiers"]):
             del columns[key]
-    rows = [tier | {"bar": ProgressBar(tier["wanted"], tier["ended"], width=8)} for tier in found["tiers"]]
+    rows = [
+        tier | {"bar": ProgressBar(tier["wanted"], tier["ended"], width=8), "best_mean_accuracy": _with_error(tier)}
+        for tier in found["tiers"]
+    ]
     return make_table(rows, columns, title=f"{found['study']}: {found['candidates']['done']} candidates done")
+
+
+def _with_error(tier: dict[str, Any]) -> str | None:
+    """The highest mean over seeds, and its standard error if that is known."""
+    mean, error = tier["best_mean_accuracy"], tier["best_mean_error"]
+    if mean is None:
+        return None
+    return f"{mean:.4f}" if error is None else f"{mean:.4f} ± {error:.4f}"
 
 
 def _running(running: list[dict[str, Any]]) -> Table:

@@ -85,10 +85,14 @@ class Summarized:
 
     def best(self, study: Study) -> Candidate | None:
         """The candidate with the highest `Candidate.merit`, the first one of equals; without its attempts."""
-        of_study = select(Candidate).where(Candidate.study_id == study.id, Candidate.purpose == Purpose.SEARCH)
-        with self._database.reading() as session:
-            repeated = session.scalars(of_study.where(Candidate.repeated.is_not(None))).all()
+        repeated = self.repeated(study)
         return max(repeated, key=lambda c: (c.merit, -c.number), default=None) or self.most_accurate(study)
+
+    def repeated(self, study: Study) -> Sequence[Candidate]:
+        """The candidates of the search that were trained with other seeds; without their attempts."""
+        of_study = Candidate.study_id == study.id, Candidate.purpose == Purpose.SEARCH
+        with self._database.reading() as session:
+            return session.scalars(select(Candidate).where(*of_study, Candidate.repeated.is_not(None))).all()
 
     def most_accurate(self, study: Study) -> Candidate | None:
         """The candidate with the highest accuracy of the search, the first one of equals; without its attempts."""

@@ -13,12 +13,23 @@ matplotlib.use("Agg")
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from tiernas.blocks.rows import FloatArray
 from tiernas.ledger import Candidate, State
 from tiernas.table import Entry
+from tiernas.table.name import name_part
 from tiernas.table.ties import pareto_front, tied
 from tiernas.tiers import Tier
+
+_LINEAR_UP_TO = 0.15
+"""Accuracies that differ by no more are drawn on a linear axis."""
+
+_LEAST_ERROR = 1e-3
+"""Keeps the logarithm of the error finite for accuracies of 100 %."""
+
+_ACCURACY_TICKS = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999, 1.0)
+"""Accuracies that are labeled on a logarithmic axis."""
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Colors that color-blind readers can distinguish (Okabe and Ito, 2008), one per tier."""
@@ -51,9 +62,12 @@ def plot_front(studies: Mapping[Tier, Sequence[Candidate]], entries: Sequence[En
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.tick_params(axis="x", which="minor", labelsize=8)
-    axes.set(xlabel="latency (ms)", ylabel="top-1 accuracy", title=title)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.1%}"))
-    _zoom_on_good(axes, [c.accuracy for cs in studies.values() for c in cs if c.accuracy is not None], entries)
+    axes.set(
+        xlabel="latency (ms): circles estimated, stars measured",
+        ylabel="top-1 accuracy: circles validation, stars test",
+        title=title,
+    )
+    _scale_accuracy(axes, [c.accuracy for cs in studies.values() for c in cs if c.accuracy is not None], entries)
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", fontsize=8, ncols=2)
     figure.savefig(path, dpi=150)
@@ -72,17 +86,16 @@ def plot_progress(studies: Mapping[Tier, Sequence[Candidate]], path: Path, title
     everything: list[float] = []
     for colour, (tier, candidates) in zip(_cycle(len(studies)), studies.items(), strict=True):
         done = [c for c in candidates if c.accuracy is not None]
-        numbers = [c.number + 1 for c in done]
+        numbers = [c.number for c in done]
         accuracies = [c.accuracy or 0.0 for c in done]
         everything += accuracies
-        failed = [c.number + 1 for c in candidates if c.state is State.FAILED]
+        failed = [c.number for c in candidates if c.state is State.FAILED]
         axes.scatter(numbers, accuracies, s=14, color=colour, alpha=0.45)
         axes.step(numbers, np.maximum.accumulate(accuracies or [0.0])[: len(numbers)], where="post", color=colour)
         axes.plot([], [], color=colour, label=f"tier {tier.name} ms, best so far; {len(failed)} failed")
-    axes.set(xlabel="candidate", ylabel="validation accuracy", title=title)
+    axes.set(xlabel="number of the candidate", ylabel="top-1 accuracy, validation", title=title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.1%}"))
-    _zoom_on_good(axes, everything, [])
+    _scale_accuracy(axes, everything, [])
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", fontsize=8, ncols=2)
     figure.savefig(path, dpi=150)
@@ -104,6 +117,15 @@ def _draw_entries(axes: Axes, entries: Sequence[Entry]) -> None:
         zorder=3,
         label="entries of the model table (measured latency, test; 95 % intervals)",
     )
+    for entry in entries:
+        axes.annotate(
+            short_name(entry),
+            (entry.latency_ms, entry.accuracy),
+            (5, 5),
+            textcoords="offset points",
+            fontsize=7,
+            zorder=4,
+        )
     front = pareto_front(entries)
     right = max(axes.get_xlim()[1], front[-1].latency_ms)
     for here, there in pairwise(front):
@@ -126,19 +148,44 @@ def _accuracy_range(entry: Entry) -> tuple[float, float]:
     return entry.accuracy_interval or (entry.accuracy, entry.accuracy)
 
 
-def _zoom_on_good(axes: Axes, accuracies: Sequence[float], entries: Sequence[Entry]) -> None:
-    """Crops failures far below: the axis begins at the tenth percentile or slightly below it."""
-    values = [*accuracies, *(e.accuracy for e in entries)]
-    if not values:
-        return
-    ranges = [_accuracy_range(e) for e in entries]
-    low, high = float(np.percentile(values, 10)), max([*values, *(high for _, high in ranges)])
-    margin = max(0.05 * (high - low), 0.002)
-    low = min([low, *(low for low, _ in ranges)])
-    axes.set_ylim(low - 4 * margin, min(1.0, high + 2 * margin) + 0.0005)
-    below = sum(value < low - 4 * margin for value in values)
-    if below:
-        axes.text(0.01, 0.02, f"{below} below", transform=axes.transAxes, fontsize=8, color="grey")
+def short_name(entry: Entry) -> str:
+    """The part of an entry's name that distinguishes it from others of its search: tier and rank, or the parent."""
+    ending = f"-{name_part(entry.engine)}-{name_part(entry.precision)}-{entry.digest}"
+    study, _, _ = entry.study.partition(",")
+    return entry.name.removesuffix(ending).removeprefix(f"{study}-")
+
+
+def _scale_accuracy(axes: Axes, accuracies: Sequence[float], entries: Sequence[Entry]) -> None:
+    """Scales the vertical axis so that every point is visible, and the best ones are still apart.
+
+    If accuracies differ much, the logarithm of the error is drawn: from 98 to 99 % it is as far as from 80 to 90 %.
+    """
+    ranges = [(accuracy, accuracy) for accuracy in accuracies] + [_accuracy_range(entry) for entry in entries]
+    if ranges:
+        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+        if high - low > _LINEAR_UP_TO:
+            _scale_error(axes, low, high)
+        else:
+            margin = max(0.05 * (high - low), 0.002)
+            axes.set_ylim(low - margin, high + margin)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.1%}"))
+
+
+def _scale_error(axes: Axes, low: float, high: float) -> None:
+    """Makes the vertical axis logarithmic in the error, from an accuracy to another one."""
+    least = (1 - high) / 2 + _LEAST_ERROR
+    perfect = 1 + least
+
+    def forward(accuracy: FloatArray) -> FloatArray:
+        return np.asarray(-np.log10(np.maximum(perfect - accuracy, least / 2)))
+
+    def inverse(scaled: FloatArray) -> FloatArray:
+        return np.asarray(perfect - 10.0 ** -np.asarray(scaled))
+
+    axes.set_yscale("function", functions=(forward, inverse))
+    axes.set_ylim(low - 0.05 * (high - low), min(high + max((1 - high) / 2, least / 3), 1 + least / 3))
+    axes.yaxis.set_major_locator(FixedLocator([tick for tick in _ACCURACY_TICKS if low - 0.05 <= tick <= high]))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _cycle(n: int) -> list[str]:

@@ -13,7 +13,7 @@ from tiernas.ledger import Ledger, Purpose, Running, State, Study
 from tiernas.plan import Basis, SearchPlan, plan_search
 from tiernas.plan.progress import observed_basis, search_progress
 from tiernas.plan.workers import Workers
-from tiernas.study import report_screen
+from tiernas.study import error_of_means, report_screen
 from tiernas.training.data_size import DataSize
 
 _WINDOW = dt.timedelta(hours=1)
@@ -106,6 +106,7 @@ def _tier(config: SearchConfig, ledger: Ledger, study: Study, wanted: int) -> di
         "best_repeated": repeated,
         "best_repeated_candidate": chosen.number if chosen and repeated else None,
         "best_mean_accuracy": repeated["rank_accuracy"] if repeated else None,
+        "best_mean_error": error_of_means(ledger.repeated(study)),
         "reused": ledger.count(study, reused=True).total(),
         "reused_from": study.reused or {},
         "screen": report,

@@ -7,6 +7,7 @@ from .reuse import SPACE_DIGEST, has_begun, require_reusable, reuse_accuracies
 from .run import train_candidates
 from .screen import Screen
 from .screen_report import LOW_TAU, ScreenReport, report_screen
+from .seed_noise import error_of_means
 from .trainings import Trainings, checkpoint_place
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "ScreenReport",
     "Trainings",
     "checkpoint_place",
+    "error_of_means",
     "has_begun",
     "recording",
     "repeat_best",
