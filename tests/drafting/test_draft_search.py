@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.drafting.photos import inspected
+from tests.drafting.photos import inspected, write_photos
 
 from tiernas.blocks.rows import IntArray
 from tiernas.config import load_config
-from tiernas.drafting import Draft, Wishes, draft_search
+from tiernas.drafting import Draft, Wishes, data_at, draft_search, look_at
 from tiernas.drafting.choices import PARENT_NETWORK
 from tiernas.engines import Engine, Measurement
 from tiernas.errors import UsageError
@@ -162,6 +162,13 @@ def test_a_budget_ends_the_tiers(tmp_path: Path, measured: list[Architecture]) -
     assert drafted(tmp_path, space="gpunet-small", max_latency_ms=budget).config.tiers.edges[-1] == budget
     with pytest.raises(UsageError, match=r"^--max-latency-ms 0\.0001: the fastest of \d+ networks takes about "):
         drafted(tmp_path, space="gpunet-small", max_latency_ms=0.0001)
+
+
+def test_data_that_an_override_limits_are_looked_at_again(tmp_path: Path, measured: list[Architecture]) -> None:
+    write_photos(tmp_path / "photos", {"cat": 100, "dog": 100})
+    data = look_at(data_at(str(tmp_path / "photos")), "DATA")
+    found = draft_search(data, tmp_path / "mine.toml", Wishes(engine="openvino"), ["data.train_limit=40"])
+    assert (found.basis.data.train, found.config.data.train_limit, found.config.recipe.batch_size) == (40, 40, 8)
 
 
 def test_networks_of_tokens_get_their_recipe(tmp_path: Path, measured: list[Architecture]) -> None:

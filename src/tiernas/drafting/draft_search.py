@@ -38,6 +38,7 @@ from tiernas.training.data_config import DEFAULT_SIZE
 from tiernas.training.data_size import DataSize
 from tiernas.training.epoch import require_batch
 from tiernas.training.inspection import Inspection
+from tiernas.training.sources import open_source
 
 _ANY_LATENCY_MS = 1e6
 """End of the only tier before latencies are known."""
@@ -83,7 +84,11 @@ def draft_search(data: Inspection, output: Path, wishes: Wishes, overrides: Sequ
             override(values, assignment)
         return values, checked_config(values, output)
 
-    _, unmeasured = configured([0.0, wishes.max_latency_ms or _ANY_LATENCY_MS], 1)
+    any_tier = [0.0, wishes.max_latency_ms or _ANY_LATENCY_MS]
+    _, unmeasured = configured(any_tier, 1)
+    if unmeasured.data.model_copy(update={"image_size": data.config.image_size}) != data.config:
+        data = Inspection.of(open_source(unmeasured.data), unmeasured.data)  # an override changed what is used
+        _, unmeasured = configured(any_tier, 1)
     size = data.size(unmeasured.data.image_size or DEFAULT_SIZE)
     require_batch(size.train, unmeasured.recipe)
     measured = _measured(unmeasured, wishes.max_latency_ms, size)

@@ -109,7 +109,7 @@ def measure_space(
         TiernasError: A training step failed; the message says why.
     """
     vectors, _ = unique_rows(space.sample(_SAMPLED, seed))
-    macs = macs_of(space, vectors)
+    macs = np.maximum(macs_of(space, vectors), 1.0)  # blocks of plug-ins may count none
     chosen = spread(macs, _TRAINED)
     network_s = None
     if table is None:
