@@ -54,8 +54,8 @@ def adapted(folder: Path, max_latency_ms: float | None, *overrides: str) -> Draf
 
 def drafted(folder: Path, *overrides: str, training: int = 1000, typical_px: int = 40, **wishes: Any) -> Draft:
     data = inspected(folder / "photos", training=training, typical_px=typical_px)
-    wanted = Wishes(**{"engine": "openvino", "hours": 8.0, **wishes})
-    return draft_search(data, folder / "mine.toml", wanted, ("workers.count=2", *overrides))
+    wanted: dict[str, Any] = {"engine": "openvino", "hours": 8.0, **wishes}
+    return draft_search(data, folder / "mine.toml", Wishes(**wanted), ("workers.count=2", *overrides))
 
 
 def test_the_fastest_network_is_measured_first(tmp_path: Path, measured: list[Architecture]) -> None:
