@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from setting import Setting
-from widths import ALL_CHANNELS, evenly_cut
+from benchmarks.pretrained.setting import Setting
+from benchmarks.pretrained.widths import ALL_CHANNELS, evenly_cut
 
 from tiernas.latency.measuring.subject import ArchitectureSubject, Subject, find_subject
 from tiernas.spaces import Architecture, architecture_from_json

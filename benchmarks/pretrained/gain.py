@@ -7,10 +7,10 @@ several rounds. No choice depends on the test images.
 
 From the root of the repository; each step resumes where it stopped:
 
-    python benchmarks/pretrained/gain.py search --workers 2
-    python benchmarks/pretrained/gain.py train --workers 2
-    python benchmarks/pretrained/gain.py measure               # needs a quiet machine
-    python benchmarks/pretrained/gain.py table
+    python -m benchmarks.pretrained.gain search --workers 2
+    python -m benchmarks.pretrained.gain train --workers 2
+    python -m benchmarks.pretrained.gain measure               # needs a quiet machine
+    python -m benchmarks.pretrained.gain table
 
 `--set search.trainings=12` and `--set finalists.epochs=6` make it cheaper; use the same options in all steps. `--kinds`
 and `--seeds` select a part to do first; a later call does the rest. Writes results/gain.json.
@@ -27,12 +27,12 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from contenders import FOUND, KINDS, SCRATCH, Contender, found_networks, rivals
-from front import Point, points_more, speed_up
-from latencies import latency_ms, measure_in_rounds
-from results_file import FOLDER, Results, print_table, read_results
-from setting import Setting, add_config_options, opened
-from trainings import Training, train_missing
+from benchmarks.pretrained.contenders import FOUND, KINDS, SCRATCH, Contender, found_networks, rivals
+from benchmarks.pretrained.front import Point, points_more, speed_up
+from benchmarks.pretrained.latencies import latency_ms, measure_in_rounds
+from benchmarks.pretrained.setting import Setting, add_config_options, opened
+from benchmarks.pretrained.trainings import Training, train_missing
+from benchmarks.shared.results_file import FOLDER, Results, print_table, read_results
 
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError

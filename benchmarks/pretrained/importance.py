@@ -7,8 +7,8 @@ and (with `--epochs`) after a short training run. The test images are not used.
 
 From the root of the repository:
 
-    python benchmarks/pretrained/importance.py run --epochs 1    # resumes where it stopped
-    python benchmarks/pretrained/importance.py table
+    python -m benchmarks.pretrained.importance run --epochs 1    # resumes where it stopped
+    python -m benchmarks.pretrained.importance table
 
 Writes results/importance.json.
 """
@@ -22,10 +22,10 @@ from pathlib import Path
 from statistics import mean
 
 import torch
-from results_file import FOLDER, Results, print_table, read_results
-from rules import RULES
-from setting import Setting, add_config_options, opened
-from widths import ALL_CHANNELS, EXPANDED, evenly_cut
+from benchmarks.pretrained.rules import RULES
+from benchmarks.pretrained.setting import Setting, add_config_options, opened
+from benchmarks.pretrained.widths import ALL_CHANNELS, EXPANDED, evenly_cut
+from benchmarks.shared.results_file import FOLDER, Results, print_table, read_results
 
 from tiernas.errors import UsageError
 from tiernas.inheritance import Parent, inherit_weights, keep_parent

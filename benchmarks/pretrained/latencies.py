@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from statistics import median
 
-from results_file import Results
+from benchmarks.shared.results_file import Results
 
 from tiernas.engines import Engine, TurnRule
 from tiernas.errors import UsageError

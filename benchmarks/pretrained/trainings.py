@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from results_file import Results
-from timm_training import trained_timm
+from benchmarks.pretrained.timm_training import trained_timm
+from benchmarks.shared.results_file import Results
 from torch import Tensor, nn
 
 import tiernas

@@ -6,8 +6,8 @@ images, seeds and recipe. Several learning rates are compared, since trained wei
 
 From the root of the repository:
 
-    python benchmarks/pretrained/transfer.py run --workers 2    # resumes where it stopped
-    python benchmarks/pretrained/transfer.py table
+    python -m benchmarks.pretrained.transfer run --workers 2    # resumes where it stopped
+    python -m benchmarks.pretrained.transfer table
 
 `--start FOLDER` starts from an entry of a model table instead, such as one of benchmarks/search/cifar10.py. Writes
 results/transfer.json.
@@ -20,8 +20,8 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import torch
-from results_file import FOLDER, Results, print_table, read_results
-from trainings import Training, train_missing
+from benchmarks.pretrained.trainings import Training, train_missing
+from benchmarks.shared.results_file import FOLDER, Results, print_table, read_results
 
 from tiernas.errors import UsageError
 from tiernas.spaces import get_space
