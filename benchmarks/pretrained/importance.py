@@ -16,16 +16,15 @@ Writes results/importance.json.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from statistics import mean
 
 import torch
 from benchmarks.pretrained.rules import RULES
-from benchmarks.pretrained.setting import Setting, add_config_options, opened
+from benchmarks.pretrained.setting import FOLDER, Setting, add_config_options, opened
 from benchmarks.pretrained.widths import ALL_CHANNELS, EXPANDED, evenly_cut
-from benchmarks.shared.results_file import FOLDER, Results, print_table, read_results
+from benchmarks.shared.results_file import Results, print_table, read_results
+from benchmarks.shared.timed_trainings import temporary_folder
 
 from tiernas.errors import UsageError
 from tiernas.inheritance import Parent, inherit_weights, keep_parent
@@ -71,8 +70,8 @@ def before_training(cut: Architecture, parent: Parent, splits: Splits) -> float:
 def after_training(cut: Architecture, parent: Parent, setting: Setting, epochs: int) -> float:
     """Validation accuracy after some epochs."""
     recipe = setting.recipe(epochs).model_copy(update={"start": keep_parent(parent, setting.cache)})
-    with tempfile.TemporaryDirectory() as folder:
-        result = train(cut, setting.splits, recipe, seed=0, checkpoint_dir=Path(folder), cache_dir=setting.cache)
+    with temporary_folder() as folder:
+        result = train(cut, setting.splits, recipe, seed=0, checkpoint_dir=folder, cache_dir=setting.cache)
     return result.accuracy
 
 
@@ -107,7 +106,7 @@ def run(setting: Setting, resolution: int, parent_epochs: int, epochs: int) -> N
 def table() -> None:
     """Prints a table for each way to cut; the random rules are averaged in one row."""
     settings, found = read_results(PATH)
-    whole = 100 * found.pop("whole")["validation"]
+    whole = 100 * found["whole"]["validation"]
     print(f"Validation accuracy (%) at {settings['resolution']} px; the whole network: {whole:.1f}\n")
     for way in WAYS:
         of_way = {tuple(key.split("/")[1:]): value for key, value in found.items() if key.startswith(f"{way}/")}

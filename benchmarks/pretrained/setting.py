@@ -14,6 +14,7 @@ from tiernas.spaces import ParentSpace
 from tiernas.training import RecipeConfig, Splits, load_data
 
 CONFIG = Path(__file__).parent / "lite0.toml"
+FOLDER = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True, slots=True)

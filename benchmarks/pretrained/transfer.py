@@ -9,8 +9,8 @@ From the root of the repository:
     python -m benchmarks.pretrained.transfer run --workers 2    # resumes where it stopped
     python -m benchmarks.pretrained.transfer table
 
-`--start FOLDER` starts from an entry of a model table instead, such as one of benchmarks/search/cifar10.py. Writes
-results/transfer.json.
+`--start FOLDER` starts from an entry of a model table instead, such as one that benchmarks/spaces/search.py found.
+Writes results/transfer.json.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import torch
+from benchmarks.pretrained.setting import FOLDER
 from benchmarks.pretrained.trainings import Training, train_missing
-from benchmarks.shared.results_file import FOLDER, Results, print_table, read_results
+from benchmarks.shared.results_file import Results, print_table, read_results
 
 from tiernas.errors import UsageError
 from tiernas.spaces import get_space
@@ -64,14 +65,19 @@ def run(start: Path, target: Path, epochs: int, learning_rates: list[float], see
     parent = open_parent(str(start))
     architecture = parent.network.architecture
     data = a_part_of(target, architecture.resolution)
-    settings = {"start": parent.digest, "data": load_data(data, cache_dir=CACHE, tell=False).digest, "epochs": epochs}
+    settings = {
+        "start": parent.digest,
+        "network": architecture.digest,
+        "data": load_data(data, cache_dir=CACHE, tell=False).digest,
+        "epochs": epochs,
+    }
     trainings = {}
     for learning_rate in learning_rates:
         recipe = begun_from(RecipeConfig(epochs=epochs, learning_rate=learning_rate), parent, CACHE)
         recipes = {"inherited": recipe, "fresh": recipe.model_copy(update={"start": None})}
         trainings |= {
-            f"{learning_rate:g}/{way}/{seed}": Training(
-                architecture.to_json(), architecture.resolution, recipes[way], data, seed, CACHE
+            (name := f"{learning_rate:g}/{way}/{seed}"): Training(
+                name, architecture.to_json(), architecture.resolution, recipes[way], data, seed, CACHE
             )
             for seed in range(seeds)
             for way in WAYS
@@ -86,12 +92,12 @@ def table() -> None:
     for learning_rate in sorted({key.split("/")[0] for key in found}, key=float):
         for way in WAYS:
             beginning = f"{learning_rate}/{way}/"
-            test = [100 * value["test"] for key, value in found.items() if key.startswith(beginning)]
-            validation = [100 * value["validation"] for key, value in found.items() if key.startswith(beginning)]
-            if test:
+            done = [value for key, value in found.items() if key.startswith(beginning) and "diverged" not in value]
+            if done:
+                validation, test = ([100 * value[part] for value in done] for part in ("validation", "test"))
                 spread = f"{stdev(test):.1f}" if len(test) > 1 else ""
                 rows.append(
-                    [way, learning_rate, f"{mean(validation):.1f}", f"{mean(test):.1f}", spread, f"{len(test)}"]
+                    [way, learning_rate, f"{mean(validation):.1f}", f"{mean(test):.1f}", spread, str(len(test))]
                 )
     print(f"{settings['epochs']} epochs\n")
     print_table("weights | learning rate | validation (%) | test (%), mean of seeds | deviation of seeds | seeds", rows)
@@ -107,7 +113,7 @@ def main() -> None:
     parser.add_argument("--first-epochs", type=int, default=10, help="on the first set")
     parser.add_argument("--epochs", type=int, default=20, help="on the second one")
     parser.add_argument("--learning-rates", type=float, nargs="+", default=[1e-3, 5e-3])
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=1, help="parallel training runs, each on one core")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,0 +1,75 @@
+"""The latency tables of the space around the parent: how fast they are built, how accurate they are, and the tiers."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from benchmarks.pretrained.setting import Setting
+from benchmarks.shared.results_file import Results
+
+from tiernas.engines import Engine, get_engine
+from tiernas.latency import LatencyTable, Record, build_table, check_table
+from tiernas.latency.estimating.looks import Look
+from tiernas.rounding import rounded_up
+from tiernas.tiers import sample_pools, tiers_between
+
+LEAST_MS, MOST_MS = 0.5, 4.0
+TIERS = 3
+CHECK_SEED = 1
+
+
+def engine_of(setting: Setting) -> Engine:
+    """The engine that a search is for."""
+    wanted = setting.config.engine
+    return get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
+
+
+def measure_table(setting: Setting, results: Results, checked: int) -> None:
+    """Builds the latency table of a search in its output folder, checks it with fresh networks, and chooses tiers.
+
+    An interrupted build is continued; an interrupted check begins anew.
+
+    Args:
+        setting: The search.
+        results: Where the figures are saved.
+        checked: Number of fresh networks.
+    """
+    config, engine = setting.config, engine_of(setting)
+    precision = engine.precision
+    if table_key(precision) in results.found:
+        return
+    building = f"build_s/{precision}"
+    before_s, began_s = results.found.get(building, 0.0), time.monotonic()
+
+    def progress(look: Look, record: Record) -> None:
+        results.put(building, round(before_s + time.monotonic() - began_s, 1), tell=False)
+        print(f"{precision} {look.place}  {record.observation.measurement.latency_ms:.3f} ms", flush=True)
+
+    path, networks, classes = config.latency_table_path, config.latency.networks, len(setting.splits.classes)
+    table = build_table(setting.space, engine, path, networks=networks, num_classes=classes, progress=progress)
+    chosen = edges(table, setting)
+    pools = sample_pools(setting.space, table, tiers_between(chosen), n=config.tiers.pool, seed=config.study.seed)
+    check = check_table(table, engine, networks=checked, seed=CHECK_SEED).to_dict()
+    found = {
+        "edges": chosen,
+        "sampled": {tier.name: len(pool) for tier, pool in pools.items()},
+        "table": table.summary(),
+        "check": {key: check[key] for key in check.keys() - {"networks", "worst_layers", "tiers"}},
+    }
+    results.put(table_key(precision), found)
+
+
+def table_key(precision: str) -> str:
+    """The key of the figures of a precision's table."""
+    return f"table/{precision}"
+
+
+def edges(table: LatencyTable, setting: Setting) -> list[float]:
+    """Edges of three tiers of equal relative width up to the whole parent at the highest resolution, at most 4 ms."""
+    parent = setting.config.parent
+    assert parent is not None
+    whole_ms = float(table.estimate([setting.space.whole(parent.resolution[-1])])[0])
+    high_ms = min(MOST_MS, float(rounded_up(whole_ms)))
+    low_ms = min(LEAST_MS, high_ms / 2)
+    return [*(float(f"{edge_ms:.2g}") for edge_ms in np.geomspace(low_ms, high_ms, TIERS + 1)[:-1]), high_ms]
