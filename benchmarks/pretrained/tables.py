@@ -55,7 +55,7 @@ def measure_table(setting: Setting, results: Results, checked: int) -> None:
         "edges": chosen,
         "sampled": {tier.name: len(pool) for tier, pool in pools.items()},
         "table": table.summary(),
-        "check": {key: check[key] for key in check.keys() - {"networks", "worst_layers", "tiers"}},
+        "check": {key: check[key] for key in check if key not in ("networks", "worst_layers", "tiers")},
     }
     results.put(table_key(precision), found)
 
