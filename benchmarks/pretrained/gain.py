@@ -15,7 +15,8 @@ From the root of the repository; each step resumes where it stopped:
 
 The second search reuses the accuracies of the first one. `--set search.trainings=12` makes a search cheaper; options
 that change the recipe, such as `--set finalists.epochs=6`, must be the same in all steps. `--precision`, `--kinds` and
-`--seeds` select a part to do first; a later call does the rest. Writes results/gain.json.
+`--seeds` select a part to do first; a later call does the rest. Writes results/latency-tables.json and
+results/gain.json. Nothing else may start from this parent while a search ends: it then removes the copy of its weights.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ import torch
 from benchmarks.pretrained.contenders import FOUND, KINDS, SCRATCH, Contender, found_networks, rivals
 from benchmarks.pretrained.front import FloatArray, Point, points_more, speed_up
 from benchmarks.pretrained.latencies import latencies_ms, measure_in_rounds
-from benchmarks.pretrained.setting import FOLDER, Setting, add_config_options, opened
-from benchmarks.pretrained.tables import engine_of, measure_table, table_key
+from benchmarks.pretrained.setting import Setting, add_config_options, opened
+from benchmarks.pretrained.tables import begun_tables, engine_of, measure_table
 from benchmarks.pretrained.trainings import Training, train_missing
 from benchmarks.shared.results_file import Results, print_table, read_results
 from benchmarks.shared.searched import run_search, seconds, tiers_of
@@ -41,7 +42,7 @@ from benchmarks.shared.searched import run_search, seconds, tiers_of
 from tiernas.errors import UsageError
 from tiernas.training import RecipeConfig
 
-PATH = FOLDER / "gain.json"
+FILE = "gain.json"
 RUNS = Path(__file__).resolve().parents[2] / "runs" / "benchmark-pretrained"
 PRECISIONS = ("fp32", "int8")
 NO_ENTRY = 3
@@ -54,19 +55,20 @@ TIMED_PX = 96
 """The resolution of the candidates whose training time is reported."""
 
 
-def changes_for(precision: str, changes: Sequence[str]) -> list[str]:
+def changes_for(precision: str, runs: Path, changes: Sequence[str]) -> list[str]:
     """Values of `--set` for the search of a precision, with its own folder."""
-    folder = RUNS / precision
-    places = [f"study.output={folder}", f"table.path={model_table(precision)}"]
+    places = [f"study.output={runs / precision}", f"table.path={model_table(precision, runs)}"]
     return [f"engine.precision={precision}", *places, *changes]
 
 
-def model_table(precision: str) -> Path:
+def model_table(precision: str, runs: Path) -> Path:
     """The model table of the search of a precision."""
-    return RUNS / precision / "model-table"
+    return runs / precision / "model-table"
 
 
-def search(config: Path, setting: Setting, changes: Sequence[str], results: Results, workers: int) -> None:
+def search(
+    config: Path, setting: Setting, changes: Sequence[str], tables: Results, results: Results, workers: int
+) -> None:
     """Runs the search of a precision to its end; it reuses the accuracies of the others, which do not depend on it.
 
     Raises:
@@ -74,12 +76,13 @@ def search(config: Path, setting: Setting, changes: Sequence[str], results: Resu
         SystemExit: It failed and printed the reason.
     """
     precision = setting.config.engine.precision
-    if table_key(precision) not in results.found:
-        raise UsageError(f"{results.path}: has no latency table for {precision}: do the step `tables` first")
-    edges = results.found[table_key(precision)]["edges"]
-    others = [str(RUNS / other) for other in PRECISIONS if other != precision and f"search/{other}" in results.found]
+    if precision not in tables.found:
+        raise UsageError(f"{tables.path}: has no latency table for {precision}: do the step `tables` first")
+    edges = tables.found[precision]["edges"]
+    runs = setting.config.study.output.parent
+    others = [str(runs / other) for other in PRECISIONS if other != precision and f"search/{other}" in results.found]
     own = [f"tiers.edges={edges}", f"search.reuse={others}", f"workers.count={workers}"]
-    run_search(config, [*changes_for(precision, own), *changes], allowed=(0, NO_ENTRY))
+    run_search(config, [*changes_for(precision, runs, own), *changes], allowed=(0, NO_ENTRY))
     tiers = tiers_of(setting.config)
     timed_s = [seconds(c) for tier in tiers for c in tier.candidates if c.vector[0] == TIMED_PX and seconds(c)]
     timed = {"candidates": len(timed_s), "median_s": median(timed_s), "longest_s": max(timed_s)} if timed_s else None
@@ -87,14 +90,14 @@ def search(config: Path, setting: Setting, changes: Sequence[str], results: Resu
     results.put(f"search/{precision}", found)
 
 
-def begun_results(setting: Setting, scratch: RecipeConfig) -> Results:
+def begun_results(path: Path, setting: Setting, scratch: RecipeConfig) -> Results:
     depends_on = {
         "candidates": setting.config.recipe.digest,
         "recipe": setting.config.finalist_recipe.digest,
         "scratch": scratch.digest,
         "data": setting.splits.digest,
     }
-    return Results(PATH, depends_on)
+    return Results(path, depends_on)
 
 
 def trainings_of(
@@ -134,13 +137,12 @@ def answers_of(results: Mapping[str, Any], precision: str, name: str) -> FloatAr
     return np.array([[float(digit) for digit in right] for right in found])
 
 
-def table() -> None:
-    """Prints what is known of each precision: its latency table, its search, all networks, and the gains."""
-    _, found = read_results(PATH)
+def table(path: Path) -> None:
+    """Prints what is known of each precision: its search, all networks, and the gains."""
+    _, found = read_results(path)
     for precision in PRECISIONS:
         print(f"### {precision}\n")
-        for key in (table_key(precision), f"build_s/{precision}", f"search/{precision}"):
-            print(f"{key}: {found.get(key)}\n")
+        print(f"search: {found.get(f'search/{precision}')}\n")
         known_ms, scale = latencies_ms(found, precision)
         if scale is not None:
             print(f"{scale.words}\n")
@@ -179,6 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=("tables", "search", "train", "measure", "table"))
     add_config_options(parser)
+    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of the searches")
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=list(PRECISIONS), help="to do now")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="to train or measure now")
     parser.add_argument("--workers", type=int, default=1, help="parallel training runs, each on one core")
@@ -191,23 +194,25 @@ def main() -> None:
     torch.set_num_threads(1)
     try:
         if options.action == "table":
-            table()
+            table(options.results / FILE)
             return
-        settings = [opened(options.config, changes_for(each, options.set)) for each in options.precision]
+        runs = options.runs.resolve()
+        settings = [opened(options.config, changes_for(each, runs, options.set)) for each in options.precision]
         scratch = RecipeConfig(epochs=options.scratch_epochs)
-        results = begun_results(settings[0], scratch)
+        tables = begun_tables(options.results, settings[0])
         if options.action == "tables":
             for setting in settings:
-                measure_table(setting, results, options.checked)
+                measure_table(setting, tables, options.checked)
             return
+        results = begun_results(options.results / FILE, settings[0], scratch)
         if options.action == "search":
             for setting in settings:
-                search(options.config, setting, options.set, results, options.workers)
+                search(options.config, setting, options.set, tables, results, options.workers)
             return
         space = settings[0].space
         contenders = [*rivals(settings[0].parent.network.architecture)]
         for precision in PRECISIONS:
-            contenders += found_networks(model_table(precision), space, precision)
+            contenders += found_networks(model_table(precision, runs), space, precision)
         results.put("contenders", {each.name: {"kind": each.kind} for each in contenders}, tell=False)
         contenders = [each for each in contenders if each.kind in options.kinds]
         if options.action == "train":

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 from statistics import mean
 
 import torch
 from benchmarks.pretrained.rules import RULES
-from benchmarks.pretrained.setting import FOLDER, Setting, add_config_options, opened
+from benchmarks.pretrained.setting import Setting, add_config_options, opened
 from benchmarks.pretrained.widths import ALL_CHANNELS, EXPANDED, evenly_cut
 from benchmarks.shared.results_file import Results, print_table, read_results
 from benchmarks.shared.timed_trainings import temporary_folder
@@ -34,7 +35,7 @@ from tiernas.training import Splits, evaluate, train
 from tiernas.training.beginning import open_parent
 from tiernas.training.statistics import refresh_statistics
 
-PATH = FOLDER / "importance.json"
+FILE = "importance.json"
 WAYS = {"expanded channels": EXPANDED, "all channels": ALL_CHANNELS}
 PERCENTS = range(20, 96, 4)
 HALF = 0.5
@@ -75,7 +76,7 @@ def after_training(cut: Architecture, parent: Parent, setting: Setting, epochs: 
     return result.accuracy
 
 
-def run(setting: Setting, resolution: int, parent_epochs: int, epochs: int) -> None:
+def run(setting: Setting, path: Path, resolution: int, parent_epochs: int, epochs: int) -> None:
     torch.set_num_threads(1)
     settings = {
         "resolution": resolution,
@@ -84,7 +85,7 @@ def run(setting: Setting, resolution: int, parent_epochs: int, epochs: int) -> N
         "recipe": setting.recipe(parent_epochs).digest,
         "data": setting.splits.digest,
     }
-    results = Results(PATH, settings)
+    results = Results(path, settings)
     parent, splits = fine_tuned(setting, resolution, parent_epochs), setting.splits
     if "whole" not in results.found:
         normalization = parent.normalization
@@ -103,9 +104,9 @@ def run(setting: Setting, resolution: int, parent_epochs: int, epochs: int) -> N
                 results.put(f"{way}/{name}/{count}", what)
 
 
-def table() -> None:
+def table(path: Path) -> None:
     """Prints a table for each way to cut; the random rules are averaged in one row."""
-    settings, found = read_results(PATH)
+    settings, found = read_results(path)
     whole = 100 * found["whole"]["validation"]
     print(f"Validation accuracy (%) at {settings['resolution']} px; the whole network: {whole:.1f}\n")
     for way in WAYS:
@@ -140,9 +141,10 @@ def main() -> None:
     options = parser.parse_args()
     try:
         if options.action == "table":
-            table()
+            table(options.results / FILE)
         else:
-            run(opened(options.config, options.set), options.resolution, options.parent_epochs, options.epochs)
+            setting, path = opened(options.config, options.set), options.results / FILE
+            run(setting, path, options.resolution, options.parent_epochs, options.epochs)
     except UsageError as error:
         raise SystemExit(str(error)) from None
 

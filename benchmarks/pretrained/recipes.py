@@ -14,10 +14,11 @@ Writes results/recipes.json.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from statistics import mean, stdev
 
 import torch
-from benchmarks.pretrained.setting import FOLDER, Setting, add_config_options, opened
+from benchmarks.pretrained.setting import Setting, add_config_options, opened
 from benchmarks.pretrained.trainings import Training, train_missing
 from benchmarks.pretrained.widths import ALL_CHANNELS, evenly_cut
 from benchmarks.shared.results_file import Results, print_table, read_results
@@ -26,7 +27,7 @@ from tiernas.errors import UsageError
 from tiernas.training import RecipeConfig
 from tiernas.training.beginning import begun_from
 
-PATH = FOLDER / "recipes.json"
+FILE = "recipes.json"
 PERCENT = 50
 
 RECIPES = {
@@ -38,7 +39,7 @@ RECIPES = {
 }
 
 
-def run(setting: Setting, resolution: int, epochs: int, seeds: int, workers: int) -> None:
+def run(setting: Setting, path: Path, resolution: int, epochs: int, seeds: int, workers: int) -> None:
     whole = setting.parent.network.architecture.resized(resolution)
     networks = {"whole": whole, f"{PERCENT} % of the channels": evenly_cut(whole, resolution, PERCENT, ALL_CHANNELS)}
     settings = {
@@ -57,12 +58,12 @@ def run(setting: Setting, resolution: int, epochs: int, seeds: int, workers: int
             for network, architecture in networks.items()
             for seed in range(seeds)
         }
-    train_missing(trainings, Results(PATH, settings), workers)
+    train_missing(trainings, Results(path, settings), workers)
 
 
-def table() -> None:
+def table(path: Path) -> None:
     """Prints the accuracies of all recipes for each network."""
-    settings, found = read_results(PATH)
+    settings, found = read_results(path)
     print(f"{settings['epochs']} epochs at {settings['resolution']} px\n")
     for network in dict.fromkeys(key.split("/")[0] for key in found):
         rows = []
@@ -88,10 +89,10 @@ def main() -> None:
     torch.set_num_threads(1)
     try:
         if options.action == "table":
-            table()
+            table(options.results / FILE)
         else:
-            setting = opened(options.config, options.set)
-            run(setting, options.resolution, options.epochs, options.seeds, options.workers)
+            setting, path = opened(options.config, options.set), options.results / FILE
+            run(setting, path, options.resolution, options.epochs, options.seeds, options.workers)
     except UsageError as error:
         raise SystemExit(str(error)) from None
 

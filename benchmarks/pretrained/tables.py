@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 from benchmarks.pretrained.setting import Setting
@@ -14,6 +15,7 @@ from tiernas.latency.estimating.looks import Look
 from tiernas.rounding import rounded_up
 from tiernas.tiers import sample_pools, tiers_between
 
+FILE = "latency-tables.json"
 LEAST_MS, MOST_MS = 0.5, 4.0
 TIERS = 3
 CHECK_SEED = 1
@@ -25,6 +27,16 @@ def engine_of(setting: Setting) -> Engine:
     return get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
 
 
+def begun_tables(folder: Path, setting: Setting) -> Results:
+    """The figures of the tables so far; they do not depend on how networks are trained.
+
+    Args:
+        folder: Folder of the results.
+        setting: Any of the searches.
+    """
+    return Results(folder / FILE, {"space": setting.space.digest, "classes": len(setting.splits.classes)})
+
+
 def measure_table(setting: Setting, results: Results, checked: int) -> None:
     """Builds the latency table of a search in its output folder, checks it with fresh networks, and chooses tiers.
 
@@ -32,14 +44,14 @@ def measure_table(setting: Setting, results: Results, checked: int) -> None:
 
     Args:
         setting: The search.
-        results: Where the figures are saved.
+        results: Where the figures are saved, by precision.
         checked: Number of fresh networks.
     """
     config, engine = setting.config, engine_of(setting)
     precision = engine.precision
-    if table_key(precision) in results.found:
+    if precision in results.found:
         return
-    building = f"build_s/{precision}"
+    building = f"{precision}, build_s"
     before_s, began_s = results.found.get(building, 0.0), time.monotonic()
 
     def progress(look: Look, record: Record) -> None:
@@ -57,12 +69,7 @@ def measure_table(setting: Setting, results: Results, checked: int) -> None:
         "table": table.summary(),
         "check": {key: check[key] for key in check if key not in ("networks", "worst_layers", "tiers")},
     }
-    results.put(table_key(precision), found)
-
-
-def table_key(precision: str) -> str:
-    """The key of the figures of a precision's table."""
-    return f"table/{precision}"
+    results.put(precision, found)
 
 
 def edges(table: LatencyTable, setting: Setting) -> list[float]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import torch
-from benchmarks.pretrained.setting import FOLDER
+from benchmarks.pretrained.setting import RESULTS
 from benchmarks.pretrained.trainings import Training, train_missing
 from benchmarks.shared.results_file import Results, print_table, read_results
 
@@ -29,7 +29,7 @@ from tiernas.spaces import get_space
 from tiernas.training import DataConfig, RecipeConfig, load_data, train
 from tiernas.training.beginning import begun_from, open_parent
 
-PATH = FOLDER / "transfer.json"
+FILE = "transfer.json"
 RUNS = Path("runs/benchmark-transfer")
 CACHE = RUNS / "cache"
 SHARED = Path("../shared/data")
@@ -61,7 +61,9 @@ def a_part_of(target: Path, image_size: int) -> DataConfig:
     return whole.model_copy(update={"train_limit": len(load_data(whole, cache_dir=CACHE).train) // PART})
 
 
-def run(start: Path, target: Path, epochs: int, learning_rates: list[float], seeds: int, workers: int) -> None:
+def run(
+    start: Path, target: Path, path: Path, epochs: int, learning_rates: list[float], seeds: int, workers: int
+) -> None:
     parent = open_parent(str(start))
     architecture = parent.network.architecture
     data = a_part_of(target, architecture.resolution)
@@ -82,12 +84,12 @@ def run(start: Path, target: Path, epochs: int, learning_rates: list[float], see
             for seed in range(seeds)
             for way in WAYS
         }
-    train_missing(trainings, Results(PATH, settings), workers)
+    train_missing(trainings, Results(path, settings), workers)
 
 
-def table() -> None:
+def table(path: Path) -> None:
     """Prints the accuracies of both for every learning rate."""
-    settings, found = read_results(PATH)
+    settings, found = read_results(path)
     rows = []
     for learning_rate in sorted({key.split("/")[0] for key in found}, key=float):
         for way in WAYS:
@@ -115,14 +117,16 @@ def main() -> None:
     parser.add_argument("--learning-rates", type=float, nargs="+", default=[1e-3, 5e-3])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=1, help="parallel training runs, each on one core")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args()
     torch.set_num_threads(1)
     try:
         if options.action == "table":
-            table()
+            table(options.results / FILE)
             return
         start = options.start or trained_first(options.source, options.images, options.first_epochs)
-        run(start, options.target, options.epochs, options.learning_rates, options.seeds, options.workers)
+        path, rates = options.results / FILE, options.learning_rates
+        run(start, options.target, path, options.epochs, rates, options.seeds, options.workers)
     except UsageError as error:
         raise SystemExit(str(error)) from None
 
