@@ -10,7 +10,8 @@ over exactly the same times. `error_pct_anchor_every` is the root mean square er
 runs after every turn of the network, after every second, or after every fourth one. Writes results/coverage.json.
 
 `--live` measures one network 200 times next to a neighbor (`tiernas.testing.neighbour`), like a network of a table; the
-true value is the median of all 200 ratios. Writes results/coverage-live.json.
+true value is the median of all 200 ratios. It takes about 20 minutes and resumes where it stopped. Writes
+results/coverage-live.json.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +33,7 @@ from tiernas.engines.clock.ratio import Pairs, Ratio, estimate_ratio
 from tiernas.engines.clock.turns import FAST_MS, TURN_MS
 from tiernas.latency.estimating.build import RULE as LIVE_RULE
 from tiernas.testing.neighbour import neighbour
+from tiernas.text_file import replace_text
 
 RESULTS = Path(__file__).parent / "results"
 REPEATS, SEED = 200, 0
@@ -51,11 +54,11 @@ class Simulated(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("traces", nargs="*", type=Path, help="files of traces.py (default: all of results/traces)")
-    parser.add_argument("--live", action="store_true", help="measure, beside a neighbour")
-    parser.add_argument("--out", type=Path, default=RESULTS / "coverage.json", help="where to write")
+    parser.add_argument("--live", action="store_true", help="measure, next to a neighbor")
+    parser.add_argument("--out", type=Path, help="where to write (default: coverage.json or coverage-live.json)")
     arguments = parser.parse_args()
     if arguments.live:
-        live()
+        live(arguments.out or RESULTS / "coverage-live.json")
         return
     rows = []
     for path in arguments.traces or sorted((RESULTS / "traces").glob("*.npz")):
@@ -68,34 +71,48 @@ def main() -> None:
                 "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in rows[-1].items()),
                 flush=True,
             )
-    arguments.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    replace_text(arguments.out or RESULTS / "coverage.json", json.dumps(rows, indent=1) + "\n")
 
 
-def live() -> None:
+def live(path: Path) -> None:
     """Measures the second network of `traces.SMALL` in turn with the first one, again and again."""
     engine = get_engine("openvino", precision="fp32")
-    found: list[InTurn] = []
+    fingerprint = engine.fingerprint().to_dict()
+    there = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"fingerprint": fingerprint}
+    if there["fingerprint"] != fingerprint:
+        raise SystemExit(f"{path}: was measured on another device or engine; move it away to measure here")
+    found: list[InTurn] = [InTurn.from_dict(turns) for turns in there.get("measurements", ())]
     with ExitStack() as stack:
         networks = compile_all(SMALL, engine, stack)
-        stack.enter_context(neighbour(SEED))
-        for number in range(REPEATS):
-            turns = measure_in_turn(networks[1], Anchor(networks[0], SMALL[0]), LIVE_RULE).in_turn
+        anchor = Anchor(networks[0], SMALL[0])
+        stack.enter_context(neighbour(SEED + len(found)))
+        while len(found) < REPEATS:
+            turns = measure_in_turn(networks[1], anchor, LIVE_RULE).in_turn
             assert turns is not None
             found.append(turns)
-            ratio = float(np.median([turns.ratio for turns in found]))
-            document = {
-                "anchor": SMALL[0],
-                "network": SMALL[1],
-                "repeats": len(found),
-                "ratio": ratio,
-                "covered_pct": 100 * float(np.mean([f.ratio_low <= ratio <= f.ratio_high for f in found])),
-                "width_pct": 100 * float(np.median([f.width for f in found])),
-                "ratio_spread_pct": 100 * float(np.std([np.log(f.ratio) for f in found])),
-                "ratios": [[f.ratio_low, f.ratio, f.ratio_high] for f in found],
-            }
-            (RESULTS / "coverage-live.json").write_text(json.dumps(document) + "\n", encoding="utf-8")
-            if not (number + 1) % 20:
-                print({key: value for key, value in document.items() if key != "ratios"}, flush=True)
+            figures = live_figures(found)
+            measurements = [asdict(one) for one in found]
+            document = {"fingerprint": fingerprint, **figures, "measurements": measurements}
+            replace_text(path, json.dumps(document) + "\n")
+            if len(found) % 20 == 0:
+                print(figures, flush=True)
+
+
+def live_figures(found: list[InTurn]) -> dict[str, Any]:
+    """How many of the intervals cover the median of the ratios, how wide they are, and how far the ratios spread."""
+    ratio = float(np.median([turns.ratio for turns in found]))
+    return {
+        "anchor": SMALL[0],
+        "network": SMALL[1],
+        "repeats": len(found),
+        "from": found[0].measured_at,
+        "to": found[-1].measured_at,
+        "ratio": ratio,
+        "covered_pct": 100 * float(np.mean([turns.ratio_low <= ratio <= turns.ratio_high for turns in found])),
+        "width_pct": 100 * float(np.median([turns.width for turns in found])),
+        "ratio_spread_pct": 100 * float(np.std([np.log(turns.ratio) for turns in found])),
+        "found_spread_pct": 100 * float(np.std([np.log(turns.ratio_found) for turns in found])),
+    }
 
 
 def summary(starts_s: FloatArray, anchor_ms: FloatArray, network_ms: FloatArray) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Measures the factors of gpunet_0 on this machine at 224 pixels: OpenVINO fp32 and int8, ONNX Runtime fp32.
 
-Takes about ten minutes: python benchmarks/latency/factors.py
-Writes the measurements and the figure to benchmarks/latency/results. It can be stopped and resumed.
+Takes about 40 minutes, most of them for quantizing: python benchmarks/latency/factors.py
+Writes the measurements and the figure to benchmarks/latency/results. It can be stopped and resumed; at most the values
+of one factor are measured again.
 """
 
 from __future__ import annotations

@@ -1,78 +1,106 @@
 """Reproduces the paper's Fig. 1 for this CPU: accuracy over measured latency of the released GPUNets and twenty rivals.
 
-    taskset -c 0 python benchmarks/latency/rivals.py
+    taskset -c 0 python -m benchmarks.latency.rivals
 
 measures all networks of rivals.json (the rivals are timm's) at their test resolution with random weights, OpenVINO,
 batch 1, one thread, in fp32 and in int8 (quantized with noise, which has the latency of a calibrated network), and
-plots the figure. Results are written after each network, so it can be stopped and resumed; remove the results to
-measure again. Accuracies are the published ones, with their source in rivals.json. Needs a quiet machine and
-the extras `train`, `openvino` and `rivals`.
+plots the figure. All are interleaved with anchors of one ladder, which are tied to each other at the end, so that they
+are on one scale. Results are written after each network, so it can be stopped and resumed; move the results away to
+measure again. Accuracies are the published ones, with their source in rivals.json. Needs a quiet machine, about an
+hour, and the extras `train`, `openvino` and `rivals`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rivals_plot import plot
+from benchmarks.latency.rivals_plot import plot
+from benchmarks.shared.one_scale import as_json, from_json, on_one_scale, tie
 
-from tiernas.engines import Engine, get_engine
+from tiernas.engines import Engine, TurnRule, get_engine, graph_digest
 from tiernas.errors import UsageError
-from tiernas.latency.measuring.measure import measure_subject
+from tiernas.latency import Observation
+from tiernas.latency.measuring.ladder import Ladder, standard_rungs
 from tiernas.latency.measuring.subject import find_subject
+from tiernas.text_file import replace_text
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-LIMIT_S = 20.0
-"""Twice the default: the networks are compared with each other."""
+RULE = TurnRule(relative_width=0.01, min_s=3.0, limit_s=20.0, patience=2.0, reload_s=4.0)
+"""Longer than `tiernas latency measure`: the networks are compared with each other."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--precision", nargs="+", default=["fp32", "int8"], help="precisions to measure, in order")
     rivals = json.loads((HERE / "rivals.json").read_text(encoding="utf-8"))["networks"]
-    for precision in parser.parse_args().precision:
-        measure_all(rivals, get_engine("openvino", precision=precision), results_path(precision))
-    found = {precision: json.loads(results_path(precision).read_text()) for precision in measured_precisions()}
+    try:
+        for precision in parser.parse_args().precision:
+            measure_all(rivals, get_engine("openvino", precision=precision), results_path(precision))
+    except UsageError as error:
+        raise SystemExit(str(error)) from None
+    found = {p: scaled(json.loads(results_path(p).read_text(encoding="utf-8"))) for p in measured_precisions()}
     plot(found, RESULTS / "rivals-openvino.png")
     for rival in rivals:
         show(rival["network"], found)
 
 
 def measure_all(rivals: list[dict[str, Any]], engine: Engine, path: Path) -> None:
-    """Measures the networks that the results lack, and writes the results after each."""
-    document: dict[str, Any] = {"fingerprint": engine.fingerprint().to_dict(), "networks": []}
+    """Measures the networks that the results lack, then ties the anchors; writes the results after each."""
+    document: dict[str, Any] = {"fingerprint": engine.fingerprint().to_dict(), "networks": [], "ties": {}}
     if path.exists():
         there = json.loads(path.read_text(encoding="utf-8"))
         if there["fingerprint"] != document["fingerprint"]:
             raise UsageError(f"{path}: was measured on another device or engine; move it away to measure here")
         document = there
     done = {(row["network"], row["resolution"]) for row in document["networks"]}
-    for number, rival in enumerate(rivals, start=1):
-        if (rival["network"], rival["resolution"]) in done:
-            continue
-        subject = find_subject(rival["network"], resolution=rival["resolution"])
-        found = measure_subject(subject, engine, limit_s=LIMIT_S).to_dict()
-        kept = {key: found[key] for key in ("params", "macs", "measurement", "warnings")}
-        document["networks"].append({**rival, "graph": found["fingerprint"]["graph"], **kept})
-        write(document, path)
-        latency = found["measurement"]
-        unstable = "  unstable" if latency["unstable"] else ""
-        print(
-            f"{engine.precision} {number}/{len(rivals)}  {rival['label']}@{rival['resolution']}  "
-            f"{latency['latency_ms']:.2f} ms{unstable}",
-            flush=True,
-        )
+    with Ladder(standard_rungs(), engine) as ladder:
+        for number, rival in enumerate(rivals, start=1):
+            if (rival["network"], rival["resolution"]) in done:
+                continue
+            row = measured(rival, ladder)
+            document["networks"].append(row)
+            write(document, path)
+            latency = row["measurement"]
+            unstable = "  unstable" if latency["unstable"] else ""
+            print(
+                f"{engine.precision} {number}/{len(rivals)}  {rival['label']}@{rival['resolution']}  "
+                f"{latency['latency_ms']:.2f} ms{unstable}",
+                flush=True,
+            )
+        rungs = {row["rung"] for row in document["networks"]}
+        if len(document["ties"]) < len(rungs) - 1:
+            for larger, found in tie(ladder, rungs, RULE):
+                document["ties"][str(larger)] = as_json(found)
+                write(document, path)
+
+
+def measured(rival: dict[str, Any], ladder: Ladder) -> dict[str, Any]:
+    """One network with its measurement and the index of its anchor."""
+    subject = find_subject(rival["network"], resolution=rival["resolution"])
+    assert subject.cost is not None
+    with subject.onnx_file(ladder.engine.batch) as path, ladder.engine.compile(path) as network:
+        rung = ladder.nearest(network)
+        found = Observation(graph_digest(path), ladder.measure(network, RULE, rung), ())
+    return {**rival, "rung": rung, **asdict(subject.cost), **as_json(found)}
+
+
+def scaled(document: dict[str, Any]) -> dict[str, Any]:
+    """The results with all latencies on one scale; those of earlier versions, which had no anchors, as they are."""
+    observations = {number: from_json(row) for number, row in enumerate(document["networks"])}
+    measurements, scale = on_one_scale(observations, map(from_json, document.get("ties", {}).values()))
+    if scale is not None:
+        print(f"{document['fingerprint']['precision']}: {scale.words}")
+    rows = [{**row, "measurement": asdict(measurements[number])} for number, row in enumerate(document["networks"])]
+    return {**document, "networks": rows}
 
 
 def write(document: dict[str, Any], path: Path) -> None:
-    """Replaces a file at once: a stop leaves the old or the new one."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    replace_text(path, json.dumps(document, indent=1) + "\n")
 
 
 def results_path(precision: str) -> Path:

@@ -37,7 +37,7 @@ def plot(found: dict[str, Any], path: Path) -> None:
     panels = figure.subplots(len(found), sharex=True, squeeze=False)[:, 0]
     for axes, (precision, document) in zip(panels, found.items(), strict=True):
         draw(axes, precision, document)
-    panels[-1].set_xlabel("measured median latency of one image, ms")
+    panels[-1].set_xlabel("measured latency of one image, ms")
     on = next(iter(found.values()))["fingerprint"]
     threads = "1 thread" if on["threads"] == 1 else f"{on['threads']} threads"
     figure.suptitle(

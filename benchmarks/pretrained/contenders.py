@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from setting import Setting
-from widths import ALL_CHANNELS, evenly_cut
+from benchmarks.pretrained.widths import ALL_CHANNELS, evenly_cut
 
 from tiernas.latency.measuring.subject import ArchitectureSubject, Subject, find_subject
-from tiernas.spaces import Architecture, architecture_from_json
+from tiernas.spaces import Architecture, ParentSpace, architecture_from_json
 from tiernas.table import ModelTable
 
 KINDS = FOUND, PARENT, CUT, SCRATCH = "found", "parent", "cut", "scratch"
@@ -18,8 +18,11 @@ KINDS = FOUND, PARENT, CUT, SCRATCH = "found", "parent", "cut", "scratch"
 RESOLUTIONS = range(64, 161, 16)
 CUT_PERCENTS = (50, 75)
 CUT_RESOLUTIONS = (96, 128, 160)
-FRESH = ("timm:mobilenetv3_small_100", "timm:resnet18")
-FRESH_RESOLUTIONS = (64, 96, 128)
+FRESH = {"timm:mobilenetv3_small_100": (64, 96, 128), "timm:resnet18": (48, 64)}
+"""Resolutions at which they take at most as long as the slowest tier."""
+
+_TIER = ", tier "
+"""Separates study and tier in `Entry.study`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +58,25 @@ def rivals(whole: Architecture) -> Iterator[Contender]:
         for resolution in CUT_RESOLUTIONS:
             cut = evenly_cut(whole, resolution, percent, ALL_CHANNELS)
             yield _ours(CUT, f"{percent} % of the channels at {resolution} px", cut)
-    for name in FRESH:
-        for resolution in FRESH_RESOLUTIONS:
+    for name, resolutions in FRESH.items():
+        for resolution in resolutions:
             yield Contender(SCRATCH, f"{name.removeprefix('timm:')} at {resolution} px", name, resolution)
 
 
-def found_networks(setting: Setting) -> Iterator[Contender]:
-    """The finalists of a completed search, tier by tier; none before it is complete."""
-    config = setting.config
-    entries = ModelTable(config.table.path).read()[0] if config.table.path.exists() else ()
-    for tier in config.tier_list():
-        for entry in entries:
-            if entry.precision == config.engine.precision and tier.contains(entry.latency_ms):
-                network = setting.space.decode(entry.vector)
-                name = f"found in {tier.name} ms: {network.digest[:8]} at {network.resolution} px"
-                yield _ours(FOUND, name, network, entry.precision)
+def found_networks(table: Path, space: ParentSpace, precision: str) -> Iterator[Contender]:
+    """The finalists of a completed search for a precision; none before it is complete.
+
+    Args:
+        table: Its model table.
+        space: Its space.
+        precision: The precision.
+    """
+    for entry in ModelTable(table).read()[0] if table.exists() else ():
+        if entry.precision == precision and _TIER in entry.study:
+            network = space.decode(entry.vector)
+            tier = entry.study.partition(_TIER)[2]
+            name = f"found for {precision} in {tier}: {network.digest[:8]} at {network.resolution} px"
+            yield _ours(FOUND, name, network, precision)
 
 
 def _ours(kind: str, name: str, architecture: Architecture, precision: str | None = None) -> Contender:

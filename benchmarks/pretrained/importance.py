@@ -7,8 +7,8 @@ and (with `--epochs`) after a short training run. The test images are not used.
 
 From the root of the repository:
 
-    python benchmarks/pretrained/importance.py run --epochs 1    # resumes where it stopped
-    python benchmarks/pretrained/importance.py table
+    python -m benchmarks.pretrained.importance run --epochs 1    # resumes where it stopped
+    python -m benchmarks.pretrained.importance table
 
 Writes results/importance.json.
 """
@@ -16,16 +16,16 @@ Writes results/importance.json.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
 import torch
-from results_file import FOLDER, Results, print_table, read_results
-from rules import RULES
-from setting import Setting, add_config_options, opened
-from widths import ALL_CHANNELS, EXPANDED, evenly_cut
+from benchmarks.pretrained.rules import RULES
+from benchmarks.pretrained.setting import Setting, add_config_options, opened
+from benchmarks.pretrained.widths import ALL_CHANNELS, EXPANDED, evenly_cut
+from benchmarks.shared.results_file import Results, print_table, read_results
+from benchmarks.shared.timed_trainings import temporary_folder
 
 from tiernas.errors import UsageError
 from tiernas.inheritance import Parent, inherit_weights, keep_parent
@@ -35,7 +35,7 @@ from tiernas.training import Splits, evaluate, train
 from tiernas.training.beginning import open_parent
 from tiernas.training.statistics import refresh_statistics
 
-PATH = FOLDER / "importance.json"
+FILE = "importance.json"
 WAYS = {"expanded channels": EXPANDED, "all channels": ALL_CHANNELS}
 PERCENTS = range(20, 96, 4)
 HALF = 0.5
@@ -71,12 +71,12 @@ def before_training(cut: Architecture, parent: Parent, splits: Splits) -> float:
 def after_training(cut: Architecture, parent: Parent, setting: Setting, epochs: int) -> float:
     """Validation accuracy after some epochs."""
     recipe = setting.recipe(epochs).model_copy(update={"start": keep_parent(parent, setting.cache)})
-    with tempfile.TemporaryDirectory() as folder:
-        result = train(cut, setting.splits, recipe, seed=0, checkpoint_dir=Path(folder), cache_dir=setting.cache)
+    with temporary_folder() as folder:
+        result = train(cut, setting.splits, recipe, seed=0, checkpoint_dir=folder, cache_dir=setting.cache)
     return result.accuracy
 
 
-def run(setting: Setting, resolution: int, parent_epochs: int, epochs: int) -> None:
+def run(setting: Setting, path: Path, resolution: int, parent_epochs: int, epochs: int) -> None:
     torch.set_num_threads(1)
     settings = {
         "resolution": resolution,
@@ -85,7 +85,7 @@ def run(setting: Setting, resolution: int, parent_epochs: int, epochs: int) -> N
         "recipe": setting.recipe(parent_epochs).digest,
         "data": setting.splits.digest,
     }
-    results = Results(PATH, settings)
+    results = Results(path, settings)
     parent, splits = fine_tuned(setting, resolution, parent_epochs), setting.splits
     if "whole" not in results.found:
         normalization = parent.normalization
@@ -104,10 +104,10 @@ def run(setting: Setting, resolution: int, parent_epochs: int, epochs: int) -> N
                 results.put(f"{way}/{name}/{count}", what)
 
 
-def table() -> None:
+def table(path: Path) -> None:
     """Prints a table for each way to cut; the random rules are averaged in one row."""
-    settings, found = read_results(PATH)
-    whole = 100 * found.pop("whole")["validation"]
+    settings, found = read_results(path)
+    whole = 100 * found["whole"]["validation"]
     print(f"Validation accuracy (%) at {settings['resolution']} px; the whole network: {whole:.1f}\n")
     for way in WAYS:
         of_way = {tuple(key.split("/")[1:]): value for key, value in found.items() if key.startswith(f"{way}/")}
@@ -141,9 +141,10 @@ def main() -> None:
     options = parser.parse_args()
     try:
         if options.action == "table":
-            table()
+            table(options.results / FILE)
         else:
-            run(opened(options.config, options.set), options.resolution, options.parent_epochs, options.epochs)
+            setting, path = opened(options.config, options.set), options.results / FILE
+            run(setting, path, options.resolution, options.parent_epochs, options.epochs)
     except UsageError as error:
         raise SystemExit(str(error)) from None
 

@@ -14,6 +14,7 @@ from tiernas.spaces import ParentSpace
 from tiernas.training import RecipeConfig, Splits, load_data
 
 CONFIG = Path(__file__).parent / "lite0.toml"
+RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +66,4 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of every script that calls `opened`."""
     parser.add_argument("--config", type=Path, default=CONFIG, help="configuration of a search with a parent")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as for `tiernas search`")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")

@@ -6,11 +6,11 @@ images, seeds and recipe. Several learning rates are compared, since trained wei
 
 From the root of the repository:
 
-    python benchmarks/pretrained/transfer.py run --workers 2    # resumes where it stopped
-    python benchmarks/pretrained/transfer.py table
+    python -m benchmarks.pretrained.transfer run --workers 2    # resumes where it stopped
+    python -m benchmarks.pretrained.transfer table
 
-`--start FOLDER` starts from an entry of a model table instead, such as one of benchmarks/search/cifar10.py. Writes
-results/transfer.json.
+`--start FOLDER` starts from an entry of a model table instead, such as one that benchmarks/spaces/search.py found.
+Writes results/transfer.json.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import torch
-from results_file import FOLDER, Results, print_table, read_results
-from trainings import Training, train_missing
+from benchmarks.pretrained.setting import RESULTS
+from benchmarks.pretrained.trainings import Training, train_missing
+from benchmarks.shared.results_file import Results, print_table, read_results
 
 from tiernas.errors import UsageError
 from tiernas.spaces import get_space
 from tiernas.training import DataConfig, RecipeConfig, load_data, train
 from tiernas.training.beginning import begun_from, open_parent
 
-PATH = FOLDER / "transfer.json"
+FILE = "transfer.json"
 RUNS = Path("runs/benchmark-transfer")
 CACHE = RUNS / "cache"
 SHARED = Path("../shared/data")
@@ -60,38 +61,45 @@ def a_part_of(target: Path, image_size: int) -> DataConfig:
     return whole.model_copy(update={"train_limit": len(load_data(whole, cache_dir=CACHE).train) // PART})
 
 
-def run(start: Path, target: Path, epochs: int, learning_rates: list[float], seeds: int, workers: int) -> None:
+def run(
+    start: Path, target: Path, path: Path, epochs: int, learning_rates: list[float], seeds: int, workers: int
+) -> None:
     parent = open_parent(str(start))
     architecture = parent.network.architecture
     data = a_part_of(target, architecture.resolution)
-    settings = {"start": parent.digest, "data": load_data(data, cache_dir=CACHE, tell=False).digest, "epochs": epochs}
+    settings = {
+        "start": parent.digest,
+        "network": architecture.digest,
+        "data": load_data(data, cache_dir=CACHE, tell=False).digest,
+        "epochs": epochs,
+    }
     trainings = {}
     for learning_rate in learning_rates:
         recipe = begun_from(RecipeConfig(epochs=epochs, learning_rate=learning_rate), parent, CACHE)
         recipes = {"inherited": recipe, "fresh": recipe.model_copy(update={"start": None})}
         trainings |= {
-            f"{learning_rate:g}/{way}/{seed}": Training(
-                architecture.to_json(), architecture.resolution, recipes[way], data, seed, CACHE
+            (name := f"{learning_rate:g}/{way}/{seed}"): Training(
+                name, architecture.to_json(), architecture.resolution, recipes[way], data, seed, CACHE
             )
             for seed in range(seeds)
             for way in WAYS
         }
-    train_missing(trainings, Results(PATH, settings), workers)
+    train_missing(trainings, Results(path, settings), workers)
 
 
-def table() -> None:
+def table(path: Path) -> None:
     """Prints the accuracies of both for every learning rate."""
-    settings, found = read_results(PATH)
+    settings, found = read_results(path)
     rows = []
     for learning_rate in sorted({key.split("/")[0] for key in found}, key=float):
         for way in WAYS:
             beginning = f"{learning_rate}/{way}/"
-            test = [100 * value["test"] for key, value in found.items() if key.startswith(beginning)]
-            validation = [100 * value["validation"] for key, value in found.items() if key.startswith(beginning)]
-            if test:
+            done = [value for key, value in found.items() if key.startswith(beginning) and "diverged" not in value]
+            if done:
+                validation, test = ([100 * value[part] for value in done] for part in ("validation", "test"))
                 spread = f"{stdev(test):.1f}" if len(test) > 1 else ""
                 rows.append(
-                    [way, learning_rate, f"{mean(validation):.1f}", f"{mean(test):.1f}", spread, f"{len(test)}"]
+                    [way, learning_rate, f"{mean(validation):.1f}", f"{mean(test):.1f}", spread, str(len(test))]
                 )
     print(f"{settings['epochs']} epochs\n")
     print_table("weights | learning rate | validation (%) | test (%), mean of seeds | deviation of seeds | seeds", rows)
@@ -107,16 +115,18 @@ def main() -> None:
     parser.add_argument("--first-epochs", type=int, default=10, help="on the first set")
     parser.add_argument("--epochs", type=int, default=20, help="on the second one")
     parser.add_argument("--learning-rates", type=float, nargs="+", default=[1e-3, 5e-3])
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=1, help="parallel training runs, each on one core")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args()
     torch.set_num_threads(1)
     try:
         if options.action == "table":
-            table()
+            table(options.results / FILE)
             return
         start = options.start or trained_first(options.source, options.images, options.first_epochs)
-        run(start, options.target, options.epochs, options.learning_rates, options.seeds, options.workers)
+        path, rates = options.results / FILE, options.learning_rates
+        run(start, options.target, path, options.epochs, rates, options.seeds, options.workers)
     except UsageError as error:
         raise SystemExit(str(error)) from None
 

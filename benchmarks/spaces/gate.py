@@ -9,8 +9,8 @@ alike, like those of AutoFormer, and a search finds only lucky seeds.
 From the root of the repository, with the configuration of a search whose latency table exists:
 
     tiernas latency build --space vit-small --table benchmarks/spaces/results/vit-small-openvino-fp32.jsonl
-    python benchmarks/spaces/gate.py run benchmarks/spaces/vit-small.toml      # resumes an interrupted run
-    python benchmarks/spaces/gate.py table                                     # of all results
+    python -m benchmarks.spaces.gate run benchmarks/spaces/vit-small.toml --workers 2   # resumes an interrupted run
+    python -m benchmarks.spaces.gate table                                              # of all results
 
 Every completed training run is stored in results/gate-NAME.json, with the figures so far. `run` exits with 1 if the
 space does not pass.
@@ -19,136 +19,73 @@ space does not pass.
 from __future__ import annotations
 
 import argparse
-import json
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from functools import cache
-from multiprocessing import get_context
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.shared.parallel import run_all
+from benchmarks.shared.results_file import Results, print_table, read_results
+from benchmarks.shared.tier_networks import draw_networks, table_digest
+from benchmarks.shared.timed_trainings import TimedTraining, measured
 
 from tiernas.config import SearchConfig, load_config
 from tiernas.errors import UsageError
-from tiernas.latency import LatencyTable
 from tiernas.spaces import get_space
-from tiernas.tiers import sample_pools
-from tiernas.training import Splits, evaluate, load_data, load_trained, train
+from tiernas.training import load_data
 
 RESULTS = Path(__file__).parent / "results"
 WANTED_RATIO = 4.0
-
-Vector = tuple[int, ...]
-
-
-def drawn(config: SearchConfig, count: int) -> list[Vector]:
-    """Different vectors of the first tier, in an order that depends on the study's seed alone."""
-    tier = config.tier_list()[0]
-    space = get_space(config.study.space)
-    table = LatencyTable.load(config.latency_table_path, space)
-    pool = sample_pools(space, table, [tier], n=config.tiers.pool, seed=config.study.seed)[tier]
-    if len(pool) < count:
-        raise UsageError(f"--networks = {count}: tier {tier.name} has {len(pool)} networks; ask for at most as many")
-    rows = np.random.default_rng(config.study.seed).permutation(len(pool))[:count]
-    return [tuple(vector.tolist()) for vector in pool.vectors[rows]]
+FIGURES = "figures"
 
 
-def begun(path: Path, settings: dict[str, Any], vectors: Sequence[Vector]) -> dict[str, Any]:
-    """What a result file has, with as many networks as are wanted."""
-    networks = [{"vector": ",".join(map(str, vector)), "test_accuracy": {}, "minutes": {}} for vector in vectors]
-    if not path.exists():
-        return {"settings": settings, "networks": networks}
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    there = found["networks"]
-    same = all(old["vector"] == new["vector"] for old, new in zip(there, networks, strict=False))
-    if found["settings"] != settings or not same:
-        raise UsageError(f"{path}: was begun with other settings or another latency table; remove it, or use --output")
-    return {"settings": settings, "networks": there + networks[len(there) :]}
-
-
-def write(path: Path, found: dict[str, Any]) -> None:
-    """Replaces a result file, at once: a process that is killed leaves the older one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    new.replace(path)
-
-
-@cache
-def splits_of(config: Path, changes: tuple[str, ...]) -> Splits:
-    loaded = load_config(config, changes)
-    return load_data(loaded.data, cache_dir=loaded.study.output / "cache", tell=False)
-
-
-def test_accuracy(config: Path, changes: tuple[str, ...], vector: Vector, seed: int) -> tuple[float, float]:
-    """The accuracy of a network that is trained now, and how many minutes that took."""
-    torch.set_num_threads(1)
-    loaded, splits = load_config(config, changes), splits_of(config, changes)
-    architecture = get_space(loaded.study.space).decode(vector)
-    began_s = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        train(architecture, splits, loaded.recipe, seed=seed, checkpoint_dir=Path(folder))
-        found = evaluate(load_trained(Path(folder)), splits.test, architecture.resolution)
-    return round(found, 4), round((time.perf_counter() - began_s) / 60, 2)
-
-
-def run(config: Path, changes: tuple[str, ...], path: Path, networks: int, seeds: int, workers: int) -> dict[str, Any]:
-    """Trains what is missing, network by network, and writes the file after each training."""
-    loaded = load_config(config, changes)
+def run(config: SearchConfig, path: Path, networks: int, seeds: int, workers: int) -> dict[str, Any] | None:
+    """Trains what is missing, network by network; returns the figures."""
+    space, tier = get_space(config.study.space), config.tier_list()[0]
+    drawn = draw_networks(config, space, tier, networks)
+    cache = config.study.output / "cache"
     settings = {
-        "space": loaded.study.space,
-        "tier": loaded.tier_list()[0].name,
-        "images": loaded.data.train_limit,
-        "epochs": loaded.recipe.epochs,
-        "recipe": loaded.recipe.digest,
+        "space": space.name,
+        "space_digest": space.digest,
+        "tier": tier.name,
+        "latency_table": table_digest(config),
+        "seed": config.study.seed,
+        "images": config.data.train_limit,
+        "data": load_data(config.data, cache, tell=False).digest,
+        "epochs": config.recipe.epochs,
+        "recipe": config.recipe.digest,
     }
-    vectors = drawn(loaded, networks)
-    found = begun(path, settings, vectors)
-    splits_of(config, changes)  # decoded once, before the workers begin
-    missing = (
-        (number, seed)
-        for number in range(networks)
+    results = Results(path, settings)
+    missing = {
+        key: TimedTraining(network.to_json(), config.recipe, config.data, seed, cache, tested=True)
+        for number, network in enumerate(drawn)
         for seed in range(seeds)
-        if str(seed) not in found["networks"][number]["test_accuracy"]
-    )
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        running: dict[Future[tuple[float, float]], tuple[int, int]] = {}
-        while True:
-            for number, seed in _first(missing, workers - len(running)):
-                running[pool.submit(test_accuracy, config, changes, vectors[number], seed)] = number, seed
-            if not running:
-                return found
-            for done in wait(running, return_when=FIRST_COMPLETED).done:
-                number, seed = running.pop(done)
-                accuracy, minutes = done.result()
-                network = found["networks"][number]
-                network["test_accuracy"][str(seed)] = accuracy
-                network["minutes"][str(seed)] = minutes
-                found["figures"] = figures(found["networks"])
-                write(path, found)
-                print(f"network {number}, seed {seed}: {accuracy:.2%} in {minutes} minutes", flush=True)
+        if (key := f"{number}/{seed}") not in results.found
+    }
+    for key, found in run_all(measured, missing, workers):
+        results.put(key, {name: found[name] for name in ("test", "validation", "macs", "parameters", "cpu_s")})
+        results.put(FIGURES, figures(results.found), tell=False)
+    return figures(results.found)
 
 
-def _first(of: Iterator[tuple[int, int]], count: int) -> list[tuple[int, int]]:
-    return [each for _, each in zip(range(count), of, strict=False)]
-
-
-def figures(networks: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """What the trainings so far say; None of fewer than two networks with two seeds."""
-    seeds = max(len(network["test_accuracy"]) for network in networks)
-    complete = [network for network in networks if len(network["test_accuracy"]) == seeds]
+def figures(results: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The figures of the training runs so far; None if no two networks have two seeds."""
+    trainings = {key: value for key, value in results.items() if key != FIGURES}
+    points: dict[str, list[float]] = {}
+    for key, training in trainings.items():
+        if training["test"] is not None:
+            points.setdefault(key.partition("/")[0], []).append(100 * training["test"])
+    seeds = max(map(len, points.values()), default=0)
+    complete = np.array([of_seeds for of_seeds in points.values() if len(of_seeds) == seeds])
     if seeds < 2 or len(complete) < 2:
         return None
-    points = 100 * np.array([[n["test_accuracy"][str(seed)] for seed in range(seeds)] for n in complete])
-    means = points.mean(axis=1)
-    spread, noise = float(means.std(ddof=1)), float(np.sqrt(points.var(axis=1, ddof=1).mean()))
+    means = complete.mean(axis=1)
+    spread, noise = float(means.std(ddof=1)), float(np.sqrt(complete.var(axis=1, ddof=1).mean()))
     return {
         "networks": len(complete),
         "seeds": seeds,
+        "diverged": sum(training["test"] is None for training in trainings.values()),
         "least_points": round(float(means.min()), 2),
         "mean_points": round(float(means.mean()), 2),
         "most_points": round(float(means.max()), 2),
@@ -156,63 +93,62 @@ def figures(networks: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
         "noise_points": round(noise, 2),
         "ratio": round(spread / noise, 2) if noise else None,
         "passes": spread >= WANTED_RATIO * noise,
-        "correlation_of_seeds": round(float(np.corrcoef(points[:, 0], points[:, 1])[0, 1]), 3),
-        "minutes_per_training": round(float(np.median([m for n in networks for m in n["minutes"].values()])), 2),
+        "cpu_minutes_per_training": round(float(np.median([t["cpu_s"] for t in trainings.values()])) / 60, 2),
     }
 
 
-def told(name: str, found: dict[str, Any]) -> str:
-    """The verdict in a line."""
-    if (known := found.get("figures")) is None:
-        return f"{name}: two networks with two seeds are needed at least"
+def verdict(name: str, known: Mapping[str, Any] | None) -> str:
+    """The figures that decide, in a line."""
+    if known is None:
+        return f"{name}: at least two networks with two seeds are needed"
     return (
-        f"{name} {'passes' if known['passes'] else 'FAILS'}: accuracies of {known['networks']} networks spread by "
-        f"{known['spread_points']} points, those of a network's seeds by {known['noise_points']}: ratio "
-        f"{known['ratio']} (wanted: {WANTED_RATIO:g})"
+        f"{name} {'passes' if known['passes'] else 'FAILS'}: the standard deviation of the accuracies is "
+        f"{known['spread_points']} points between {known['networks']} networks and {known['noise_points']} between "
+        f"seeds: ratio {known['ratio']} (at least {WANTED_RATIO:g} is needed)"
     )
 
 
 def table(folder: Path) -> None:
     """Prints all results as a table of Markdown."""
-    print("| space | tier (ms) | networks | accuracy (%) | spread | noise | ratio | passes |")
-    print("|---|---|---|---|---|---|---|---|")
+    rows = []
     for path in sorted(folder.glob("gate-*.json")):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if (known := found.get("figures")) is None:
+        settings, found = read_results(path)
+        if (known := found.get(FIGURES)) is None:
             continue
-        space, tier = found["settings"]["space"], found["settings"]["tier"]
         accuracy = f"{known['least_points']:.1f} to {known['most_points']:.1f}"
+        of_file = [settings["tier"], known["networks"], accuracy, known["spread_points"], known["noise_points"]]
         passes = "yes" if known["passes"] else "no"
-        spread, noise, ratio = known["spread_points"], known["noise_points"], known["ratio"]
-        print(f"| `{space}` | {tier} | {known['networks']} | {accuracy} | {spread} | {noise} | {ratio} | {passes} |")
+        rows.append([f"`{settings['space']}`", *map(str, of_file), str(known["ratio"]), passes])
+    print_table("space | tier (ms) | networks | accuracy (%) | spread | noise | ratio | passes", rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True)
     running = actions.add_parser("run", help="train what is missing")
-    running.add_argument("config", type=Path, help="a file that `tiernas search` takes")
+    running.add_argument("config", type=Path, help="a file for `tiernas search`")
     running.add_argument("--networks", type=int, default=24)
     running.add_argument("--seeds", type=int, default=2)
-    running.add_argument("--images", type=int, default=3000, help="of the training part and the validation part")
+    running.add_argument("--images", type=int, default=3000, help="of the training part")
     running.add_argument("--epochs", type=int, default=10)
-    running.add_argument("--workers", type=int, default=1, help="trainings at a time, each on one core")
-    running.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as of `tiernas search`")
-    running.add_argument("--output", type=Path, help="by default results/gate-NAME.json")
+    running.add_argument("--workers", type=int, default=1, help="parallel training runs, each on one core")
+    running.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as for `tiernas search`")
+    running.add_argument("--output", type=Path, help="default: results/gate-NAME.json")
     actions.add_parser("table", help="print the results").add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
+    torch.set_num_threads(1)
     if options.action == "table":
         table(options.results)
         return
     changes = (f"data.train_limit={options.images}", f"recipe.epochs={options.epochs}", *options.set)
     try:
-        name = load_config(options.config, changes).study.name
+        config = load_config(options.config, changes)
+        name = config.study.name
         path = options.output or RESULTS / f"gate-{name}.json"
-        found = run(options.config, changes, path, options.networks, options.seeds, options.workers)
+        known = run(config, path, options.networks, options.seeds, options.workers)
     except UsageError as error:
         raise SystemExit(str(error)) from None
-    print(told(name, found))
-    known = found.get("figures")
+    print(verdict(name, known))
     raise SystemExit(0 if known and known["passes"] else 1)
 
 

@@ -2,15 +2,16 @@
 
 A search continues, with equally many training runs in both tiers, until these have taken the minutes, each on one core;
 finalists and measurements do not count. The best network of each tier is trained longer and becomes an entry of a model
-table. It is exported, and the export classifies the whole test split in OpenVINO and in ONNX Runtime.
+table. It is exported, and the export classifies the whole test split in OpenVINO and in ONNX Runtime. The minutes are
+those of a clock and the finalists' latencies decide their tier, so the cores must have nothing else to do.
 
 From the root of the repository, once the latency tables exist:
 
     for space in gpunet-small mobile-small vit-small mlp-small; do
         tiernas latency build --space $space --table benchmarks/spaces/results/$space-openvino-fp32.jsonl
     done
-    python benchmarks/spaces/search.py run --workers 2    # resumes an interrupted run
-    python benchmarks/spaces/search.py table
+    python -m benchmarks.spaces.search run --workers 2    # resumes an interrupted run
+    python -m benchmarks.spaces.search table
 
 Writes results/search-SPACE.json.
 """
@@ -22,18 +23,18 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.shared.results_file import Results, print_table, read_results
+from benchmarks.shared.searched import SearchedTier, run_search, search_command, tiers_of
+from benchmarks.shared.tier_networks import table_digest
 
 from tiernas.config import SearchConfig, load_config
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
-from tiernas.ledger import Candidate, Ledger
 from tiernas.standalone.classify import Classifier
 from tiernas.standalone.preprocessing import network_input
 from tiernas.training import load_data
@@ -42,48 +43,13 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 SPACES = ("gpunet-small", "mobile-small", "vit-small", "mlp-small")
 FIRST = 4
-"""Trainings of each tier before it is known how long one takes."""
+"""Training runs of each tier before it is known how long one takes."""
 AT_A_TIME = 256
 """Test images that are prepared at a time."""
 
 
-@dataclass(frozen=True)
-class Tier:
-    """The trainings of a tier that have ended."""
-
-    name: str
-    candidates: Sequence[Candidate]
-
-    @property
-    def minutes(self) -> float:
-        """Core-minutes that they took: each ran on one thread."""
-        return sum((c.result or {}).get("duration_s", 0.0) for c in self.candidates) / 60
-
-    def summary(self) -> dict[str, Any]:
-        points = [100 * c.accuracy for c in self.candidates if c.accuracy is not None]
-        return {
-            "tier": self.name,
-            "networks": len(self.candidates),
-            "failed": len(self.candidates) - len(points),
-            "core_minutes": round(self.minutes, 1),
-            "best_validation_points": round(max(points), 2),
-            "mean_validation_points": round(mean(points), 2),
-            "spread_validation_points": round(stdev(points), 2) if len(points) > 1 else None,
-        }
-
-
-def tiers_of(config: SearchConfig) -> list[Tier]:
-    """What a search has trained so far, tier by tier."""
-    assert isinstance(config.ledger, Path)
-    if not config.ledger.exists():
-        return []
-    with Ledger(config.ledger) as ledger:
-        found = [(study.name, ledger.candidates(study)) for study in ledger.studies()]
-    return [Tier(name, [c for c in candidates if c.finished_at is not None]) for name, candidates in found]
-
-
-def next_trainings(tiers: Sequence[Tier], wanted_tiers: int, minutes: float) -> int | None:
-    """How many trainings each tier is to have next; None where the minutes are spent."""
+def next_trainings(tiers: Sequence[SearchedTier], wanted_tiers: int, minutes: float) -> int | None:
+    """How many training runs each tier is to have next; None if the minutes are spent."""
     counts = [len(tier.candidates) for tier in tiers] + [0] * (wanted_tiers - len(tiers))
     most = max(counts)
     if min(counts) < most or not most:  # the first step, or one that was stopped
@@ -92,21 +58,17 @@ def next_trainings(tiers: Sequence[Tier], wanted_tiers: int, minutes: float) -> 
     return min(2 * most, affordable) if affordable > most else None
 
 
-def command(config: Path, changes: Sequence[str]) -> list[str]:
-    words = [word for change in changes for word in ("--set", change)]
-    return [sys.executable, "-m", "tiernas", "search", str(config), *words]
-
-
 def search(config: Path, changes: Sequence[str], minutes: float) -> list[dict[str, Any]]:
-    """Searches until the minutes are spent; gives the entries that its finalists became."""
+    """Searches until the minutes are spent; returns the entries of its finalists."""
     loaded = load_config(config, changes)
     wanted_tiers = len(loaded.tier_list())
     while (trainings := next_trainings(tiers_of(loaded), wanted_tiers, minutes)) is not None:
-        step = [f"search.trainings={trainings}", "finalists.per_tier=0"]
-        subprocess.run(command(config, [*changes, *step]), check=True)
+        run_search(config, [*changes, f"search.trainings={trainings}", "finalists.per_tier=0"])
     trainings = max(len(tier.candidates) for tier in tiers_of(loaded))
-    ending = command(config, [*changes, f"search.trainings={trainings}"])
-    ended = subprocess.run([*ending, "--json"], stdout=subprocess.PIPE, text=True, check=True)
+    ending = search_command(config, [*changes, f"search.trainings={trainings}"])
+    ended = subprocess.run([*ending, "--json"], stdout=subprocess.PIPE, text=True)
+    if ended.returncode:
+        raise SystemExit(ended.returncode)
     entries: list[dict[str, Any]] = json.loads(ended.stdout)["entries"]
     return entries
 
@@ -142,51 +104,50 @@ def exported(config: SearchConfig, entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def run(space: str, changes: Sequence[str], minutes: float, results: Path) -> None:
+def run(space: str, changes: Sequence[str], minutes: float, folder: Path) -> None:
     path = HERE / f"{space}.toml"
-    entries = search(path, changes, minutes)
     config = load_config(path, changes)
-    tiers = tiers_of(config)
-    found = {
+    settings = {
         "space": space,
         "images": config.data.train_limit,
         "epochs": config.recipe.epochs,
+        "recipe": config.recipe.digest,
         "finalist_epochs": config.finalists.epochs,
         "wanted_minutes": minutes,
-        "core_minutes": round(sum(tier.minutes for tier in tiers), 1),
-        "tiers": [tier.summary() for tier in tiers],
-        "entries": [exported(config, entry) for entry in entries],
+        "workers": config.workers.local_processes,
+        "latency_table": table_digest(config),
     }
-    results.mkdir(parents=True, exist_ok=True)
-    (results / f"search-{space}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    results = Results(folder / f"search-{space}.json", settings)
+    entries = search(path, changes, minutes)
+    results.put("tiers", [tier.summary() for tier in tiers_of(config)])
+    results.put("entries", [exported(config, entry) for entry in entries])
 
 
-def table(results: Path) -> None:
+def table(folder: Path) -> None:
     """Prints all results as tables of Markdown."""
-    files = [results / f"search-{space}.json" for space in SPACES]
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in files if path.exists()]
-    print("| space | tier (ms) | networks | core-minutes | validation accuracy (%): best | mean | spread |")
-    print("|---|---|---|---|---|---|---|")
-    for each in found:
-        for tier in each["tiers"]:
-            best, average = tier["best_validation_points"], tier["mean_validation_points"]
-            row = [f"`{each['space']}`", tier["tier"], tier["networks"], tier["core_minutes"], best, average]
-            print(f"| {' | '.join(map(str, row))} | {tier['spread_validation_points']} |")
-    print("\n| entry | ms | px | M MACs | test accuracy (%): claimed | OpenVINO | ONNX Runtime |")
-    print("|---|---|---|---|---|---|---|")
-    for entry in (entry for each in found for entry in each["entries"]):
+    found = {space: read_results(path)[1] for space in SPACES if (path := folder / f"search-{space}.json").exists()}
+    rows = []
+    for space, results in found.items():
+        for tier in results["tiers"]:
+            figures = [tier[f"{what}_validation_points"] for what in ("best", "mean", "spread")]
+            rows.append([f"`{space}`", *map(str, (tier["tier"], tier["networks"], tier["core_minutes"], *figures))])
+    header = "space | tier (ms) | networks | core-minutes | validation accuracy (%): best | mean | standard deviation"
+    print_table(header, rows)
+    rows = []
+    for entry in (entry for results in found.values() for entry in results.get("entries", ())):
         accuracies = [entry[f"{what}_accuracy"] for what in ("claimed", "openvino", "onnxruntime")]
-        size = f"{entry['latency_ms']:.3f} | {entry['resolution']} | {entry['macs'] / 1e6:.1f}"
-        print(f"| `{entry['name']}` | {size} | {' | '.join(f'{100 * each:.2f}' for each in accuracies)} |")
+        size = f"{entry['latency_ms']:.3f}", str(entry["resolution"]), f"{entry['macs'] / 1e6:.1f}"
+        rows.append([f"`{entry['name']}`", *size, *(f"{100 * accuracy:.2f}" for accuracy in accuracies)])
+    print_table("entry | ms | px | M MACs | test accuracy (%): claimed | OpenVINO | ONNX Runtime", rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=("run", "table"))
     parser.add_argument("spaces", nargs="*", metavar="SPACE", help=f"of {', '.join(SPACES)}; by default all")
-    parser.add_argument("--minutes", type=float, default=60.0, help="core-minutes of trainings for each space")
-    parser.add_argument("--workers", type=int, default=1, help="trainings at a time, each on one core")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as of `tiernas search`")
+    parser.add_argument("--minutes", type=float, default=60.0, help="core-minutes of training for each space")
+    parser.add_argument("--workers", type=int, default=1, help="parallel training runs, each on one core")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as for `tiernas search`")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     if unknown := set(options.spaces) - set(SPACES):
@@ -199,8 +160,6 @@ def main() -> None:
             run(space, [f"workers.count={options.workers}", *options.set], options.minutes, options.results)
         except UsageError as error:
             raise SystemExit(f"{space}: {error}") from None
-        except subprocess.CalledProcessError as error:
-            raise SystemExit(error.returncode) from None
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ process and the compilers it starts, so other load on the core hardly matters.
 
 From the root of the repository, on one quiet core, some 4 minutes; writes results/compiled.json:
 
-    OMP_NUM_THREADS=1 TORCHINDUCTOR_COMPILE_THREADS=1 python benchmarks/training/compiled.py
+    OMP_NUM_THREADS=1 TORCHINDUCTOR_COMPILE_THREADS=1 python -m benchmarks.training.compiled
 """
 
 from __future__ import annotations

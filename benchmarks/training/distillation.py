@@ -8,8 +8,8 @@ has seen and by which nothing is chosen.
 
 From the root of the repository:
 
-    python benchmarks/training/distillation.py run ../shared/data/clothing10_64   # resumes an interrupted run
-    python benchmarks/training/distillation.py report
+    python -m benchmarks.training.distillation run ../shared/data/clothing10_64   # resumes an interrupted run
+    python -m benchmarks.training.distillation report
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import torch
-from lines import Lines
+from benchmarks.shared.lines import Lines
 
 from tiernas.spaces import get_space
 from tiernas.training import DataConfig, RecipeConfig, TeacherConfig, evaluate, load_data, load_trained, train

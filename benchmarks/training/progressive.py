@@ -6,8 +6,8 @@ as the first.
 
 From the root of the repository, on one quiet core, some 5 minutes (an interrupted run is resumed):
 
-    OMP_NUM_THREADS=1 python benchmarks/training/progressive.py run
-    python benchmarks/training/progressive.py report    # writes results/progressive.json
+    OMP_NUM_THREADS=1 python -m benchmarks.training.progressive run
+    python -m benchmarks.training.progressive report    # writes results/progressive.json
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import torch
-from lines import Lines
+from benchmarks.shared.lines import Lines
 
 from tiernas.spaces import get_space
 from tiernas.training import DataConfig, RecipeConfig, load_data, train

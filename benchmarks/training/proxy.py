@@ -11,13 +11,13 @@ high: that is what `[search.screen]` decides by in a search with long training.
 
 From the root of the repository:
 
-    python benchmarks/training/proxy.py run       # 45 minutes on one core; resumes an interrupted run
-    python benchmarks/training/proxy.py report    # writes results/proxy.json and results/proxy.png
+    python -m benchmarks.training.proxy run       # 45 minutes on one core; resumes an interrupted run
+    python -m benchmarks.training.proxy report    # writes results/proxy.json and results/proxy.png
 
 For your own search, any file for `tiernas search` whose latency table exists; see docs/proxy.md:
 
-    python benchmarks/training/proxy.py run --config my.toml --results my-proxy.jsonl
-    python benchmarks/training/proxy.py report --results my-proxy.jsonl
+    python -m benchmarks.training.proxy run --config my.toml --results my-proxy.jsonl
+    python -m benchmarks.training.proxy report --results my-proxy.jsonl
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lines import Lines
-from tier_networks import draw_networks
-from trust import KEYS, summarize
+from benchmarks.shared.lines import Lines
+from benchmarks.shared.tier_networks import draw_networks
+from benchmarks.training.trust import KEYS, summarize
 
 from tiernas.config import SearchConfig, load_config
 from tiernas.errors import UsageError

@@ -14,17 +14,20 @@ and for counts that need no training. A last table combines all tiers.
 
 From the root of the repository; each call resumes where it stopped:
 
-    python benchmarks/training/ranking.py run --config benchmarks/training/ranking-cifar10.toml --workers 2
-    python benchmarks/training/ranking.py run --config benchmarks/training/ranking-clothing10.toml --workers 2
-    python benchmarks/training/ranking.py table    # writes results/ranking*.json
+    python -m benchmarks.training.ranking run --config benchmarks/training/ranking-cifar10.toml --workers 2
+    python -m benchmarks.training.ranking run --config benchmarks/training/ranking-clothing10.toml --workers 2
+    python -m benchmarks.training.ranking table    # writes results/ranking*.json
 
 This takes all three tiers of a file in turn; `--tier 0.15-0.19` takes one. That one of ranking-cifar10.toml takes about
-6 hours on one core, judging by results/proxy.jsonl (same tier, images and recipe). Networks of the others are slower
-and have not been timed. `--ways average half-rate` trains in some ways only; a later call adds others.
+5 hours on one core, judging by results/proxy.jsonl (same tier, images and recipe), and half an hour for the largest
+network, which the way "inherited" needs. Networks of the others are slower and have not been timed. `--ways average
+half-rate` trains in some ways only; a later call adds others.
 
-With networks that start from a trained one, which must have a latency table:
+How far the brief fine-tuning of a search around a pretrained network can be trusted, once its latency table exists:
 
-    python benchmarks/training/ranking.py run --config benchmarks/pretrained/lite0.toml --tier 1-2
+    python -m benchmarks.training.ranking run --config benchmarks/pretrained/lite0.toml --tier 0.5-0.7 --networks 24 \
+        --ways search --results benchmarks/pretrained/results --workers 2
+    python -m benchmarks.training.ranking table --results benchmarks/pretrained/results
 """
 
 from __future__ import annotations
@@ -36,18 +39,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from lines import Lines
-from ranking_report import KEYS, LONG, PILOTS, epochs_of, overall, summarize, tables_of
-from tier_networks import draw_networks
-from timed_trainings import TimedTraining, run_all
-from ways import SEARCH, Way, halved, ways_for
+from benchmarks.shared.conditions import now
+from benchmarks.shared.lines import Lines
+from benchmarks.shared.parallel import run_all
+from benchmarks.shared.tier_networks import draw_networks, table_digest
+from benchmarks.shared.timed_trainings import TimedTraining, measured
+from benchmarks.training.ranking_report import KEYS, LONG, PILOTS, epochs_of, overall, summarize, tables_of
+from benchmarks.training.ways import SEARCH, Way, halved, ways_for
 
 from tiernas.config import SearchConfig, load_config
+from tiernas.engines.fingerprint import cpu_device
 from tiernas.errors import UsageError
 from tiernas.job.start import begun, opened_parent, search_space
 from tiernas.spaces import Architecture, SearchSpace
 from tiernas.tiers import Tier, parse_tier
-from tiernas.training import RecipeConfig, Splits, load_data, train
+from tiernas.training import RecipeConfig, Splits, load_data
 from tiernas.training.beginning import begun_from, open_parent
 
 HERE = Path(__file__).parent
@@ -84,7 +90,8 @@ class Setting:
 
     def identity(self, tier: Tier) -> list[str]:
         """What all results of a file depend on."""
-        return [self.space.digest, tier.name, self.config.recipe.digest, self.splits.digest]
+        table = table_digest(self.config)
+        return [self.space.digest, tier.name, self.config.recipe.digest, self.splits.digest, table]
 
     def training(self, way: str, kind: Way, epochs: int, network: Architecture, seed: int) -> TimedTraining:
         recipe = self.long_recipe if way == LONG else self.config.recipe.model_copy(update={"epochs": epochs})
@@ -94,17 +101,17 @@ class Setting:
         trained = halved(network) if kind.halved else network
         return TimedTraining(trained.to_json(), recipe, data, seed, self.cache, tested=way == LONG)
 
-    def inheriting(self, way: Way) -> Way:
-        """A way that starts from the largest network of the space, at the highest resolution of the drawn networks.
-
-        It is trained for a long time, which happens only once.
-        """
+    def largest(self) -> TimedTraining:
+        """Long training of the largest network of the space, at the highest resolution of the drawn networks."""
         resolution = max(network.resolution for network in self.networks)
         vector = [resolution if d.name == "resolution" else d.values[-1] for d in self.space.dimensions]
-        folder, recipe = self.config.study.output / f"largest-{resolution}px", self.long_recipe
-        network = self.space.decode(vector)
-        train(network, self.splits, recipe, seed=0, checkpoint_dir=folder, cache_dir=self.cache)
-        start = begun_from(recipe, open_parent(str(folder)), self.cache).start
+        network, folder = self.space.decode(vector), self.config.study.output / f"largest-{resolution}px"
+        return TimedTraining(network.to_json(), self.long_recipe, self.config.data, 0, self.cache, folder=folder)
+
+    def inheriting(self, way: Way) -> Way:
+        """A way that starts from the largest network of the space, whose training is complete."""
+        parent = open_parent(str(self.largest().folder))
+        start = begun_from(self.long_recipe, parent, self.cache).start
         return replace(way, recipe={**way.recipe, "start": start})
 
 
@@ -119,40 +126,50 @@ def opened(path: Path, changes: Sequence[str], tier: Tier, networks: int) -> Set
 
 
 def run(setting: Setting, tier: Tier, results: Lines, ways: Mapping[str, Way], options: argparse.Namespace) -> None:
-    """Does the training runs that have no results yet: first those that tell the epochs of each way."""
-    ways = {name: setting.inheriting(way) if way.inherits else way for name, way in ways.items()}
-    identity, short = setting.identity(tier), setting.config.recipe.epochs
+    """Does the training runs that have no results yet.
 
-    def complete(wanted: Sequence[tuple[str, int, Architecture, int]]) -> None:
+    First those that tell the epochs of each way, and the long ones, beside which the largest network is trained.
+    """
+    identity, short, networks = setting.identity(tier), setting.config.recipe.epochs, setting.networks
+
+    def complete(wanted: Sequence[tuple[str, int, Architecture, int]], first: Sequence[TimedTraining] = ()) -> None:
         there = {tuple(line[key] for key in KEYS) for line in results.read()}
-        trainings = {
+        trainings: dict[object, TimedTraining] = dict(enumerate(first))
+        trainings |= {
             (way, epochs, network.digest, seed): setting.training(way, ways.get(way, Way()), epochs, network, seed)
             for way, epochs, network, seed in wanted
             if (way, epochs, network.digest, seed) not in there
         }
-        for key, found in run_all(trainings, options.workers):
-            line = dict(zip(KEYS, key, strict=True)) | {"setting": identity} | found
-            results.append(line)
-            print(line, flush=True)
+        for key, found in run_all(measured, trainings, options.workers):
+            if isinstance(key, tuple):
+                line = dict(zip(KEYS, key, strict=True)) | {"setting": identity, "device": cpu_device(), "at": now()}
+                results.append(line | found)
+                print(line | found, flush=True)
 
-    complete([(way, short, network, 0) for network in setting.networks[:PILOTS] for way in ways])
+    inheriting = {name for name, way in ways.items() if way.inherits}
+    pilots = [(way, short, network, 0) for network in networks[:PILOTS] for way in ways]
+    long = [(LONG, LONG_FACTOR * short, network, seed) for seed in range(options.long_seeds) for network in networks]
+    complete(
+        [*(pilot for pilot in pilots if pilot[0] not in inheriting), *long],
+        first=[setting.largest()] if inheriting else [],
+    )
+    ways = {name: setting.inheriting(way) if way.inherits else way for name, way in ways.items()}
+    complete(pilots)
     epochs = {way: epochs_of(way, short, results.read()) for way in ways}
-    for seed in range(max(options.seeds, options.long_seeds)):
-        lengths = epochs if seed < options.seeds else {}
-        lengths = lengths | ({LONG: LONG_FACTOR * short} if seed < options.long_seeds else {})
-        complete([(way, count, network, seed) for way, count in lengths.items() for network in setting.networks])
+    for seed in range(options.seeds):
+        complete([(way, count, network, seed) for way, count in epochs.items() for network in networks])
 
 
 def require_same(results: Lines, identity: Sequence[str]) -> None:
-    """Refuses a file with results of another space, tier, recipe or data set.
+    """Refuses a file with results of another space, tier, recipe, data set or latency table.
 
     Raises:
         UsageError: It has such results.
     """
     if any(line["setting"] != identity for line in results.read()):
         raise UsageError(
-            f"{results.path}: has results of another space, tier, recipe or data set; remove it, or choose another "
-            "folder with --results"
+            f"{results.path}: has results of another space, tier, recipe, data set or latency table; move it away, or "
+            "choose another folder with --results"
         )
 
 
@@ -183,7 +200,7 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=40)
     parser.add_argument("--ways", nargs="+", default=[], help="to train briefly; default: all")
     parser.add_argument("--seeds", type=int, default=2, help="of the brief training")
-    parser.add_argument("--long-seeds", type=int, default=3, help="of the long training")
+    parser.add_argument("--long-seeds", type=int, default=2, help="of the long training")
     parser.add_argument("--workers", type=int, default=1, help="parallel training runs, each on one core")
     options = parser.parse_args()
     torch.set_num_threads(1)

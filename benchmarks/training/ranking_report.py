@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from ranks import Estimate, FloatArray, mean_regret, regret, resampled_taus, tau
+from benchmarks.training.ranks import Estimate, FloatArray, mean_regret, regret, resampled_taus, tau
+from benchmarks.training.ways import SEARCH
 from scipy.stats import rankdata
-from ways import SEARCH
 
 from tiernas.errors import UsageError
 
@@ -190,6 +190,9 @@ def summarize(lines: Sequence[Line], resampling_seed: int) -> Summary:
             )
         )
     document = {
+        "devices": sorted({line["device"] for line in lines}),
+        "from": min(line["at"] for line in lines),
+        "to": max(line["at"] for line in lines),
         "networks": len(runs.networks),
         "seeds": len(today),
         "search_epochs": runs.search_epochs,

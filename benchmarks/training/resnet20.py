@@ -10,9 +10,9 @@ on the 10,000 test images.
 
 From the root of the repository, 25 minutes on one core; an interrupted run is resumed:
 
-    python benchmarks/training/resnet20.py choose
-    python benchmarks/training/resnet20.py run
-    python benchmarks/training/resnet20.py report    # writes results/resnet20.json
+    python -m benchmarks.training.resnet20 choose
+    python -m benchmarks.training.resnet20 run
+    python -m benchmarks.training.resnet20 report    # writes results/resnet20.json
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from statistics import mean
 from typing import Any
 
 import torch
-from lines import Lines
+from benchmarks.shared.lines import Lines
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.resnet import BasicBlock

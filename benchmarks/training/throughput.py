@@ -16,8 +16,8 @@ and `paper`, where both use timm's own crops, RandAugment and erasing, so that o
 
 From the root of the repository, on one quiet core, 8 minutes (an interrupted run is resumed):
 
-    python benchmarks/training/throughput.py run
-    python benchmarks/training/throughput.py report    # writes results/throughput.json
+    python -m benchmarks.training.throughput run
+    python -m benchmarks.training.throughput report    # writes results/throughput.json
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from lines import Lines
+from benchmarks.shared.lines import Lines
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy

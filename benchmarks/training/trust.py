@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from ranks import Estimate, FloatArray, mean_regret, regret, resampled_taus, tau
+from benchmarks.training.ranks import Estimate, FloatArray, mean_regret, regret, resampled_taus, tau
 
 from tiernas.errors import UsageError
 

@@ -103,7 +103,7 @@ def begin_artefact(
         TiernasError: The runtime cannot load the saved network.
     """
     saved = compiled.save(folder)
-    shutil.copyfile(saved.runner, folder / RUNTIME)
+    shutil.copyfile(saved.loader, folder / RUNTIME)
     fingerprint = compiled.fingerprint
     facts = {
         "format": FORMAT_VERSION,

@@ -182,7 +182,7 @@ def test_an_answer_names_what_ties_with_it_and_limit_lists_more(shared: CommandL
     assert "As accurate within the noise of 270 test images, fastest first:\n  close  0.400 ms" in answered
     found = shared.json("table", "query", "--data", "shoes")
     assert (found["name"], found["ties"]) == ("best", ["close"])
-    assert found["accuracy_interval"] == pytest.approx([0.9679, 0.9962], abs=5e-5)
+    assert found["accuracy_interval"] == pytest.approx([0.96785, 0.99621], abs=1e-5)
     assert [e["name"] for e in shared.json("table", "query", "--data", "shoes", "--limit", "2")] == ["best", "close"]
     assert [e["name"] for e in shared.json("table", "query", "--data", "shoes", "--limit", "1")] == ["best"]
     shared.run("table", "query", "--data", "shoes", "--limit", "0", exit_code=2)

@@ -41,7 +41,7 @@ def test_annotations_are_never_evaluated() -> None:
 def test_a_module_imports_numpy_and_its_runtime_alone(name: str) -> None:
     allowed = {"numpy", "tiernas", *sys.stdlib_module_names}
     for engine in RUNTIMES:
-        if name.startswith((f"tiernas.engines.{engine}.", f"tiernas.standalone.runners.{engine}")):
+        if name.startswith((f"tiernas.engines.{engine}.", f"tiernas.standalone.loaders.{engine}")):
             allowed.add(engine)
     imports = list(top_imports(ast.parse(MODULES[name].read_text(encoding="utf-8"))))
     assert {module.partition(".")[0] for module, _ in imports} <= allowed

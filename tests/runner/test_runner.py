@@ -18,7 +18,7 @@ import tiernas
 from tiernas.engines import Fingerprint, Measurement, device_lock, get_engine
 from tiernas.engines.fingerprint import cpu_device, device_slug
 
-OPEN = {"engine": "onnxruntime", "precision": "fp32", "batch": 1, "threads": 1}
+OPEN: dict[str, Any] = {"engine": "onnxruntime", "precision": "fp32", "batch": 1, "threads": 1}
 
 
 def test_it_says_what_it_is(runner: RunnerProcess, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class CompiledNetwork(abc.ABC):
             folder: An empty folder.
 
         Returns:
-            The files and how to run them; loaded by the runner they produce the same logits as `run`.
+            The files and how to run them; opened by the loader they produce the same logits as `run`.
         """
 
     @abc.abstractmethod

@@ -20,28 +20,28 @@ class SavedNetwork:
     """The files that an engine wrote into a folder, and how to run them without tiernas.
 
     Attributes:
-        files: Names of the files, all of them `network.SUFFIX`; the runner loads the first one.
-        options: Options of the runner, serializable as JSON: all settings of the runtime that results or latencies
+        files: Names of the files, all of them `network.SUFFIX`; the loader takes the first one.
+        options: Options of the loader, serializable as JSON: all settings of the runtime that results or latencies
             depend on.
-        runner: A Python file that imports the runtime and NumPy but nothing of tiernas, with a function
+        loader: A Python file that imports the runtime and NumPy but nothing of tiernas, with a function
             `load(path, options)` that returns a function from images (NCHW, float32, normalized) to logits.
         requirements: Packages that pip must install for it, such as `openvino==2026.4.1`.
     """
 
     files: tuple[str, ...]
     options: Mapping[str, Any]
-    runner: Path
+    loader: Path
     requirements: tuple[str, ...]
 
     def load(self, folder: Path) -> Callable[[FloatArray], FloatArray]:
-        """The network, loaded by its runner from the folder to which it was saved."""
-        run: Callable[[FloatArray], FloatArray] = load_file(self.runner).load(folder / self.files[0], self.options)
+        """The network, opened by its loader in the folder to which it was saved."""
+        run: Callable[[FloatArray], FloatArray] = load_file(self.loader).load(folder / self.files[0], self.options)
         return run
 
 
-def runner_of(name: str) -> Path:
-    """The file of a built-in runner."""
-    found = importlib.util.find_spec(f"tiernas.standalone.runners.{name}")
+def loader_of(name: str) -> Path:
+    """The file of a built-in loader."""
+    found = importlib.util.find_spec(f"tiernas.standalone.loaders.{name}")
     assert found is not None
     assert found.origin is not None
     return Path(found.origin)

@@ -18,7 +18,7 @@ from tiernas.engines.calibration import FloatArray
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint, cpu_flags
 from tiernas.engines.onnx_file import OnnxNetwork, read_network
-from tiernas.engines.saved import STEM, SavedNetwork, runner_of
+from tiernas.engines.saved import STEM, SavedNetwork, loader_of
 from tiernas.engines.trimmed import trimmed_mean
 from tiernas.errors import NotInstalledError, UsageError, last_line
 
@@ -140,7 +140,7 @@ class TorchNetwork(CompiledNetwork):
                 "dtype": str(self._dtype).removeprefix("torch."),
                 "compile": self._compile_options,
             },
-            runner=runner_of("torch"),
+            loader=loader_of("torch"),
             requirements=(f"torch=={self.fingerprint.engine_version}",),
         )
 

@@ -176,7 +176,7 @@ class EngineConformance(abc.ABC):
         assert found.dtype == np.float32
         assert found.shape == saved.logits.shape
         assert np.abs(found - saved.logits).max() <= 1e-5 * np.abs(saved.logits).max()
-        tree = ast.parse(saved.network.runner.read_text("utf-8"))
+        tree = ast.parse(saved.network.loader.read_text("utf-8"))
         imported = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
         imported += [node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
         assert not [name for name in imported if name.startswith((".", "tiernas"))]

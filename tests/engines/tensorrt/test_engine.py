@@ -24,7 +24,7 @@ from tiernas.engines.tensorrt.precision import in_precision
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.networks import build, export_onnx
 from tiernas.spaces import released
-from tiernas.standalone.runners import tensorrt as tensorrt_runner
+from tiernas.standalone.loaders import tensorrt as tensorrt_loader
 from tiernas.testing.engines import ARCHITECTURE, NUM_CLASSES, EngineConformance
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -125,7 +125,7 @@ def test_what_is_saved_is_the_typed_network_and_can_be_built_from_its_file_alone
     assert (tmp_path / "network.engine").read_bytes() == serialized
     types = TrtNetwork(library, (tmp_path / saved.files[0]).read_bytes(), "saved").convolution_types().values()
     assert {"fp32": "FLOAT", "fp16": "HALF", "int8": "INT8"}[precision] in types
-    assert tensorrt_runner.build(library.trt, library.logger, tmp_path / saved.files[0])
+    assert tensorrt_loader.build(library.trt, library.logger, tmp_path / saved.files[0])
     assert saved.options == {"package": "tensorrt_rtx", "version": library.version}
 
 

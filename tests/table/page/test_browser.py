@@ -86,7 +86,8 @@ def names(page: Page) -> list[str | None]:
 
 
 def marks(page: Page) -> list[str]:
-    return page.locator("#entries tbody .rank").all_text_contents()
+    found: list[str] = page.locator("#entries tbody .rank").all_text_contents()
+    return found
 
 
 def tick(page: Page, name: str) -> None:

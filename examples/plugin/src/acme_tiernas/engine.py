@@ -18,7 +18,7 @@ import numpy as np
 import onnxruntime
 from scipy.stats import trim_mean
 
-from acme_tiernas import runner
+from acme_tiernas import loader
 from tiernas.engines import CompiledNetwork, Engine, Fingerprint, NodeTime, SavedNetwork
 from tiernas.engines.calibration import FloatArray
 from tiernas.engines.onnx_file import OnnxNetwork, read_network
@@ -104,12 +104,12 @@ class CameraNetwork(CompiledNetwork):
         return [NodeTime(name, float(trim_mean(times, OUTLIERS)) / 1e3) for name, times in times_us.items()]
 
     def save(self, folder: Path) -> SavedNetwork:
-        """Writes `network.onnx`; `runner.py` of this package runs it."""
+        """Writes `network.onnx`; `loader.py` of this package opens it."""
         (folder / f"{STEM}.onnx").write_bytes(self._model)
         return SavedNetwork(
             files=(f"{STEM}.onnx",),
             options=self._options,
-            runner=Path(runner.__file__),
+            loader=Path(loader.__file__),
             requirements=(f"onnxruntime=={onnxruntime.__version__}",),
         )
 
@@ -118,7 +118,7 @@ class CameraNetwork(CompiledNetwork):
 
     def _opened(self, profile_to: Path | None = None) -> onnxruntime.InferenceSession:
         try:
-            return runner.open_session(self._model, self._options, profile_to)
+            return loader.open_session(self._model, self._options, profile_to)
         except Exception as error:  # those of ONNX Runtime have no common base class
             raise UsageError(
                 f"{self._network.path}: {self.fingerprint.engine} cannot run it: {last_line(error)}"

@@ -14,7 +14,7 @@ from tiernas.engines.fingerprint import Fingerprint
 from tiernas.engines.onnxruntime.profile import profile
 from tiernas.engines.onnxruntime.quantizer import QUANTIZER, saturates
 from tiernas.engines.onnxruntime.session import OPTIONS, VERSION, bound, open_session, options_with
-from tiernas.engines.saved import STEM, SavedNetwork, runner_of
+from tiernas.engines.saved import STEM, SavedNetwork, loader_of
 
 
 class OnnxRuntimeEngine(Engine):
@@ -89,7 +89,7 @@ class OnnxRuntimeNetwork(CompiledNetwork):
         return SavedNetwork(
             files=(f"{STEM}.onnx",),
             options=options_with(self.fingerprint.threads),
-            runner=runner_of("onnxruntime"),
+            loader=loader_of("onnxruntime"),
             requirements=(f"onnxruntime=={self.fingerprint.engine_version}",),
         )
 

@@ -15,7 +15,7 @@ try:
 except ImportError as error:
     raise NotInstalledError("ONNX Runtime", "onnxruntime") from error
 
-from tiernas.standalone.runners.onnxruntime import session_options
+from tiernas.standalone.loaders.onnxruntime import session_options
 
 VERSION: str = onnxruntime.__version__
 
@@ -31,7 +31,7 @@ _ERRORS = tuple(kind for kind in vars(_native).values() if isinstance(kind, type
 
 
 def options_with(threads: int) -> dict[str, Any]:
-    """Options of a session with this number of threads, for `tiernas.standalone.runners.onnxruntime`."""
+    """Options of a session with this number of threads, for `tiernas.standalone.loaders.onnxruntime`."""
     return {"providers": ["CPUExecutionProvider"], "intra_op_num_threads": threads, **OPTIONS}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from tiernas.engines.calibration import FloatArray, calibration_images
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint
-from tiernas.engines.saved import STEM, SavedNetwork, runner_of
+from tiernas.engines.saved import STEM, SavedNetwork, loader_of
 from tiernas.errors import NotInstalledError, UsageError, last_line
 
 try:
@@ -111,7 +111,7 @@ class OpenVinoNetwork(CompiledNetwork):
         return SavedNetwork(
             files=(f"{STEM}.xml", f"{STEM}.bin"),
             options={"device": "CPU", "properties": self._options},
-            runner=runner_of("openvino"),
+            loader=loader_of("openvino"),
             requirements=(f"openvino=={self.fingerprint.engine_version}",),
         )
 

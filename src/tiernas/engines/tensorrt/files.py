@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tiernas.engines.saved import STEM, SavedNetwork, runner_of
+from tiernas.engines.saved import STEM, SavedNetwork, loader_of
 from tiernas.engines.tensorrt.library import TrtLibrary
 
 
@@ -22,6 +22,6 @@ def save_trt(library: TrtLibrary, typed: bytes, serialized: bytes, folder: Path)
     return SavedNetwork(
         files=(f"{STEM}.onnx", f"{STEM}.engine"),
         options={"package": library.package, "version": library.version},
-        runner=runner_of("tensorrt"),
+        loader=loader_of("tensorrt"),
         requirements=(f"{library.extra}=={library.version}", "cuda-bindings"),
     )

@@ -19,6 +19,7 @@ from tiernas.table.entry import Entry
 from tiernas.table.model_table import DamagedEntry, ModelTable
 from tiernas.table.page.record import LABELS, record, shown
 from tiernas.table.ties import Standing, standings
+from tiernas.text_file import replace_text
 
 _GENERATOR = '<meta name="generator" content="tiernas">'
 """Marks a file that may be overwritten."""
@@ -72,8 +73,7 @@ def write_page(table: ModelTable, path: Path) -> Path:
                 f"page {path}: exists already and is not a page that tiernas wrote; it is kept. Choose another file, "
                 "or move it away"
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page(entries, damaged, table.path), "utf-8", newline="\n")
+        replace_text(path, page(entries, damaged, table.path))
     except OSError as error:
         raise UsageError(f"page {path}: cannot be written ({error.strerror})") from error
     return path

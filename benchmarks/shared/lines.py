@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,11 @@ class Lines:
         self._keys = keys
 
     def read(self) -> list[dict[str, Any]]:
-        """All results; a truncated line is skipped."""
+        """All results; a damaged line is skipped, since its training run is repeated."""
         if not self.path.exists():
             return []
         found = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
+        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 found.append(json.loads(line))
             except json.JSONDecodeError:
@@ -43,7 +44,13 @@ class Lines:
         return any(all(line[key] == wanted[key] for key in self._keys) for line in self.read())
 
     def append(self, result: dict[str, Any]) -> None:
-        """Adds a result."""
+        """Adds a result and flushes it to disk; a truncated last line is ended first, so that it damages no other."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result) + "\n")
+        with self.path.open("a+b") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            file.write(json.dumps(result).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())

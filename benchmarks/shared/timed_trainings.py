@@ -1,21 +1,19 @@
-"""Parallel training runs, each on one core, with everything that could rank their networks, and their CPU time."""
+"""Training runs on one core, with everything that could rank their networks, and their CPU time."""
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache
-from multiprocessing import get_context
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
 from tiernas.networks import cost
 from tiernas.spaces import architecture_from_json, get_space
+from tiernas.temporary import owned_folder
 from tiernas.training import (
     DataConfig,
     EpochReport,
@@ -30,7 +28,8 @@ from tiernas.training import (
 )
 from tiernas.training.teachers import prepare_teacher
 
-Key = TypeVar("Key")
+temporary_folder = partial(owned_folder, "tiernas-benchmark-")
+"""A folder for the checkpoints of a training run; folders that killed processes left are removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,7 @@ class TimedTraining:
         seed: Seed of the training run.
         cache_dir: The folder that training runs share.
         tested: Whether the network is evaluated on the test images and its size recorded.
+        folder: Where the trained network is kept; None: nowhere.
     """
 
     network: str
@@ -51,32 +51,23 @@ class TimedTraining:
     data: DataConfig
     seed: int
     cache_dir: Path
-    tested: bool
-
-
-def run_all(trainings: Mapping[Key, TimedTraining], workers: int) -> Iterator[tuple[Key, dict[str, Any]]]:
-    """Key and result of each training run, as soon as it is complete."""
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-    try:
-        running = {pool.submit(measured, training): key for key, training in trainings.items()}
-        for done in as_completed(running):
-            yield running[done], done.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    tested: bool = False
+    folder: Path | None = None
 
 
 def measured(training: TimedTraining) -> dict[str, Any]:
     """Trains a network; accuracies and losses are None if training diverged."""
-    torch.set_num_threads(1)
     _warm_up()
-    splits = _splits(training.data.model_dump_json(), training.cache_dir)
+    splits = splits_of(training.data.model_dump_json(), training.cache_dir)
     architecture, recipe = architecture_from_json(training.network), training.recipe
     reports: list[EpochReport] = []
     found: dict[str, Any] = dict.fromkeys(("validation", "cross_entropy", "epoch_losses", "train_accuracies", "test"))
     if recipe.teacher is not None:
         _learn_classes(recipe.teacher, training, splits, architecture.resolution)
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
+    if training.tested:
+        size = cost(architecture, len(splits.classes))
+        found |= {"macs": size.macs, "parameters": size.params}
+    with nullcontext(training.folder) if training.folder else temporary_folder() as place:
         began_s = time.process_time()
         try:
             result = train(
@@ -96,11 +87,15 @@ def measured(training: TimedTraining) -> dict[str, Any]:
         found["epoch_losses"] = list(result.epoch_losses)
         found["train_accuracies"] = [report.train_accuracy for report in reports]
         if training.tested:
-            size = cost(architecture, len(splits.classes))
-            found |= {"macs": size.macs, "parameters": size.params}
             network, normalization = load_trained(place), recipe.normalization
             found["test"] = evaluate(network, splits.test, architecture.resolution, normalization=normalization)
     return found
+
+
+@cache
+def splits_of(data: str, cache_dir: Path) -> Splits:
+    """The images of the JSON of a `DataConfig`, loaded once by each process."""
+    return load_data(DataConfig.model_validate_json(data), cache_dir, tell=False)
 
 
 def _learn_classes(teacher: TeacherConfig, training: TimedTraining, splits: Splits, resolution: int) -> None:
@@ -116,10 +111,5 @@ def _warm_up() -> None:
     """Does a short training run, so that the first one of this process does not take longer than others."""
     space, images = get_space("gpunet-small"), load_data(DataConfig(train_limit=100), tell=False)
     network = space.decode(space.sample(1, seed=0)[0])
-    with tempfile.TemporaryDirectory() as folder:
-        train(network, images, RecipeConfig(epochs=1), seed=0, checkpoint_dir=Path(folder))
-
-
-@cache
-def _splits(data: str, cache_dir: Path) -> Splits:
-    return load_data(DataConfig.model_validate_json(data), cache_dir, tell=False)
+    with temporary_folder() as folder:
+        train(network, images, RecipeConfig(epochs=1), seed=0, checkpoint_dir=folder)

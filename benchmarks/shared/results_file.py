@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tiernas.errors import UsageError
+from benchmarks.shared.conditions import conditions, now
 
-FOLDER = Path(__file__).parent / "results"
+from tiernas.errors import UsageError
+from tiernas.text_file import replace_text
 
 
 class Results:
     """The results of a benchmark so far.
+
+    The file also has the runs that they come from: machine, versions, and when each began and last added a result.
 
     Attributes:
         path: The file, created with the first result.
@@ -31,11 +34,16 @@ class Results:
         self.path = path
         self.found: dict[str, Any] = {}
         self._settings = json.loads(json.dumps(settings))
+        self._earlier: list[Any] = []
+        self._run: dict[str, Any] = {**conditions(), "from": now()}
         if path.exists():
             there = json.loads(path.read_text(encoding="utf-8"))
             if there["settings"] != self._settings:
-                raise UsageError(f"{path}: has results for other settings, {there['settings']}; remove it")
-            self.found = there["results"]
+                raise UsageError(
+                    f"{path}: has results for other settings, {there['settings']} instead of {self._settings}; move it "
+                    "away, or restore the earlier settings"
+                )
+            self.found, self._earlier = there["results"], there["runs"]
 
     def put(self, key: str, value: Any, *, tell: bool = True) -> None:
         """Adds a result and replaces the file atomically.
@@ -46,11 +54,9 @@ class Results:
             tell: Whether to print it.
         """
         self.found[key] = value
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        new = self.path.with_suffix(".new")
-        document = {"settings": self._settings, "results": self.found}
-        new.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        new.replace(self.path)
+        runs = [*self._earlier, {**self._run, "to": now()}]
+        document = {"settings": self._settings, "runs": runs, "results": self.found}
+        replace_text(self.path, json.dumps(document, indent=1) + "\n")
         if tell:
             print(f"{key}: {value}", flush=True)
 
