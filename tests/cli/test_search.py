@@ -21,6 +21,8 @@ from tiernas.ledger import Ledger, Purpose, State
 from tiernas.networks import build
 from tiernas.spaces import architecture_from_json, get_space
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory, latency_table: Path) -> CommandLine:

@@ -129,7 +129,7 @@ def test_intervals_and_marks_fit_into_80_columns_and_are_explained(
     monkeypatch.setattr(output, "out", Console(width=80))
     show_entries([close, best])
     shown = capsys.readouterr().out
-    assert "│ accuracy (95 %)" in shown
+    assert "┃ accuracy (95 %)" in shown
     assert f"│ {best.name} │ 0.900 │ 98.89% (96.8-99.6)  │" in shown
     assert f"│ {close.name} │ 0.500 │ 98.15% (95.7-99.2)~ │" in shown
     assert "\n~: ties with the best entry" in shown

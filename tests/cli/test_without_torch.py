@@ -52,6 +52,7 @@ def run_json(folder: Path, *words: str | Path) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_an_onnx_file_is_measured(tmp_path: Path) -> None:
     write_tiny_network(tmp_path / "tiny.onnx")
     words = ("latency", "measure", "tiny.onnx", "--engine", "onnxruntime", "--seconds", "0.1", "--profile")
