@@ -109,6 +109,7 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ("limits.activations_mb=0", r"limits\.activations_mb = 0: input should be greater than 0"),
         ("limits.weights_mb=inf", r"limits\.weights_mb = inf: input should be a finite number"),
         ("limits.weight_mb=1", r"unknown key limits\.weight_mb; did you mean 'weights_mb'\? Known here: params, macs"),
+        ("latency.other_clases=true", r"did you mean 'other_classes'\?"),
         ("data.kind=folder", r"needs path"),
         ("data.path=/tmp", r"path is only for"),
         ("search.order=fastest", r"search\.order = 'fastest': input should be 'reproducible' or 'asynchronous'"),

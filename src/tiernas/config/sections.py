@@ -94,12 +94,14 @@ class LatencySection(Section):
         table: File of the table; by default `latency-table.jsonl` in the output folder. Built if it is missing.
         networks: Number of whole networks that a table is built from; up to twice as many if it is too inaccurate.
         other_device: Accept a table from another device; finalists are measured here anyway.
+        other_classes: Accept a table whose networks have another number of classes than the data; likewise.
         inaccurate: Accept a table whose estimates are too inaccurate for the tiers (`tiernas latency show`).
     """
 
     table: Path | None = None
     networks: Annotated[int, Field(ge=10)] = 100
     other_device: bool = False
+    other_classes: bool = False
     inaccurate: bool = False
 
 

@@ -30,7 +30,7 @@ from tiernas.job.checked_data import checked_data
 from tiernas.job.compared_parents import propose_parents
 from tiernas.job.entering import SearchResult, enter
 from tiernas.job.finalist_weights import finalist_network
-from tiernas.job.latency_table import built_table, given_table, require_usable
+from tiernas.job.latency_table import built_table, given_table, require_same_classes, require_usable
 from tiernas.job.start import begun, opened_parent, search_space
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable
@@ -200,6 +200,8 @@ def _table(
 ) -> LatencyTable:
     begun = bool({tier.name for tier in config.tier_list()} & {study.name for study in ledger.studies()})
     grow = not (begun or config.latency.inaccurate)
+    if given is not None:
+        require_same_classes(config, given, len(splits.classes), begun=begun)
     table = given or built_table(config, space, engine, len(splits.classes), stop=stop, grow=grow)
     require_usable(config, table, begun=begun)
     return table
