@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tiernas.blocks.block import ModuleOptions
-from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, macs_of
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 from tiernas.blocks.tokens import TokenBlock, layer_normed
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class AttentionBlock(TokenBlock):
         return Sizes(
             weights=counted["weights"],
             other_params=2 * dim + qkv + dim,
-            macs=macs_of(counted),
+            macs=counted_macs(counted),
             held=tokens * (dim + qkv) + np.maximum(tokens * dim, mixing),
         )
 

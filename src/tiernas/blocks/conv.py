@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tiernas.blocks.activations import ACTIVATIONS, activation_work, costly
 from tiernas.blocks.block import ModuleOptions, choice, whole
 from tiernas.blocks.convolution import PADDINGS, SKIPS, bn_act_params, convolution_likeness
-from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, macs_of
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 from tiernas.blocks.strided import StridedBlock, added, convolved
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class ConvBlock(StridedBlock):
         return Sizes(
             weights=counted["weights"],
             other_params=bn_act_params(rows, outs),
-            macs=macs_of(counted),
+            macs=counted_macs(counted),
             held=counted["input"] + counted["output"],
         )
 

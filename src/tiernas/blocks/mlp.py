@@ -11,7 +11,7 @@ import numpy as np
 
 from tiernas.blocks.activations import ACTIVATIONS, activation, costly, slopes
 from tiernas.blocks.block import Block, ModuleOptions, choice, whole
-from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, macs_of
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 from tiernas.blocks.tokens import TokenBlock, layer_normed
 from tiernas.errors import UsageError
 
@@ -81,7 +81,7 @@ class MlpBlock(TokenBlock):
         return Sizes(
             weights=counted["weights"],
             other_params=2 * dim + hidden + slopes(rows, hidden) + dim,
-            macs=macs_of(counted),
+            macs=counted_macs(counted),
             held=given + inner + np.maximum(given, inner * (kernel > 0)),
         )
 

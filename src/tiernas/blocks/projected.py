@@ -10,7 +10,7 @@ import numpy as np
 
 from tiernas.blocks.activations import costly, slopes, squeeze_name
 from tiernas.blocks.convolution import convolution_likeness
-from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, macs_of
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 from tiernas.blocks.strided import StridedBlock, added, convolved, skipped
 
 
@@ -94,6 +94,6 @@ class ProjectedBlock(StridedBlock, abc.ABC):
         return Sizes(
             weights=counted["weights"],
             other_params=other_params + excited + channels * (squeezed > 0) + 2 * outs,
-            macs=macs_of(counted),
+            macs=counted_macs(counted),
             held=np.maximum(held, skipped(counted) + counted["inner"] + np.maximum(gate, counted["output"])),
         )

@@ -137,7 +137,7 @@ class BlockRows:
         return self.block.likeness(self)
 
 
-def macs_of(counted: Mapping[str, FloatArray]) -> FloatArray:
+def counted_macs(counted: Mapping[str, FloatArray]) -> FloatArray:
     """Multiply-accumulates (`m`) in the work of layers by kind, see `Block.work`."""
     total: FloatArray = np.sum([count for kind, count in counted.items() if kind.endswith("_macs")], axis=0)
     return total

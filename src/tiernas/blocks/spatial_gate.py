@@ -10,7 +10,7 @@ import numpy as np
 
 from tiernas.blocks.activations import ACTIVATIONS, activation, costly, slopes
 from tiernas.blocks.block import ModuleOptions, choice
-from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, macs_of
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 from tiernas.blocks.tokens import TokenBlock, layer_normed
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class SpatialGateBlock(TokenBlock):
         return Sizes(
             weights=counted["weights"] + counted["token_weights"],
             other_params=normalization + biases + slopes(rows, 2 * gated),
-            macs=macs_of(counted),
+            macs=counted_macs(counted),
             held=counted["input"] + counted["inner"] + np.maximum(counted["input"], counted["gated"]),
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 from tiernas.blocks.activations import ACTIVATIONS, activation_work, costly
 from tiernas.blocks.block import ModuleOptions, choice, whole
 from tiernas.blocks.convolution import PADDINGS, bn_act_params, convolution_likeness, convolved_sizes
-from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, macs_of
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 from tiernas.blocks.strided import StridedBlock
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class StemBlock(StridedBlock):
         return Sizes(
             weights=counted["weights"],
             other_params=layers * bn_act_params(rows, outs),
-            macs=macs_of(counted),
+            macs=counted_macs(counted),
             held=output + np.where(layers > 1, np.maximum(image, output), image),
         )
 

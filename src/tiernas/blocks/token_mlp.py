@@ -10,7 +10,7 @@ import numpy as np
 
 from tiernas.blocks.activations import ACTIVATIONS, activation, costly, slopes
 from tiernas.blocks.block import ModuleOptions, choice
-from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, macs_of
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 from tiernas.blocks.tokens import TokenBlock, layer_normed
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class TokenMlpBlock(TokenBlock):
         return Sizes(
             weights=counted["weights"],
             other_params=2 * dim + hidden + slopes(rows, dim) + tokens,
-            macs=macs_of(counted),
+            macs=counted_macs(counted),
             held=2 * counted["input"] + counted["inner"],
         )
 

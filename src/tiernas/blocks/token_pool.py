@@ -10,7 +10,7 @@ import numpy as np
 
 from tiernas.blocks.block import Block, ModuleOptions
 from tiernas.blocks.convolution import convolved_size
-from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, macs_of
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,7 +77,7 @@ class TokenPoolBlock(Block):
         return Sizes(
             weights=counted["weights"],
             other_params=2 * dim,
-            macs=macs_of(counted),
+            macs=counted_macs(counted),
             held=counted["inner"] + np.maximum(counted["input"], counted["output"]),
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 from tiernas.blocks.activations import ACTIVATIONS, costly
 from tiernas.blocks.block import Block, ModuleOptions, choice
 from tiernas.blocks.convolution import bn_act_params
-from tiernas.blocks.rows import BlockRows, BoolArray, FloatArray, Sizes, macs_of
+from tiernas.blocks.rows import BlockRows, BoolArray, FloatArray, Sizes, counted_macs
 from tiernas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class TokenizerBlock(Block):
         return Sizes(
             weights=counted["weights"],
             other_params=layers * bn_act_params(rows, filters) + counted["added"],
-            macs=macs_of(counted),
+            macs=counted_macs(counted),
             held=np.maximum(held, tokens * (filters + dim)),
         )
 

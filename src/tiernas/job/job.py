@@ -95,7 +95,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         if taken_back := ledger.reclaim("the server ended"):
             _log.info("%d training runs were interrupted; they resume from their last checkpoint", taken_back)
         _check_reuse(config, ledger, splits)
-        classes, precision, batch = len(splits.classes), wanted.precision, wanted.batch
+        classes, precision, batch = len(splits.classes), engine.precision, engine.batch
         within = WithinLimits(config.limits.limits, space, num_classes=classes, precision=precision, batch=batch)
         table = None
         if not _searched(config, ledger):

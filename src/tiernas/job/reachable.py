@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
 
-import numpy as np
-
-from tiernas.blocks.rows import FloatArray, IntArray
+from tiernas.blocks.rows import IntArray
 from tiernas.config import SearchConfig
 from tiernas.engines import Engine, TurnRule
 from tiernas.errors import UsageError
@@ -15,18 +12,16 @@ from tiernas.latency import measure_architecture
 from tiernas.latency.measuring.ladder import Ladder, rungs_of
 from tiernas.rounding import apart, rounded_up
 from tiernas.spaces import SearchSpace
+from tiernas.spaces.macs import macs_of
 
-ROUGH = TurnRule(relative_width=0.05, limit_s=2.0)
-"""How long a network is measured whose latency only tells what is possible; finalists are measured more precisely."""
+_RULE = TurnRule(relative_width=0.05, limit_s=2.0)
+"""This latency only tells what is possible; finalists are measured more precisely."""
 
 _SURE = 0.5
 """A tier that ends below this share of the measured latency is refused.
 
 The network with the fewest multiply-accumulates need not be the fastest, and a busy machine slows it down; in between,
 the latency table decides."""
-
-_AT_ONCE = 2**16
-"""Networks whose multiply-accumulates are computed at once, to limit memory."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,9 +41,9 @@ def require_reachable(config: SearchConfig, space: SearchSpace, engine: Engine, 
         UsageError: A tier ends below half of that latency.
     """
     vectors = space.sample(config.tiers.pool, config.study.seed)
-    architecture = space.decode(smallest(space, vectors))
+    architecture = space.decode(_smallest(space, vectors))
     with Ladder(rungs_of(space, num_classes), engine) as ladder:
-        fastest_ms = measure_architecture(architecture, num_classes, ladder, ROUGH).latency_ms
+        fastest_ms = measure_architecture(architecture, num_classes, ladder, _RULE).latency_ms
     below = [tier for tier in config.tier_list() if tier.high_ms <= fastest_ms]
     if not below:
         return
@@ -56,8 +51,8 @@ def require_reachable(config: SearchConfig, space: SearchSpace, engine: Engine, 
     told = refused or below
     _, fastest = apart(told[-1].high_ms, fastest_ms)
     names = " and ".join(tier.name for tier in told)
-    here = f"{engine.name} {engine.precision}, threads: {engine.threads}"
-    taken = f"the smallest of {len(vectors)} sampled networks of {space.name!r} takes {fastest} ms here ({here})"
+    where = f"{engine.fingerprint().device} ({engine.name} {engine.precision}, threads: {engine.threads})"
+    taken = f"the smallest of {len(vectors)} sampled networks of {space.name!r} takes {fastest} ms on {where}"
     if refused:
         raise UsageError(
             f"tiers.edges: no network is as fast as tier {names} ms: {taken}. Choose edges above that, such as "
@@ -66,15 +61,7 @@ def require_reachable(config: SearchConfig, space: SearchSpace, engine: Engine, 
     _log.warning("tiers.edges: tier %s ms may be empty: %s", names, taken)
 
 
-def smallest(space: SearchSpace, vectors: IntArray) -> IntArray:
+def _smallest(space: SearchSpace, vectors: IntArray) -> IntArray:
     """The vector (length `d`) of the network with the fewest multiply-accumulates, out of many (`n x d`)."""
-    parts = np.array_split(vectors, math.ceil(len(vectors) / _AT_ONCE))
-    found: IntArray = vectors[int(np.concatenate([_macs(space, part) for part in parts]).argmin())]
-    return found
-
-
-def _macs(space: SearchSpace, vectors: IntArray) -> FloatArray:
-    macs = np.zeros(len(vectors))
-    for group in space.layer_groups(vectors):
-        macs[group.network] += group.rows.macs() * group.count
-    return macs
+    smallest: IntArray = vectors[int(macs_of(space, vectors).argmin())]
+    return smallest
