@@ -31,6 +31,7 @@ from tiernas.blocks import (
 from tiernas.blocks.modules import Residual
 from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
+from tiernas.testing.feature_maps import held_elements
 
 LAYERS: list[Block] = [
     StemBlock(3, 8, kernel=3, layers=2, activation="relu", in_size=9),
@@ -84,6 +85,49 @@ def test_weights_and_shapes_are_those_of_the_module(layer: Block) -> None:
     work = BlockRows.of([layer]).work()[0]
     weights = sum(p.numel() for p in module.parameters() if p.dim() == 4)
     assert work[layer.work_kinds.index("weights")] == weights
+
+
+SIZED: list[Block] = [
+    *LAYERS,
+    *RARE,
+    StemBlock(3, 16, kernel=3, layers=3, activation="prelu", in_size=9),
+    ConvBlock(8, 8, kernel=3, stride=1, activation="prelu", padding="same", in_size=5, skip="auto"),
+    FusedIrbBlock(8, 8, 3, 1, mid_channels=12, se_channels=6, activation="prelu", padding="same", in_size=1),
+    IrbBlock(8, 8, 3, 1, 16, 4, activation="prelu", padding="same", in_size=3, se_activation="relu"),
+    IrbBlock(32, 8, 5, 2, mid_channels=32, se_channels=0, activation="relu", padding="same", in_size=9),
+    SeparableBlock(8, 8, 3, 1, 5, "relu", padding="same", in_size=2, se_activation="prelu"),
+    SeparableBlock(8, 32, 3, 2, se_channels=0, activation="prelu", padding="same", in_size=6, end="activated"),
+    HeadBlock(16, 32, hidden=200, activation="prelu", in_size=1),
+    HeadBlock(16, 0, hidden=8, activation="relu", in_size=3, hidden_bias="yes"),
+]
+
+
+@pytest.mark.parametrize("num_classes", [1, 900])
+@pytest.mark.parametrize("layer", SIZED, ids=labels)
+def test_sizes_are_those_of_the_module(layer: Block, num_classes: int) -> None:
+    module = layer.module(ModuleOptions(num_classes=num_classes)).eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module(torch.zeros(1, *layer.in_shape))
+    sizes = BlockRows.of([layer]).sizes(num_classes)
+    assert sizes is not None
+    multiplied = [m for m in module.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert sizes.params.tolist() == [sum(p.numel() for p in module.parameters())]
+    assert sizes.weights.tolist() == [sum(m.weight.numel() for m in multiplied)]
+    assert sizes.macs.tolist() == [counter.get_total_flops() // 2]
+    assert sizes.held.tolist() == [held_elements(module, layer.in_shape)]
+
+
+def test_feature_maps_that_are_held_by_hand() -> None:
+    fields: dict[str, Any] = {"activation": "swish", "padding": "same", "in_size": 4}
+    halving = IrbBlock(8, 8, 3, 2, mid_channels=16, se_channels=0, **fields)
+    residual = IrbBlock(8, 8, 3, 1, mid_channels=16, se_channels=2, **fields)
+    sizes = BlockRows.of([halving, residual]).sizes(10)
+    assert sizes is not None
+    assert sizes.held.tolist() == [16 * 8 + 16 * 16, 16 * 8 + 2 * 16 * 16]  # at the expansion; at the depthwise
+
+
+def test_a_block_counts_no_sizes_unless_it_says_how() -> None:
+    assert Block.sizes(BlockRows.of([LAYERS[1]]), 10) is None
 
 
 @pytest.mark.parametrize("layer", RARE[:-1], ids=labels)

@@ -28,6 +28,7 @@ from tiernas.blocks.modules import Residual
 from tiernas.blocks.token_modules import SelfAttention, SpatialGating, TokenBatchNorm
 from tiernas.errors import UsageError
 from tiernas.networks.onnx import check_onnx, write_onnx
+from tiernas.testing.feature_maps import held_elements
 from tiernas.training.initialization import calm
 
 TOKENIZERS = [
@@ -81,10 +82,29 @@ def test_weights_and_shapes_are_those_of_the_module(layer: Block) -> None:
     assert work["weights"] + work.get("token_weights", 0) == found
 
 
+@pytest.mark.parametrize("num_classes", [3, 1000])
+@pytest.mark.parametrize("layer", [*LAYERS, *HEADS], ids=labels)
+def test_sizes_are_those_of_the_module(layer: Block, num_classes: int) -> None:
+    module = layer.module(ModuleOptions(num_classes=num_classes)).eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module(tokens(layer, 1))
+    sizes = BlockRows.of([layer]).sizes(num_classes)
+    assert sizes is not None
+    multiplied = [m for m in module.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert sizes.params.tolist() == [sum(p.numel() for p in module.parameters())]
+    assert sizes.weights.tolist() == [sum(m.weight.numel() for m in multiplied)]
+    assert sizes.macs.tolist() == [counter.get_total_flops() // 2]
+    assert sizes.held.tolist() == [held_elements(module, layer.in_shape)]
+
+
 def test_many_tokenizers_count_what_each_counts_alone() -> None:
     together = BlockRows.of(TOKENIZERS)
     alone = np.concatenate([BlockRows.of([layer]).work() for layer in TOKENIZERS])
     np.testing.assert_array_equal(together.work(), alone)
+    sizes, each = together.sizes(3), [BlockRows.of([layer]).sizes(3) for layer in TOKENIZERS]
+    assert sizes is not None
+    assert sizes.held.tolist() == [one.held[0] for one in each if one is not None]
+    assert sizes.params.tolist() == [one.params[0] for one in each if one is not None]
 
 
 @pytest.mark.parametrize(

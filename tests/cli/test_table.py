@@ -83,6 +83,9 @@ def test_an_entry_that_calls_itself_elsewhere_writes_nothing(shared: CommandLine
     [
         (("query", "--data", "my photos", "--max-latency-ms", "0.3"), 3, "takes 0.30004 ms, more than 0.3 ms"),
         (("query", "--max-latency-ms", "nan"), 2, "max_latency_ms = nan"),
+        (("query", "--data", "digits", "--max-params", "0"), 2, "params = 0: must be above 0"),
+        (("query", "--data", "digits", "--max-macs", "1"), 3, "has 2 multiply-accumulates, more than 1"),
+        (("query", "--data", "digits", "--max-weights-mb", "1"), 3, "does not say its weights_mb"),
         (("query", "--min-accuracy", "95"), 2, "write 0.95 or 95% for 95 %"),
         (("query", "--min-accuracy", "150%"), 2, "min_accuracy = 1.5: must be from 0 to 1"),
         (

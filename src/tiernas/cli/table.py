@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tiernas.cli.limits import MaxActivationsMb, MaxMacs, MaxParams, MaxWeightsMb
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_named
 from tiernas.table.location import DEFAULT_TABLE
 
@@ -101,6 +102,10 @@ def query(
     threads: Annotated[int | None, typer.Option(help="Threads per inference.")] = None,
     data: Annotated[str | None, typer.Option(help="Data set, or its digest.")] = None,
     study: Annotated[str | None, typer.Option(help="Name of the study that found it.")] = None,
+    max_params: MaxParams = None,
+    max_macs: MaxMacs = None,
+    max_weights_mb: MaxWeightsMb = None,
+    max_activations_mb: MaxActivationsMb = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Print the best N; with --json as a list.")] = None,
     as_found: Annotated[
         bool, typer.Option("--as-found", help="Use as-found instead of undisturbed latencies.")
@@ -115,6 +120,7 @@ def query(
     """
     log_to_stderr()
     from tiernas.engines.local_devices import local_devices
+    from tiernas.limits import Limits
     from tiernas.proportions import parse_proportion
     from tiernas.table import AmbiguousQueryError, ModelTable, Query, export_command
     from tiernas.table.ties import ties_with
@@ -129,6 +135,7 @@ def query(
         threads=threads,
         data=data,
         study=study,
+        limits=Limits(max_params, max_macs, max_weights_mb, max_activations_mb),
         as_found=as_found,
         local_devices=local_devices(),
     )

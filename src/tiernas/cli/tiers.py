@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tiernas.cli.limits import MaxActivationsMb, MaxMacs, MaxParams, MaxWeightsMb
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 
 _log = logging.getLogger("tiernas.tiers")
@@ -23,20 +24,29 @@ def tiers(
     ] = None,
     networks: Annotated[int, typer.Option("--networks", help="Number of networks to sample.")] = 65_536,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the Sobol sequence.")] = 0,
+    max_params: MaxParams = None,
+    max_macs: MaxMacs = None,
+    max_weights_mb: MaxWeightsMb = None,
+    max_activations_mb: MaxActivationsMb = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sample a space and sort its networks into latency tiers."""
+    """Sample a space and sort its networks into latency tiers, without those beyond a limit."""
+    from tiernas.limits import Limits
     from tiernas.tiers import narrow_tier_warnings, parse_edges, sample_pools
 
     log_to_stderr()
     wanted = parse_edges(edges)
+    limits = Limits(max_params, max_macs, max_weights_mb, max_activations_mb)
 
     from tiernas.latency import LatencyTable, default_path, judge_table
+    from tiernas.limits import WithinLimits
     from tiernas.spaces import get_space, referred_space
 
     path = table or default_path(space, engine, precision)
-    loaded = LatencyTable.load(path, referred_space(space))
-    pools = sample_pools(get_space(space), loaded, wanted, networks, seed)
+    loaded, searched = LatencyTable.load(path, referred_space(space)), get_space(space)
+    classes, target = loaded.header.num_classes, loaded.header.fingerprint
+    within = WithinLimits(limits, searched, num_classes=classes, precision=target.precision, batch=target.batch)
+    pools = sample_pools(searched, loaded, wanted, networks, seed, within)
     verdict = judge_table(loaded, path)
     if not verdict.usable:
         _log.warning("%s: %s", path, verdict.words)
@@ -44,12 +54,11 @@ def tiers(
         _log.warning("%s", line)
     rows = [pool.summary() for pool in pools.values()]
     if as_json:
-        fingerprint = loaded.header.fingerprint.to_dict()
-        found = {"space": space, "seed": seed, "sampled": networks, "fingerprint": fingerprint}
-        print_json({**found, "verdict": verdict.to_dict(), "tiers": rows})
+        found = {"space": space, "seed": seed, "sampled": networks, "fingerprint": target.to_dict()}
+        print_json({**found, "limits": limits.given, "verdict": verdict.to_dict(), "tiers": rows})
     else:
-        print_table(
-            rows,
-            {"tier": "tier, ms", "networks": "networks", "fastest_ms": "fastest, ms", "slowest_ms": "slowest, ms"},
-            title=f"{networks} networks of {space} on {loaded.header.fingerprint.device}",
-        )
+        columns = {"tier": "tier, ms", "networks": "networks", "excluded": "beyond the limits"}
+        columns |= {"fastest_ms": "fastest, ms", "slowest_ms": "slowest, ms"}
+        if not limits.given:
+            del columns["excluded"]
+        print_table(rows, columns, title=f"{networks} networks of {space} on {target.device}")

@@ -14,12 +14,14 @@ from tiernas.config.sections import (
     EngineSection,
     FinalistsSection,
     LatencySection,
+    LimitsSection,
     StudySection,
     TableSection,
     TiersSection,
 )
 from tiernas.config.workers_section import WorkersSection
-from tiernas.errors import UsageError
+from tiernas.errors import UsageError, about
+from tiernas.limits import require_width
 from tiernas.plugins import is_reference, top_module
 from tiernas.spaces import PARENT, SPACE_FILE, get_space
 from tiernas.tiers import Tier, tiers_between
@@ -36,6 +38,7 @@ class SearchConfig(Section):
     engine: EngineSection = EngineSection()
     latency: LatencySection = LatencySection()
     tiers: TiersSection
+    limits: LimitsSection = LimitsSection()
     search: SearchSection = SearchSection()
     finalists: FinalistsSection
     workers: WorkersSection = Field(default_factory=WorkersSection)
@@ -64,6 +67,8 @@ class SearchConfig(Section):
         rungs, epochs = self.search.screen.epochs, self.recipe.epochs
         if rungs and rungs[-1] >= epochs:
             raise UsageError(f"search.screen.epochs = {rungs}: each must be below recipe.epochs = {epochs}")
+        with about("limits"):
+            require_width(self.limits.limits, self.engine.precision)
         self._check_parent()
         self._check_start()
         self.workers.check()

@@ -13,6 +13,7 @@ from tiernas.config.section import Section
 from tiernas.engines.catalogue import ENGINES
 from tiernas.latency.measuring.advice import ACCURACY_BUDGET_POINTS
 from tiernas.ledger import is_meant_as_url
+from tiernas.limits import Limits
 from tiernas.spaces import PARENT
 from tiernas.spaces.catalogue import SPACES
 from tiernas.tiers import DEFAULT_POOL_NETWORKS
@@ -93,12 +94,14 @@ class LatencySection(Section):
         table: File of the table; by default `latency-table.jsonl` in the output folder. Built if it is missing.
         networks: Number of whole networks that a table is built from; up to twice as many if it is too inaccurate.
         other_device: Accept a table from another device; finalists are measured here anyway.
+        other_classes: Accept a table whose networks have another number of classes than the data; likewise.
         inaccurate: Accept a table whose estimates are too inaccurate for the tiers (`tiernas latency show`).
     """
 
     table: Path | None = None
     networks: Annotated[int, Field(ge=10)] = 100
     other_device: bool = False
+    other_classes: bool = False
     inaccurate: bool = False
 
 
@@ -112,6 +115,32 @@ class TiersSection(Section):
 
     edges: Annotated[list[float], Field(min_length=2)]
     pool: Annotated[int, Field(ge=1, le=2**24)] = DEFAULT_POOL_NETWORKS
+
+
+class LimitsSection(Section):
+    """The most that a network may have besides its latency; what is not set is not limited.
+
+    All of it is counted, so that networks beyond a limit are never proposed, trained or measured. A megabyte is
+    1,000,000 bytes.
+
+    Attributes:
+        params: Trainable parameters.
+        macs: Multiply-accumulates at batch 1.
+        weights_mb: Memory of the parameters at the precision of the engine: 4 bytes each at fp32, 2 at fp16 and bf16;
+            at int8 1 for a weight of a convolution or linear layer and 4 for any other parameter.
+        activations_mb: Memory of the feature maps that are held at the same time, at most, for `engine.batch` images:
+            usually the input and the output of one layer; inside a residual block its input too, until it is added.
+    """
+
+    params: Annotated[int | None, Field(ge=1)] = None
+    macs: Annotated[int | None, Field(ge=1)] = None
+    weights_mb: Annotated[float | None, Field(gt=0)] = None
+    activations_mb: Annotated[float | None, Field(gt=0)] = None
+
+    @property
+    def limits(self) -> Limits:
+        """The limits as a value."""
+        return Limits(self.params, self.macs, self.weights_mb, self.activations_mb)
 
 
 class FinalistsSection(Section):

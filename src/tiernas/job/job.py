@@ -30,11 +30,12 @@ from tiernas.job.checked_data import checked_data
 from tiernas.job.compared_parents import propose_parents
 from tiernas.job.entering import SearchResult, enter
 from tiernas.job.finalist_weights import finalist_network
-from tiernas.job.latency_table import built_table, given_table, require_usable
+from tiernas.job.latency_table import built_table, given_table, require_same_classes, require_usable
 from tiernas.job.start import begun, opened_parent, search_space
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
+from tiernas.limits import WithinLimits
 from tiernas.networks.plugin_layers import require_declared_shapes
 from tiernas.spaces import SearchSpace, get_space
 from tiernas.spaces.catalogue import SPACES
@@ -51,7 +52,7 @@ from tiernas.study import (
     train_candidates,
 )
 from tiernas.tier_clock import TierClock
-from tiernas.tiers import Tier
+from tiernas.tiers import Tier, require_some_within
 from tiernas.training import RecipeConfig, Splits
 from tiernas.training.teachers.plugin import teacher_function
 
@@ -94,20 +95,25 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         if taken_back := ledger.reclaim("the server ended"):
             _log.info("%d training runs were interrupted; they resume from their last checkpoint", taken_back)
         _check_reuse(config, ledger, splits)
-        table = None if _searched(config, ledger) else _table(config, ledger, given, space, engine, splits, stop)
+        classes, precision, batch = len(splits.classes), engine.precision, engine.batch
+        within = WithinLimits(config.limits.limits, space, num_classes=classes, precision=precision, batch=batch)
+        table = None
+        if not _searched(config, ledger):
+            require_some_within(within, space, config.tiers.pool, config.study.seed)
+            table = _table(config, ledger, given, space, engine, splits, stop)
         settings = _settings(config, splits, engine)
         studies = {tier: ledger.open_study(tier.name, settings, _defaults()) for tier in config.tier_list()}
         executor = stack.enter_context(_executor(config))
         curves = stack.enter_context(Curves(output / "tensorboard")) if config.study.tensorboard else None
         trainings = _trainings(config, ledger, executor, space, stop, watch, heartbeat, curves)
         if table is not None:
-            search_tiers(config, ledger, studies, space, table, trainings)
+            search_tiers(config, ledger, studies, space, table, within, trainings)
         for study in studies.values():  # candidates requeued after the search of their tier had ended
             train_candidates(trainings, study, Purpose.SEARCH)
         _repeat_best(config, ledger, list(studies.values()), trainings)
         limit_s = config.finalists.measure_seconds
         clock = stack.enter_context(TierClock(lambda: table or _saved_table(config, space), engine, limit_s))
-        propose_parents(config, ledger, studies, space, len(splits.classes), clock)
+        propose_parents(config, ledger, studies, space, len(splits.classes), clock, within)
         while True:  # the workers are idle: nothing trains while networks are measured
             chosen = [
                 choose_finalists(
@@ -194,6 +200,8 @@ def _table(
 ) -> LatencyTable:
     begun = bool({tier.name for tier in config.tier_list()} & {study.name for study in ledger.studies()})
     grow = not (begun or config.latency.inaccurate)
+    if given is not None:
+        require_same_classes(config, given, len(splits.classes), begun=begun)
     table = given or built_table(config, space, engine, len(splits.classes), stop=stop, grow=grow)
     require_usable(config, table, begun=begun)
     return table
@@ -218,6 +226,7 @@ def _settings(config: SearchConfig, splits: Splits, engine: Engine) -> dict[str,
         "device": engine.fingerprint().device,
         "latency table": hashlib.sha256(config.latency_table_path.read_bytes()).hexdigest()[:16],
         "tiers.pool": config.tiers.pool,
+        **{f"limits.{name}": limit for name, limit in config.limits.limits.given.items()},
         "search.optimizer": config.search.optimizer,
         **{f"search.options.{key}": value for key, value in config.search.options.items()},
         **_order(config),

@@ -55,6 +55,8 @@ def write_report(config: SearchConfig) -> Report:
     engine = config.engine
     threads = "1 thread" if engine.threads == 1 else f"{engine.threads} threads"
     title = f"{config.study.name}: {engine.name} {engine.precision}, batch {engine.batch}, {threads}"
+    if limits := config.limits.limits.words:
+        title += f"\n{limits}"
     try:
         plot_front(candidates, own, front, title)
         plot_progress(candidates, progress, title)

@@ -19,12 +19,13 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
     """The state of a search; fast on 100,000 candidates, except for the report of a screen.
 
     Returns:
-        `study`; `time` (UTC); `server` (None if none is running; else `name`, the number of workers as `clients` and
-        how many are `idle`); `paused`; `candidates` (number by state, over all tiers); `tiers` (for each its
-        candidates by state, its finalists, its best, what was reused and the effect of the screen); `running` (what
-        each worker does); `ended_per_hour` (training runs that ended in the last hour, or since the search began) and
-        `hours_to_go` (for the training runs of the search, without repeats and finalists), both None if nothing is
-        running; and `failures` (each failed candidate with its reason).
+        `study`; `limits` (the most that its networks may have, by name); `time` (UTC); `server` (None if none is
+        running; else `name`, the number of workers as `clients` and how many are `idle`); `paused`; `candidates`
+        (number by state, over all tiers); `tiers` (for each its candidates by state, its finalists, its best, what was
+        reused and the effect of the screen); `running` (what each worker does); `ended_per_hour` (training runs that
+        ended in the last hour, or since the search began) and `hours_to_go` (for the training runs of the search,
+        without repeats and finalists), both None if nothing is running; and `failures` (each failed candidate with its
+        reason).
 
     Raises:
         NothingFoundError: The search has not started.
@@ -42,6 +43,7 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
     working = serving is not None and serving.alive
     return {
         "study": config.study.name,
+        "limits": config.limits.limits.given,
         "time": now.isoformat(timespec="seconds"),
         "server": {"name": str(serving.server), "clients": serving.clients, "idle": serving.idle}
         if serving is not None and working

@@ -51,7 +51,7 @@ An image classifier for {entry.data} ({len(entry.classes)} classes), found by ti
 | Measured on | {entry.device}, {entry.engine} {entry.engine_version}, {conditions} |
 | Accuracy | {tested}{classes}{exact}{advice} |{_ties(ties)}
 | Validation accuracy | {entry.validation_accuracy:.2%}, {chosen} |
-| Size | {entry.params:,} parameters, {entry.macs:,} multiply-accumulates |
+| Size | {entry.params:,} parameters, {entry.macs:,} multiply-accumulates{_memory(entry)} |
 | Found by | study {entry.study}, space {entry.space}, seed {entry.seed}, {entry.created_at}{origin} |
 | Trained with | {recipe} |
 | Plain ONNX against torch | logits differ by {onnx_difference:.1e} of the largest |
@@ -112,6 +112,12 @@ def _latency(entry: Entry) -> str:
         f"{entry.latency_ms:.3f} ms while the machine is undisturbed, from the ratio to an anchor measured in turn; "
         f"{interval}; as found {entry.found_ms:.3f} ms, median"
     )
+
+
+def _memory(entry: Entry) -> str:
+    weights = "" if entry.weights_mb is None else f"; {entry.weights_mb:.3g} MB of weights"
+    maps = "" if entry.activations_mb is None else f"; {entry.activations_mb:.3g} MB of feature maps held at a time"
+    return weights + maps
 
 
 def _interval(entry: Entry) -> str:

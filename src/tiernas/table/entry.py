@@ -92,6 +92,9 @@ class Entry:
         latency_in_turn: The ratio to the anchor that the latency is derived from; None in entries of earlier versions.
         test_images: Number of images that `accuracy` was counted on; None if unknown (entries of earlier versions).
         provenance: How the figures were obtained; None in entries of earlier versions.
+        weights_mb: Memory of the parameters at the precision, in millions of bytes, see `tiernas.limits.figures_of`;
+            None if unknown (entries of earlier versions, blocks that do not count it).
+        activations_mb: Memory of the feature maps that are held at the same time, at most, for a batch; likewise.
 
     Raises:
         UsageError: The name could lead out of a folder.
@@ -138,6 +141,8 @@ class Entry:
     latency_in_turn: Annotated[InTurn | None, PlainValidator(_read_in_turn)] = None
     test_images: _Count | None = None
     provenance: Provenance | None = None
+    weights_mb: _Positive | None = None
+    activations_mb: _Positive | None = None
 
     def __post_init__(self) -> None:
         require_safe_name(self.name)
@@ -164,6 +169,11 @@ class Entry:
             return f"{self.accuracy:.2%}"
         low, high = self.accuracy_interval
         return f"{self.accuracy:.2%} ({100 * low:.1f}-{100 * high:.1f})"
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """What limits refer to (`tiernas.limits.Limits`), by name; None if unknown."""
+        return {name: getattr(self, name) for name in ("params", "macs", "weights_mb", "activations_mb")}
 
     @property
     def study_name(self) -> str:

@@ -34,6 +34,8 @@ LABELS = {
     "resolution": "Input (px)",
     "params": "Parameters",
     "macs": "Multiply-accumulates",
+    "weights_mb": "Weights (MB)",
+    "activations_mb": "Feature maps held at a time (MB)",
     "data": "Data",
     "data_digest": "Digest of data and splits",
     "classes": "Classes",
@@ -66,8 +68,8 @@ LABELS = {
 _SAME_NAME = (
     *("name", "source", "latency_ms", "accuracy", "test_images", "class_mean_accuracy", "exact_accuracy"),
     *("validation_accuracy", "recommended", "advice", "device", "engine", "engine_version", "precision", "batch"),
-    *("threads", "resolution", "params", "macs", "data_digest", "reused_from", "space", "seed", "recipe", "created_at"),
-    "tiernas_version",
+    *("threads", "resolution", "params", "macs", "weights_mb", "activations_mb", "data_digest", "reused_from"),
+    *("space", "seed", "recipe", "created_at", "tiernas_version"),
 )
 _OF_PROVENANCE = (
     *("train_images", "validation_images", "runs", "loads", "spread", "other_load", "device_state", "flags"),
