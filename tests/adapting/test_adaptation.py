@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tiernas.adapting import Adaptation, plan_adaptation
 from tiernas.adapting.photos import Photos
-from tiernas.adapting.reach import _smallest
 from tiernas.engines import Measurement
 from tiernas.errors import UsageError
-from tiernas.networks import cost
 from tiernas.pretrained.efficientnet_lite import lite
-from tiernas.spaces import Architecture, ParentSpace
+from tiernas.spaces import Architecture
 from tiernas.testing.latency import measurement, true_layer_ms
 
 
@@ -77,10 +74,3 @@ def test_overrides_decide_what_is_measured(tmp_path: Path, measured: list[Archit
     assert found.config.parent is not None
     assert found.config.parent.compared == (72, 80)
     assert found.reach.fastest_ms > 0.1 * found.reach.whole_ms[72], "no channels are cut"
-
-
-def test_the_smallest_network_has_the_fewest_multiply_accumulates() -> None:
-    space = ParentSpace(lite("efficientnet-lite0"), (64, 96), num_classes=1)
-    vectors = space.sample(16)
-    macs = [cost(space.decode(vector), 1).macs for vector in vectors]
-    assert _smallest(space, vectors).tolist() == vectors[int(np.argmin(macs))].tolist()

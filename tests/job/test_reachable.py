@@ -7,16 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from tests.minimal import write_minimal
 
 from tiernas.config import SearchConfig, load_config
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
-from tiernas.job.reachable import _smallest, require_reachable
-from tiernas.networks import cost
+from tiernas.job.reachable import require_reachable
 from tiernas.spaces import Architecture, get_space
+from tiernas.spaces.macs import smallest
 from tiernas.testing.latency import measurement
 
 SPACE = get_space("gpunet-small")
@@ -52,7 +51,7 @@ def test_tiers_above_the_fastest_network_are_accepted_after_one_measurement(
     require_reachable(configured(tmp_path, 0.2, 0.31, 0.8), SPACE, get_engine("openvino"), 10)
     (network,) = measured
     vectors = SPACE.sample(256, 0)
-    assert network == SPACE.decode(_smallest(SPACE, vectors))
+    assert network == SPACE.decode(smallest(SPACE, vectors))
     assert not caplog.messages
 
 
@@ -82,9 +81,3 @@ def test_a_tier_just_below_it_is_left_to_the_table_with_a_warning(
 def test_it_is_really_measured(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no network is as fast as tier 1e-06-1e-05 ms: the smallest of 256 sampled"):
         require_reachable(configured(tmp_path, 1e-6, 1e-5, 1e5), SPACE, get_engine("openvino"), 10)
-
-
-def test_the_smallest_network_has_the_fewest_multiply_accumulates() -> None:
-    vectors = SPACE.sample(16)
-    macs = [cost(SPACE.decode(vector), 1).macs for vector in vectors]
-    assert _smallest(SPACE, vectors).tolist() == vectors[int(np.argmin(macs))].tolist()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from tiernas.blocks.rows import IntArray
 from tiernas.config import SearchConfig
 from tiernas.engines import Engine, TurnRule
 from tiernas.errors import UsageError
@@ -12,7 +11,7 @@ from tiernas.latency import measure_architecture
 from tiernas.latency.measuring.ladder import Ladder, rungs_of
 from tiernas.rounding import apart, rounded_up
 from tiernas.spaces import SearchSpace
-from tiernas.spaces.macs import macs_of
+from tiernas.spaces.macs import smallest
 
 _RULE = TurnRule(relative_width=0.05, limit_s=2.0)
 """This latency only tells what is possible; finalists are measured more precisely."""
@@ -41,7 +40,7 @@ def require_reachable(config: SearchConfig, space: SearchSpace, engine: Engine, 
         UsageError: A tier ends below half of that latency.
     """
     vectors = space.sample(config.tiers.pool, config.study.seed)
-    architecture = space.decode(_smallest(space, vectors))
+    architecture = space.decode(smallest(space, vectors))
     with Ladder(rungs_of(space, num_classes), engine) as ladder:
         fastest_ms = measure_architecture(architecture, num_classes, ladder, _RULE).latency_ms
     below = [tier for tier in config.tier_list() if tier.high_ms <= fastest_ms]
@@ -59,9 +58,3 @@ def require_reachable(config: SearchConfig, space: SearchSpace, engine: Engine, 
             f"{rounded_up(2 * fastest_ms)}"
         )
     _log.warning("tiers.edges: tier %s ms may be empty: %s", names, taken)
-
-
-def _smallest(space: SearchSpace, vectors: IntArray) -> IntArray:
-    """The vector (length `d`) of the network with the fewest multiply-accumulates, out of many (`n x d`)."""
-    smallest: IntArray = vectors[int(macs_of(space, vectors).argmin())]
-    return smallest
