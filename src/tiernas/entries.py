@@ -14,6 +14,7 @@ from tiernas.ledger import Candidate, Purpose, Study
 from tiernas.networks import cost
 from tiernas.spaces import Architecture
 from tiernas.table import Entry
+from tiernas.table.entry import MEASURED
 from tiernas.table.name import name_part
 from tiernas.table.provenance import Provenance
 from tiernas.training import Splits
@@ -83,7 +84,7 @@ def make_entry(
         macs=size.macs,
         recipe=recipe,
         seed=config.study.seed,
-        source="measured",
+        source=MEASURED,
         study=f"{config.study.name}, {'whole parent' if is_parent else f'tier {study.name} ms'}",
         tiernas_version=__version__,
         created_at=finalist.finished_at.isoformat(timespec="seconds"),
@@ -99,6 +100,8 @@ def make_entry(
         latency_in_turn=in_turn and InTurn.from_dict(in_turn),
         test_images=len(splits.test),
         provenance=_provenance(splits, latency, fingerprint, deployment.get("code_version")),
+        weights_license=config.table.weights_license,
+        data_license=config.table.data_license,
     )
     runs_on = f"{name_part(fingerprint.engine)}-{name_part(fingerprint.precision)}"
     return replace(entry, name=f"{entry.name}-{runs_on}-{entry.digest}")
