@@ -230,6 +230,7 @@ def add(
     log_to_stderr()
     if not (files or released or rivals):
         raise UsageError("table add: name a FILE.json, or give --released, --rivals or both")
+    runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
 
     from tiernas.table import ModelTable
     from tiernas.table.adding import add_stated, own_collection, read_stated, require_there
@@ -238,9 +239,8 @@ def add(
     collections = [*map(own_collection, own), *map(read_stated, files or ())]
     for collection in collections:
         require_there(collection)
-    runtime, model_table = get_engine(engine, precision=precision, batch=batch, threads=threads), ModelTable(table)
     with keeping(f"{table} keeps all networks measured so far; the same command continues"):
-        results = [add_stated(model_table, c, runtime, limit_s=seconds, again=again) for c in collections]
+        results = [add_stated(ModelTable(table), c, runtime, limit_s=seconds, again=again) for c in collections]
     entries = [entry for result in results for entry in result.entries]
     failed = {name: reason for result in results for name, reason in result.failed.items()}
     present = [entry for result in results for entry in result.present]
@@ -278,18 +278,10 @@ def export(
 
     model_table = ModelTable(table)
     entries = [model_table.get(name) for name in dict.fromkeys(names)]
-    files = [
-        str(file)
-        for entry in entries
-        for file in export_entry(
-            *(model_table, entry, output / entry.name),
-            check=check,
-            triton=triton,
-            dynamic_batch=dynamic_batch,
-            force=force,
-        )
-    ]
+    wanted = {"check": check, "triton": triton, "dynamic_batch": dynamic_batch, "force": force}
+    written = {output / e.name: export_entry(model_table, e, output / e.name, **wanted) for e in entries}
+    files = [str(file) for of_entry in written.values() for file in of_entry]
     if json:
-        print_json({"folders": [str(output / entry.name) for entry in entries], "files": files})
+        print_json({"folders": [str(folder) for folder in written], "files": files})
     else:
         typer.echo("\n".join(files))

@@ -33,7 +33,7 @@ Shift = Annotated[float, Field(ge=-1e6, le=1e6)]
 Scale = Annotated[float, Field(ge=1e-6, le=1e6)]
 """Bounds for pixels from 0 to 1; values beyond become infinite or zero in single precision."""
 
-Url = Annotated[str, Field(pattern=r"^(https?://[^\s\"<>]+)?$")]
+Url = Annotated[str, Field(pattern=r'^(https?://[^\s"<>]+)?$')]
 """An address that a browser may open, or nothing."""
 
 

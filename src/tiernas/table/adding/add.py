@@ -16,7 +16,7 @@ import onnx
 from tiernas import __version__
 from tiernas.artefact import Preprocessing, begin_artefact, end_artefact
 from tiernas.engines import Engine, Fingerprint
-from tiernas.errors import NotInstalledError, UsageError
+from tiernas.errors import NotInstalledError, TiernasError, UsageError
 from tiernas.executors.code_version import code_version
 from tiernas.latency.measuring.measure import LIMIT_S, measure_subject
 from tiernas.latency.measuring.measured_network import MeasuredNetwork
@@ -110,7 +110,7 @@ def add_stated(
                 entry = _measure(collection.name, stated, engine, limit_s, folder)
             except NotInstalledError:
                 raise
-            except UsageError as error:
+            except TiernasError as error:
                 failed[stated.shown] = str(error)
                 _log.warning("%s: %s", place, error)
                 continue

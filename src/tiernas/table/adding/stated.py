@@ -24,6 +24,13 @@ OWN = ("released", "rivals")
 _FILES = (".onnx", ".json")
 """Networks in files, whose names are relative to that of the collection."""
 
+_ALLOWED = {
+    "source_url": "must begin with https:// or http://, or be empty",
+    "classes": "must be a number, or a list of names",
+    "data_digest": "must be hexadecimal digits in lower case",
+}
+"""What keys may be whose form pydantic cannot describe in words."""
+
 _SHOWN = 80
 """Number of characters of a wrong value shown in a message."""
 
@@ -187,7 +194,9 @@ def _explained(problem: Any) -> str:
             return f"{key} is missing"
         case "extra_forbidden":
             return f"unknown key {key!r}{did_you_mean(key, known)} (there are: {', '.join(known)})"
-    message = str(problem["msg"].removeprefix("Value error, "))
+    message = _ALLOWED.get(key) or str(problem["msg"].removeprefix("Value error, "))
+    if problem["type"] == "string_pattern_mismatch" and key not in _ALLOWED:
+        message = "must be one line"
     if message.startswith(f"{key} = "):
         return message
     return f"{key} = {json.dumps(problem['input'], default=str)[:_SHOWN]}: {message[:1].lower()}{message[1:]}"

@@ -35,7 +35,7 @@ def card(
     rows = "\n".join(f"| {key} | {value.replace('|', '&#124;')} |" for key, value in told)
     network, wanted = facts["network"], facts["preprocessing"]
     batch = "any number" if network["dynamic_batch"] else entry.batch
-    shape = shape_in_words((batch, 3, entry.resolution, entry.resolution))
+    shape = f"{batch} x {shape_in_words((3, entry.resolution, entry.resolution))}"
     requirements = " ".join(f"'{name}'" for name in facts["requirements"])
     settings = json.dumps(network["options"], indent=1)
     scaled = f"scaled ({wanted['scale_interpolation']}) to {entry.resolution} pixels, "

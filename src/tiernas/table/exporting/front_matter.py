@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tiernas.plain import plain_json
@@ -42,7 +42,7 @@ def front_matter(entry: Entry) -> str:
 
 def _block(value: Any) -> Iterator[str]:
     """The lines of a value in YAML's block style; scalars are written as JSON, which YAML 1.2 contains."""
-    pairs = value.items() if isinstance(value, Mapping) else (("-", item) for item in value)
+    pairs: Iterable[tuple[str, Any]] = value.items() if isinstance(value, Mapping) else (("-", item) for item in value)
     for key, held in pairs:
         name = key if key == "-" else f"{key}:"
         if not isinstance(held, dict | list):
