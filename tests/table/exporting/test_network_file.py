@@ -117,5 +117,7 @@ def test_what_is_no_network_is_one_message(ir: Path, text: str) -> None:
         IrFile(ir)
 
 
-def test_formats_of_one_runtime_alone_are_left_as_they_are(tmp_path: Path) -> None:
-    assert open_network_file(tmp_path / "network.pt2") is None
+@pytest.mark.parametrize("name", ["network.pt2", "network.xml", "network.onnx"])
+def test_formats_of_one_runtime_alone_are_left_as_they_are(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"\xff of a plug-in")
+    assert open_network_file(tmp_path / name) is None

@@ -17,7 +17,7 @@ from tiernas.table.entry import Entry
 from tiernas.table.exporting.card import card
 from tiernas.table.exporting.destination import CARD, CHECKSUMS, checksums, moved, staged
 from tiernas.table.exporting.facts import deploy_facts, embedded_facts, labels_text, model_info
-from tiernas.table.exporting.network_file import NetworkFile, open_network_file
+from tiernas.table.exporting.network_file import NetworkFile, OnnxFile, open_network_file
 from tiernas.table.exporting.triton import LABELS, require_served, write_model
 from tiernas.table.model_table import ModelTable
 from tiernas.table.name import require_safe_name
@@ -86,8 +86,7 @@ def export(
         (new / LABELS).write_text(labels_text(facts), "utf-8")
         network = _describe(new, facts)
         if triton:
-            assert network is not None
-            write_model(new, facts, network)
+            write_model(new, facts, _readable(network, entry.name))
         checked = _check(new, entry, facts) if check else None
         ties = ties_with(entry, table.read()[0])
         (new / CARD).write_text(card(entry, facts, onnx_difference, checked, ties, triton=triton), "utf-8")
@@ -172,16 +171,21 @@ def _describe(new: Path, facts: dict[str, Any]) -> NetworkFile | None:
         The network that was measured; None if its format has no place for them.
     """
     described = model_info(facts)
-    plain = open_network_file(_plain_path(new, facts["name"]))
-    assert plain is not None
+    plain = OnnxFile(_plain_path(new, facts["name"]))
     plain.describe(described)
     plain.save()
     network = open_network_file(new / facts["network"]["file"])
+    if facts["network"]["dynamic_batch"]:
+        _readable(network, facts["name"]).free_batch()
     if network is not None:
-        if facts["network"]["dynamic_batch"]:
-            network.free_batch()
         network.describe(described, embedded_facts(facts))
         network.save()
+    return network
+
+
+def _readable(network: NetworkFile | None, name: str) -> NetworkFile:
+    if network is None:
+        raise UsageError(f"entry {name}: what its engine saved is neither ONNX nor OpenVINO IR, so it stays as it is")
     return network
 
 

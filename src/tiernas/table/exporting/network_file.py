@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import onnx
+from google.protobuf.message import DecodeError
 
 from tiernas.errors import UsageError
 
@@ -60,11 +61,14 @@ class OnnxFile(NetworkFile):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._model = onnx.load(path)
-        graph = self._model.graph
-        weights = {tensor.name for tensor in graph.initializer}
-        (self._input,) = [value for value in graph.input if value.name not in weights]
-        (self._output,) = graph.output
+        try:
+            self._model = onnx.load(path)
+            graph = self._model.graph
+            weights = {tensor.name for tensor in graph.initializer}
+            (self._input,) = [value for value in graph.input if value.name not in weights]
+            (self._output,) = graph.output
+        except (DecodeError, ValueError) as error:
+            raise UsageError(f"{path}: is not an ONNX network with one input and one output ({error})") from error
         self.input_name, self.output_name = self._input.name, self._output.name
 
     def describe(self, model_info: Mapping[str, str], facts: str | None = None) -> None:
@@ -141,6 +145,9 @@ _FORMATS: Mapping[str, type[NetworkFile]] = {".onnx": OnnxFile, ".xml": IrFile}
 
 
 def open_network_file(path: Path) -> NetworkFile | None:
-    """The network in a file; None if its format is only for one runtime."""
+    """The network in a file; None if its format is only for one runtime, such as that of a plug-in."""
     kind = _FORMATS.get(path.suffix)
-    return None if kind is None else kind(path)
+    try:
+        return None if kind is None else kind(path)
+    except UsageError:
+        return None
