@@ -6,13 +6,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tiernas.config import load_config
 from tiernas.engines import Fingerprint, InTurn
 from tiernas.entries import make_entry
+from tiernas.errors import UsageError
 from tiernas.ledger import Candidate, Purpose, State, Study
 from tiernas.spaces.sizes import architecture_sizes
 from tiernas.table import Entry
-from tiernas.table.card import card
+from tiernas.table.exporting.card import card
 from tiernas.testing.entries import SPACE, VECTOR
 from tiernas.training import load_data
 
@@ -47,7 +50,11 @@ def entry(
 
 def shown(made: Entry, ties: Sequence[Entry] = ()) -> str:
     facts = {
-        "network": {"file": "network.xml", "options": {"INFERENCE_PRECISION_HINT": "f32"}},
+        "network": {
+            "file": "network.xml",
+            "dynamic_batch": False,
+            "options": {"INFERENCE_PRECISION_HINT": "f32"},
+        },
         "preprocessing": {"image_size": 32, "fit_interpolation": "bicubic", "scale_interpolation": "bilinear"},
         "requirements": ["openvino==2021.4"],
     }
@@ -131,6 +138,15 @@ def test_an_entry_knows_how_many_images_its_accuracy_was_counted_on() -> None:
     assert told is not None
     assert (told.runs, told.spread, told.loads, told.code_version) == (900, 0.02, 1, "0.1.0 (0123456789ab)")
     assert told.train_images == len(splits.train)
+
+
+def test_the_file_of_the_search_states_the_licenses() -> None:
+    made = entry(overrides=["table.weights_license=apache-2.0", "table.data_license=cc-by-4.0"])
+    assert (made.weights_license, made.data_license) == ("apache-2.0", "cc-by-4.0")
+    assert "| License of the weights | apache-2.0 |" in shown(made)
+    assert "| License of the weights | not stated |" in shown(entry())
+    with pytest.raises(UsageError, match=r"table\.weights_license"):
+        entry(overrides=['table.weights_license="a\\nb"'])
 
 
 def test_a_card_shows_the_interval_of_the_accuracy_and_what_ties() -> None:

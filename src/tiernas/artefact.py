@@ -21,6 +21,7 @@ from tiernas.engines import CompiledNetwork, Fingerprint
 from tiernas.errors import TiernasError, UsageError
 from tiernas.standalone import classify
 from tiernas.standalone.classify import CHECK, FACTS, FORMAT_VERSION, RUNTIME, Classifier, FloatArray
+from tiernas.standalone.facts_file import facts_path
 from tiernas.standalone.preprocessing import Pixels
 
 _PROGRAMS = ("classify", "preprocessing")
@@ -74,7 +75,7 @@ class _Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """The required keys of `deployment.json`."""
+    """The required keys of `deploy.json`."""
 
     format: _Count
     classes: list[str]
@@ -141,16 +142,17 @@ def end_artefact(folder: Path, pixels: Pixels, logits: FloatArray) -> None:
 
 
 def read_artefact(folder: Path) -> dict[str, Any]:
-    """The contents of an artefact's `deployment.json`, after checking that all files are unchanged.
+    """The contents of an artefact's `deploy.json`, after checking that all files are unchanged.
 
     Raises:
         UsageError: A file is missing or damaged, or was written by a newer version.
     """
+    path = facts_path(folder)
     try:
-        text = (folder / FACTS).read_text("utf-8")
+        text = path.read_text("utf-8")
         facts: dict[str, Any] = json.loads(text)
         if facts["format"] > FORMAT_VERSION:
-            raise UsageError(f"{folder / FACTS}: format {facts['format']}; update tiernas to read it")
+            raise UsageError(f"{path}: format {facts['format']}; update tiernas to read it")
         TypeAdapter(_Facts).validate_json(text, strict=True)
         Fingerprint.from_dict(facts["measured_on"])
         for name in (facts["network"]["file"], RUNTIME, CHECK):
@@ -160,7 +162,7 @@ def read_artefact(folder: Path) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{folder / FACTS}: {where}: {first['msg']}; run the search again to recreate it") from None
+        raise UsageError(f"{path}: {where}: {first['msg']}; run the search again to recreate it") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{folder}: unreadable artefact ({error}); run the search again to recreate it") from error
     if wrong:
@@ -177,13 +179,14 @@ def write_programs(folder: Path) -> None:
 
 
 def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Writes `deployment.json`."""
+    """Writes `deploy.json`."""
     (folder / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of the files of a folder, by name, except `deployment.json`, which contains them."""
-    return {file.name: digest_of(file) for file in sorted(folder.iterdir()) if file.name != FACTS}
+    """SHA-256 of the files below a folder, by relative path, except `deploy.json`, which contains them."""
+    files = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    return {name: digest_of(folder / name) for name in files if name != FACTS}
 
 
 def digest_of(file: Path) -> str:

@@ -16,6 +16,7 @@ from tiernas.networks import cost
 from tiernas.spaces import Architecture
 from tiernas.spaces.sizes import architecture_sizes
 from tiernas.table import Entry
+from tiernas.table.entry import MEASURED
 from tiernas.table.name import name_part
 from tiernas.table.provenance import Provenance
 from tiernas.training import Splits
@@ -86,7 +87,7 @@ def make_entry(
         macs=size.macs,
         recipe=recipe,
         seed=config.study.seed,
-        source="measured",
+        source=MEASURED,
         study=f"{config.study.name}, {'whole parent' if is_parent else f'tier {study.name} ms'}",
         tiernas_version=__version__,
         created_at=finalist.finished_at.isoformat(timespec="seconds"),
@@ -104,6 +105,8 @@ def make_entry(
         provenance=_provenance(splits, latency, fingerprint, deployment.get("code_version")),
         weights_mb=memory_mb.get("weights_mb"),
         activations_mb=memory_mb.get("activations_mb"),
+        weights_license=config.table.weights_license,
+        data_license=config.table.data_license,
     )
     runs_on = f"{name_part(fingerprint.engine)}-{name_part(fingerprint.precision)}"
     return replace(entry, name=f"{entry.name}-{runs_on}-{entry.digest}")

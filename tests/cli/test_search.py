@@ -135,8 +135,11 @@ def test_query_that_nothing_meets_exits_with_3_and_names_the_nearest(searched: C
 
 def test_what_is_exported_classifies_as_the_table_says(searched: CommandLine, tmp_path: Path) -> None:
     entry = searched.json("table", "list", "--table", "models")[-1]
-    out, name = tmp_path / "out", entry["name"]
-    files = searched.json("table", "export", name, "--table", "models", "--output", str(out))["files"]
+    name = entry["name"]
+    out = tmp_path / "out" / name
+    exported = searched.json("table", "export", name, "--table", "models", "--output", str(out.parent))
+    files = exported["files"]
+    assert exported["folders"] == [str(out)]
     assert sorted(files) == sorted(str(file) for file in out.iterdir())
     assert {f"{name}.xml", f"{name}.bin", f"{name}.plain-fp32.onnx", "classify.py"} <= {Path(f).name for f in files}
     card = (out / "README.md").read_text()

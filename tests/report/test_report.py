@@ -72,5 +72,5 @@ def test_entries_of_other_searches_in_the_same_table_are_left_out(tmp_path: Path
     }.items():
         add_entry(table, dataclasses.replace(own, name=name, **change))  # type: ignore[arg-type]
     digest = SPACE.decode(VECTOR).digest
-    assert [e.name for e in own_entries(config, {digest})] == ["own"]
-    assert own_entries(config, {"of another network"}) == []
+    assert [e.name for e in own_entries(config, table.entries(), {digest})] == ["own"]
+    assert own_entries(config, table.entries(), {"of another network"}) == []

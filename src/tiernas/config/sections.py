@@ -26,6 +26,10 @@ _PRECISIONS = ("fp32", "bf16", "fp16", "int8")
 begins."""
 
 
+_License = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{0,100}$")]
+"""One line: it becomes part of files of several formats."""
+
+
 def _folder_or_url(place: str) -> str:
     if is_meant_as_url(place) and "://" not in place:
         raise ValueError("is neither a folder nor a URL; write SCHEME://HOST/FOLDER, or ./NAME for a folder")
@@ -172,6 +176,11 @@ class TableSection(Section):
 
     Attributes:
         path: Folder of the table; other studies may write to the same one. By default `model-table` next to the file.
+        weights_license: License of the weights of its entries, as the Hugging Face Hub writes it: "apache-2.0",
+            "cc-by-nc-4.0", "other". It is in their cards and exports.
+        data_license: License of the data, likewise.
     """
 
     path: Path = DEFAULT_TABLE
+    weights_license: _License = ""
+    data_license: _License = ""

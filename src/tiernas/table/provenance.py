@@ -17,8 +17,8 @@ class Provenance:
     """The images of the other splits, and how the latency was measured.
 
     Attributes:
-        train_images: Images of the training split.
-        validation_images: Images of the validation split.
+        train_images: Images of the training split; None if unknown, of networks that were added.
+        validation_images: Images of the validation split; None if unknown.
         runs: Timed inferences.
         loads: How often the network was loaded.
         spread: Coefficient of variation of the inferences: standard deviation over mean, as found.
@@ -31,8 +31,8 @@ class Provenance:
         code_version: Version of tiernas that measured it, with a digest of its code; None if unknown.
     """
 
-    train_images: _Count
-    validation_images: _Count
+    train_images: _Count | None
+    validation_images: _Count | None
     runs: _Count
     loads: _Count
     spread: _Amount

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from tiernas.artefact import Preprocessing, begin_artefact, end_artefact, read_artefact
+from tiernas.artefact import Preprocessing, begin_artefact, end_artefact
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
 from tiernas.networks import Network
@@ -19,7 +18,7 @@ _IMAGES = 8
 """Number of noise images for comparing a rebuilt network with torch."""
 
 
-def rebuild(entry: Entry, network: Network, onnx_path: Path, folder: Path) -> dict[str, Any]:
+def rebuild(entry: Entry, network: Network, onnx_path: Path, folder: Path) -> None:
     """Compiles an entry's network and saves it, with torch's logits in fp32 to check it.
 
     Args:
@@ -27,9 +26,6 @@ def rebuild(entry: Entry, network: Network, onnx_path: Path, folder: Path) -> di
         network: Its network.
         onnx_path: The network as ONNX.
         folder: An empty folder to write to.
-
-    Returns:
-        The facts about the artifact, see `tiernas.artefact.read_artefact`.
 
     Raises:
         UsageError: The entry is in int8, or its engine cannot be used here.
@@ -49,4 +45,3 @@ def rebuild(entry: Entry, network: Network, onnx_path: Path, folder: Path) -> di
     with torch.no_grad():
         logits = network(torch.from_numpy(network_input(pixels, entry.resolution, wanted.mean, wanted.std))).numpy()
     end_artefact(folder, pixels, logits)
-    return read_artefact(folder) | {"compared_with": "torch"}
