@@ -11,7 +11,7 @@ from tiernas import __version__
 from tiernas.config import SearchConfig
 from tiernas.engines import Fingerprint, InTurn
 from tiernas.ledger import Candidate, Purpose, Study
-from tiernas.limits import figures_of
+from tiernas.limits import memory_mb
 from tiernas.networks import cost
 from tiernas.spaces import Architecture
 from tiernas.spaces.sizes import architecture_sizes
@@ -57,7 +57,8 @@ def make_entry(
     in_turn = latency.get("in_turn")
     repeated = (searched and searched.repeated) or {}
     size = cost(architecture, len(splits.classes))
-    memory_mb = _memory_mb(architecture, len(splits.classes), fingerprint)
+    sizes = architecture_sizes(architecture, len(splits.classes))
+    needed_mb = memory_mb(sizes, fingerprint.precision, fingerprint.batch)
     recipe = config.finalist_recipe.model_dump(mode="json")
     is_parent = finalist.purpose is Purpose.PARENT
     called = f"parent-{architecture.resolution}" if is_parent else f"{study.name}-{finalist.number + 1}"
@@ -103,20 +104,13 @@ def make_entry(
         latency_in_turn=in_turn and InTurn.from_dict(in_turn),
         test_images=len(splits.test),
         provenance=_provenance(splits, latency, fingerprint, deployment.get("code_version")),
-        weights_mb=memory_mb.get("weights_mb"),
-        activations_mb=memory_mb.get("activations_mb"),
+        weights_mb=needed_mb["weights_mb"],
+        activations_mb=needed_mb["activations_mb"],
         weights_license=config.table.weights_license,
         data_license=config.table.data_license,
     )
     runs_on = f"{name_part(fingerprint.engine)}-{name_part(fingerprint.precision)}"
     return replace(entry, name=f"{entry.name}-{runs_on}-{entry.digest}")
-
-
-def _memory_mb(architecture: Architecture, num_classes: int, fingerprint: Fingerprint) -> dict[str, float]:
-    """The memory that a network needs where it was measured, see `figures_of`; empty if it is unknown."""
-    sizes = architecture_sizes(architecture, num_classes)
-    figures = {} if sizes is None else figures_of(sizes, fingerprint.precision, fingerprint.batch)
-    return {name: float(values[0]) for name, values in figures.items()}
 
 
 def _provenance(

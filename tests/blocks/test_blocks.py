@@ -31,7 +31,7 @@ from tiernas.blocks import (
 from tiernas.blocks.modules import Residual
 from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
-from tiernas.testing.feature_maps import held_elements
+from tiernas.networks.feature_maps import held_elements
 
 LAYERS: list[Block] = [
     StemBlock(3, 8, kernel=3, layers=2, activation="relu", in_size=9),

@@ -27,8 +27,8 @@ from tiernas.blocks import (
 from tiernas.blocks.modules import Residual
 from tiernas.blocks.token_modules import SelfAttention, SpatialGating, TokenBatchNorm
 from tiernas.errors import UsageError
+from tiernas.networks.feature_maps import held_elements
 from tiernas.networks.onnx import check_onnx, write_onnx
-from tiernas.testing.feature_maps import held_elements
 from tiernas.training.initialization import calm
 
 TOKENIZERS = [

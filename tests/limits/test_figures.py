@@ -7,7 +7,7 @@ import pytest
 
 from tiernas.blocks import Sizes
 from tiernas.errors import UsageError
-from tiernas.limits import Limits, figures_of, require_width
+from tiernas.limits import Limits, figures_of, memory_mb, require_width
 
 SIZES = Sizes(*(np.array([count], dtype=float) for count in (1_000_000, 10_000, 3_000_000, 250_000)))
 """One network: weights, other parameters, multiply-accumulates, elements of feature maps."""
@@ -37,6 +37,12 @@ def test_feature_maps_are_those_of_a_batch() -> None:
     assert [eight[name] for name in ("params", "macs", "weights_mb")] == [
         one[name] for name in ("params", "macs", "weights_mb")
     ]
+
+
+def test_the_memory_of_one_network() -> None:
+    assert memory_mb(SIZES, "int8", 2) == {"weights_mb": 1.04, "activations_mb": 0.5}
+    unknown = {"weights_mb": None, "activations_mb": None}
+    assert memory_mb(SIZES, "mixed", 2) == memory_mb(None, "int8", 2) == unknown
 
 
 def test_a_precision_without_a_width_has_no_megabytes() -> None:

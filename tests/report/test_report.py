@@ -54,7 +54,7 @@ def test_limits_are_told_above_the_plots(tmp_path: Path, monkeypatch: pytest.Mon
         ledger.start(candidate, "host:1")
         ledger.finish(candidate, 0.9, {})
     titles: list[str] = []
-    monkeypatch.setattr("tiernas.report.report.plot_front", lambda *words: titles.append(words[-1]))
+    monkeypatch.setattr("tiernas.report.report.plot_front", lambda *words: titles.append(words[3]))
     assert write_report(config).plots
     assert titles == ["mine: openvino fp32, batch 1, 1 thread\nat most 9,000,000 multiply-accumulates"]
 

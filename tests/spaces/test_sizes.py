@@ -14,10 +14,10 @@ from tests.parents import PARENT_NETWORK, parent_space
 
 from tiernas.errors import UsageError
 from tiernas.networks import build, cost
+from tiernas.networks.feature_maps import held_elements
 from tiernas.spaces import SearchSpace, get_space, released, released_names
 from tiernas.spaces.consistency import random_vectors
 from tiernas.spaces.sizes import architecture_sizes, network_sizes
-from tiernas.testing.feature_maps import held_elements
 
 NAMES = ("gpunet", "gpunet-small", "gpunet-wide", "mobile", "mobile-small", "vit", "vit-small", "mlp", "mlp-small")
 SPACES = {**{name: get_space(name) for name in NAMES}, "parent": parent_space()}

@@ -163,6 +163,7 @@ def test_an_entry_of_the_first_version_is_read() -> None:
     later += ["latency_found_ms", "latency_in_turn"]
     later += ["test_images", "provenance"]
     later += ["network", "source_url", "weights_license", "data_license"]
+    later += ["weights_mb", "activations_mb"]
     later += ["repeats_accuracy", "repeats_standard_error", "repeats", "reused_from"]
     data = json.loads(entry("digits-0.15-0.3-1").to_json())
     assert Entry.from_json(json.dumps({key: data[key] for key in data if key not in later})).name == "digits-0.15-0.3-1"

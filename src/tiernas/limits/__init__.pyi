@@ -1,5 +1,5 @@
-from .figures import figures_of, require_width
+from .figures import figures_of, memory_mb, require_width
 from .limits import Limits
 from .within import WithinLimits
 
-__all__ = ["Limits", "WithinLimits", "figures_of", "require_width"]
+__all__ = ["Limits", "WithinLimits", "figures_of", "memory_mb", "require_width"]

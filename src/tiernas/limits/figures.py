@@ -42,6 +42,12 @@ def figures_of(sizes: Sizes, precision: str, batch: int) -> dict[str, FloatArray
     return found
 
 
+def memory_mb(sizes: Sizes | None, precision: str, batch: int) -> dict[str, float | None]:
+    """`weights_mb` and `activations_mb` of one network, see `figures_of`; None if unknown."""
+    figures = {} if sizes is None else figures_of(sizes, precision, batch)
+    return {name: float(figures[name][0]) if name in figures else None for name in _IN_MB}
+
+
 def require_width(limits: Limits, precision: str) -> None:
     """Refuses limits in megabytes for a precision of unknown width, such as one of a plug-in's own.
 

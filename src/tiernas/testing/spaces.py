@@ -25,10 +25,10 @@ from tiernas.blocks.rows import FloatArray
 from tiernas.errors import UsageError
 from tiernas.latency import Header, LatencyTable, Observation, Record
 from tiernas.networks import Network, build, check_onnx, export_onnx, repeatable_weights
+from tiernas.networks.feature_maps import held_elements
 from tiernas.spaces import Architecture, SearchSpace
 from tiernas.spaces.consistency import grouped_layers, inconsistency, random_vectors
 from tiernas.spaces.sizes import architecture_sizes, network_sizes
-from tiernas.testing.feature_maps import held_elements
 from tiernas.testing.latency import FINGERPRINT, measurement
 
 NUM_CLASSES = 4

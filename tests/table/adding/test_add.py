@@ -110,6 +110,8 @@ def test_a_released_network_is_measured_with_random_weights_and_not_kept(table: 
     assert (entry.network, entry.resolution, entry.classes) == ("gpunet_p0", 64, ())
     assert entry.name.startswith("GPUNet-P0-64-onnxruntime-fp32-")
     assert entry.macs is not None
+    assert entry.weights_mb == pytest.approx(4e-6 * entry.params)
+    assert entry.activations_mb is not None
     assert [file.name for file in (table.path / entry.name).iterdir()] == ["entry.json"]
     with pytest.raises(UsageError, match="the table does not have the weights of gpunet_p0"):
         export(table, entry, tmp_path / "out")

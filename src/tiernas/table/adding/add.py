@@ -21,6 +21,7 @@ from tiernas.executors.code_version import code_version
 from tiernas.latency.measuring.measure import LIMIT_S, measure_subject
 from tiernas.latency.measuring.measured_network import MeasuredNetwork
 from tiernas.latency.measuring.subject import Subject, find_subject
+from tiernas.limits import memory_mb
 from tiernas.networks.timm_names import TIMM_PREFIX, timm_with
 from tiernas.shapes import shape_in_words
 from tiernas.table.adding.stated import Collection, StatedNetwork
@@ -184,6 +185,7 @@ def _entry(
     found, on = measured.measurement, measured.fingerprint
     resolution = measured.input_shape[-1]
     mean, std = stated.normalization(subject.normalization)
+    needed_mb = memory_mb(subject.sizes, on.precision, on.batch)
     is_for = stated.precision == on.precision
     advice = f"the accuracy is for {stated.precision}; that of {on.precision} was not evaluated"
     entry = Entry(
@@ -222,6 +224,8 @@ def _entry(
         latency_in_turn=found.in_turn,
         test_images=stated.test_images,
         provenance=_provenance(measured),
+        weights_mb=needed_mb["weights_mb"],
+        activations_mb=needed_mb["activations_mb"],
         network=_called(stated),
         source_url=stated.source_url,
         weights_license=stated.weights_license,

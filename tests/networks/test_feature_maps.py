@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tiernas.blocks.modules import Residual, SqueezeExcite
-from tiernas.testing.feature_maps import held_elements
+from tiernas.networks.feature_maps import held_elements
 
 
 def test_a_convolution_holds_its_input_and_its_output() -> None:
@@ -29,6 +29,25 @@ def test_normalization_copies_what_is_needed_later() -> None:
     body = nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 2))
     assert held_elements(body, (5, 6)) == 5 * (6 + 2)
     assert held_elements(Residual(nn.Sequential(*body, nn.Linear(2, 6)), True, 0.0), (5, 6)) == 5 * (6 + 6 + 2)
+
+
+def test_what_does_nothing_holds_nothing() -> None:
+    body = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Identity(), nn.ReLU(), nn.Dropout(0.5))
+    assert held_elements(body, (3, 4, 4)) == (3 + 8) * 16
+
+
+def test_sums_in_place_are_sums() -> None:
+    class Skipped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Sequential(nn.Conv2d(4, 8, 1), nn.Conv2d(8, 4, 1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            out = self.body(x)
+            out += x
+            return out.reshape(-1, x.shape[1] * x.shape[2] * x.shape[3])
+
+    assert held_elements(Skipped(), (4, 4, 4)) == (4 + 8 + 4) * 16
 
 
 def test_gates_are_held_beside_the_map() -> None:

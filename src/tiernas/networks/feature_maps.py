@@ -13,11 +13,15 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 _CONVOLUTIONS_AND_NORMS = (nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d)
 
-_VIEWS = ("flatten", "reshape", "transpose", operator.getitem, torch.split, nn.Dropout, nn.Flatten)
+_VIEWS = (
+    *("contiguous", "flatten", "permute", "reshape", "squeeze", "transpose", "unsqueeze", "view"),
+    *(operator.getitem, torch.flatten, torch.split, nn.Dropout, nn.Flatten, nn.Identity),
+)
 """Operations whose output is their input, seen in another way (dropout: in a network that is not trained)."""
 
 _IN_PLACE = (
-    *("softmax", operator.add, operator.mul, nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm),
+    *("sigmoid", "softmax", operator.add, operator.iadd, operator.mul, operator.imul),
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm),
     *(nn.GELU, nn.Hardsigmoid, nn.Hardswish, nn.PReLU, nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.SiLU),
 )
 """Operations that may overwrite an input of as many elements as their output."""
@@ -33,18 +37,22 @@ class _Tracer(fx.Tracer):
 def held_elements(module: nn.Module, in_shape: tuple[int, ...]) -> int:
     """Elements of the feature maps that a module holds at the same time, at most, while it runs on one image.
 
-    The rules are those of `tiernas.blocks.Block.sizes`. Nothing is computed.
+    The rules are those of `tiernas.blocks.Block.sizes`; any operation that is not known to overwrite its input holds
+    both. Nothing is computed.
 
     Args:
         module: A network, or a layer.
         in_shape: Shape of its input, without the batch dimension.
+
+    Raises:
+        ValueError: Which operations run depends on the values of the input.
     """
     module = copy.deepcopy(module).eval().to("meta")
     traced = fx.GraphModule(module, _Tracer().trace(module))
     ShapeProp(traced).propagate(torch.empty(1, *in_shape, device="meta"))
     nodes = [node for node in traced.graph.nodes if node.op != "get_attr"]
     place = {node: number for number, node in enumerate(nodes)}
-    ends = {node: max([place[node], *(place[user] for user in node.users)]) for node in nodes}
+    ends = {node: max([place[node], *(place[user] for user in node.users if _is_tensor(user))]) for node in nodes}
     modules = dict(traced.named_modules())
     source: dict[fx.Node, fx.Node] = {}  # the node that made the map that a node's output is in
     for node in nodes:
@@ -65,8 +73,13 @@ def _is(node: fx.Node, kinds: tuple[object, ...], modules: Mapping[str, nn.Modul
     return node.target in kinds
 
 
+def _is_tensor(node: fx.Node) -> bool:
+    """Whether the output of a node is a tensor, or several, and not something else such as a shape."""
+    return "tensor_meta" in node.meta
+
+
 def _elements(node: fx.Node) -> int:
     """Elements of the output of a node."""
-    found = node.meta["tensor_meta"]
+    found = node.meta["tensor_meta"] if _is_tensor(node) else ()
     parts = [found] if hasattr(found, "shape") else found
     return sum(math.prod(part.shape) for part in parts)
