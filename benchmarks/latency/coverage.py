@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from traces import SMALL, compile_all
 
-from tiernas.engines import Anchor, InTurn, TurnRule, get_engine, measure_in_turn
+from tiernas.engines import InTurn, TurnRule, get_engine
 from tiernas.engines.clock.level import UNDISTURBED
 from tiernas.engines.clock.ratio import Pairs, Ratio, estimate_ratio
 from tiernas.engines.clock.turns import FAST_MS, TURN_MS
@@ -79,7 +79,7 @@ def live() -> None:
         networks = compile_all(SMALL, engine, stack)
         stack.enter_context(neighbour(SEED))
         for number in range(REPEATS):
-            turns = measure_in_turn(networks[1], Anchor(networks[0], SMALL[0]), LIVE_RULE).in_turn
+            turns = networks[0].anchor(SMALL[0]).measure(networks[1], LIVE_RULE).in_turn
             assert turns is not None
             found.append(turns)
             ratio = float(np.median([turns.ratio for turns in found]))

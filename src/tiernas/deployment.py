@@ -12,15 +12,7 @@ import numpy as np
 import torch
 
 from tiernas.artefact import Preprocessing, begin_artefact, end_artefact
-from tiernas.engines import (
-    Anchor,
-    CompiledNetwork,
-    Engine,
-    Measurement,
-    TurnRule,
-    graph_digest,
-    measure_in_turn,
-)
+from tiernas.engines import CompiledNetwork, Engine, Measurement, TurnRule, graph_digest
 from tiernas.errors import TiernasError, UsageError
 from tiernas.executors.code_version import code_version
 from tiernas.latency.measuring.advice import PrecisionOption, advise
@@ -119,8 +111,7 @@ def try_deployment(
                 advice = None
                 if exact is not None:
                     with exact.compile(path, calibration) as other:
-                        anchor = Anchor(other, graph_digest(path))
-                        compared = measure_in_turn(compiled, anchor, rule).in_turn
+                        compared = other.anchor(graph_digest(path)).measure(compiled, rule).in_turn
                     assert compared is not None
                     low = PrecisionOption(engine.precision, accuracy.top1)
                     advice = advise(

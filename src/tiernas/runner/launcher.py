@@ -13,9 +13,9 @@ if sys.version_info < (3, 9):  # noqa: UP036
 try:
     import numpy  # noqa: F401
 except ImportError as error:
-    sys.exit(
-        "tiernas: NumPy is missing (" + str(error) + "); install it with: " + sys.executable + " -m pip install numpy"
-    )
+    from tiernas.runner.pip_command import pip_command
+
+    sys.exit("tiernas: NumPy is missing (" + str(error) + "); install it with: " + pip_command("numpy"))
 
 from tiernas.runner.__main__ import main
 

@@ -46,10 +46,14 @@ class RunnerRequest:
 def read_request(source: BinaryIO, kept: KeptFiles) -> RunnerRequest:
     """The next request. A file that follows it is kept, or at least read to its end.
 
+    Empty lines are signs of life (`tiernas.runner.silence`).
+
     Raises:
         EOFError: There are no more requests.
     """
-    line = source.readline(_LONGEST_LINE)
+    line = b"\n"
+    while line == b"\n":
+        line = source.readline(_LONGEST_LINE)
     if not line.endswith(b"\n"):
         raise EOFError
     try:

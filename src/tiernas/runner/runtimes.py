@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from dataclasses import dataclass
 
 from tiernas.engines.engine import Engine
 from tiernas.errors import NotInstalledError, UsageError
+from tiernas.runner.pip_command import pip_command
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,6 @@ def engine_class(name: str) -> type[Engine]:
     try:
         found: type[Engine] = getattr(importlib.import_module(runtime.module), runtime.name)
     except NotInstalledError as error:
-        command = f"{sys.executable or 'python3'} -m pip install {runtime.wheel}"
-        raise NotInstalledError(f"{runtime.wheel}, which this device needs to run networks,", name, command) from error
+        needs = f"{runtime.wheel}, which this device needs to run networks,"
+        raise NotInstalledError(needs, name, pip_command(runtime.wheel)) from error
     return found

@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from tiernas.blocks import BlockRows, LayerRows
-from tiernas.engines import Anchor, CompiledNetwork, Engine, Measurement, TurnRule, measure_in_turn
+from tiernas.engines import Anchor, CompiledNetwork, Engine, Measurement, TurnRule
 from tiernas.latency.measuring.untrained import compiled_untrained
 from tiernas.spaces import Architecture, SearchSpace, get_space
 
@@ -29,9 +29,6 @@ _SEED = 41
 
 _ENDS = 0.005, 0.95
 """Quantiles of the multiply-accumulates at which the first and last rung are."""
-
-_PROBES = 3
-"""Number of inferences that determine a network's approximate latency."""
 
 _log = logging.getLogger(__name__)
 
@@ -115,19 +112,18 @@ class Ladder:
             network, name = self._open.enter_context(
                 compiled_untrained(rung.architecture, rung.num_classes, self.engine)
             )
-            self._anchors[number] = Anchor(network, name, self.known_ms.get(name))
+            self._anchors[number] = network.anchor(name, self.known_ms.get(name))
             _log.debug("anchor %d of %d: %s", number + 1, len(self.rungs), name)
         return self._anchors[number]
 
     def measure(self, network: CompiledNetwork, rule: TurnRule | None = None, number: int | None = None) -> Measurement:
         """Measures a network interleaved with the anchor of a rung; the nearest by default."""
         number = self.nearest(network) if number is None else number
-        return measure_in_turn(network, self.anchor(number), rule)
+        return self.anchor(number).measure(network, rule)
 
     def nearest(self, network: CompiledNetwork) -> int:
         """Index of the rung whose latency is nearest to a network's."""
-        network.time_ns()
-        network_ms = min(network.time_ns() for _ in range(_PROBES)) / 1e6
+        network_ms = network.about_ms()
         number = min(self._anchors, default=0)
         while True:
             self.anchor(number)
