@@ -229,12 +229,20 @@ def test_it_ends_with_its_input_even_during_a_measurement(runner: RunnerProcess,
 
 
 def test_it_ends_when_nobody_is_heard_any_more(runner: RunnerProcess) -> None:
-    assert runner.ask("hello", silence_s=1.0)["protocol"] == 1
+    assert runner.ask("hello", silence_s=3.0)["protocol"] == 1
     for _ in range(8):
-        time.sleep(0.25)
-        runner.send_bytes(b"\n")  # a sign of life
+        time.sleep(0.5)
+        runner.send_bytes(b"\n")
+        assert runner.line() == b"\n"
     assert runner.ask("hello")["protocol"] == 1
     assert runner.process.wait(timeout=60) == 0
+
+
+def test_it_gives_signs_of_life_while_it_measures(runner: RunnerProcess, tiny: Path) -> None:
+    network = runner.open(runner.keep(tiny))
+    runner.send("measure", network=network, rule={"relative_width": 0, "min_s": 60, "limit_s": 60})
+    runner.send_bytes(b"\n")
+    assert runner.line() == b"\n"
 
 
 def test_it_waits_while_another_process_measures(runner: RunnerProcess, tiny: Path) -> None:

@@ -47,6 +47,9 @@ class CompiledNetwork(TimedNetwork):
         input_shape: Shape of the images, NCHW.
     """
 
+    is_here: ClassVar[bool] = True
+    """Whether it runs on this machine."""
+
     input_shape: tuple[int, int, int, int]
 
     @abc.abstractmethod

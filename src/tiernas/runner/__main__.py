@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from tiernas.errors import UsageError
 from tiernas.runner.kept import KeptFiles, cache_folder
-from tiernas.runner.protocol import RunnerRequest, read_request, write_answer
+from tiernas.runner.protocol import Answers, RunnerRequest, read_request
 from tiernas.runner.service import Service
 from tiernas.runner.silence import HeardStream
 
@@ -34,18 +34,18 @@ def main() -> None:
     except UsageError as error:
         sys.exit(f"tiernas: {error}")
     requests: queue.SimpleQueue[RunnerRequest] = queue.SimpleQueue()
-    threading.Thread(target=_read_all, args=(io.BufferedReader(heard), kept, requests), daemon=True).start()
+    threading.Thread(target=_read_all, args=(io.BufferedReader(heard), kept, requests, answers), daemon=True).start()
     with Service(kept, end_when_silent=lambda silence_s: heard.end_when_silent(silence_s, _end)) as service:
         try:
             while True:
-                write_answer(answers, service.answer(requests.get()))
+                answers.write(service.answer(requests.get()))
         except OSError:  # nobody reads the answers
             _end()
 
 
-def _take_standard_streams() -> tuple[HeardStream, BinaryIO]:
+def _take_standard_streams() -> tuple[HeardStream, Answers]:
     """Streams of requests and answers; whatever runtimes print goes to stderr, and they find an empty stdin."""
-    heard, answers = HeardStream(os.dup(0)), os.fdopen(os.dup(1), "wb")
+    heard, answers = HeardStream(os.dup(0)), Answers(os.fdopen(os.dup(1), "wb"))
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
@@ -54,10 +54,14 @@ def _take_standard_streams() -> tuple[HeardStream, BinaryIO]:
     return heard, answers
 
 
-def _read_all(source: BinaryIO, kept: KeptFiles, requests: queue.SimpleQueue[RunnerRequest]) -> None:
+def _read_all(source: BinaryIO, kept: KeptFiles, requests: queue.SimpleQueue[RunnerRequest], answers: Answers) -> None:
     try:
         while True:
-            requests.put(read_request(source, kept))
+            request = read_request(source, kept)
+            if request is None:
+                answers.give_sign_of_life()
+            else:
+                requests.put(request)
     finally:
         _end()
 

@@ -9,7 +9,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +76,7 @@ class OpenNetworks:
         self._networks: dict[int, CompiledNetwork] = {}
         self._anchors: dict[int, Anchor] = {}
         self._handles = 0
+        self._patience: int | None = None
 
     def open(self, engine: str, precision: str, batch: int, threads: int, files: Mapping[str, str]) -> int:
         """Loads a network.
@@ -151,12 +152,12 @@ class OpenNetworks:
     def measure(self, handle: int, rule: StopRule, repetition: Repetition) -> MeasuredThere:
         """Measures a network alone."""
         network = self.network(handle)
-        return _undisturbed(network, lambda: measure(network, rule), repetition)
+        return self._measured(network, lambda: measure(network, rule), repetition)
 
     def measure_in_turn(self, handle: int, anchor: int, rule: TurnRule, repetition: Repetition) -> MeasuredThere:
         """Measures a network interleaved with an anchor."""
         network, opponent = self.network(handle), self._anchor(anchor)
-        return _undisturbed(network, lambda: opponent.measure(network, rule), repetition)
+        return self._measured(network, lambda: opponent.measure(network, rule), repetition)
 
     def trace(self, handle: int, anchor: int, duration_s: float) -> Trace:
         """The turns of a network and an anchor over some time."""
@@ -180,6 +181,15 @@ class OpenNetworks:
         self._anchors.clear()
         for handle in list(self._networks):
             self.close(handle)
+
+    def _measured(
+        self, network: CompiledNetwork, measure_once: Callable[[], Measurement], repetition: Repetition
+    ) -> MeasuredThere:
+        """A measurement, repeated if it was disturbed; less often where the last one was disturbed every time."""
+        tries = repetition.tries if self._patience is None else min(repetition.tries, self._patience)
+        found = _undisturbed(network, measure_once, replace(repetition, tries=tries))
+        self._patience = max(1, tries - 1) if found.disturbed else None
+        return found
 
     def _anchor(self, handle: int) -> Anchor:
         if handle not in self._anchors:
