@@ -11,6 +11,7 @@ from tiernas.config.parent_section import ParentSection
 from tiernas.config.search_section import SearchSection
 from tiernas.config.section import Section
 from tiernas.config.sections import (
+    DeviceSection,
     EngineSection,
     FinalistsSection,
     LatencySection,
@@ -34,6 +35,7 @@ class SearchConfig(Section):
     data: DataConfig
     recipe: RecipeConfig
     engine: EngineSection = EngineSection()
+    device: DeviceSection = DeviceSection()
     latency: LatencySection = LatencySection()
     tiers: TiersSection
     search: SearchSection = SearchSection()

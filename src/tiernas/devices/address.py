@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tiernas.errors import UsageError
 
 _ADDRESS = re.compile(
-    r"ssh://(?:(?P<user>[^-@:/\s][^@:/\s]*)@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[^-@:/\s\[\]][^@:/\s\[\]]*)"
+    r"ssh://(?:(?P<user>[^-@:/?#\s][^@:/?#\s]*)@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%\w+)?\]|\w[\w.-]*)"
     r"(?::(?P<port>[0-9]{1,5}))?/?"
 )
 """A host or user that begins with a dash would be an option of ssh."""

@@ -18,7 +18,9 @@ from pydantic import BaseModel
 from tiernas.config import SearchConfig
 from tiernas.config.sections import EngineSection
 from tiernas.deployment import try_deployment
-from tiernas.engines import Engine, get_engine
+from tiernas.devices import open_device
+from tiernas.engines import Device, Engine, get_engine
+from tiernas.engines.catalogue import ENGINES
 from tiernas.entries import artefact_folder
 from tiernas.errors import NotInstalledError
 from tiernas.executors import Executor, LocalExecutor, RayExecutor
@@ -78,9 +80,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
     output = config.study.output
     parent = opened_parent(config)
     space = search_space(config, parent)
-    wanted = config.engine
-    engine = get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
     with ExitStack() as stack:
+        engine = _engine(config, stack.enter_context(open_device(config.device.address)))
         _check_cluster(config)
         _check_networks(space)
         _check_optimizer(config, space)
@@ -132,6 +133,16 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         result = enter(config, ledger, studies, space, splits, trainings)
         remove_kept(output / "cache")  # nothing is left to train; a search that is extended writes it again
         return result
+
+
+def _engine(config: SearchConfig, device: Device | None) -> Engine:
+    """The engine to measure with. The accuracy of what a device deploys is computed here, with the same runtime."""
+    wanted = config.engine
+    if device is not None:
+        ENGINES.load(wanted.name)
+    return get_engine(
+        wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads, device=device
+    )
 
 
 def _check_cluster(config: SearchConfig) -> None:

@@ -170,6 +170,11 @@ def test_the_command_measures_the_same_table_on() -> None:
     }
 
 
+def test_the_command_measures_on_the_same_device() -> None:
+    words = shlex.split(judge_table(LatencyTable(HEADER, records(9)), PATH, "ssh://pi@kitchen").command)
+    assert words[words.index("--device") + 1] == "ssh://pi@kitchen"
+
+
 def test_the_command_for_a_space_around_a_parent_names_its_file_and_classes() -> None:
     space = parent_space()
     header = replace(HEADER, space=space.name, space_digest=space.digest, num_classes=space.num_classes)
