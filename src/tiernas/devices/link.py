@@ -122,17 +122,8 @@ class Link:
         """
         self._asked += 1
         line = json.dumps({"id": self._asked, "do": do, **fields}).encode() + b"\n"
-        with contextlib.ExitStack() as stack:
-            file = payload and stack.enter_context(payload.open("rb"))
-            try:
-                with self._writing:
-                    self._write(line)
-                    while file and (chunk := file.read(_CHUNK_BYTES)):
-                        self._write(chunk)
-                        self._heard_at = time.monotonic()  # the other side takes it
-            except (OSError, ValueError) as error:  # ValueError: it is closed
-                raise self._ended() from error
         try:
+            self._send(line, payload)
             answer = self._answer(self._asked, limit_s)
         except KeyboardInterrupt:
             self._end("it was stopped")  # nobody waits for the answer any more
@@ -163,6 +154,18 @@ class Link:
     def _stdin(self) -> IO[bytes]:
         assert self._process.stdin is not None
         return self._process.stdin
+
+    def _send(self, line: bytes, payload: Path | None) -> None:
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(payload.open("rb")) if payload else None
+            try:
+                with self._writing:
+                    self._write(line)
+                    while file and (chunk := file.read(_CHUNK_BYTES)):
+                        self._write(chunk)
+                        self._heard_at = time.monotonic()  # the other side takes it
+            except (OSError, ValueError) as error:  # ValueError: it is closed
+                raise self._ended() from error
 
     def _write(self, content: bytes) -> None:
         self._stdin.write(content)

@@ -25,6 +25,7 @@ _OPTIONS = {
     "ClearAllForwardings": "yes",
     "ControlMaster": "no",  # a connection that is there is used, none is left behind
     "RemoteCommand": "none",
+    "LogLevel": "INFO",  # or it may fail without a word
 }
 _COPY_S = 600.0
 """Time limit for copying the runner, which is some 100 kB, or for removing it."""
