@@ -15,6 +15,7 @@ import numpy as np
 
 from tiernas.blocks import BlockRows, LayerRows
 from tiernas.engines import Anchor, CompiledNetwork, Engine, Measurement, TurnRule
+from tiernas.engines.clock.nearest import nearest_anchor
 from tiernas.latency.measuring.untrained import compiled_untrained
 from tiernas.spaces import Architecture, SearchSpace, get_space
 
@@ -123,19 +124,9 @@ class Ladder:
 
     def nearest(self, network: CompiledNetwork) -> int:
         """Index of the rung whose latency is nearest to a network's."""
-        network_ms = network.about_ms()
-        number = min(self._anchors, default=0)
-        while True:
-            self.anchor(number)
-            number = int(np.argmin([abs(math.log(self._about_ms(i) / network_ms)) for i in range(len(self.rungs))]))
-            if number in self._anchors:
-                return number
-
-    def _about_ms(self, number: int) -> float:
-        """Approximate latency of a rung: that of the nearest compiled rung, in proportion to its work."""
-        macs = self.rungs[number].macs
-        near = min(self._anchors, key=lambda known: abs(math.log(self.rungs[known].macs / macs)))
-        return self._anchors[near].about_ms * macs / self.rungs[near].macs
+        known_ms = {number: anchor.about_ms for number, anchor in self._anchors.items()}
+        macs = [rung.macs for rung in self.rungs]
+        return nearest_anchor(network.about_ms(), macs, known_ms, lambda number: self.anchor(number).about_ms)
 
     def __enter__(self) -> Self:
         return self
