@@ -1,10 +1,9 @@
-"""`tiernas latency build | check | show`; `measure` and `factors` have their own modules."""
+"""`tiernas latency build | check | show`; the other commands of this group have their own modules."""
 
 from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,19 +11,22 @@ import typer
 
 from tiernas.cli.device import DeviceOption
 from tiernas.cli.factors import factors
+from tiernas.cli.kit import import_results, plan
 from tiernas.cli.measure import measure
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
+from tiernas.cli.rules import rule_with
 from tiernas.cli.stopping import keeping
-from tiernas.errors import UsageError
 
 if TYPE_CHECKING:
-    from tiernas.engines import Measurement, TurnRule
+    from tiernas.engines import Measurement
     from tiernas.latency import CheckedNetwork, LatencyTable, Record
     from tiernas.latency.estimating.looks import Look
 
 app = typer.Typer(
     help="Measure latencies and build the latency table of this device.", no_args_is_help=True, rich_markup_mode=None
 )
+app.command("plan")(plan)
+app.command("import")(import_results)
 app.command("measure")(measure)
 app.command("factors")(factors)
 
@@ -84,7 +86,7 @@ def build(
                 networks=networks,
                 minutes=minutes,
                 num_classes=num_classes,
-                rule=_rule(RULE, seconds),
+                rule=rule_with(RULE, seconds),
                 progress=_show_record,
             )
     verdict = judge_table(built, path, device)
@@ -145,7 +147,7 @@ def check(
                 networks=networks,
                 seed=seed,
                 tier_ms=tier_ms,
-                rule=_rule(RULE, seconds),
+                rule=rule_with(RULE, seconds),
                 progress=_show_checked,
             )
     if plot:
@@ -194,14 +196,6 @@ def _default_path(space: str, engine: str, precision: str, device: str | None) -
     from tiernas.latency import default_path
 
     return default_path(space, engine, precision, SshAddress.parse(device).folder_name if device else None)
-
-
-def _rule(default: TurnRule, seconds: float | None) -> TurnRule:
-    if seconds is None:
-        return default
-    if not seconds > 0:
-        raise UsageError(f"--seconds {seconds:g}: must be positive")
-    return replace(default, limit_s=seconds)
 
 
 def _say_scale(table: LatencyTable) -> None:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from tiernas.errors import UsageError
 from tiernas.runner.kept import KeptFiles, cache_folder
 from tiernas.runner.protocol import Answers, RunnerRequest, read_request
+from tiernas.runner.runtimes import keep_runtimes_silent
 from tiernas.runner.service import Service
 from tiernas.runner.silence import HeardStream
 
@@ -24,8 +25,7 @@ def main() -> None:
     When stdin ends, or is silent for as long as `hello` allows, the process ends at once, even during a measurement:
     whoever asked is gone, and the system releases the lock of the device.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # or ONNX Runtime reports its use to Microsoft
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # and OpenVINO to Intel
+    keep_runtimes_silent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for whoever asks
     logging.basicConfig(level=logging.INFO, format="tiernas: %(message)s", stream=sys.stderr)
     heard, answers = _take_standard_streams()

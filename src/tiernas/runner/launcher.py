@@ -1,4 +1,4 @@
-"""The `__main__.py` of `runner.pyz`; written such that Python 2 and 3 of any version can read it."""
+"""The beginning of every program for devices; written such that Python 2 and 3 of any version can read it."""
 
 import sys
 
@@ -16,7 +16,3 @@ except ImportError as error:
     from tiernas.runner.pip_command import pip_command
 
     sys.exit("tiernas: NumPy is missing (" + str(error) + "); install it with: " + pip_command("numpy"))
-
-from tiernas.runner.__main__ import main
-
-main()

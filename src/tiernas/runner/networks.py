@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -23,7 +24,6 @@ from tiernas.engines.measurement import Measurement
 from tiernas.engines.timing import StopRule, measure
 from tiernas.errors import UsageError
 from tiernas.runner.device_state import DeviceState, disturbances, read_state
-from tiernas.runner.kept import KeptFiles
 from tiernas.runner.runtimes import engine_class
 
 _FILE_NAME = re.compile(r"network\.[a-z0-9]{1,8}")
@@ -62,15 +62,26 @@ class Repetition:
     pause_s: float = 5.0
 
 
+class FileSource(Protocol):
+    """Where the files of networks come from."""
+
+    def path(self, digest: str) -> Path:
+        """A file by its SHA-256.
+
+        Raises:
+            UsageError: There is none.
+        """
+
+
 class OpenNetworks:
     """Networks and anchors, by the handles that requests refer to them with.
 
     Args:
-        kept: The files that were sent.
+        kept: Their files.
         folder: An empty folder; each network has a folder in it, because its files must have certain names.
     """
 
-    def __init__(self, kept: KeptFiles, folder: Path) -> None:
+    def __init__(self, kept: FileSource, folder: Path) -> None:
         self._kept = kept
         self._folder = folder
         self._networks: dict[int, CompiledNetwork] = {}

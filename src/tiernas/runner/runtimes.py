@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from dataclasses import dataclass
 
 from tiernas.engines.engine import Engine
@@ -30,6 +32,12 @@ RUNTIMES = {
     "openvino": Runtime("tiernas.engines.openvino.engine", "OpenVinoEngine", "openvino"),
 }
 """By name of the engine."""
+
+
+def keep_runtimes_silent() -> None:
+    """Keeps runtimes from reporting their use to their makers."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 def engine_class(name: str) -> type[Engine]:
