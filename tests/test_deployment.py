@@ -194,6 +194,7 @@ def test_what_is_measured_has_the_trained_weights_and_is_what_was_saved(
     )
     with torch.no_grad():
         np.testing.assert_allclose(measured[0], network(torch.from_numpy(images)).numpy(), rtol=1e-3, atol=1e-4)
+    assert found.latency is not None
     assert found.latency["latency_ms"] > 0
     assert found.fingerprint == engine.fingerprint().to_dict() == read_artefact(tmp_path / "a")["measured_on"]
     assert [file.name for file in tmp_path.iterdir()] == ["a"]

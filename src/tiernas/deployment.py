@@ -15,7 +15,7 @@ from tiernas.artefact import ELSEWHERE, Preprocessing, begin_artefact, end_artef
 from tiernas.engines import CompiledNetwork, Engine, Measurement, TurnRule, graph_digest
 from tiernas.errors import TiernasError, UsageError
 from tiernas.executors.code_version import code_version
-from tiernas.latency.measuring.advice import PrecisionOption, advise
+from tiernas.latency.measuring.advice import PrecisionOption, advise, advise_unmeasured
 from tiernas.networks import Network, export_onnx
 from tiernas.networks.normalization import IMAGENET, Normalization
 from tiernas.standalone.classify import largest_difference
@@ -33,6 +33,9 @@ _CHECK_IMAGES = 48
 _CHECK_BYTES = 600_000
 """Maximum uncompressed size of these images, but at least two are stored."""
 
+_EXACT = "fp32"
+"""The precision of torch's accuracy."""
+
 _SAME = 1e-3
 """Maximum difference of a logit, relative to the largest, between the measured network and the saved one; `ELSEWHERE`
 if it was measured on another device, because the saved one runs here."""
@@ -49,8 +52,9 @@ class Deployment:
         reason: Why, in words; empty if there was nothing to decide.
         class_mean_accuracy: Mean over the classes of the saved network's accuracy on the test images of each class, 0
             to 1.
-        latency: The measurement of the trained network, fields of `tiernas.engines.Measurement`.
-        fingerprint: What it was measured on.
+        latency: The measurement of the trained network, fields of `tiernas.engines.Measurement`; None on a device
+            without a connection.
+        fingerprint: What it was measured on, or is for.
         code_version: The code that measured it, see `tiernas.executors.code_version`.
     """
 
@@ -58,7 +62,7 @@ class Deployment:
     recommended: bool
     reason: str
     class_mean_accuracy: float
-    latency: dict[str, Any]
+    latency: dict[str, Any] | None
     fingerprint: dict[str, Any]
     code_version: str
 
@@ -107,7 +111,7 @@ def try_deployment(
             export_onnx(network, path, batch=engine.batch)
             with engine.compile(path, calibration) as compiled:
                 accuracy = _save(compiled, new, splits, wanted)
-                measured = measure(compiled)
+                measured = measure(compiled) if compiled.can_run else None
                 fingerprint = compiled.fingerprint.to_dict()
                 advice = None
                 if exact is not None:
@@ -123,7 +127,11 @@ def try_deployment(
     except OSError as error:
         raise UsageError(f"cannot write {artefact}: {error.strerror}; free space or change its permissions") from error
     recommended, reason = (advice.recommended, advice.reason) if advice else (True, "")
-    latency, code = asdict(measured), code_version()
+    if measured is None and engine.precision != _EXACT:
+        low = PrecisionOption(engine.precision, accuracy.top1)
+        exactly = PrecisionOption(_EXACT, exact_accuracy)
+        recommended, reason = advise_unmeasured(low, exactly, budget_points=budget_points)
+    latency, code = asdict(measured) if measured else None, code_version()
     return Deployment(accuracy.top1, recommended, reason, accuracy.class_mean, latency, fingerprint, code)
 
 
@@ -137,10 +145,12 @@ def _save(compiled: CompiledNetwork, folder: Path, splits: Splits, preprocessing
     rows = torch.split(torch.arange(len(test)), _PREPARED_IMAGES)
     logits = np.concatenate([deployed.logits(_pixels(test.images[part])) for part in rows])
     kept = _check_rows(test)
-    pixels = _pixels(test.images[kept])
-    measured, saved = _logits(compiled, pixels, preprocessing), logits[kept.numpy()]
-    _require_same(compiled, measured, saved)
-    end_artefact(folder, pixels, saved if compiled.is_here else measured)
+    pixels, saved = _pixels(test.images[kept]), logits[kept.numpy()]
+    if compiled.can_run:
+        measured = _logits(compiled, pixels, preprocessing)
+        _require_same(compiled, measured, saved)
+        saved = saved if compiled.is_here else measured
+    end_artefact(folder, pixels, saved)
     return accuracy_of(torch.from_numpy(logits.argmax(axis=1)), test.labels)
 
 
@@ -155,7 +165,7 @@ def _logits(compiled: CompiledNetwork, pixels: Pixels, preprocessing: Preprocess
 def _require_same(compiled: CompiledNetwork, measured: FloatArray, saved: FloatArray) -> None:
     """Refuses a saved network whose logits, `(n, classes)`, are not those of the compiled one, which is measured."""
     fingerprint, difference = compiled.fingerprint, largest_difference(saved, measured)
-    allowed = _SAME if compiled.is_here else ELSEWHERE[fingerprint.precision == "fp32"]
+    allowed = _SAME if compiled.is_here else ELSEWHERE[fingerprint.precision == _EXACT]
     if not difference <= allowed:
         raise TiernasError(
             f"{fingerprint.engine} {fingerprint.precision}: the saved network differs from the measured one: a logit "

@@ -81,6 +81,7 @@ def import_results(
     as_json: JsonOption = False,
 ) -> None:
     """Write the results of a kit into a latency table; those that it has already are left out."""
+    from tiernas.devices.address import KIT
     from tiernas.latency import LatencyTable, judge_table
     from tiernas.latency.estimating.kit import import_table
     from tiernas.spaces import get_space
@@ -93,11 +94,9 @@ def import_results(
         said += f"; a table needs {LatencyTable.FEWEST}: let the kit go on, and import its results again"
     else:
         loaded = LatencyTable.load(found.path, get_space(space) if space else None)
-        verdict = judge_table(loaded, found.path)
+        verdict = judge_table(loaded, found.path, KIT)
         told |= {**loaded.summary(), "verdict": verdict.to_dict()}
-        said += f". {verdict.reason}"
-        if not verdict.usable or not verdict.sure:
-            said += f"; measure more: tiernas latency plan --table {found.path} --networks {2 * found.networks} ..."
+        said += f". {verdict.words}"
     if as_json:
         print_json(told)
     else:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from tiernas.closest import require_known
 from tiernas.config.ledger_url import expand_ledger
 from tiernas.config.section import Section
-from tiernas.devices import SshAddress
+from tiernas.devices.address import KIT, SshAddress
 from tiernas.engines.catalogue import ENGINES
 from tiernas.latency.measuring.advice import ACCURACY_BUDGET_POINTS
 from tiernas.ledger import is_meant_as_url
@@ -88,18 +88,24 @@ class EngineSection(Section):
 
 
 def _device_address(address: str) -> str:
-    return str(SshAddress.parse(address))
+    return address if address == KIT else str(SshAddress.parse(address))
 
 
 class DeviceSection(Section):
     """The machine that networks are deployed on.
 
     Attributes:
-        address: `ssh://[USER@]HOST[:PORT]`: networks are measured there, and trained here or on a cluster. By default
+        address: `ssh://[USER@]HOST[:PORT]`: networks are measured there, and trained here or on a cluster. "kit": they
+            are measured by kits that are carried to it (`tiernas latency plan`, `tiernas finalists plan`). By default
             they are measured on this machine.
     """
 
     address: Annotated[str | None, AfterValidator(lambda address: address and _device_address(address))] = None
+
+    @property
+    def by_kit(self) -> bool:
+        """Whether it has no connection."""
+        return self.address == KIT
 
 
 class LatencySection(Section):

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from tiernas.errors import UsageError
 
+KIT = "kit"
+"""Stands for the address of a device without a connection, which is measured by kits."""
+
 _ADDRESS = re.compile(
     r"ssh://(?:(?P<user>[^-@:/?#\s][^@:/?#\s]*)@)?(?P<host>\[[0-9A-Fa-f:.]+(?:%\w+)?\]|\w[\w.-]*)"
     r"(?::(?P<port>[0-9]{1,5}))?/?"

@@ -88,6 +88,11 @@ class Kit:
         self._engine = engine
         self._there: set[str] = set()
 
+    @property
+    def batch(self) -> int:
+        """Images per inference."""
+        return self._engine.batch
+
     def network(self, onnx_path: Path) -> KitNetwork:
         """Adds a network.
 

@@ -50,6 +50,9 @@ class CompiledNetwork(TimedNetwork):
     is_here: ClassVar[bool] = True
     """Whether it runs on this machine."""
 
+    can_run: ClassVar[bool] = True
+    """Whether it can be run from here; not on a device without a connection."""
+
     input_shape: tuple[int, int, int, int]
 
     @abc.abstractmethod

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tiernas.devices.kit import Kit, KitEngine, KitNetwork, KitResult, new_kit, read_kit_results
+from tiernas.devices.kit import KitEngine, KitNetwork, KitResult, new_kit, read_kit_results
 from tiernas.engines import TurnRule
 from tiernas.errors import UsageError, about
 from tiernas.latency.estimating import table_file
@@ -20,7 +19,8 @@ from tiernas.latency.estimating.plan import neighbors_of, new_networks
 from tiernas.latency.measuring.ladder import rungs_of
 from tiernas.latency.measuring.observation import Observation
 from tiernas.latency.measuring.profile import layer_times_ms
-from tiernas.spaces import Architecture, SearchSpace
+from tiernas.latency.measuring.untrained import add_untrained
+from tiernas.spaces import SearchSpace
 
 _TABLE = "latency table"
 """What the results of such a kit are of."""
@@ -70,7 +70,7 @@ def write_table_kit(
     with new_kit(path, engine) as kit:
         there: dict[Vector, KitNetwork] = {}
         for vector in all_vectors:
-            there[vector] = _exported(kit, space.decode(vector), classes, engine.batch)
+            there[vector] = add_untrained(kit, space.decode(vector), classes)
             progress(len(there), len(all_vectors))
         kit.plan(
             {"results": _TABLE, "space": space.name, "space_digest": space.digest, "num_classes": classes},
@@ -125,15 +125,6 @@ def import_table(results: Path, table: Path | None, space_of: Callable[[str], Se
         for record in new:
             table_file.append(path, record)
     return ImportedTable(path, len(new), len({record.vector for record in (*there, *new)}))
-
-
-def _exported(kit: Kit, architecture: Architecture, num_classes: int, batch: int) -> KitNetwork:
-    from tiernas.networks import export_untrained  # imports torch
-
-    with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
-        path = Path(folder) / "network.onnx"
-        export_untrained(architecture, num_classes, path, batch=batch)
-        return kit.network(path)
 
 
 def _record(space: SearchSpace, result: KitResult) -> table_file.Record:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student_t
 
+from tiernas.devices.address import KIT
 from tiernas.latency.estimating.agreement import LEAST_INSIDE, TIER_WIDTH, FloatArray, chances_inside, near_pairs
 from tiernas.latency.estimating.latency_table import LatencyTable
 from tiernas.spaces import PARENT, SPACE_FILE
@@ -140,7 +141,7 @@ def judge_table(table: LatencyTable, path: Path, device: str | None = None) -> V
     Args:
         table: The table.
         path: Its file, for the command that continues it.
-        device: Address of the device that it is of, for that command; None for this machine.
+        device: Address of the device that it is of, for that command, or `KIT`; None for this machine.
     """
     estimated_ms, measured_ms = table.held_out_ms, table.measured_ms
     near = near_pairs(estimated_ms, measured_ms)
@@ -161,8 +162,9 @@ def _build_command(table: LatencyTable, path: Path, device: str | None) -> str:
     is_parent = header.space == PARENT
     name = str(path.with_name(SPACE_FILE)) if is_parent else header.space
     space, engine = offer.name if offer else name, wanted.plugin or wanted.engine
-    words = ["tiernas", "latency", "build", "--space", space, "--engine", engine]
-    words += ["--device", device] if device else []
+    words = ["tiernas", "latency", "plan" if device == KIT else "build", "--space", space, "--engine", engine]
+    if device is not None and device != KIT:
+        words += ["--device", device]
     words += ["--precision", wanted.precision, "--table", str(path), "--networks", str(2 * len(table.records))]
     for option, value, default in (
         ("--batch", wanted.batch, 1),
