@@ -100,7 +100,7 @@ class SshServer:
                 if path.exists():
                     (site / path.name).symlink_to(path)
         python = Path(sys.executable).resolve()
-        self.set_python(f'PYTHONPATH={shlex.quote(str(site))} exec {shlex.quote(str(python))} -S "$@"')
+        self.set_python(f'export PYTHONPATH={shlex.quote(str(site))}\nexec {shlex.quote(str(python))} -S "$@"')
 
     def start(self) -> None:
         """Starts it, after it was killed."""
