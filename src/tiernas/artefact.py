@@ -28,10 +28,6 @@ _PROGRAMS = ("classify", "preprocessing")
 
 _PACKAGE = "tiernas.standalone"
 
-ELSEWHERE = (0.1, 1e-2)
-"""Largest difference of a logit, relative to the largest logit, in a low precision and in fp32, between two devices or
-versions of a runtime, whose kernels round differently."""
-
 _Count = Annotated[int, Field(ge=1)]
 
 

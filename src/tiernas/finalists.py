@@ -20,6 +20,9 @@ _log = logging.getLogger(__name__)
 _MEASURED_PER_FINALIST = 4
 """Maximum number of candidates measured per finalist of a tier."""
 
+_ROUNDS = 3
+"""After this many measurements the latency alone decides the tier, even if its interval extends beyond an edge."""
+
 _GIVEN_UP = (State.FAILED, State.DROPPED)
 
 Record = Mapping[str, Any]
@@ -85,7 +88,7 @@ def in_tier(finalist: Candidate, tier: Tier) -> bool:
     return finalist.measurement is not None and tier.contains(finalist.measurement["latency_ms"])
 
 
-def judge(records: Sequence[Record], tier: Tier, rounds: int = TierClock.rounds) -> TierVerdict:
+def judge(records: Sequence[Record], tier: Tier, rounds: int = _ROUNDS) -> TierVerdict:
     """Decides by the interval of the latency whether a network is in a tier.
 
     A network is inside if its whole interval is, or if its latency is after `rounds` measurements; it is outside if its
@@ -120,8 +123,7 @@ class _Measuring:
         self._study = study
         self._tier = tier
         self._fingerprint = clock.engine.fingerprint()
-        self._rounds = clock.rounds
-        self._goes_on = clock.goes_on
+        self._once = clock.measures_once
         self._measure = measure
         self._records: dict[int, list[Record]] = {}
         self._most: dict[int, int] = {}
@@ -134,8 +136,8 @@ class _Measuring:
         for candidate in candidates:
             known = known_records(candidate, self._fingerprint)
             self._records[candidate.id] = known
-            once_more = len(known) + 1 if self._goes_on else 0
-            self._most[candidate.id] = max(self._rounds, once_more)
+            # an undecided candidate is measured once more each time the search is resumed
+            self._most[candidate.id] = 1 if self._once else max(_ROUNDS, len(known) + 1)
         while True:
             standing = [c for c in candidates if self._may_stand(c)][:wanted]
             unsettled = [c for c in standing if self._verdict(c) is TierVerdict.OPEN]
@@ -150,7 +152,7 @@ class _Measuring:
         return {**narrowest(records), "measurements": records, "fingerprint": self._fingerprint.to_dict()}
 
     def _verdict(self, candidate: Candidate) -> TierVerdict:
-        return judge(self._records[candidate.id], self._tier, self._rounds)
+        return judge(self._records[candidate.id], self._tier, 1 if self._once else _ROUNDS)
 
     def _may_stand(self, candidate: Candidate) -> bool:
         """Whether a candidate is in the tier or may still prove to be."""

@@ -30,8 +30,7 @@ class KitClock(TierClock):
         folder: The results of kits that were imported.
     """
 
-    rounds: ClassVar[int] = 1
-    goes_on: ClassVar[bool] = False
+    measures_once: ClassVar[bool] = True
 
     def __init__(self, load_table: Callable[[], LatencyTable], engine: Engine, limit_s: float, folder: Path) -> None:
         super().__init__(load_table, engine, limit_s)

@@ -36,11 +36,8 @@ class TierClock:
         limit_s: Time limit per network in seconds.
     """
 
-    rounds: ClassVar[int] = 3
-    """After this many measurements the latency alone decides the tier, even if its interval extends beyond an edge."""
-
-    goes_on: ClassVar[bool] = True
-    """Whether an undecided network is measured once more each time the search is resumed."""
+    measures_once: ClassVar[bool] = False
+    """Whether an undecided network cannot be measured again."""
 
     def __init__(self, load_table: Callable[[], LatencyTable], engine: Engine, limit_s: float) -> None:
         self.engine = engine

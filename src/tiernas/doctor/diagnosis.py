@@ -94,11 +94,10 @@ def diagnose(
         progress: Called after each engine and precision.
     """
     machine = Machine(cpu_device(), cpu_flags(), os.cpu_count() or 1, platform.python_version(), platform.platform())
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine.cores
     gpus = read_gpus()
     findings = [
         *load_findings(observe_load()),
-        *machine_findings(machine.cores, allowed),
+        *machine_findings(),
         *(finding for gpu in gpus for finding in gpu_findings(gpu)),
     ]
     trials = []
@@ -108,19 +107,23 @@ def diagnose(
     return Diagnosis(machine, tuple(gpus), tuple(trials), tuple(findings), noise.run() if noise else None)
 
 
-def machine_findings(cores: int, allowed: int, root: Path = Path("/")) -> list[Finding]:
+def machine_findings(root: Path = Path("/"), *, cores: int | None = None, allowed: int | None = None) -> list[Finding]:
     """Findings about the settings of the CPU, the container and the memory.
 
     Args:
-        cores: Number of cores of the machine.
-        allowed: Number of cores that the measuring process may use.
         root: Folder that contains `proc` and `sys`.
+        cores: Number of cores of the machine; None for those of this one.
+        allowed: Number of cores that the measuring process may use; None for all, or on this machine for those of this
+            process.
     """
+    if cores is None:
+        cores = os.cpu_count() or 1
+        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     found = [
         cpu.governor(root),
         cpu.container_limit(cores, root),
         memory.memory(root),
-        cpu.affinity(allowed, cores),
+        cpu.affinity(cores if allowed is None else allowed, cores),
         cpu.boost(root),
         cpu.smt(root),
         cpu.hypervisor(root),

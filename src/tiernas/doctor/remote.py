@@ -48,7 +48,6 @@ def diagnose_device(
 
 def _settings(cores: int, found: Mapping[str, Any]) -> list[Finding]:
     """Findings about its system files, which are written into a folder that stands for its root."""
-    allowed = cores if found["allowed_cores"] is None else found["allowed_cores"]
     with tempfile.TemporaryDirectory(prefix="tiernas-doctor-") as folder:
         root = Path(folder)
         for name, text in found["files"].items():
@@ -56,7 +55,7 @@ def _settings(cores: int, found: Mapping[str, Any]) -> list[Finding]:
             if path.resolve().is_relative_to(root.resolve()):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
-        return machine_findings(cores, allowed, root)
+        return machine_findings(root, cores=cores, allowed=found["allowed_cores"])
 
 
 def _slowed_down(slowdowns: Sequence[str]) -> Iterator[Finding]:
