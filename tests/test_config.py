@@ -48,6 +48,14 @@ def test_defaults(file: Path) -> None:
     assert load_config(file, ["data.image_size=32"]).data.image_size == 32
 
 
+def test_networks_are_measured_here_or_on_a_device(file: Path) -> None:
+    assert load_config(file).device.address is None
+    assert load_config(file, ["device.address=ssh://pi@kitchen:22/"]).device.address == "ssh://pi@kitchen:22"
+    by_kit = load_config(file, ["device.address=kit", "latency.table=there.jsonl"])
+    assert by_kit.device.by_kit
+    assert by_kit.kit_results == file.parent / "runs/mine/kits"
+
+
 def test_finalists_may_have_a_teacher_of_their_own(file: Path) -> None:
     lite0, lite1 = (f'{{kind="efficientnet-lite", name="lite{i}"}}' for i in range(2))
     alone = load_config(file)
@@ -152,6 +160,9 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ('recipe.teacher={kind="timm"}', r'recipe\.teacher: kind = "timm" needs name\.$'),
         ("recipe.teacher=resnet18", r"teacher = 'resnet18': must be a section of the file, \[recipe\.teacher\]"),
         ("search.screen=[1]", r"search\.screen = \[1\]: must be a section of the file, \[search\.screen\]"),
+        ("device.address=kitchen", r"device\.address = 'kitchen': .*must be ssh://\[USER@\]HOST\[:PORT\]"),
+        ("device.address=ssh://pi:s3cret@kitchen", r"device\.address = '.*\*\*\*.*': .*contains a password"),
+        ("device.address=kit", r"device\.address = 'kit': the latency table must be of that device"),
         ("study.zzz=1", r"unknown key study\.zzz\. Known here: name, space"),
         ("study.name=2024", r"study\.name = 2024: input should be a valid string; write it in quotation marks\.$"),
         ("study.output=", r"study\.output = '': not a path"),
@@ -271,6 +282,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 SECTIONS = [
     ("study", "nmae"), ("data", "pathh"), ("recipe", "epochz"), ("recipe.teacher", "nam"), ("engine", "nam"),
     ("latency", "tabel"), ("tiers", "edge"), ("limits", "parms"), ("search", "tranings"), ("search.screen", "epoch"),
+    ("device", "adress"),
     ("finalists", "epoks"), ("finalists.teacher", "temprature"), ("workers", "counts"), ("table", "paht"),
 ]  # fmt: skip
 

@@ -12,21 +12,13 @@ import numpy as np
 import torch
 
 from tiernas.artefact import Preprocessing, begin_artefact, end_artefact
-from tiernas.engines import (
-    Anchor,
-    CompiledNetwork,
-    Engine,
-    Measurement,
-    TurnRule,
-    graph_digest,
-    measure_in_turn,
-)
+from tiernas.engines import CompiledNetwork, Engine, Measurement, TurnRule, graph_digest
 from tiernas.errors import TiernasError, UsageError
 from tiernas.executors.code_version import code_version
-from tiernas.latency.measuring.advice import PrecisionOption, advise
+from tiernas.latency.measuring.advice import PrecisionOption, advise, advise_unmeasured
 from tiernas.networks import Network, export_onnx
 from tiernas.networks.normalization import IMAGENET, Normalization
-from tiernas.standalone.classify import Classifier, largest_difference
+from tiernas.standalone.classify import largest_difference
 from tiernas.standalone.preprocessing import FloatArray, Pixels, network_input
 from tiernas.temporary import owned_folder
 from tiernas.training import Accuracy, ImageSet, Splits, accuracy_of, calibration_draw
@@ -41,8 +33,15 @@ _CHECK_IMAGES = 48
 _CHECK_BYTES = 600_000
 """Maximum uncompressed size of these images, but at least two are stored."""
 
+_EXACT = "fp32"
+"""The precision of torch's accuracy."""
+
 _SAME = 1e-3
 """Maximum difference of a logit, relative to the largest, between the measured network and the saved one."""
+
+_ELSEWHERE = (0.1, 1e-2)
+"""The same if it was measured on another device, in a low precision and in fp32: the saved network runs here, and
+kernels of different CPUs round differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,9 @@ class Deployment:
         reason: Why, in words; empty if there was nothing to decide.
         class_mean_accuracy: Mean over the classes of the saved network's accuracy on the test images of each class, 0
             to 1.
-        latency: The measurement of the trained network, fields of `tiernas.engines.Measurement`.
-        fingerprint: What it was measured on.
+        latency: The measurement of the trained network, fields of `tiernas.engines.Measurement`; None on a device
+            without a connection.
+        fingerprint: What it was measured on, or is for.
         code_version: The code that measured it, see `tiernas.executors.code_version`.
     """
 
@@ -65,7 +65,7 @@ class Deployment:
     recommended: bool
     reason: str
     class_mean_accuracy: float
-    latency: dict[str, Any]
+    latency: dict[str, Any] | None
     fingerprint: dict[str, Any]
     code_version: str
 
@@ -114,13 +114,12 @@ def try_deployment(
             export_onnx(network, path, batch=engine.batch)
             with engine.compile(path, calibration) as compiled:
                 accuracy = _save(compiled, new, splits, wanted)
-                measured = measure(compiled)
+                measured = measure(compiled) if compiled.can_run else None
                 fingerprint = compiled.fingerprint.to_dict()
                 advice = None
                 if exact is not None:
                     with exact.compile(path, calibration) as other:
-                        anchor = Anchor(other, graph_digest(path))
-                        compared = measure_in_turn(compiled, anchor, rule).in_turn
+                        compared = other.anchor(graph_digest(path)).measure(compiled, rule).in_turn
                     assert compared is not None
                     low = PrecisionOption(engine.precision, accuracy.top1)
                     advice = advise(
@@ -131,34 +130,49 @@ def try_deployment(
     except OSError as error:
         raise UsageError(f"cannot write {artefact}: {error.strerror}; free space or change its permissions") from error
     recommended, reason = (advice.recommended, advice.reason) if advice else (True, "")
-    latency, code = asdict(measured), code_version()
+    if measured is None and engine.precision != _EXACT:
+        low = PrecisionOption(engine.precision, accuracy.top1)
+        exactly = PrecisionOption(_EXACT, exact_accuracy)
+        recommended, reason = advise_unmeasured(low, exactly, budget_points=budget_points)
+    latency, code = asdict(measured) if measured else None, code_version()
     return Deployment(accuracy.top1, recommended, reason, accuracy.class_mean, latency, fingerprint, code)
 
 
 def _save(compiled: CompiledNetwork, folder: Path, splits: Splits, preprocessing: Preprocessing) -> Accuracy:
-    """Saves a network with some test images, and computes the accuracy of the saved network on all of them."""
+    """Saves a network with some test images, and computes the accuracy of the saved network on all of them.
+
+    The logits that are kept with those images are those of the device for which the network was saved.
+    """
     deployed = begin_artefact(compiled, folder, preprocessing, splits.classes)
     test = splits.test
     rows = torch.split(torch.arange(len(test)), _PREPARED_IMAGES)
     logits = np.concatenate([deployed.logits(_pixels(test.images[part])) for part in rows])
     kept = _check_rows(test)
-    pixels = _pixels(test.images[kept])
-    _require_same(compiled, deployed, pixels, preprocessing)
-    end_artefact(folder, pixels, logits[kept.numpy()])
+    pixels, saved = _pixels(test.images[kept]), logits[kept.numpy()]
+    if compiled.can_run:
+        measured = _logits(compiled, pixels, preprocessing)
+        _require_same(compiled, measured, saved)
+        saved = saved if compiled.is_here else measured
+    end_artefact(folder, pixels, saved)
     return accuracy_of(torch.from_numpy(logits.argmax(axis=1)), test.labels)
 
 
-def _require_same(
-    compiled: CompiledNetwork, deployed: Classifier, pixels: Pixels, preprocessing: Preprocessing
-) -> None:
-    """Refuses a saved network that differs from the compiled one, which is measured."""
-    batch = compiled.input_shape[0]
-    few = pixels[np.resize(np.arange(len(pixels)), batch)]
-    difference = largest_difference(deployed.logits(few), compiled.run(_inputs(few, preprocessing)))
-    if not difference <= _SAME:
+def _logits(compiled: CompiledNetwork, pixels: Pixels, preprocessing: Preprocessing) -> FloatArray:
+    """Logits, `(n, classes)`, of the compiled network for `(n, size, size, 3)` images; the last batch is filled up."""
+    batch, n = compiled.input_shape[0], len(pixels)
+    filled = pixels[np.resize(np.arange(n), -(-n // batch) * batch)]
+    parts = np.split(_inputs(filled, preprocessing), len(filled) // batch)
+    return np.concatenate([compiled.run(part) for part in parts])[:n]
+
+
+def _require_same(compiled: CompiledNetwork, measured: FloatArray, saved: FloatArray) -> None:
+    """Refuses a saved network whose logits, `(n, classes)`, are not those of the compiled one, which is measured."""
+    fingerprint, difference = compiled.fingerprint, largest_difference(saved, measured)
+    allowed = _SAME if compiled.is_here else _ELSEWHERE[fingerprint.precision == _EXACT]
+    if not difference <= allowed:
         raise TiernasError(
-            f"{compiled.fingerprint.engine} {compiled.fingerprint.precision}: the saved network differs from the "
-            f"measured one: a logit differs by {difference:.1e} of the largest (allowed: {_SAME:.0e})"
+            f"{fingerprint.engine} {fingerprint.precision}: the saved network differs from the measured one: a logit "
+            f"differs by {difference:.1e} of the largest (allowed: {allowed:.0e})"
         )
 
 

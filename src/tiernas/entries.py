@@ -52,7 +52,7 @@ def make_entry(
     if measured is None or result is None or finalist.accuracy is None or finalist.finished_at is None:
         raise ValueError(f"finalist {finalist.number} of tier {study.name} is not measured and trained")
     deployment = measured["deployment"]
-    latency = deployment.get("latency", measured)  # ledgers of earlier versions: with random weights
+    latency = deployment.get("latency") or measured  # with random weights: earlier versions, and measured by a kit
     fingerprint = Fingerprint.from_dict(deployment.get("fingerprint", measured["fingerprint"]))
     in_turn = latency.get("in_turn")
     repeated = (searched and searched.repeated) or {}

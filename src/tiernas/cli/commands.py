@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from tiernas.cli import adapt, control, device, doctor, export, latency, plugins, search, status, table, tiers
+from tiernas.cli import (
+    adapt,
+    control,
+    device,
+    doctor,
+    export,
+    finalists,
+    latency,
+    plugins,
+    search,
+    status,
+    table,
+    tiers,
+)
 
 app = typer.Typer(
     name="tiernas",
@@ -24,6 +37,7 @@ app.command("plugins")(plugins.plugins)
 app.add_typer(control.app, name="control")
 app.add_typer(device.app, name="device")
 app.add_typer(export.app, name="export")
+app.add_typer(finalists.app, name="finalists")
 app.add_typer(latency.app, name="latency")
 app.add_typer(table.app, name="table")
 

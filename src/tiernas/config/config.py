@@ -11,6 +11,7 @@ from tiernas.config.parent_section import ParentSection
 from tiernas.config.search_section import SearchSection
 from tiernas.config.section import Section
 from tiernas.config.sections import (
+    DeviceSection,
     EngineSection,
     FinalistsSection,
     LatencySection,
@@ -36,6 +37,7 @@ class SearchConfig(Section):
     data: DataConfig
     recipe: RecipeConfig
     engine: EngineSection = EngineSection()
+    device: DeviceSection = DeviceSection()
     latency: LatencySection = LatencySection()
     tiers: TiersSection
     limits: LimitsSection = LimitsSection()
@@ -71,6 +73,7 @@ class SearchConfig(Section):
             require_width(self.limits.limits, self.engine.precision)
         self._check_parent()
         self._check_start()
+        self._check_device()
         self.workers.check()
 
     def _check_parent(self) -> None:
@@ -102,6 +105,20 @@ class SearchConfig(Section):
             raise UsageError(
                 f"recipe.{min(given)}: networks that start from a trained one use its normalization; omit it"
             )
+
+    def _check_device(self) -> None:
+        if self.device.by_kit and self.latency.table is None:
+            raise UsageError(
+                "device.address = 'kit': the latency table must be of that device: make it with tiernas latency plan "
+                "and tiernas latency import, and name it in latency.table"
+            )
+        if self.device.by_kit and self.parent is not None and self.parent.compared:
+            raise UsageError("parent.compared: whole parents are not measured by kits; set it to []")
+
+    @property
+    def kit_results(self) -> Path:
+        """Folder of the results of kits that were imported."""
+        return self.study.output / "kits"
 
     @property
     def space_name(self) -> str:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from tiernas.closest import require_known
 from tiernas.config.ledger_url import expand_ledger
 from tiernas.config.section import Section
+from tiernas.devices.address import KIT, SshAddress
 from tiernas.engines.catalogue import ENGINES
 from tiernas.latency.measuring.advice import ACCURACY_BUDGET_POINTS
 from tiernas.ledger import is_meant_as_url
@@ -91,13 +92,34 @@ class EngineSection(Section):
         return require_known(precision, _PRECISIONS, "precision")
 
 
+def _device_address(address: str) -> str:
+    return address if address == KIT else str(SshAddress.parse(address))
+
+
+class DeviceSection(Section):
+    """The machine that networks are deployed on.
+
+    Attributes:
+        address: `ssh://[USER@]HOST[:PORT]`: networks are measured there, and trained here or on a cluster. "kit": they
+            are measured by kits that are carried to it (`tiernas latency plan`, `tiernas finalists plan`). By default
+            they are measured on this machine.
+    """
+
+    address: Annotated[str | None, AfterValidator(lambda address: address and _device_address(address))] = None
+
+    @property
+    def by_kit(self) -> bool:
+        """Whether it has no connection."""
+        return self.address == KIT
+
+
 class LatencySection(Section):
     """The latency table.
 
     Attributes:
         table: File of the table; by default `latency-table.jsonl` in the output folder. Built if it is missing.
         networks: Number of whole networks that a table is built from; up to twice as many if it is too inaccurate.
-        other_device: Accept a table from another device; finalists are measured here anyway.
+        other_device: Accept a table from another device; finalists are measured on the device of this search anyway.
         other_classes: Accept a table whose networks have another number of classes than the data; likewise.
         inaccurate: Accept a table whose estimates are too inaccurate for the tiers (`tiernas latency show`).
     """

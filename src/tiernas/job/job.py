@@ -18,7 +18,8 @@ from pydantic import BaseModel
 from tiernas.config import SearchConfig
 from tiernas.config.sections import EngineSection
 from tiernas.deployment import try_deployment
-from tiernas.engines import Engine, get_engine
+from tiernas.devices.carried import WaitsForKitError
+from tiernas.engines import Engine
 from tiernas.entries import artefact_folder
 from tiernas.errors import NotInstalledError
 from tiernas.executors import Executor, LocalExecutor, RayExecutor
@@ -28,6 +29,7 @@ from tiernas.finalists import choose_finalists
 from tiernas.inheritance.start_file import remove_kept
 from tiernas.job.checked_data import checked_data
 from tiernas.job.compared_parents import propose_parents
+from tiernas.job.device import device_clock, device_engine
 from tiernas.job.entering import SearchResult, enter
 from tiernas.job.finalist_weights import finalist_network
 from tiernas.job.latency_table import built_table, given_table, require_same_classes, require_usable
@@ -79,9 +81,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
     output = config.study.output
     parent = opened_parent(config)
     space = search_space(config, parent)
-    wanted = config.engine
-    engine = get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
     with ExitStack() as stack:
+        engine = stack.enter_context(device_engine(config, space))
         _check_cluster(config)
         _check_networks(space)
         _check_optimizer(config, space)
@@ -111,20 +112,12 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         for study in studies.values():  # candidates requeued after the search of their tier had ended
             train_candidates(trainings, study, Purpose.SEARCH)
         _repeat_best(config, ledger, list(studies.values()), trainings)
-        limit_s = config.finalists.measure_seconds
-        clock = stack.enter_context(TierClock(lambda: table or _saved_table(config, space), engine, limit_s))
+        clock = stack.enter_context(device_clock(config, lambda: table or _saved_table(config, space), engine))
         propose_parents(config, ledger, studies, space, len(splits.classes), clock, within)
+        waiting: dict[str, str] = {}
         while True:  # the workers are idle: nothing trains while networks are measured
             chosen = [
-                choose_finalists(
-                    ledger,
-                    study,
-                    tier,
-                    space,
-                    len(splits.classes),
-                    clock,
-                    per_tier=config.finalists.per_tier,
-                )
+                _choose(config, ledger, study, tier, space, len(splits.classes), clock, waiting)
                 for tier, study in studies.items()
             ]
             for study in studies.values():
@@ -135,9 +128,27 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
             train_candidates(trainings, study, Purpose.PARENT)
         for tier, study in studies.items():
             _try_deployments(config, ledger, study, tier, splits, clock, trainings)
-        result = enter(config, ledger, studies, space, splits, trainings)
+        result = enter(config, ledger, studies, space, splits, trainings, waiting)
         remove_kept(output / "cache")  # nothing is left to train; a search that is extended writes it again
         return result
+
+
+def _choose(
+    config: SearchConfig,
+    ledger: Ledger,
+    study: Study,
+    tier: Tier,
+    space: SearchSpace,
+    num_classes: int,
+    clock: TierClock,
+    waiting: dict[str, str],
+) -> int:
+    """The number of new finalists of a tier; a tier that waits for a kit has none, and is noted with what it needs."""
+    try:
+        return choose_finalists(ledger, study, tier, space, num_classes, clock, per_tier=config.finalists.per_tier)
+    except WaitsForKitError as error:
+        waiting[study.name] = f"{error}: tiernas finalists plan, and import what the kit writes"
+        return 0
 
 
 def _check_cluster(config: SearchConfig) -> None:
@@ -318,18 +329,20 @@ def _try_deployments(
             config.recipe.normalization,
         )
         _log.info(
-            "tier %s ms: %s %d: %.3f ms with its trained weights, test accuracy %.4f in %s %s, %.4f in torch%s",
+            "tier %s ms: %s %d: %s, test accuracy %.4f in %s %s, %.4f in torch%s",
             study.name,
             "whole parent" if finalist.purpose is Purpose.PARENT else "finalist",
             finalist.number,
-            found.latency["latency_ms"],
+            f"{found.latency['latency_ms']:.3f} ms with its trained weights"
+            if found.latency
+            else f"{measured['latency_ms']:.3f} ms with random weights",
             found.accuracy,
             engine.name,
             engine.precision,
             exact_accuracy,
             f"; {found.reason}" if found.reason else "",
         )
-        if finalist.purpose is Purpose.FINAL and not tier.contains(found.latency["latency_ms"]):
+        if finalist.purpose is Purpose.FINAL and found.latency and not tier.contains(found.latency["latency_ms"]):
             _log.warning(
                 "tier %s ms: finalist %d takes %.4g ms with its trained weights, outside its tier; its entry has "
                 "that latency (%.4g ms with random weights, by which the tier was decided)",

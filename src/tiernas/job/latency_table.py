@@ -73,7 +73,7 @@ def built_table(
         require_reachable(config, space, engine, num_classes)
     while True:
         table = build_table(space, engine, path, networks=networks, num_classes=num_classes, progress=progress)
-        verdict = judge_table(table, path)
+        verdict = judge_table(table, path, config.device.address)
         if verdict.usable or not grow or len(table.records) >= most:
             return table
         networks = min(len(table.records) + math.ceil(_STEP * wanted), most)
@@ -120,7 +120,7 @@ def require_usable(config: SearchConfig, table: LatencyTable, *, begun: bool) ->
     """
     path = config.latency_table_path
     _warn_of_other_version(config, table)
-    verdict = judge_table(table, path)
+    verdict = judge_table(table, path, config.device.address)
     if verdict.usable:
         _log.info("%s: %s", path, verdict.words)
     elif config.latency.inaccurate or begun:
