@@ -109,6 +109,17 @@ def test_a_network_is_measured_alone_and_closed(runner: RunnerProcess, tiny: Pat
     assert runner.refused("measure", network=network)["message"] == f"there is no open network {network}"
 
 
+def test_a_network_that_is_closed_takes_its_anchors_with_it(runner: RunnerProcess, tiny: Path) -> None:
+    digest = runner.keep(tiny)
+    network, other = runner.open(digest), runner.open(digest)
+    first, second = (runner.ask("anchor", network=other, name="0" * 16)["anchor"] for _ in range(2))
+    assert runner.ask("close", handle=first) == {}
+    assert runner.ask("measure_in_turn", network=network, anchor=second, rule=SHORT, repetition=ONCE)
+    assert runner.ask("close", handle=other) == {}
+    refused = runner.refused("measure_in_turn", network=network, anchor=second, rule=SHORT, repetition=ONCE)
+    assert refused == {"kind": "usage", "message": f"there is no anchor {second}"}
+
+
 def test_a_file_is_sent_once(pyz: Path, tmp_path: Path, tiny: Path) -> None:
     cache = tmp_path / "cache"
     with RunnerProcess(pyz, cache) as first:
@@ -186,7 +197,14 @@ def test_a_bad_request_is_one_message(runner: RunnerProcess, do: str, fields: di
     assert re.search(message, error["message"])
 
 
-@pytest.mark.parametrize("line", [b"hello\n", b"[1]\n", b'{"id": 1}\n', b'{"do": 1}\n', b"\xff\n"])
+NESTED = b"[" * 200_000 + b"]" * 200_000 + b"\n"
+"""JSON that is too deep to be read."""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"hello\n", b"[1]\n", b'{"id": 1}\n', b'{"do": 1}\n', b"\xff\n", pytest.param(NESTED, id="nested")],
+)
 def test_a_line_that_is_no_request_is_one_message(runner: RunnerProcess, line: bytes) -> None:
     runner.send_bytes(line)
     answer = runner.answer()

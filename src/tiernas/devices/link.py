@@ -182,7 +182,7 @@ class Link:
                 raise self._ended() from None
             if line is None:
                 raise self._ended()
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 answer = json.loads(line)
                 if isinstance(answer, dict) and answer.get("id") == number:
                     return answer

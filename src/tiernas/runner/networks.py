@@ -86,6 +86,7 @@ class OpenNetworks:
         self._folder = folder
         self._networks: dict[int, CompiledNetwork] = {}
         self._anchors: dict[int, Anchor] = {}
+        self._anchored: dict[int, int] = {}  # the network of each anchor
         self._handles = 0
         self._patience: int | None = None
 
@@ -142,7 +143,7 @@ class OpenNetworks:
             return network.run(np.frombuffer(content, "<f4").reshape(network.input_shape).astype(np.float32))
 
     def anchor(self, handle: int, name: str, known_ms: float | None) -> tuple[int, float]:
-        """Makes an anchor of a network, which stays open as long as the anchor.
+        """Makes an anchor of a network; it is gone when the network is closed.
 
         Returns:
             The anchor's handle, and its approximate latency in ms.
@@ -152,6 +153,7 @@ class OpenNetworks:
             anchor = network.anchor(name, known_ms)
         self._handles += 1
         self._anchors[self._handles] = anchor
+        self._anchored[self._handles] = handle
         return self._handles, anchor.about_ms
 
     def network(self, handle: int) -> CompiledNetwork:
@@ -181,15 +183,19 @@ class OpenNetworks:
             return list(network.profile())
 
     def close(self, handle: int) -> None:
-        """Frees a network, or drops an anchor."""
-        if self._anchors.pop(handle, None) is None:
-            self.network(handle)
-            self._networks.pop(handle).close()
-            shutil.rmtree(self._folder / str(handle), ignore_errors=True)
+        """Frees a network and drops its anchors, or drops an anchor."""
+        if handle in self._anchors:
+            self._drop(handle)
+            return
+        network = self.network(handle)
+        for anchor in [anchor for anchor, anchored in self._anchored.items() if anchored == handle]:
+            self._drop(anchor)
+        del self._networks[handle]
+        network.close()
+        shutil.rmtree(self._folder / str(handle), ignore_errors=True)
 
     def close_all(self) -> None:
         """Frees all networks."""
-        self._anchors.clear()
         for handle in list(self._networks):
             self.close(handle)
 
@@ -201,6 +207,9 @@ class OpenNetworks:
         found = _undisturbed(network, measure_once, replace(repetition, tries=tries))
         self._patience = max(1, tries - 1) if found.disturbed else None
         return found
+
+    def _drop(self, anchor: int) -> None:
+        del self._anchors[anchor], self._anchored[anchor]
 
     def _anchor(self, handle: int) -> Anchor:
         if handle not in self._anchors:

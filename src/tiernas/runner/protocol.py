@@ -64,7 +64,7 @@ def read_request(source: BinaryIO, kept: KeptFiles) -> RunnerRequest | None:
         raise EOFError
     try:
         document = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return RunnerRequest(None, "", {}, UsageError(f"a request must be one line of JSON: {error}"))
     if not isinstance(document, dict) or not isinstance(document.get("do"), str):
         return RunnerRequest(None, "", {}, UsageError("a request must be an object with a string `do`"))

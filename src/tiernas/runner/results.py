@@ -90,7 +90,7 @@ def _read(path: Path) -> tuple[Mapping[str, Any], list[Mapping[str, Any]], str]:
     for number, line in enumerate(lines, start=1):
         try:
             content = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             content = None
         if number == 1:
             _require_results(path, content)
