@@ -82,6 +82,20 @@ def test_a_file_that_is_no_network_is_one_message(tmp_path: Path, name: str) -> 
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(("name", "shown"), [("onnxruntime", "batch, 3, 32, 32"), ("openvino", "?, 3, 32, 32")])
+def test_a_network_of_any_batch_is_one_message(tmp_path: Path, name: str, shown: str) -> None:
+    path = tmp_path / "network.onnx"
+    write_tiny_network(path)
+    model = onnx.load(path)
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.save(model, path)
+    with pytest.raises(UsageError) as raised:
+        get_engine(name).load(path)
+    told = f"{path}: input shape [{shown}]; must be four fixed numbers: export with fixed shapes"
+    assert str(raised.value) == told
+
+
 def test_an_engine_that_loads_nothing_says_so(tmp_path: Path) -> None:
     pytest.importorskip("onnx2torch")
     engine = get_engine("torch")

@@ -11,6 +11,7 @@ import numpy as np
 from tiernas.engines.calibration import FloatArray, calibration_images
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint, cpu_flags
+from tiernas.engines.input_shape import fixed_shape
 from tiernas.engines.onnxruntime.profile import profile
 from tiernas.engines.onnxruntime.quantizer import QUANTIZER, saturates
 from tiernas.engines.onnxruntime.session import OPTIONS, VERSION, bound, open_session, options_with
@@ -81,18 +82,18 @@ class OnnxRuntimeNetwork(CompiledNetwork):
         fingerprint: What it runs on.
 
     Raises:
-        UsageError: ONNX Runtime cannot run it.
+        UsageError: ONNX Runtime cannot run it, or its shape is not fixed.
     """
 
     def __init__(self, model: bytes, path: Path, fingerprint: Fingerprint) -> None:
         self.fingerprint = fingerprint
         self._model = model
         self._path = path
-        self.reload()
+        self._session = open_session(model, path, threads=fingerprint.threads)
         images = self._session.get_inputs()[0]
-        batch, channels, height, width = images.shape
-        self.input_shape = (batch, channels, height, width)
+        self.input_shape = fixed_shape(path, images.shape)
         self._input_name = images.name
+        self._binding = bound(self._session)
 
     def run(self, images: FloatArray) -> FloatArray:
         self.require_shape(images)

@@ -12,6 +12,7 @@ import numpy as np
 from tiernas.engines.calibration import FloatArray, calibration_images
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint
+from tiernas.engines.input_shape import fixed_shape
 from tiernas.engines.saved import STEM, SavedNetwork, loader_of
 from tiernas.errors import NotInstalledError, UsageError, last_line
 
@@ -47,7 +48,9 @@ class OpenVinoEngine(Engine):
         return self.cpu_fingerprint(openvino.__version__.partition("-")[0], options=options, quantizer=quantizer())
 
     def load(self, path: Path) -> OpenVinoNetwork:
-        return OpenVinoNetwork(_convert(path), self._options(), self.fingerprint())
+        model = _convert(path)
+        fixed_shape(path, _sizes(model))
+        return OpenVinoNetwork(model, self._options(), self.fingerprint())
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> OpenVinoNetwork:
         return OpenVinoNetwork(self._converted(onnx_path, calibration), self._options(), self.fingerprint())
@@ -149,6 +152,14 @@ def _convert(onnx_path: Path) -> openvino.Model:
         return openvino.Core().read_model(onnx_path)
     except RuntimeError as error:
         raise UsageError(f"{onnx_path}: OpenVINO cannot read it as a network: {_reason(error)}") from error
+
+
+def _sizes(model: openvino.Model) -> list[int | None]:
+    """The sizes of a network's first input; None for those that are not fixed."""
+    shape = model.inputs[0].get_partial_shape() if model.inputs else None
+    if shape is None or not shape.rank.is_static:
+        return []
+    return [size.get_length() if size.is_static else None for size in shape]
 
 
 def _request(model: openvino.Model, options: dict[str, Any]) -> openvino.InferRequest:
