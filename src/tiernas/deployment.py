@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from tiernas.artefact import Preprocessing, begin_artefact, end_artefact
+from tiernas.artefact import Preprocessing, begin_artefact, end_artefact, logits_to_check
 from tiernas.engines import CompiledNetwork, Engine, Measurement, TurnRule, graph_digest
-from tiernas.errors import TiernasError, UsageError
+from tiernas.errors import UsageError
 from tiernas.executors.code_version import code_version
 from tiernas.latency.measuring.advice import PrecisionOption, advise, advise_unmeasured
 from tiernas.networks import Network, export_onnx
 from tiernas.networks.normalization import IMAGENET, Normalization
-from tiernas.standalone.classify import largest_difference
-from tiernas.standalone.preprocessing import FloatArray, Pixels, network_input
+from tiernas.standalone.preprocessing import Pixels
 from tiernas.temporary import owned_folder
 from tiernas.training import Accuracy, ImageSet, Splits, accuracy_of, calibration_draw
 from tiernas.training.splitting import stratified
@@ -35,13 +34,6 @@ _CHECK_BYTES = 600_000
 
 _EXACT = "fp32"
 """The precision of torch's accuracy."""
-
-_SAME = 1e-3
-"""Maximum difference of a logit, relative to the largest, between the measured network and the saved one."""
-
-_ELSEWHERE = (0.1, 1e-2)
-"""The same if it was measured on another device, in a low precision and in fp32: the saved network runs here, and
-kernels of different CPUs round differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +96,7 @@ def try_deployment(
     """
     resolution = network.architecture.resolution
     wanted = Preprocessing(splits.test.image_size, resolution, normalization.mean, normalization.std)
-    calibration = _inputs(_pixels(calibration_draw(splits)), wanted)
+    calibration = wanted.inputs(_pixels(calibration_draw(splits)))
     exact = engine.more_exact()
     try:
         artefact.parent.mkdir(parents=True, exist_ok=True)
@@ -139,41 +131,15 @@ def try_deployment(
 
 
 def _save(compiled: CompiledNetwork, folder: Path, splits: Splits, preprocessing: Preprocessing) -> Accuracy:
-    """Saves a network with some test images, and computes the accuracy of the saved network on all of them.
-
-    The logits that are kept with those images are those of the device for which the network was saved.
-    """
+    """Saves a network with some test images, and computes the accuracy of the saved network on all of them."""
     deployed = begin_artefact(compiled, folder, preprocessing, splits.classes)
     test = splits.test
     rows = torch.split(torch.arange(len(test)), _PREPARED_IMAGES)
     logits = np.concatenate([deployed.logits(_pixels(test.images[part])) for part in rows])
     kept = _check_rows(test)
-    pixels, saved = _pixels(test.images[kept]), logits[kept.numpy()]
-    if compiled.can_run:
-        measured = _logits(compiled, pixels, preprocessing)
-        _require_same(compiled, measured, saved)
-        saved = saved if compiled.is_here else measured
-    end_artefact(folder, pixels, saved)
+    pixels = _pixels(test.images[kept])
+    end_artefact(folder, pixels, logits_to_check(compiled, logits[kept.numpy()], pixels, preprocessing))
     return accuracy_of(torch.from_numpy(logits.argmax(axis=1)), test.labels)
-
-
-def _logits(compiled: CompiledNetwork, pixels: Pixels, preprocessing: Preprocessing) -> FloatArray:
-    """Logits, `(n, classes)`, of the compiled network for `(n, size, size, 3)` images; the last batch is filled up."""
-    batch, n = compiled.input_shape[0], len(pixels)
-    filled = pixels[np.resize(np.arange(n), -(-n // batch) * batch)]
-    parts = np.split(_inputs(filled, preprocessing), len(filled) // batch)
-    return np.concatenate([compiled.run(part) for part in parts])[:n]
-
-
-def _require_same(compiled: CompiledNetwork, measured: FloatArray, saved: FloatArray) -> None:
-    """Refuses a saved network whose logits, `(n, classes)`, are not those of the compiled one, which is measured."""
-    fingerprint, difference = compiled.fingerprint, largest_difference(saved, measured)
-    allowed = _SAME if compiled.is_here else _ELSEWHERE[fingerprint.precision == _EXACT]
-    if not difference <= allowed:
-        raise TiernasError(
-            f"{fingerprint.engine} {fingerprint.precision}: the saved network differs from the measured one: a logit "
-            f"differs by {difference:.1e} of the largest (allowed: {allowed:.0e})"
-        )
 
 
 def _check_rows(images: ImageSet) -> torch.Tensor:
@@ -187,8 +153,3 @@ def _check_rows(images: ImageSet) -> torch.Tensor:
 def _pixels(images: torch.Tensor) -> Pixels:
     """`(n, 3, size, size)` uint8 images as `(n, size, size, 3)`."""
     return images.permute(0, 2, 3, 1).contiguous().numpy()
-
-
-def _inputs(pixels: Pixels, wanted: Preprocessing) -> FloatArray:
-    """Stored images as inputs of the network."""
-    return network_input(pixels, wanted.resolution, wanted.mean, wanted.std, wanted.scale_interpolation)

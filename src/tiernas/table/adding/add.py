@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 
 from tiernas import __version__
-from tiernas.artefact import Preprocessing, begin_artefact, end_artefact
+from tiernas.artefact import Preprocessing, begin_artefact, end_artefact, logits_to_check
 from tiernas.engines import Engine, Fingerprint
 from tiernas.errors import NotInstalledError, TiernasError, UsageError
 from tiernas.executors.code_version import code_version
@@ -165,17 +165,17 @@ def _require_square(stated: StatedNetwork, measured: MeasuredNetwork) -> None:
 def _save(stated: StatedNetwork, engine: Engine, measured: MeasuredNetwork, folder: Path) -> tuple[str, ...]:
     """Saves an ONNX file as the engine runs it; returns the names of its classes."""
     resolution = measured.input_shape[-1]
-    mean, std = stated.normalization(None)
+    wanted = Preprocessing(resolution, resolution, *stated.normalization(None))
+    size = (_IMAGES, resolution, resolution, 3)
+    pixels = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
     with engine.compile(Path(stated.network)) as compiled:
         outputs = compiled.run(np.zeros(measured.input_shape, np.float32)).shape[1]
         if stated.num_classes not in (None, outputs):
             raise UsageError(f"{stated.shown}: has {outputs} outputs, but {stated.num_classes} classes are stated")
         named = stated.classes if isinstance(stated.classes, list) else map(str, range(outputs))
         classes = tuple(named)
-        deployed = begin_artefact(compiled, folder, Preprocessing(resolution, resolution, mean, std), classes)
-    size = (_IMAGES, resolution, resolution, 3)
-    pixels = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
-    end_artefact(folder, pixels, deployed.logits(pixels))
+        deployed = begin_artefact(compiled, folder, wanted, classes)
+        end_artefact(folder, pixels, logits_to_check(compiled, deployed.logits(pixels), pixels, wanted))
     return classes
 
 

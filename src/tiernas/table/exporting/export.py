@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tiernas.artefact import digest_of, digests, read_artefact, write_facts, write_programs
+from tiernas.artefact import allowed_elsewhere, digest_of, digests, read_artefact, write_facts, write_programs
 from tiernas.engines import Fingerprint, get_engine
 from tiernas.errors import TiernasError, UsageError
 from tiernas.standalone.classify import FACTS
@@ -29,10 +29,6 @@ _ANY_BATCH = ("openvino", "onnxruntime")
 _SAME = (5e-3, 1e-3)
 """Largest difference of a logit that a check allows, relative to the largest logit, in a low precision and in fp32, on
 the device and with the runtime version the entry was measured with: sums may be computed in another order."""
-
-_ELSEWHERE = (0.1, 1e-2)
-"""The same on another device or with another version, whose kernels round differently, and for rebuilt networks, which
-are compared with torch."""
 
 
 def export(
@@ -205,7 +201,8 @@ def _check(new: Path, entry: Entry, facts: dict[str, Any]) -> dict[str, Any]:
             f"written; on a machine that cannot run it, export with --no-check{without}"
         )
     found: dict[str, Any] = json.loads(ran.stdout)
-    allowed = (_SAME if _same_conditions(facts) else _ELSEWHERE)[entry.precision == "fp32"]
+    same = _SAME[entry.precision == "fp32"]
+    allowed = same if _same_conditions(facts) else allowed_elsewhere(entry.precision)
     if not found["largest_difference"] <= allowed:
         raise TiernasError(
             f"entry {entry.name}: the export is not what was measured: on {found['images']} test images a logit "

@@ -11,7 +11,6 @@ from tiernas.artefact import Preprocessing, begin_artefact, end_artefact
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
 from tiernas.networks import Network
-from tiernas.standalone.preprocessing import network_input
 from tiernas.table.entry import Entry
 
 _IMAGES = 8
@@ -43,5 +42,5 @@ def rebuild(entry: Entry, network: Network, onnx_path: Path, folder: Path) -> No
     size = (_IMAGES, entry.resolution, entry.resolution, 3)
     pixels = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
     with torch.no_grad():
-        logits = network(torch.from_numpy(network_input(pixels, entry.resolution, wanted.mean, wanted.std))).numpy()
+        logits = network(torch.from_numpy(wanted.inputs(pixels))).numpy()
     end_artefact(folder, pixels, logits)
