@@ -61,6 +61,19 @@ def test_an_onnx_file_is_measured_there(command_line: CommandLine, tiny: Path, k
     assert not kitchen.runners()
 
 
+def test_a_network_that_is_measured_there_is_added_and_exported_here(
+    command_line: CommandLine, tiny: Path, kitchen: SshServer
+) -> None:
+    stated = {"networks": [{"network": str(tiny), "accuracy": 0.9, "data": "parts", "source": "own test"}]}
+    (command_line.folder / "mine.json").write_text(json.dumps(stated))
+    words = ("table", "add", "mine.json", "--engine", "onnxruntime", "--seconds", "0.2", "--device", "ssh://kitchen")
+    (entry,) = command_line.json(*words)["added"]
+    assert entry["provenance"]["device_state"].keys() >= {"before", "after"}
+    exported = command_line.json("table", "export", entry["name"], "--output", "deploy")
+    assert f"deploy/{entry['name']}/classify.py" in exported["files"]
+    assert not kitchen.runners()
+
+
 def test_what_was_copied_is_forgotten(command_line: CommandLine, kitchen: SshServer) -> None:
     with open_device(kitchen.address):
         assert kitchen.cache.exists()
@@ -69,7 +82,8 @@ def test_what_was_copied_is_forgotten(command_line: CommandLine, kitchen: SshSer
 
 
 def test_a_bad_address_is_one_message(command_line: CommandLine) -> None:
-    for words in (("doctor",), ("latency", "build"), ("latency", "check"), ("latency", "measure", "x.onnx")):
+    latency = (("latency", "build"), ("latency", "check"), ("latency", "measure", "x.onnx"))
+    for words in (("doctor",), *latency, ("table", "add", "--released")):
         message = command_line.run(*words, "--device", "kitchen", exit_code=2)
         assert "device address 'kitchen': must be ssh://[USER@]HOST[:PORT]" in message
 

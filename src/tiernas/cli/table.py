@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tiernas.cli.device import DeviceOption
 from tiernas.cli.limits import MaxActivationsMb, MaxMacs, MaxParams, MaxWeightsMb
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_named
 from tiernas.cli.stopping import keeping
@@ -221,10 +222,11 @@ def add(
         typer.Option("--seconds", min=0.01, help="Time limit per network; three times as long without quiet moments."),
     ] = 10.0,
     again: Annotated[bool, typer.Option("--again", help="Measure again what is in the table already.")] = False,
+    device: DeviceOption = None,
     table: TableOption = DEFAULT_TABLE,
     json: JsonOption = False,
 ) -> None:
-    """Measure published networks, or ONNX files of your own, on this device, and add them with their stated accuracy.
+    """Measure published networks, or ONNX files of your own, on a device, and add them with their stated accuracy.
 
     --released --rivals makes a table for ImageNet in about ten minutes, without any training.
 
@@ -232,22 +234,25 @@ def add(
     accuracy (0.789 or "78.9%"), data and source, and optionally source_url, name, resolution, test_images, classes and
     licenses. Keys that all networks share may stand beside "networks". docs/table.md has an example.
     """
+    from tiernas.devices import open_device
     from tiernas.engines import get_engine
+    from tiernas.table.adding import own_collection, read_stated
 
     log_to_stderr()
     if not (files or released or rivals):
         raise UsageError("table add: name a FILE.json, or give --released, --rivals or both")
-    runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
-
-    from tiernas.table import ModelTable
-    from tiernas.table.adding import add_stated, own_collection, read_stated, require_there
-
     own = [name for name, wanted in (("released", released), ("rivals", rivals)) if wanted]
     collections = [*map(own_collection, own), *map(read_stated, files or ())]
-    for collection in collections:
-        require_there(collection)
-    with keeping(f"{table} keeps all networks measured so far; the same command continues"):
-        results = [add_stated(ModelTable(table), c, runtime, limit_s=seconds, again=again) for c in collections]
+    with open_device(device) as there:
+        runtime = get_engine(engine, precision=precision, batch=batch, threads=threads, device=there)
+
+        from tiernas.table import ModelTable
+        from tiernas.table.adding import add_stated, require_there
+
+        for collection in collections:
+            require_there(collection)
+        with keeping(f"{table} keeps all networks measured so far; the same command continues"):
+            results = [add_stated(ModelTable(table), c, runtime, limit_s=seconds, again=again) for c in collections]
     entries = [entry for result in results for entry in result.entries]
     failed = {name: reason for result in results for name, reason in result.failed.items()}
     present = [entry for result in results for entry in result.present]
