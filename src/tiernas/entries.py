@@ -119,17 +119,5 @@ def _provenance(
     """How the figures were obtained; None in ledgers of versions that did not keep it."""
     if "runs" not in latency:
         return None
-    return Provenance(
-        train_images=len(splits.train),
-        validation_images=len(splits.validation),
-        runs=latency["runs"],
-        loads=latency.get("loads", 1),
-        spread=latency["cv"],
-        other_load=latency.get("other_load", 0.0),
-        device_state=dict(latency.get("device_state", {})),
-        flags=fingerprint.flags,
-        governor=fingerprint.governor,
-        options=fingerprint.options,
-        quantizer=fingerprint.quantizer,
-        code_version=code_version,
-    )
+    train, validation = len(splits.train), len(splits.validation)
+    return Provenance.of(latency, fingerprint, code_version, train_images=train, validation_images=validation)

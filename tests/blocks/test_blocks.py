@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.blocks.sizes import require_sizes_of_module
 from torch import nn
 from torch.nn.functional import conv2d, pad
 from torch.utils.flop_counter import FlopCounterMode
@@ -31,7 +32,6 @@ from tiernas.blocks import (
 from tiernas.blocks.modules import Residual
 from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
-from tiernas.networks.feature_maps import held_elements
 
 LAYERS: list[Block] = [
     StemBlock(3, 8, kernel=3, layers=2, activation="relu", in_size=9),
@@ -105,16 +105,7 @@ SIZED: list[Block] = [
 @pytest.mark.parametrize("num_classes", [1, 900])
 @pytest.mark.parametrize("layer", SIZED, ids=labels)
 def test_sizes_are_those_of_the_module(layer: Block, num_classes: int) -> None:
-    module = layer.module(ModuleOptions(num_classes=num_classes)).eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        module(torch.zeros(1, *layer.in_shape))
-    sizes = BlockRows.of([layer]).sizes(num_classes)
-    assert sizes is not None
-    multiplied = [m for m in module.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    assert sizes.params.tolist() == [sum(p.numel() for p in module.parameters())]
-    assert sizes.weights.tolist() == [sum(m.weight.numel() for m in multiplied)]
-    assert sizes.macs.tolist() == [counter.get_total_flops() // 2]
-    assert sizes.held.tolist() == [held_elements(module, layer.in_shape)]
+    require_sizes_of_module(layer, num_classes, torch.zeros(1, *layer.in_shape))
 
 
 def test_feature_maps_that_are_held_by_hand() -> None:

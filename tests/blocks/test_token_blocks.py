@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.blocks.sizes import require_sizes_of_module
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -27,7 +28,6 @@ from tiernas.blocks import (
 from tiernas.blocks.modules import Residual
 from tiernas.blocks.token_modules import SelfAttention, SpatialGating, TokenBatchNorm
 from tiernas.errors import UsageError
-from tiernas.networks.feature_maps import held_elements
 from tiernas.networks.onnx import check_onnx, write_onnx
 from tiernas.training.initialization import calm
 
@@ -85,16 +85,7 @@ def test_weights_and_shapes_are_those_of_the_module(layer: Block) -> None:
 @pytest.mark.parametrize("num_classes", [3, 1000])
 @pytest.mark.parametrize("layer", [*LAYERS, *HEADS], ids=labels)
 def test_sizes_are_those_of_the_module(layer: Block, num_classes: int) -> None:
-    module = layer.module(ModuleOptions(num_classes=num_classes)).eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        module(tokens(layer, 1))
-    sizes = BlockRows.of([layer]).sizes(num_classes)
-    assert sizes is not None
-    multiplied = [m for m in module.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    assert sizes.params.tolist() == [sum(p.numel() for p in module.parameters())]
-    assert sizes.weights.tolist() == [sum(m.weight.numel() for m in multiplied)]
-    assert sizes.macs.tolist() == [counter.get_total_flops() // 2]
-    assert sizes.held.tolist() == [held_elements(module, layer.in_shape)]
+    require_sizes_of_module(layer, num_classes, tokens(layer, 1))
 
 
 def test_many_tokenizers_count_what_each_counts_alone() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field, with_config
+
+if TYPE_CHECKING:
+    from tiernas.engines import Fingerprint
 
 _Count = Annotated[int, Field(ge=1)]
 _Amount = Annotated[float, Field(ge=0)]
@@ -43,3 +47,37 @@ class Provenance:
     options: str | None
     quantizer: str | None
     code_version: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        latency: Mapping[str, Any],
+        fingerprint: Fingerprint,
+        code_version: str | None,
+        *,
+        train_images: int | None = None,
+        validation_images: int | None = None,
+    ) -> Provenance:
+        """That of an entry.
+
+        Args:
+            latency: Fields of its `tiernas.engines.Measurement`; those of earlier versions lack some.
+            fingerprint: What it was measured on.
+            code_version: The code that measured it.
+            train_images: Images of the training split.
+            validation_images: Images of the validation split.
+        """
+        return cls(
+            train_images=train_images,
+            validation_images=validation_images,
+            runs=latency["runs"],
+            loads=latency.get("loads", 1),
+            spread=latency["cv"],
+            other_load=latency.get("other_load", 0.0),
+            device_state=dict(latency.get("device_state", {})),
+            flags=fingerprint.flags,
+            governor=fingerprint.governor,
+            options=fingerprint.options,
+            quantizer=fingerprint.quantizer,
+            code_version=code_version,
+        )

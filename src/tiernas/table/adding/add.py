@@ -7,7 +7,7 @@ import hashlib
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -223,7 +223,7 @@ def _entry(
         latency_found_ms=found.found_ms,
         latency_in_turn=found.in_turn,
         test_images=stated.test_images,
-        provenance=_provenance(measured),
+        provenance=Provenance.of(asdict(found), on, code_version()),
         weights_mb=needed_mb["weights_mb"],
         activations_mb=needed_mb["activations_mb"],
         network=_called(stated),
@@ -234,24 +234,6 @@ def _entry(
     called = name_part(stated.shown)[:_LONGEST_NAME].strip("-") or "network"
     runs_on = f"{name_part(on.engine)}-{name_part(on.precision)}"
     return replace(entry, name=f"{called}-{resolution}-{runs_on}-{entry.digest}")
-
-
-def _provenance(measured: MeasuredNetwork) -> Provenance:
-    found, on = measured.measurement, measured.fingerprint
-    return Provenance(
-        train_images=None,
-        validation_images=None,
-        runs=found.runs,
-        loads=found.loads,
-        spread=found.cv,
-        other_load=found.other_load,
-        device_state=dict(found.device_state),
-        flags=on.flags,
-        governor=on.governor,
-        options=on.options,
-        quantizer=on.quantizer,
-        code_version=code_version(),
-    )
 
 
 def _called(stated: StatedNetwork) -> str:
