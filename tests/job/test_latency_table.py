@@ -109,6 +109,20 @@ def test_a_table_of_networks_with_other_classes_is_refused_unless_the_user_accep
         assert caplog.messages[-1].endswith(why)
 
 
+@pytest.mark.parametrize(
+    ("address", "way"),
+    [
+        ("kit", r"Plan another one with tiernas latency plan --classes 2, or use"),
+        ("ssh://pi@kitchen", r"build one with tiernas latency build --classes 2 --device ssh://pi@kitchen, or use"),
+    ],
+)
+def test_a_table_of_another_device_with_other_classes_is_made_there(tmp_path: Path, address: str, way: str) -> None:
+    path = write_table(tmp_path / "mine.jsonl", records(12))
+    config = load_config(write_minimal(tmp_path, f'[latency]\ntable = "{path}"\n'), [f"device.address={address}"])
+    with pytest.raises(UsageError, match=way):
+        require_same_classes(config, LatencyTable.load(path), 2, begun=False)
+
+
 def test_a_tier_out_of_reach_is_refused_before_a_table_is_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

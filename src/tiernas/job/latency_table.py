@@ -104,9 +104,8 @@ def require_same_classes(config: SearchConfig, table: LatencyTable, num_classes:
         _log.warning("%s, whose classifier takes another time. It is used nevertheless: %s", told, why)
         return
     raise UsageError(
-        f"{told}, whose classifier takes another time. Remove latency.table to have one built for these data, build "
-        f"one with tiernas latency build --classes {num_classes}, or use this one nevertheless with "
-        "latency.other_classes = true (finalists are measured with the classes of the data anyway)"
+        f"{told}, whose classifier takes another time. {_another_table(config, num_classes)}, or use this one "
+        "nevertheless with latency.other_classes = true (finalists are measured with the classes of the data anyway)"
     )
 
 
@@ -147,6 +146,16 @@ def _warn_of_other_version(config: SearchConfig, table: LatencyTable) -> None:
             now,
             table.space.name,
         )
+
+
+def _another_table(config: SearchConfig, num_classes: int) -> str:
+    """How to get a table of networks with as many classes."""
+    device = config.device
+    if device.by_kit:
+        return f"Plan another one with tiernas latency plan --classes {num_classes}"
+    there = f" --device {device.address}" if device.address else ""
+    command = f"tiernas latency build --classes {num_classes}{there}"
+    return f"Remove latency.table to have one built for these data, build one with {command}"
 
 
 def _classes(count: int) -> str:
