@@ -17,7 +17,7 @@ import pytest
 from tests.cli.conftest import CommandLine, write_tiny
 
 from tiernas.devices import open_device
-from tiernas.engines import TurnRule, get_engine
+from tiernas.engines import Engine, TurnRule, get_engine
 from tiernas.latency import LatencyTable
 from tiernas.latency.measuring.untrained import compiled_untrained
 from tiernas.ledger import Ledger, Purpose
@@ -165,7 +165,7 @@ def test_latencies_over_ssh_are_those_of_this_machine(kitchen: SshServer) -> Non
     rule = TurnRule(relative_width=0.02, min_s=1.0, limit_s=2.0)
     with open_device(kitchen.address) as device:
         here, there = (get_engine("onnxruntime", device=where) for where in (None, device))
-        log_ratios: dict[object, list[float]] = {here: [], there: []}
+        log_ratios: dict[Engine, list[float]] = {here: [], there: []}
         for _ in range(6):
             for engine, found in log_ratios.items():
                 with (
