@@ -14,6 +14,7 @@ from tiernas.engines import get_engine
 from tiernas.errors import UsageError
 from tiernas.executors import RaySettings
 from tiernas.latency.measuring.measure import LIMIT_S
+from tiernas.limits import Limits
 from tiernas.search import Optimizer, RandomSearch
 from tiernas.spaces import ConvNetSpace, StageRange, get_space
 
@@ -40,6 +41,14 @@ def test_defaults(file: Path) -> None:
     assert load_config(file, ["data.image_size=32"]).data.image_size == 32
 
 
+def test_networks_are_measured_here_or_on_a_device(file: Path) -> None:
+    assert load_config(file).device.address is None
+    assert load_config(file, ["device.address=ssh://pi@kitchen:22/"]).device.address == "ssh://pi@kitchen:22"
+    by_kit = load_config(file, ["device.address=kit", "latency.table=there.jsonl"])
+    assert by_kit.device.by_kit
+    assert by_kit.kit_results == file.parent / "runs/mine/kits"
+
+
 def test_finalists_may_have_a_teacher_of_their_own(file: Path) -> None:
     lite0, lite1 = (f'{{kind="efficientnet-lite", name="lite{i}"}}' for i in range(2))
     alone = load_config(file)
@@ -55,6 +64,21 @@ def test_finalists_may_have_a_teacher_of_their_own(file: Path) -> None:
     ]
     inherited = load_config(file, [f"recipe.teacher={lite0}"])
     assert inherited.finalist_recipe.teacher == inherited.recipe.teacher
+
+
+def test_limits(file: Path) -> None:
+    assert load_config(file).limits.limits == Limits()
+    limited = load_config(file, ["limits.params=2e6", "limits.activations_mb=0.5"])
+    assert limited.limits.limits == Limits(params=2_000_000, activations_mb=0.5)
+
+
+def test_limits_in_megabytes_need_a_precision_of_known_width(file: Path) -> None:
+    own = ["engine.name=acme:Engine", "engine.precision=mixed"]
+    assert load_config(file, [*own, "limits.params=9"]).limits.params == 9
+    with pytest.raises(
+        UsageError, match=r"mine\.toml: limits: weights_mb = 2: precision 'mixed' does not say how many"
+    ):
+        load_config(file, [*own, "limits.weights_mb=2"])
 
 
 def test_overrides_are_toml_or_bare_words(file: Path) -> None:
@@ -81,6 +105,12 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ("tiers.edges=[0.4, 0.2]", "must be increasing"),
         ("tiers.edges=[0.4]", r"tiers\.edges"),
         ("tiers.edges=[-1, 2]", "non-negative"),
+        ("limits.params=0", r"limits\.params = 0: input should be greater than or equal to 1"),
+        ("limits.params=1.5", r"limits\.params = 1\.5: input should be a valid integer"),
+        ("limits.activations_mb=0", r"limits\.activations_mb = 0: input should be greater than 0"),
+        ("limits.weights_mb=inf", r"limits\.weights_mb = inf: input should be a finite number"),
+        ("limits.weight_mb=1", r"unknown key limits\.weight_mb; did you mean 'weights_mb'\? Known here: params, macs"),
+        ("latency.other_clases=true", r"did you mean 'other_classes'\?"),
         ("data.kind=folder", r"needs path"),
         ("data.path=/tmp", r"path is only for"),
         ("search.order=fastest", r"search\.order = 'fastest': input should be 'reproducible' or 'asynchronous'"),
@@ -123,6 +153,9 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ('recipe.teacher={kind="timm"}', r'recipe\.teacher: kind = "timm" needs name\.$'),
         ("recipe.teacher=resnet18", r"teacher = 'resnet18': must be a section of the file, \[recipe\.teacher\]"),
         ("search.screen=[1]", r"search\.screen = \[1\]: must be a section of the file, \[search\.screen\]"),
+        ("device.address=kitchen", r"device\.address = 'kitchen': .*must be ssh://\[USER@\]HOST\[:PORT\]"),
+        ("device.address=ssh://pi:s3cret@kitchen", r"device\.address = '.*\*\*\*.*': .*contains a password"),
+        ("device.address=kit", r"device\.address = 'kit': the latency table must be of that device"),
         ("study.zzz=1", r"unknown key study\.zzz\. Known here: name, space"),
         ("study.name=2024", r"study\.name = 2024: input should be a valid string; write it in quotation marks\.$"),
         ("study.output=", r"study\.output = '': not a path"),
@@ -241,7 +274,8 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 SECTIONS = [
     ("study", "nmae"), ("data", "pathh"), ("recipe", "epochz"), ("recipe.teacher", "nam"), ("engine", "nam"),
-    ("latency", "tabel"), ("tiers", "edge"), ("search", "tranings"), ("search.screen", "epoch"),
+    ("latency", "tabel"), ("tiers", "edge"), ("limits", "parms"), ("search", "tranings"), ("search.screen", "epoch"),
+    ("device", "adress"),
     ("finalists", "epoks"), ("finalists.teacher", "temprature"), ("workers", "counts"), ("table", "paht"),
 ]  # fmt: skip
 

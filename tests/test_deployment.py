@@ -12,7 +12,6 @@ import torch
 from tiernas.artefact import read_artefact
 from tiernas.deployment import try_deployment
 from tiernas.engines import (
-    Anchor,
     CompiledNetwork,
     Engine,
     Measurement,
@@ -22,9 +21,9 @@ from tiernas.engines import (
     get_engine,
     graph_digest,
     measure,
-    measure_in_turn,
 )
 from tiernas.engines.calibration import FloatArray
+from tiernas.engines.clock import LocalAnchor
 from tiernas.errors import TiernasError
 from tiernas.executors.code_version import code_version
 from tiernas.networks import Network, build, export_onnx
@@ -84,13 +83,13 @@ def test_a_low_precision_is_measured_in_turn_with_the_exact_one_and_their_ratio_
     engine = get_engine("onnxruntime", precision="int8", batch=7)
     seen: list[tuple[str, str, Measurement]] = []
 
-    def remember(compiled: CompiledNetwork, anchor: Anchor, rule: TurnRule) -> Measurement:
-        found = real(compiled, anchor, rule)
+    def remember(anchor: LocalAnchor, compiled: CompiledNetwork, rule: TurnRule) -> Measurement:
+        found = real(anchor, compiled, rule)
         seen.append((compiled.fingerprint.precision, anchor.name, found))
         return found
 
-    real = measure_in_turn
-    monkeypatch.setattr("tiernas.deployment.measure_in_turn", remember)
+    real = LocalAnchor.measure
+    monkeypatch.setattr(LocalAnchor, "measure", remember)
     exact = graph_of(network, tmp_path / "exact.onnx", batch=7)
     found = try_deployment(network, splits, engine, 0.0, 1.0, measure=alone, rule=RULE, artefact=tmp_path / "a")
     ((precision, anchor, compared),) = seen
@@ -195,6 +194,7 @@ def test_what_is_measured_has_the_trained_weights_and_is_what_was_saved(
     )
     with torch.no_grad():
         np.testing.assert_allclose(measured[0], network(torch.from_numpy(images)).numpy(), rtol=1e-3, atol=1e-4)
+    assert found.latency is not None
     assert found.latency["latency_ms"] > 0
     assert found.fingerprint == engine.fingerprint().to_dict() == read_artefact(tmp_path / "a")["measured_on"]
     assert [file.name for file in tmp_path.iterdir()] == ["a"]

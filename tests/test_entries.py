@@ -6,13 +6,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import tiernas.examples
 from tiernas.config import load_config
 from tiernas.engines import Fingerprint, InTurn
 from tiernas.entries import make_entry
+from tiernas.errors import UsageError
 from tiernas.ledger import Candidate, Purpose, State, Study
+from tiernas.spaces.sizes import architecture_sizes
 from tiernas.table import Entry
-from tiernas.table.card import card
+from tiernas.table.exporting.card import card
 from tiernas.testing.entries import SPACE, VECTOR
 from tiernas.training import load_data
 
@@ -48,7 +52,11 @@ def entry(
 
 def shown(made: Entry, ties: Sequence[Entry] = ()) -> str:
     facts = {
-        "network": {"file": "network.xml", "options": {"INFERENCE_PRECISION_HINT": "f32"}},
+        "network": {
+            "file": "network.xml",
+            "dynamic_batch": False,
+            "options": {"INFERENCE_PRECISION_HINT": "f32"},
+        },
         "preprocessing": {"image_size": 32, "fit_interpolation": "bicubic", "scale_interpolation": "bilinear"},
         "requirements": ["openvino==2021.4"],
     }
@@ -69,6 +77,21 @@ def test_an_entry_names_what_it_was_measured_on_whatever_is_installed_now() -> N
     assert (made.latency_ms, made.validation_accuracy) == (0.2, 0.9)
     assert made.name == f"digits-0.15-0.3-1-openvino-fp32-{made.digest}"
     assert (made.repeats, made.repeats_accuracy, made.reused_from) == (0, None, "")
+
+
+def test_an_entry_and_its_card_tell_the_memory_of_the_network_as_it_runs() -> None:
+    sizes = architecture_sizes(SPACE.decode(VECTOR), 10)
+    assert sizes is not None
+    (params,), (held,), (weights,) = sizes.params, sizes.held, sizes.weights
+    made, eight = entry(), entry(measured_on=replace(SOME_CPU, precision="int8", batch=8))
+    assert (made.params, made.weights_mb, made.activations_mb) == (params, 4 * params / 1e6, 4 * held / 1e6)
+    assert (eight.params, eight.weights_mb) == (params, (weights + 4 * (params - weights)) / 1e6)
+    assert eight.activations_mb == 8 * held / 1e6
+    assert Entry.from_json(made.to_json()) == made
+    assert f"; {made.weights_mb:.3g} MB of weights; {made.activations_mb:.3g} MB of feature maps held" in shown(made)
+    assert "MB" not in shown(replace(made, weights_mb=None, activations_mb=None))
+    unknown = entry(measured_on=replace(SOME_CPU, precision="mixed"))
+    assert (unknown.weights_mb, unknown.activations_mb) == (None, None)
 
 
 def test_a_whole_parent_is_named_after_its_resolution() -> None:
@@ -117,6 +140,15 @@ def test_an_entry_knows_how_many_images_its_accuracy_was_counted_on() -> None:
     assert told is not None
     assert (told.runs, told.spread, told.loads, told.code_version) == (900, 0.02, 1, "0.1.0 (0123456789ab)")
     assert told.train_images == len(splits.train)
+
+
+def test_the_file_of_the_search_states_the_licenses() -> None:
+    made = entry(overrides=["table.weights_license=apache-2.0", "table.data_license=cc-by-4.0"])
+    assert (made.weights_license, made.data_license) == ("apache-2.0", "cc-by-4.0")
+    assert "| License of the weights | apache-2.0 |" in shown(made)
+    assert "| License of the weights | not stated |" in shown(entry())
+    with pytest.raises(UsageError, match=r"table\.weights_license"):
+        entry(overrides=['table.weights_license="a\\nb"'])
 
 
 def test_a_card_shows_the_interval_of_the_accuracy_and_what_ties() -> None:

@@ -127,7 +127,7 @@ def test_a_search_with_it_to_its_end(environment: Environment) -> None:
 
     exported = environment.folder / "out"
     environment.run("tiernas table export", entry["name"], "--table", "runs/model-table", "--output", str(exported))
-    assert "acme-camera" in (exported / "README.md").read_text()
+    assert "acme-camera" in (exported / entry["name"] / "README.md").read_text()
 
 
 def test_its_conformance_suites_pass(environment: Environment) -> None:

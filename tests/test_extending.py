@@ -55,7 +55,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_each_file_can_be_read_in_one_go() -> None:
     for file in CODE.glob("*.py"):
-        assert len(file.read_text().splitlines()) <= 150, file.name
+        assert len(file.read_text().splitlines()) <= 165, file.name
 
 
 def test_its_study_names_something_of_every_kind(study: SearchConfig) -> None:

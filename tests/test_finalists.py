@@ -146,6 +146,7 @@ def best(ledger: Ledger, study: Study) -> Candidate:
     return ledger.candidates(study)[0]
 
 
+@pytest.mark.slow
 def test_the_most_accurate_inside_the_tier_are_finalists_and_measured_once(
     ledger: Ledger, study: Study, clock: TierClock, engine: Engine
 ) -> None:
@@ -222,6 +223,7 @@ def test_where_none_is_in_the_tier_none_is_a_finalist(
     assert judge(measured["measurements"], FAR) is TierVerdict.OUTSIDE
 
 
+@pytest.mark.slow
 def test_an_open_question_gives_its_place_to_the_next_and_is_asked_once_more_when_the_search_is_continued(
     ledger: Ledger, study: Study, clock: TierClock, engine: Engine
 ) -> None:
@@ -317,6 +319,7 @@ def test_what_an_older_engine_measured_is_measured_again(
     assert 2e5 not in [m["latency_ms"] for m in finalist.measurement["measurements"]]
 
 
+@pytest.mark.slow
 def test_a_finalist_is_measured_and_tried_again_with_another_engine_version(
     ledger: Ledger, study: Study, clock: TierClock, engine: Engine
 ) -> None:

@@ -46,6 +46,8 @@ def test_estimates_need_neither_torch_nor_an_engine() -> None:
         "latency check --engine tpu",
         "latency measure gpunet_0 --engine tpu",
         "table query --max-latency-ms fast",
+        "table add",
+        "table add --released --engine tpu",
         "search nothing.toml",
     ],
 )

@@ -11,9 +11,19 @@ from hypothesis import strategies as st
 
 from tiernas.errors import UsageError
 from tiernas.latency import LatencyTable
+from tiernas.limits import Limits, WithinLimits
 from tiernas.spaces import get_space
+from tiernas.spaces.sizes import network_sizes
 from tiernas.testing.latency import HEADER, SPACE, records
-from tiernas.tiers import Tier, narrow_tier_warnings, parse_edges, parse_tier, sample_pools, tiers_between
+from tiernas.tiers import (
+    Tier,
+    narrow_tier_warnings,
+    parse_edges,
+    parse_tier,
+    require_some_within,
+    sample_pools,
+    tiers_between,
+)
 
 EDGES = st.lists(st.floats(0, 1e6), min_size=2, max_size=8, unique=True).map(sorted)
 
@@ -110,6 +120,51 @@ def test_a_tier_that_just_misses_is_told_with_enough_digits(table: LatencyTable)
     shown = float(str(error.value).partition(" to ")[2].partition(" ms")[0])
     assert shown == pytest.approx(slowest_ms, rel=1e-8)
     assert shown < slowest_ms * (1 + 1e-9)
+
+
+def limited(**limits: float) -> WithinLimits:
+    return WithinLimits(Limits(**limits), SPACE, num_classes=10, precision="fp32", batch=1)  # type: ignore[arg-type]
+
+
+def test_networks_beyond_a_limit_are_in_no_pool(table: LatencyTable) -> None:
+    everything = sample_pools(SPACE, table, [Tier(0, 1000)], 512, seed=5)[Tier(0, 1000)]
+    params = network_sizes(SPACE, everything.vectors, 10).params
+    limit = int(np.median(params))
+    (pool,) = sample_pools(SPACE, table, [Tier(0, 1000)], 512, seed=5, within=limited(params=limit)).values()
+    np.testing.assert_array_equal(pool.vectors, everything.vectors[params <= limit])
+    np.testing.assert_array_equal(pool.latency_ms, everything.latency_ms[params <= limit])
+    assert pool.excluded == pool.summary()["excluded"] == (params > limit).sum() > 0
+    assert everything.excluded == 0
+
+
+def test_limits_that_nothing_reaches_change_nothing(table: LatencyTable) -> None:
+    tiers = tiers_between([0, 0.5, 1000])
+    free, wide = (sample_pools(SPACE, table, tiers, 256, within=within) for within in (None, limited(macs=10**15)))
+    for tier in tiers:
+        np.testing.assert_array_equal(free[tier].vectors, wide[tier].vectors)
+        assert wide[tier].excluded == 0
+
+
+def test_a_tier_that_is_empty_because_of_a_limit_says_which_and_what_would_do(table: LatencyTable) -> None:
+    everything = sample_pools(SPACE, table, [Tier(0, 1000)], 256)[Tier(0, 1000)]
+    slow = Tier(float(everything.latency_ms[-20]), 1000)
+    (pool,) = sample_pools(SPACE, table, [slow], 256).values()
+    least = int(network_sizes(SPACE, pool.vectors, 10).params.min())
+    with pytest.raises(UsageError) as error:
+        sample_pools(SPACE, table, [slow], 256, within=limited(params=10, macs=10**15))
+    assert str(error.value) == (
+        f"tier {slow.name!r}: none of the {len(pool)} sampled networks in it is within the limits: params = 10 "
+        f"excludes {len(pool)}; the nearest one needs params = {least}; raise these limits, choose other edges, or "
+        "sample more networks"
+    )
+    assert len(sample_pools(SPACE, table, [slow], 256, within=limited(params=least))[slow]) >= 1
+
+
+def test_limits_that_no_network_is_within_are_told_without_a_table() -> None:
+    require_some_within(limited(), SPACE, 64, 0)
+    require_some_within(limited(params=10**9), SPACE, 64, 0)
+    with pytest.raises(UsageError, match=r"^none of 64 networks of 'gpunet-small' is within the limits: macs = 5 ex"):
+        require_some_within(limited(macs=5), SPACE, 64, 0)
 
 
 def test_table_of_another_space_is_refused(table: LatencyTable) -> None:

@@ -10,7 +10,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from tiernas.engines import Anchor, TurnRule, get_engine, measure_in_turn
+from tiernas.engines import TurnRule, get_engine
 from tiernas.engines.fingerprint import cpu_device
 from tiernas.networks import export_untrained
 from tiernas.spaces import Architecture, get_space
@@ -50,14 +50,14 @@ def main() -> None:
                 path = Path(folder) / "network.onnx"
                 export_untrained(network("relu", squeeze=False), 1000, path)
                 with engine.compile(path) as relu:
-                    anchor = Anchor(relu, "relu")
+                    anchor = relu.anchor("relu")
                     for activation in ACTIVATIONS:
                         for squeeze in (False, True):
                             if (activation, squeeze) == ("relu", False):
                                 continue
                             export_untrained(network(activation, squeeze), 1000, path)
                             with engine.compile(path) as other:
-                                found = measure_in_turn(other, anchor, RULE).in_turn
+                                found = anchor.measure(other, RULE).in_turn
                             assert found is not None
                             rows.append(
                                 {

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from traces import SMALL, compile_all
 
-from tiernas.engines import Anchor, InTurn, TurnRule, get_engine, measure_in_turn
+from tiernas.engines import InTurn, TurnRule, get_engine
 from tiernas.engines.clock.level import UNDISTURBED
 from tiernas.engines.clock.ratio import Pairs, Ratio, estimate_ratio
 from tiernas.engines.clock.turns import FAST_MS, TURN_MS
@@ -84,10 +84,10 @@ def live(path: Path) -> None:
     found: list[InTurn] = [InTurn.from_dict(turns) for turns in there.get("measurements", ())]
     with ExitStack() as stack:
         networks = compile_all(SMALL, engine, stack)
-        anchor = Anchor(networks[0], SMALL[0])
+        anchor = networks[0].anchor(SMALL[0])
         stack.enter_context(neighbour(SEED + len(found)))
         while len(found) < REPEATS:
-            turns = measure_in_turn(networks[1], anchor, LIVE_RULE).in_turn
+            turns = anchor.measure(networks[1], LIVE_RULE).in_turn
             assert turns is not None
             found.append(turns)
             figures = live_figures(found)

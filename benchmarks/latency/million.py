@@ -1,4 +1,4 @@
-"""Estimates one million vectors of each space and sorts them into tiers, on one core.
+"""Estimates one million vectors of each space, sorts them into tiers, and counts their sizes for limits; on one core.
 
     taskset -c 0 python benchmarks/latency/million.py [SPACE ...]
 
@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from tiernas.latency import LatencyTable
 from tiernas.spaces import get_space
 from tiernas.spaces.catalogue import SPACES
+from tiernas.spaces.sizes import network_sizes
 from tiernas.testing.latency import HEADER, records
 from tiernas.tiers import sample_pools, tiers_between
 
@@ -54,6 +55,9 @@ def measure(name: str) -> dict[str, Any]:
         begin, cpu = time.monotonic(), time.process_time()
         table.estimate(vectors)
         estimate_s, estimate_cpu_s = time.monotonic() - begin, time.process_time() - cpu
+        begin, cpu = time.monotonic(), time.process_time()
+        network_sizes(table.space, vectors, table.header.num_classes)
+        count_s, count_cpu_s = time.monotonic() - begin, time.process_time() - cpu
     return {
         "table": table.header.fingerprint.device,
         "measured_networks": len(table.records),
@@ -61,6 +65,8 @@ def measure(name: str) -> dict[str, Any]:
         "sampled_estimated_sorted_cpu_s": round(all_cpu_s, 2),
         "estimated_s": round(estimate_s, 2),
         "estimated_cpu_s": round(estimate_cpu_s, 2),
+        "counted_s": round(count_s, 2),
+        "counted_cpu_s": round(count_cpu_s, 2),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
 

@@ -76,10 +76,15 @@ threads = 1
 table = "table.jsonl"
 networks = 10
 other_device = true
+other_classes = true
 
 [tiers]
 edges = [0.01, 100.0]
 pool = 64
+
+[limits]
+params = 10000000
+activations_mb = 8.0
 
 [search]
 optimizer = "random"

@@ -76,7 +76,7 @@ def search(config: Path, changes: Sequence[str], minutes: float) -> list[dict[st
 def exported(config: SearchConfig, entry: dict[str, Any]) -> dict[str, Any]:
     """Exports an entry, and counts how accurate what was exported is in both engines for CPUs."""
     name, folder = entry["name"], config.study.output / "exported" / entry["name"]
-    export = ["table", "export", name, "--table", str(config.table.path), "--output", str(folder)]
+    export = ["table", "export", name, "--table", str(config.table.path), "--output", str(folder.parent)]
     subprocess.run([sys.executable, "-m", "tiernas", *export], check=True, stdout=subprocess.DEVNULL)
     test = load_data(config.data, cache_dir=config.study.output / "cache", tell=False).test
     classifier = Classifier(folder)

@@ -20,13 +20,25 @@ from pydantic import Field, TypeAdapter, ValidationError
 from tiernas.engines import CompiledNetwork, Fingerprint
 from tiernas.errors import TiernasError, UsageError
 from tiernas.standalone import classify
-from tiernas.standalone.classify import CHECK, FACTS, FORMAT_VERSION, RUNTIME, Classifier, FloatArray
-from tiernas.standalone.preprocessing import Pixels
+from tiernas.standalone.classify import (
+    CHECK,
+    FACTS,
+    FORMAT_VERSION,
+    RUNTIME,
+    Classifier,
+    FloatArray,
+    largest_difference,
+)
+from tiernas.standalone.facts_file import facts_path
+from tiernas.standalone.preprocessing import Pixels, network_input
 
 _PROGRAMS = ("classify", "preprocessing")
 """Modules of `tiernas.standalone` that every export contains."""
 
 _PACKAGE = "tiernas.standalone"
+
+_SAME = 1e-3
+"""Maximum difference of a logit, relative to the largest, between the measured network and the saved one."""
 
 _Count = Annotated[int, Field(ge=1)]
 
@@ -51,6 +63,10 @@ class Preprocessing:
     fit_interpolation: str = "bicubic"
     scale_interpolation: str = "bilinear"
 
+    def inputs(self, pixels: Pixels) -> FloatArray:
+        """Inputs of the network, `(n, 3, resolution, resolution)`, of images as stored."""
+        return network_input(pixels, self.resolution, self.mean, self.std, self.scale_interpolation)
+
 
 @dataclass(frozen=True, slots=True)
 class _Network:
@@ -74,7 +90,7 @@ class _Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """The required keys of `deployment.json`."""
+    """The required keys of `deploy.json`."""
 
     format: _Count
     classes: list[str]
@@ -127,6 +143,41 @@ def begin_artefact(
         raise TiernasError(f"{fingerprint.engine} cannot load what it saved: {error}") from error
 
 
+def allowed_elsewhere(precision: str) -> float:
+    """Maximum difference of a logit, relative to the largest, on another device or with another version of a runtime.
+
+    Their kernels round differently. The same holds of a network that was rebuilt, compared with torch.
+    """
+    return 1e-2 if precision == "fp32" else 0.1
+
+
+def logits_to_check(
+    compiled: CompiledNetwork, saved: FloatArray, pixels: Pixels, preprocessing: Preprocessing
+) -> FloatArray:
+    """The logits, `(n, classes)`, by which an export is checked: those of the device that the network was saved for.
+
+    Args:
+        compiled: The network.
+        saved: The logits of the saved network, which runs here.
+        pixels: Their images, `(n, image_size, image_size, 3)`, RGB.
+        preprocessing: How an image becomes an input of the network.
+
+    Raises:
+        TiernasError: The saved network is not the compiled one, which is measured.
+    """
+    if not compiled.can_run:
+        return saved
+    measured, on = _logits(compiled, preprocessing.inputs(pixels)), compiled.fingerprint
+    difference = largest_difference(saved, measured)
+    allowed = _SAME if compiled.is_here else allowed_elsewhere(on.precision)
+    if not difference <= allowed:
+        raise TiernasError(
+            f"{on.engine} {on.precision}: the saved network differs from the measured one: a logit differs by "
+            f"{difference:.1e} of the largest (allowed: {allowed:.0e})"
+        )
+    return saved if compiled.is_here else measured
+
+
 def end_artefact(folder: Path, pixels: Pixels, logits: FloatArray) -> None:
     """Adds images with the network's logits, and digests of all files.
 
@@ -141,16 +192,17 @@ def end_artefact(folder: Path, pixels: Pixels, logits: FloatArray) -> None:
 
 
 def read_artefact(folder: Path) -> dict[str, Any]:
-    """The contents of an artefact's `deployment.json`, after checking that all files are unchanged.
+    """The contents of an artefact's `deploy.json`, after checking that all files are unchanged.
 
     Raises:
         UsageError: A file is missing or damaged, or was written by a newer version.
     """
+    path = facts_path(folder)
     try:
-        text = (folder / FACTS).read_text("utf-8")
+        text = path.read_text("utf-8")
         facts: dict[str, Any] = json.loads(text)
         if facts["format"] > FORMAT_VERSION:
-            raise UsageError(f"{folder / FACTS}: format {facts['format']}; update tiernas to read it")
+            raise UsageError(f"{path}: format {facts['format']}; update tiernas to read it")
         TypeAdapter(_Facts).validate_json(text, strict=True)
         Fingerprint.from_dict(facts["measured_on"])
         for name in (facts["network"]["file"], RUNTIME, CHECK):
@@ -160,7 +212,7 @@ def read_artefact(folder: Path) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{folder / FACTS}: {where}: {first['msg']}; run the search again to recreate it") from None
+        raise UsageError(f"{path}: {where}: {first['msg']}; run the search again to recreate it") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{folder}: unreadable artefact ({error}); run the search again to recreate it") from error
     if wrong:
@@ -177,16 +229,24 @@ def write_programs(folder: Path) -> None:
 
 
 def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Writes `deployment.json`."""
+    """Writes `deploy.json`."""
     (folder / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of the files of a folder, by name, except `deployment.json`, which contains them."""
-    return {file.name: digest_of(file) for file in sorted(folder.iterdir()) if file.name != FACTS}
+    """SHA-256 of the files below a folder, by relative path, except `deploy.json`, which contains them."""
+    files = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    return {name: digest_of(folder / name) for name in files if name != FACTS}
 
 
 def digest_of(file: Path) -> str:
     """SHA-256 of a file, in hexadecimal digits."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _logits(compiled: CompiledNetwork, images: FloatArray) -> FloatArray:
+    """Logits, `(n, classes)`, of the compiled network for `n` inputs; the last batch is filled up."""
+    batch, n = compiled.input_shape[0], len(images)
+    filled = images[np.resize(np.arange(n), -(-n // batch) * batch)]
+    return np.concatenate([compiled.run(part) for part in np.split(filled, len(filled) // batch)])[:n]

@@ -11,23 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from tiernas.artefact import Preprocessing, begin_artefact, end_artefact
-from tiernas.engines import (
-    Anchor,
-    CompiledNetwork,
-    Engine,
-    Measurement,
-    TurnRule,
-    graph_digest,
-    measure_in_turn,
-)
-from tiernas.errors import TiernasError, UsageError
+from tiernas.artefact import Preprocessing, begin_artefact, end_artefact, logits_to_check
+from tiernas.engines import CompiledNetwork, Engine, Measurement, TurnRule, graph_digest
+from tiernas.errors import UsageError
 from tiernas.executors.code_version import code_version
-from tiernas.latency.measuring.advice import PrecisionOption, advise
+from tiernas.latency.measuring.advice import PrecisionOption, advise, advise_unmeasured
 from tiernas.networks import Network, export_onnx
 from tiernas.networks.normalization import IMAGENET, Normalization
-from tiernas.standalone.classify import Classifier, largest_difference
-from tiernas.standalone.preprocessing import FloatArray, Pixels, network_input
+from tiernas.standalone.preprocessing import Pixels
 from tiernas.temporary import owned_folder
 from tiernas.training import Accuracy, ImageSet, Splits, accuracy_of, calibration_draw
 from tiernas.training.splitting import stratified
@@ -41,8 +32,8 @@ _CHECK_IMAGES = 48
 _CHECK_BYTES = 600_000
 """Maximum uncompressed size of these images, but at least two are stored."""
 
-_SAME = 1e-3
-"""Maximum difference of a logit, relative to the largest, between the measured network and the saved one."""
+_EXACT = "fp32"
+"""The precision of torch's accuracy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +47,9 @@ class Deployment:
         reason: Why, in words; empty if there was nothing to decide.
         class_mean_accuracy: Mean over the classes of the saved network's accuracy on the test images of each class, 0
             to 1.
-        latency: The measurement of the trained network, fields of `tiernas.engines.Measurement`.
-        fingerprint: What it was measured on.
+        latency: The measurement of the trained network, fields of `tiernas.engines.Measurement`; None on a device
+            without a connection.
+        fingerprint: What it was measured on, or is for.
         code_version: The code that measured it, see `tiernas.executors.code_version`.
     """
 
@@ -65,7 +57,7 @@ class Deployment:
     recommended: bool
     reason: str
     class_mean_accuracy: float
-    latency: dict[str, Any]
+    latency: dict[str, Any] | None
     fingerprint: dict[str, Any]
     code_version: str
 
@@ -104,7 +96,7 @@ def try_deployment(
     """
     resolution = network.architecture.resolution
     wanted = Preprocessing(splits.test.image_size, resolution, normalization.mean, normalization.std)
-    calibration = _inputs(_pixels(calibration_draw(splits)), wanted)
+    calibration = wanted.inputs(_pixels(calibration_draw(splits)))
     exact = engine.more_exact()
     try:
         artefact.parent.mkdir(parents=True, exist_ok=True)
@@ -114,13 +106,12 @@ def try_deployment(
             export_onnx(network, path, batch=engine.batch)
             with engine.compile(path, calibration) as compiled:
                 accuracy = _save(compiled, new, splits, wanted)
-                measured = measure(compiled)
+                measured = measure(compiled) if compiled.can_run else None
                 fingerprint = compiled.fingerprint.to_dict()
                 advice = None
                 if exact is not None:
                     with exact.compile(path, calibration) as other:
-                        anchor = Anchor(other, graph_digest(path))
-                        compared = measure_in_turn(compiled, anchor, rule).in_turn
+                        compared = other.anchor(graph_digest(path)).measure(compiled, rule).in_turn
                     assert compared is not None
                     low = PrecisionOption(engine.precision, accuracy.top1)
                     advice = advise(
@@ -131,7 +122,11 @@ def try_deployment(
     except OSError as error:
         raise UsageError(f"cannot write {artefact}: {error.strerror}; free space or change its permissions") from error
     recommended, reason = (advice.recommended, advice.reason) if advice else (True, "")
-    latency, code = asdict(measured), code_version()
+    if measured is None and engine.precision != _EXACT:
+        low = PrecisionOption(engine.precision, accuracy.top1)
+        exactly = PrecisionOption(_EXACT, exact_accuracy)
+        recommended, reason = advise_unmeasured(low, exactly, budget_points=budget_points)
+    latency, code = asdict(measured) if measured else None, code_version()
     return Deployment(accuracy.top1, recommended, reason, accuracy.class_mean, latency, fingerprint, code)
 
 
@@ -143,23 +138,8 @@ def _save(compiled: CompiledNetwork, folder: Path, splits: Splits, preprocessing
     logits = np.concatenate([deployed.logits(_pixels(test.images[part])) for part in rows])
     kept = _check_rows(test)
     pixels = _pixels(test.images[kept])
-    _require_same(compiled, deployed, pixels, preprocessing)
-    end_artefact(folder, pixels, logits[kept.numpy()])
+    end_artefact(folder, pixels, logits_to_check(compiled, logits[kept.numpy()], pixels, preprocessing))
     return accuracy_of(torch.from_numpy(logits.argmax(axis=1)), test.labels)
-
-
-def _require_same(
-    compiled: CompiledNetwork, deployed: Classifier, pixels: Pixels, preprocessing: Preprocessing
-) -> None:
-    """Refuses a saved network that differs from the compiled one, which is measured."""
-    batch = compiled.input_shape[0]
-    few = pixels[np.resize(np.arange(len(pixels)), batch)]
-    difference = largest_difference(deployed.logits(few), compiled.run(_inputs(few, preprocessing)))
-    if not difference <= _SAME:
-        raise TiernasError(
-            f"{compiled.fingerprint.engine} {compiled.fingerprint.precision}: the saved network differs from the "
-            f"measured one: a logit differs by {difference:.1e} of the largest (allowed: {_SAME:.0e})"
-        )
 
 
 def _check_rows(images: ImageSet) -> torch.Tensor:
@@ -173,8 +153,3 @@ def _check_rows(images: ImageSet) -> torch.Tensor:
 def _pixels(images: torch.Tensor) -> Pixels:
     """`(n, 3, size, size)` uint8 images as `(n, size, size, 3)`."""
     return images.permute(0, 2, 3, 1).contiguous().numpy()
-
-
-def _inputs(pixels: Pixels, wanted: Preprocessing) -> FloatArray:
-    """Stored images as inputs of the network."""
-    return network_input(pixels, wanted.resolution, wanted.mean, wanted.std, wanted.scale_interpolation)

@@ -11,9 +11,12 @@ from tiernas import __version__
 from tiernas.config import SearchConfig
 from tiernas.engines import Fingerprint, InTurn
 from tiernas.ledger import Candidate, Purpose, Study
+from tiernas.limits import memory_mb
 from tiernas.networks import cost
 from tiernas.spaces import Architecture
+from tiernas.spaces.sizes import architecture_sizes
 from tiernas.table import Entry
+from tiernas.table.entry import MEASURED
 from tiernas.table.name import name_part
 from tiernas.table.provenance import Provenance
 from tiernas.training import Splits
@@ -49,11 +52,13 @@ def make_entry(
     if measured is None or result is None or finalist.accuracy is None or finalist.finished_at is None:
         raise ValueError(f"finalist {finalist.number} of tier {study.name} is not measured and trained")
     deployment = measured["deployment"]
-    latency = deployment.get("latency", measured)  # ledgers of earlier versions: with random weights
+    latency = deployment.get("latency") or measured  # with random weights: earlier versions, and measured by a kit
     fingerprint = Fingerprint.from_dict(deployment.get("fingerprint", measured["fingerprint"]))
     in_turn = latency.get("in_turn")
     repeated = (searched and searched.repeated) or {}
     size = cost(architecture, len(splits.classes))
+    sizes = architecture_sizes(architecture, len(splits.classes))
+    needed_mb = memory_mb(sizes, fingerprint.precision, fingerprint.batch)
     recipe = config.finalist_recipe.model_dump(mode="json")
     is_parent = finalist.purpose is Purpose.PARENT
     called = f"parent-{architecture.resolution}" if is_parent else f"{study.name}-{finalist.number + 1}"
@@ -83,7 +88,7 @@ def make_entry(
         macs=size.macs,
         recipe=recipe,
         seed=config.study.seed,
-        source="measured",
+        source=MEASURED,
         study=f"{config.study.name}, {'whole parent' if is_parent else f'tier {study.name} ms'}",
         tiernas_version=__version__,
         created_at=finalist.finished_at.isoformat(timespec="seconds"),
@@ -99,6 +104,10 @@ def make_entry(
         latency_in_turn=in_turn and InTurn.from_dict(in_turn),
         test_images=len(splits.test),
         provenance=_provenance(splits, latency, fingerprint, deployment.get("code_version")),
+        weights_mb=needed_mb["weights_mb"],
+        activations_mb=needed_mb["activations_mb"],
+        weights_license=config.table.weights_license,
+        data_license=config.table.data_license,
     )
     runs_on = f"{name_part(fingerprint.engine)}-{name_part(fingerprint.precision)}"
     return replace(entry, name=f"{entry.name}-{runs_on}-{entry.digest}")
@@ -110,17 +119,5 @@ def _provenance(
     """How the figures were obtained; None in ledgers of versions that did not keep it."""
     if "runs" not in latency:
         return None
-    return Provenance(
-        train_images=len(splits.train),
-        validation_images=len(splits.validation),
-        runs=latency["runs"],
-        loads=latency.get("loads", 1),
-        spread=latency["cv"],
-        other_load=latency.get("other_load", 0.0),
-        device_state=dict(latency.get("device_state", {})),
-        flags=fingerprint.flags,
-        governor=fingerprint.governor,
-        options=fingerprint.options,
-        quantizer=fingerprint.quantizer,
-        code_version=code_version,
-    )
+    train, validation = len(splits.train), len(splits.validation)
+    return Provenance.of(latency, fingerprint, code_version, train_images=train, validation_images=validation)

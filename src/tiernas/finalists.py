@@ -66,17 +66,23 @@ def choose_finalists(
     def measure(candidate: Candidate) -> Record:
         return asdict(clock.measure_architecture(space.decode(candidate.vector), num_classes, tier))
 
-    measuring = _Measuring(ledger, study, tier, clock.engine.fingerprint(), measure)
+    measuring = _Measuring(ledger, study, tier, clock, measure)
     finalists = ledger.candidates(study, Purpose.FINAL)
     holding = [f for f in finalists if f.state not in _GIVEN_UP]
     free = per_tier - len(measuring.settle(holding, len(holding)))
-    tried = {f.digest for f in (*finalists, *ledger.candidates(study, Purpose.PARENT))}
-    done = [c for c in ledger.candidates(study) if c.state is State.DONE and c.digest not in tried]
-    done.sort(key=lambda c: (c.merit, -c.number), reverse=True)
-    chosen = measuring.settle(done[: per_tier * _MEASURED_PER_FINALIST], max(free, 0))
+    chosen = measuring.settle(contenders(ledger, study, per_tier), max(free, 0))
     for candidate in chosen:
         ledger.propose_again(study, candidate, Purpose.FINAL, measurement=measuring.kept(candidate))
     return len(chosen)
+
+
+def contenders(ledger: Ledger, study: Study, per_tier: int) -> list[Candidate]:
+    """The candidates of a tier that may be measured, most accurate first; without those that are finalists already."""
+    entered = (*ledger.candidates(study, Purpose.FINAL), *ledger.candidates(study, Purpose.PARENT))
+    tried = {candidate.digest for candidate in entered}
+    done = [c for c in ledger.candidates(study) if c.state is State.DONE and c.digest not in tried]
+    done.sort(key=lambda c: (c.merit, -c.number), reverse=True)
+    return done[: per_tier * _MEASURED_PER_FINALIST]
 
 
 def untried_candidates(ledger: Ledger, study: Study, per_tier: int) -> int:
@@ -128,11 +134,12 @@ def narrowest(records: Sequence[Record]) -> Record:
 class _Measuring:
     """Measurements of the candidates of a tier, written to the ledger as they are made."""
 
-    def __init__(self, ledger: Ledger, study: Study, tier: Tier, fingerprint: Fingerprint, measure: _Measure) -> None:
+    def __init__(self, ledger: Ledger, study: Study, tier: Tier, clock: TierClock, measure: _Measure) -> None:
         self._ledger = ledger
         self._study = study
         self._tier = tier
-        self._fingerprint = fingerprint
+        self._fingerprint = clock.engine.fingerprint()
+        self._once = clock.measures_once
         self._measure = measure
         self._records: dict[int, list[Record]] = {}
         self._most: dict[int, int] = {}
@@ -143,10 +150,10 @@ class _Measuring:
         Undecided candidates are measured in rounds, so that the measurements of one network are some time apart.
         """
         for candidate in candidates:
-            known = _known(candidate, self._fingerprint)
+            known = known_records(candidate, self._fingerprint)
             self._records[candidate.id] = known
             # an undecided candidate is measured once more each time the search is resumed
-            self._most[candidate.id] = max(_ROUNDS, len(known) + 1)
+            self._most[candidate.id] = 1 if self._once else max(_ROUNDS, len(known) + 1)
         while True:
             standing = [c for c in candidates if self._may_stand(c)][:wanted]
             unsettled = [c for c in standing if self._verdict(c) is TierVerdict.OPEN]
@@ -161,7 +168,7 @@ class _Measuring:
         return {**narrowest(records), "measurements": records, "fingerprint": self._fingerprint.to_dict()}
 
     def _verdict(self, candidate: Candidate) -> TierVerdict:
-        return judge(self._records[candidate.id], self._tier)
+        return judge(self._records[candidate.id], self._tier, 1 if self._once else _ROUNDS)
 
     def _may_stand(self, candidate: Candidate) -> bool:
         """Whether a candidate is in the tier or may still prove to be."""
@@ -199,7 +206,7 @@ class _Measuring:
         )
 
 
-def _known(candidate: Candidate, fingerprint: Fingerprint) -> list[Record]:
+def known_records(candidate: Candidate, fingerprint: Fingerprint) -> list[Record]:
     """The interleaved measurements of a candidate with a fingerprint."""
     kept = candidate.measurement
     if kept is None or Fingerprint.from_dict(kept["fingerprint"]).differences(fingerprint):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -36,6 +36,9 @@ class TierClock:
         limit_s: Time limit per network in seconds.
     """
 
+    measures_once: ClassVar[bool] = False
+    """Whether an undecided network cannot be measured again."""
+
     def __init__(self, load_table: Callable[[], LatencyTable], engine: Engine, limit_s: float) -> None:
         self.engine = engine
         self.rule = TurnRule(relative_width=_WIDTH, limit_s=limit_s, patience=_PATIENCE, reload_s=limit_s / _LOADS)
@@ -51,23 +54,24 @@ class TierClock:
 
     def estimate_ms(self, vector: Sequence[int]) -> float:
         """The latency table's estimate of a network."""
-        return float(self._table.estimate([vector])[0])
+        return float(self.table.estimate([vector])[0])
 
     def rung(self, tier: Tier) -> int:
         """Index of the anchor whose estimated latency is nearest to the middle of a tier."""
         return int(np.argmin(np.abs(np.log(self._rungs_ms / tier.middle_ms))))
 
     @cached_property
-    def _table(self) -> LatencyTable:
+    def table(self) -> LatencyTable:
+        """The latency table of the search."""
         return self._load_table()
 
     @cached_property
     def _ladder(self) -> Ladder:
-        return self._table.ladder(self.engine)
+        return self.table.ladder(self.engine)
 
     @cached_property
     def _rungs_ms(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        return self._table.estimate([rung.vector for rung in self._ladder.rungs])
+        return self.table.estimate([rung.vector for rung in self._ladder.rungs])
 
     def __enter__(self) -> Self:
         return self

@@ -20,6 +20,7 @@ from tiernas.unique_rows import unique_rows
 
 if TYPE_CHECKING:
     from tiernas.latency import LatencyTable
+    from tiernas.limits import WithinLimits
 
 DEFAULT_POOL_NETWORKS = 65_536
 """Networks sampled from the space for all tiers together; a power of two keeps a Sobol sequence balanced."""
@@ -74,11 +75,13 @@ class Pool:
         tier: The tier.
         vectors: `n x d` integers; all rows differ.
         latency_ms: `n` estimated latencies, increasing.
+        excluded: Number of other sampled networks of the tier, which are beyond a limit.
     """
 
     tier: Tier
     vectors: IntArray
     latency_ms: npt.NDArray[np.float64]
+    excluded: int = 0
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -90,6 +93,7 @@ class Pool:
             "low_ms": self.tier.low_ms,
             "high_ms": self.tier.high_ms,
             "networks": len(self),
+            "excluded": self.excluded,
             "fastest_ms": float(self.latency_ms[0]),
             "slowest_ms": float(self.latency_ms[-1]),
         }
@@ -136,6 +140,7 @@ def sample_pools(
     tiers: Sequence[Tier],
     n: int = DEFAULT_POOL_NETWORKS,
     seed: int = 0,
+    within: WithinLimits | None = None,
 ) -> dict[Tier, Pool]:
     """Samples a space and sorts the networks into tiers by their estimated latency.
 
@@ -145,13 +150,14 @@ def sample_pools(
         tiers: The tiers.
         n: Networks to sample; a pool contains duplicates only once.
         seed: Seed of the Sobol sequence.
+        within: Decides which networks are within limits; others are not in the pools. None without limits.
 
     Returns:
         One pool per tier, in the order of the tiers.
 
     Raises:
-        UsageError: The table belongs to another space, or a tier has no network (the message gives the range of
-            latencies).
+        UsageError: The table belongs to another space, a tier has no network (the message gives the range of
+            latencies), or none within the limits (the message gives what the nearest one needs).
     """
     table.require_space(space)
     vectors, _ = unique_rows(space.sample(n, seed))
@@ -168,8 +174,31 @@ def sample_pools(
                 f"tier {tier.name!r}: none of {len(vectors)} networks of {space.name!r} is in it; their estimated "
                 f"latencies range from {fastest} to {slowest} ms: choose edges in that range, or sample more networks"
             )
-        pools[tier] = Pool(tier, vectors[inside], latency_ms[inside])
+        pool = Pool(tier, vectors[inside], latency_ms[inside])
+        pools[tier] = pool if within is None else _limited(pool, within)
     return pools
+
+
+def require_some_within(within: WithinLimits, space: SearchSpace, n: int, seed: int) -> None:
+    """Refuses limits that no sampled network is within, whatever its latency.
+
+    Args:
+        within: Decides which networks are within the limits.
+        space: Their space.
+        n: Networks to sample.
+        seed: Seed of the Sobol sequence.
+
+    Raises:
+        UsageError: There is none; the message gives what the nearest one needs.
+    """
+    if not within.limits.given:
+        return
+    vectors, _ = unique_rows(space.sample(n, seed))
+    if not within(vectors).any():
+        raise UsageError(
+            f"none of {len(vectors)} networks of {space.name!r} is within the limits: {within.excluding(vectors)}; "
+            "raise these limits, or sample more networks"
+        )
 
 
 def narrow_tier_warnings(tiers: Sequence[Tier], table: LatencyTable) -> list[str]:
@@ -184,6 +213,16 @@ def narrow_tier_warnings(tiers: Sequence[Tier], table: LatencyTable) -> list[str
                 "fewer training runs"
             )
     return lines
+
+
+def _limited(pool: Pool, within: WithinLimits) -> Pool:
+    allowed = within(pool.vectors)
+    if not allowed.any():
+        raise UsageError(
+            f"tier {pool.tier.name!r}: none of the {len(pool)} sampled networks in it is within the limits: "
+            f"{within.excluding(pool.vectors)}; raise these limits, choose other edges, or sample more networks"
+        )
+    return Pool(pool.tier, pool.vectors[allowed], pool.latency_ms[allowed], excluded=int((~allowed).sum()))
 
 
 def _number(text: str, whole: str) -> float:

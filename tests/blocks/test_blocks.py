@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.blocks.sizes import require_sizes_of_module
 from torch import nn
 from torch.nn.functional import conv2d, pad
 from torch.utils.flop_counter import FlopCounterMode
@@ -84,6 +85,40 @@ def test_weights_and_shapes_are_those_of_the_module(layer: Block) -> None:
     work = BlockRows.of([layer]).work()[0]
     weights = sum(p.numel() for p in module.parameters() if p.dim() == 4)
     assert work[layer.work_kinds.index("weights")] == weights
+
+
+SIZED: list[Block] = [
+    *LAYERS,
+    *RARE,
+    StemBlock(3, 16, kernel=3, layers=3, activation="prelu", in_size=9),
+    ConvBlock(8, 8, kernel=3, stride=1, activation="prelu", padding="same", in_size=5, skip="auto"),
+    FusedIrbBlock(8, 8, 3, 1, mid_channels=12, se_channels=6, activation="prelu", padding="same", in_size=1),
+    IrbBlock(8, 8, 3, 1, 16, 4, activation="prelu", padding="same", in_size=3, se_activation="relu"),
+    IrbBlock(32, 8, 5, 2, mid_channels=32, se_channels=0, activation="relu", padding="same", in_size=9),
+    SeparableBlock(8, 8, 3, 1, 5, "relu", padding="same", in_size=2, se_activation="prelu"),
+    SeparableBlock(8, 32, 3, 2, se_channels=0, activation="prelu", padding="same", in_size=6, end="activated"),
+    HeadBlock(16, 32, hidden=200, activation="prelu", in_size=1),
+    HeadBlock(16, 0, hidden=8, activation="relu", in_size=3, hidden_bias="yes"),
+]
+
+
+@pytest.mark.parametrize("num_classes", [1, 900])
+@pytest.mark.parametrize("layer", SIZED, ids=labels)
+def test_sizes_are_those_of_the_module(layer: Block, num_classes: int) -> None:
+    require_sizes_of_module(layer, num_classes, torch.zeros(1, *layer.in_shape))
+
+
+def test_feature_maps_that_are_held_by_hand() -> None:
+    fields: dict[str, Any] = {"activation": "swish", "padding": "same", "in_size": 4}
+    halving = IrbBlock(8, 8, 3, 2, mid_channels=16, se_channels=0, **fields)
+    residual = IrbBlock(8, 8, 3, 1, mid_channels=16, se_channels=2, **fields)
+    sizes = BlockRows.of([halving, residual]).sizes(10)
+    assert sizes is not None
+    assert sizes.held.tolist() == [16 * 8 + 16 * 16, 16 * 8 + 2 * 16 * 16]  # at the expansion; at the depthwise
+
+
+def test_a_block_counts_no_sizes_unless_it_says_how() -> None:
+    assert Block.sizes(BlockRows.of([LAYERS[1]]), 10) is None
 
 
 @pytest.mark.parametrize("layer", RARE[:-1], ids=labels)

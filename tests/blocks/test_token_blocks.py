@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.blocks.sizes import require_sizes_of_module
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -81,10 +82,20 @@ def test_weights_and_shapes_are_those_of_the_module(layer: Block) -> None:
     assert work["weights"] + work.get("token_weights", 0) == found
 
 
+@pytest.mark.parametrize("num_classes", [3, 1000])
+@pytest.mark.parametrize("layer", [*LAYERS, *HEADS], ids=labels)
+def test_sizes_are_those_of_the_module(layer: Block, num_classes: int) -> None:
+    require_sizes_of_module(layer, num_classes, tokens(layer, 1))
+
+
 def test_many_tokenizers_count_what_each_counts_alone() -> None:
     together = BlockRows.of(TOKENIZERS)
     alone = np.concatenate([BlockRows.of([layer]).work() for layer in TOKENIZERS])
     np.testing.assert_array_equal(together.work(), alone)
+    sizes, each = together.sizes(3), [BlockRows.of([layer]).sizes(3) for layer in TOKENIZERS]
+    assert sizes is not None
+    assert sizes.held.tolist() == [one.held[0] for one in each if one is not None]
+    assert sizes.params.tolist() == [one.params[0] for one in each if one is not None]
 
 
 @pytest.mark.parametrize(

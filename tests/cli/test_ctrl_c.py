@@ -81,6 +81,7 @@ def test_a_command_says_what_it_keeps() -> None:
         raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "last"),
     [

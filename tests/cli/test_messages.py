@@ -34,6 +34,7 @@ def test_a_mistyped_url_of_a_ledger_is_refused_without_its_password(tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["mine.toml"]
 
 
+@pytest.mark.slow
 def test_the_url_of_checkpoints_is_shown_without_its_password(tmp_path: Path) -> None:
     url = "nonsense://ann:s3cret@host/x?token=s3cret"
     code, _, err = run("search", write_minimal(tmp_path), "--set", f"study.checkpoints='{url}'")

@@ -46,6 +46,7 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
+@pytest.mark.slow
 def test_everything_is_listed(site: Site) -> None:
     broken = {"tiernas.engines": {"worse": "acme_worse:Engine", "openvino": "acme.engines:Engine"}}
     install_acme(site.installed)

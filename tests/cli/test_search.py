@@ -20,6 +20,9 @@ from tests.cli.conftest import CommandLine, write_tiny
 from tiernas.ledger import Ledger, Purpose, State
 from tiernas.networks import build
 from tiernas.spaces import architecture_from_json, get_space
+from tiernas.spaces.sizes import network_sizes
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +135,11 @@ def test_query_that_nothing_meets_exits_with_3_and_names_the_nearest(searched: C
 
 def test_what_is_exported_classifies_as_the_table_says(searched: CommandLine, tmp_path: Path) -> None:
     entry = searched.json("table", "list", "--table", "models")[-1]
-    out, name = tmp_path / "out", entry["name"]
-    files = searched.json("table", "export", name, "--table", "models", "--output", str(out))["files"]
+    name = entry["name"]
+    out = tmp_path / "out" / name
+    exported = searched.json("table", "export", name, "--table", "models", "--output", str(out.parent))
+    files = exported["files"]
+    assert exported["folders"] == [str(out)]
     assert sorted(files) == sorted(str(file) for file in out.iterdir())
     assert {f"{name}.xml", f"{name}.bin", f"{name}.plain-fp32.onnx", "classify.py"} <= {Path(f).name for f in files}
     card = (out / "README.md").read_text()
@@ -235,6 +241,33 @@ def test_bad_input_is_one_message_and_leaves_nothing(
     elif ledger.exists():
         with Ledger(ledger) as opened:
             assert not any(opened.candidates(study) for study in opened.studies())
+
+
+@pytest.mark.slow
+def test_limits_hold_for_everything_that_is_trained(tmp_path: Path, latency_table: Path) -> None:
+    space = get_space("gpunet-small")
+    limit = int(np.quantile(network_sizes(space, space.sample(1024), 10).params, 0.2))
+    section = f"[limits]\nparams = {limit}\n\n[search]"
+    write_tiny(tmp_path, latency_table, changes=[("TWO_TIERS", "ANY_LATENCY"), ("[search]", section)])
+    command_line = CommandLine(tmp_path)
+    (entry,) = command_line.json("search", "tiny.toml")["entries"]
+    assert entry["params"] <= limit
+    assert entry["weights_mb"] == pytest.approx(4e-6 * entry["params"])
+    assert entry["activations_mb"] > 0
+    with Ledger(tmp_path / "run" / "ledger.sqlite") as ledger:
+        (study,) = ledger.studies()
+        candidates = ledger.candidates(study)
+    assert network_sizes(space, np.array([c.vector for c in candidates]), 10).params.max() <= limit
+    assert command_line.json("status", "tiny.toml")["limits"] == {"params": limit}
+    other = command_line.run("search", "tiny.toml", "--set", f"limits.params={limit + 1}", exit_code=2)
+    assert f"limits.params was {limit}, is {limit + 1}" in other
+
+
+def test_limits_that_nothing_is_within_are_one_message(tmp_path: Path, latency_table: Path) -> None:
+    write_tiny(tmp_path, latency_table)
+    err = CommandLine(tmp_path).run("search", "tiny.toml", "--set", "limits.params=9", exit_code=2)
+    assert "networks of 'gpunet-small' is within the limits: params = 9 excludes" in err.splitlines()[-1]
+    assert not (tmp_path / "models").exists()
 
 
 @pytest.mark.slow

@@ -47,12 +47,12 @@ def test_search_to_its_end(name: str, engine: str, tmp_path: Path) -> None:
     assert [space.decode(candidate.vector).digest for candidate in candidates] == [c.digest for c in candidates]
     assert (found["engine"], found["space"]) == (engine, name)
     command_line.run("table", "export", entry, "--table", "models", "--output", "out")
-    architecture = architecture_from_json((tmp_path / "out" / f"{entry}.json").read_text())
+    architecture = architecture_from_json((tmp_path / "out" / entry / f"{entry}.json").read_text())
     assert isinstance(architecture, LayeredArchitecture)
     assert space.encode(architecture).tolist() == found["vector"]
     checked = subprocess.run(
         [sys.executable, "-B", "classify.py", "--check"],
-        cwd=tmp_path / "out",
+        cwd=tmp_path / "out" / entry,
         capture_output=True,
         text=True,
         check=False,

@@ -14,6 +14,7 @@ from tests.cli.conftest import CommandLine
 
 from tiernas.cli import output
 from tiernas.cli.table import show_entries
+from tiernas.doctor.tiny_network import write_tiny_network
 from tiernas.engines.fingerprint import cpu_device
 from tiernas.networks import Network, build
 from tiernas.table import ModelTable
@@ -83,6 +84,9 @@ def test_an_entry_that_calls_itself_elsewhere_writes_nothing(shared: CommandLine
     [
         (("query", "--data", "my photos", "--max-latency-ms", "0.3"), 3, "takes 0.30004 ms, more than 0.3 ms"),
         (("query", "--max-latency-ms", "nan"), 2, "max_latency_ms = nan"),
+        (("query", "--data", "digits", "--max-params", "0"), 2, "params = 0: must be above 0"),
+        (("query", "--data", "digits", "--max-macs", "1"), 3, "has 2 multiply-accumulates, more than 1"),
+        (("query", "--data", "digits", "--max-weights-mb", "1"), 3, "does not say its weights_mb"),
         (("query", "--min-accuracy", "95"), 2, "write 0.95 or 95% for 95 %"),
         (("query", "--min-accuracy", "150%"), 2, "min_accuracy = 1.5: must be from 0 to 1"),
         (
@@ -129,7 +133,7 @@ def test_intervals_and_marks_fit_into_80_columns_and_are_explained(
     monkeypatch.setattr(output, "out", Console(width=80))
     show_entries([close, best])
     shown = capsys.readouterr().out
-    assert "│ accuracy (95 %)" in shown
+    assert "┃ accuracy (95 %)" in shown
     assert f"│ {best.name} │ 0.900 │ 98.89% (96.8-99.6)  │" in shown
     assert f"│ {close.name} │ 0.500 │ 98.15% (95.7-99.2)~ │" in shown
     assert "\n~: ties with the best entry" in shown
@@ -189,6 +193,62 @@ def test_an_answer_names_what_ties_with_it_and_limit_lists_more(shared: CommandL
     listed = {e["name"]: e for e in shared.json("table", "list")}
     assert [listed[name]["standing"] for name in ("best", "close", "poor")] == ["best", "tied", None]
     assert listed["digits-1"]["accuracy_interval"] is None
+
+
+def test_a_published_accuracy_is_marked_with_its_source(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = {"source": "a paper", "source_url": "https://example.com", "network": "timm:resnet18"}
+    published = dataclasses.replace(entry(USUAL), test_images=50_000, **source)  # type: ignore[arg-type]
+    monkeypatch.setattr(output, "out", Console(width=80))
+    show_entries([published])
+    shown = capsys.readouterr().out
+    assert "90.00% (89.7-90.3)* │" in shown
+    assert shown.splitlines()[-1] == "*: published, not measured here; from a paper (https://example.com)"
+
+
+def test_the_answer_that_is_not_in_the_table_is_not_to_be_exported(shared: CommandLine) -> None:
+    published = dataclasses.replace(entry("r18", 0.1, 0.7), source="a paper", network="timm:resnet18", data="imagenet")
+    ModelTable(shared.folder / "model-table").add_named(published)
+    answered = shared.run("table", "query", "--data", "imagenet").splitlines()
+    assert answered[-1].startswith("Its weights are not in the table. Measure it again:  tiernas latency measure timm:")
+    message = shared.run("table", "export", "r18", "--output", "out", exit_code=2)
+    assert "entry r18: cannot be exported: its accuracy is what a paper says" in message
+
+
+def test_several_entries_are_exported_into_folders_of_their_own(shared: CommandLine) -> None:
+    write_tiny_network(shared.folder / "line.onnx")
+    networks = [{"network": "line.onnx", "name": name, "data": name} for name in ("a", "b")]
+    stated = {"accuracy": "95%", "source": "own test", "networks": networks}
+    (shared.folder / "mine.json").write_text(json.dumps(stated))
+    words = ("mine.json", "--engine", "onnxruntime", "--seconds", "0.05", "--table", "mine")
+    added = shared.json("table", "add", *words)
+    names = [e["name"] for e in added["added"]]
+    assert [e["accuracy"] for e in added["added"]] == [0.95, 0.95]
+    assert (added["present"], added["failed"]) == ([], {})
+    assert shared.json("table", "add", *words)["present"] == names
+    written = shared.json("table", "export", *names, "--table", "mine", "--output", "deploy", "--triton")
+    assert written["folders"] == [f"deploy/{name}" for name in names]
+    for name in names:
+        assert (shared.folder / "deploy" / name / "1" / "model.onnx").exists()
+    (shared.folder / "deploy" / names[0] / "labels.txt").write_text("mine")
+    again = ("table", "export", names[0], "--table", "mine", "--output", "deploy")
+    assert "labels.txt exists already" in shared.run(*again, exit_code=2)
+    shared.run(*again, "--force")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "name a FILE.json, or give --released, --rivals or both"),
+        (("nowhere.json",), "nowhere.json: cannot be read"),
+        (("--released", "--engine", "fast"), "fast"),
+    ],
+)
+def test_what_cannot_be_added_is_one_message(shared: CommandLine, words: tuple[str, ...], message: str) -> None:
+    err = shared.run("table", "add", *words, exit_code=2)
+    assert message in err
+    assert len(err.splitlines()) == 1
 
 
 def test_this_machine_answers_if_it_is_in_the_table_and_another_one_with_a_note(

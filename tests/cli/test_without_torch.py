@@ -52,6 +52,7 @@ def run_json(folder: Path, *words: str | Path) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_an_onnx_file_is_measured(tmp_path: Path) -> None:
     write_tiny_network(tmp_path / "tiny.onnx")
     words = ("latency", "measure", "tiny.onnx", "--engine", "onnxruntime", "--seconds", "0.1", "--profile")
@@ -85,6 +86,15 @@ def test_the_model_table_is_listed_and_queried(tmp_path: Path) -> None:
     ModelTable(tmp_path / "model-table").add(entry("digits-1", 0.2, 0.99), network.eval())
     assert [row["name"] for row in run_json(tmp_path, "table", "list")] == ["digits-1"]
     assert run_json(tmp_path, "table", "query", "--max-latency-ms", "1")["name"] == "digits-1"
+
+
+def test_an_onnx_file_is_added_and_exported(tmp_path: Path) -> None:
+    write_tiny_network(tmp_path / "tiny.onnx")
+    stated = {"networks": [{"network": "tiny.onnx", "accuracy": 0.9, "data": "parts", "source": "own test"}]}
+    (tmp_path / "mine.json").write_text(json.dumps(stated))
+    (entry,) = run_json(tmp_path, "table", "add", "mine.json", "--engine", "onnxruntime", "--seconds", "0.1")["added"]
+    written = run_json(tmp_path, "table", "export", entry["name"], "--output", "deploy")
+    assert f"deploy/{entry['name']}/classify.py" in written["files"]
 
 
 @pytest.mark.parametrize(

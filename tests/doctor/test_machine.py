@@ -25,6 +25,9 @@ def expect(finding: Finding | None, level: Severity, found: str, fix: str) -> No
 
 def test_nothing_is_found_where_there_are_no_files(tmp_path: Path) -> None:
     assert [f for f in machine_findings(tmp_path) if f.topic != "CPU affinity"] == []
+    assert machine_findings(tmp_path, cores=2) == []
+    (finding,) = machine_findings(tmp_path, cores=4, allowed=2)
+    expect(finding, Severity.NOTE, "this process may run on 2 of 4 cores", "--threads 2")
 
 
 def test_governor(tmp_path: Path, write_tree: WriteTree) -> None:

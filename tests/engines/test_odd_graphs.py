@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from tiernas.engines.fingerprint import cpu_flags
 from tiernas.engines.onnx_file import OnnxNetwork, read_network
 from tiernas.engines.onnxruntime.int8 import quantize as quantize_for_onnxruntime
 from tiernas.engines.onnxruntime.quantizer import saturates
@@ -53,7 +54,7 @@ def _logits(model: onnx.ModelProto) -> _Array:
 
 def _int8(network: OnnxNetwork) -> list[_Array]:
     """Logits of the network quantised for each runtime, as ONNX Runtime computes them."""
-    reduced = quantize_for_onnxruntime(network, _IMAGES, reduce_range=saturates())
+    reduced = quantize_for_onnxruntime(network, _IMAGES, reduce_range=saturates(cpu_flags()))
     return [_logits(model) for model in (reduced, quantize_for_tensorrt(network, _IMAGES))]
 
 

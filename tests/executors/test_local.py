@@ -25,6 +25,7 @@ class TestLocalExecutor(ExecutorConformance):
         assert isinstance(finished, Finished)
         assert 0 <= finished.result["test_accuracy"] <= 1
 
+    @pytest.mark.slow
     def test_plugins_of_the_working_directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         install(tmp_path, "here", DATA + TEACHER)
         monkeypatch.chdir(tmp_path)
@@ -55,6 +56,7 @@ class TestLocalExecutor(ExecutorConformance):
             events_until(executor, ended(1))
         assert len(workers) == 1
 
+    @pytest.mark.slow
     def test_a_worker_that_stands_still_is_replaced_and_its_job_is_lost(self, tmp_path: Path) -> None:
         with LocalExecutor(1, tmp_path / "logs", silence_s=3) as executor:
             worker = process_of(executor.submit(light_job(tmp_path, epochs=5000)))
@@ -66,6 +68,7 @@ class TestLocalExecutor(ExecutorConformance):
             assert_gone(worker)
             assert executor.free == 1
 
+    @pytest.mark.slow
     def test_a_worker_that_died_idle_costs_no_job(self, tmp_path: Path) -> None:
         with LocalExecutor(1, tmp_path / "logs") as executor:
             worker = process_of(executor.submit(light_job(tmp_path)))
@@ -79,6 +82,7 @@ class TestLocalExecutor(ExecutorConformance):
                 *_, last = events_until(executor, ended(1))
             assert isinstance(last, Finished)
 
+    @pytest.mark.slow
     def test_a_worker_that_dies_before_it_hears_of_a_job_costs_it_no_attempt(self, tmp_path: Path) -> None:
         with LocalExecutor(1, tmp_path / "logs") as executor:
             worker = process_of(executor.submit(light_job(tmp_path)))
@@ -113,6 +117,7 @@ class TestLocalExecutor(ExecutorConformance):
         assert environment["OMP_NUM_THREADS"] == "1"
         assert "sesame" not in environment.values()
 
+    @pytest.mark.slow
     def test_workers_end_when_the_server_is_killed(self, tmp_path: Path) -> None:
         code = f"""
 from pathlib import Path

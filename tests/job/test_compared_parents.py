@@ -1,10 +1,23 @@
-"""The tier of a whole parent."""
+"""Whole parents for comparison: their tier, and the limits that they may be beyond."""
 
 from __future__ import annotations
 
-import pytest
+import logging
+from pathlib import Path
+from typing import Any, cast
 
-from tiernas.job.compared_parents import nearest_tier
+import pytest
+from tests.minimal import write_minimal
+from tests.parents import PARENT_NETWORK, parent_space
+
+from tiernas.config import load_config
+from tiernas.engines import get_engine
+from tiernas.job.compared_parents import nearest_tier, propose_parents
+from tiernas.ledger import Ledger, Purpose
+from tiernas.limits import Limits, WithinLimits
+from tiernas.spaces.sizes import architecture_sizes
+from tiernas.testing.latency import measurement
+from tiernas.tier_clock import TierClock
 from tiernas.tiers import Tier
 
 LOW, HIGH = Tier(0.2, 0.4), Tier(0.4, 0.8)
@@ -19,3 +32,35 @@ def test_it_is_the_one_that_contains_the_latency_or_the_nearest(latency_ms: floa
 
 def test_a_tier_may_start_at_zero() -> None:
     assert nearest_tier((Tier(0, 0.2), HIGH), 0.9) == HIGH
+
+
+class MadeUpClock:
+    """Every network takes 0.3 ms."""
+
+    def __init__(self) -> None:
+        self.engine = get_engine("openvino")
+
+    def estimate_ms(self, vector: object) -> float:
+        return 0.3
+
+    def measure_architecture(self, *_: Any) -> Any:
+        return measurement(0.3)
+
+
+def test_a_parent_beyond_a_limit_is_neither_measured_nor_trained(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    parent = '[parent]\nnetwork = "efficientnet-lite0"\nresolution = [24, 32, 40]\ncompared = [24, 32, 40]\n'
+    config, space = load_config(write_minimal(tmp_path, parent), ["study.space=parent"]), parent_space()
+    sizes = architecture_sizes(PARENT_NETWORK.resized(32), 4)
+    assert sizes is not None
+    held_mb = 4 * float(sizes.held[0]) / 1e6
+    within = WithinLimits(Limits(activations_mb=held_mb), space, num_classes=4, precision="fp32", batch=1)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        study = ledger.open_study(LOW.name, {})
+        propose_parents(config, ledger, {LOW: study}, space, 4, cast(TierClock, MadeUpClock()), within)
+        proposed = ledger.candidates(study, Purpose.PARENT)
+    assert [candidate.vector[0] for candidate in proposed] == [24, 32]
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warning.startswith("parent.compared = 40: the whole parent is not compared at this resolution")
+    assert "it needs activations_mb = " in warning

@@ -15,11 +15,11 @@ from tests.minimal import write_minimal
 from tiernas.config import SearchConfig, load_config
 from tiernas.engines import get_engine
 from tiernas.errors import StoppedError, UsageError
-from tiernas.job.latency_table import built_table, given_table, require_usable
+from tiernas.job.latency_table import built_table, given_table, require_same_classes, require_usable
 from tiernas.latency import LatencyTable, Record
 from tiernas.latency.estimating import table_file
 from tiernas.ledger import Ledger
-from tiernas.testing.latency import SPACE, records, shaken
+from tiernas.testing.latency import SPACE, measurement, records, shaken
 
 TINY = """
 [tiers]
@@ -87,6 +87,50 @@ def test_a_good_table_is_told_in_one_line(tmp_path: Path, caplog: pytest.LogCapt
     caplog.set_level(logging.INFO)
     require_usable(configured(tmp_path, f'table = "{path}"'), LatencyTable.load(path), begun=False)
     assert re.fullmatch(r".*: This table is good for a search: .* on average and in the right .*", caplog.messages[-1])
+
+
+def test_a_table_of_networks_with_other_classes_is_refused_unless_the_user_accepts_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_table(tmp_path / "mine.jsonl", records(12))  # of 10 classes
+    table = LatencyTable.load(path)
+    config, accepting = (configured(tmp_path, f'table = "{path}"{more}') for more in ("", "\nother_classes = true"))
+    require_same_classes(config, table, 10, begun=False)
+    with pytest.raises(UsageError) as error:
+        require_same_classes(config, table, 1000, begun=False)
+    assert str(error.value).startswith(f"{path}: its networks have 10 classes, and the data 1000 classes, whose ")
+    for way in ("Remove latency.table", "tiernas latency build --classes 1000", "latency.other_classes = true"):
+        assert way in str(error.value)
+    assert not caplog.messages
+    for chosen, begun, why in ((accepting, False, "latency.other_classes = true"), (config, True, "has begun with it")):
+        require_same_classes(chosen, table, 2, begun=begun)
+        assert caplog.records[-1].levelno == logging.WARNING
+        assert "10 classes, and the data 2 classes" in caplog.messages[-1]
+        assert caplog.messages[-1].endswith(why)
+
+
+@pytest.mark.parametrize(
+    ("address", "way"),
+    [
+        ("kit", r"Plan another one with tiernas latency plan --classes 2, or use"),
+        ("ssh://pi@kitchen", r"build one with tiernas latency build --classes 2 --device ssh://pi@kitchen, or use"),
+    ],
+)
+def test_a_table_of_another_device_with_other_classes_is_made_there(tmp_path: Path, address: str, way: str) -> None:
+    path = write_table(tmp_path / "mine.jsonl", records(12))
+    config = load_config(write_minimal(tmp_path, f'[latency]\ntable = "{path}"\n'), [f"device.address={address}"])
+    with pytest.raises(UsageError, match=way):
+        require_same_classes(config, LatencyTable.load(path), 2, begun=False)
+
+
+def test_a_tier_out_of_reach_is_refused_before_a_table_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tiernas.job.reachable.measure_architecture", lambda *_: measurement(5.0))
+    config = configured(tmp_path)  # its tiers end at 0.8 ms
+    with pytest.raises(UsageError, match="no network is as fast as tier"):
+        built_table(config, SPACE, get_engine("openvino"), 10, stop=never, grow=False)
+    assert not config.latency_table_path.exists()
 
 
 @pytest.mark.slow

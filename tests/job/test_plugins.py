@@ -179,6 +179,8 @@ def test_two_packages_with_one_name(site: Path, tmp_path: Path) -> None:
             "block 'sandglass' counts weights in shape (3,) for 18 layers; must be one per layer",
         ),
         ("before * (3 * ins", "-before * (3 * ins", "block 'sandglass' counts moved = -"),
+        ("macs=rows.macs()", "macs=np.ones(3)", "block 'sandglass' counts macs in shape (3,) for 18 layers; must be"),
+        ("other_params=2", "other_params=-2", "block 'sandglass' counts other_params = -"),
         (
             "axis=1))",
             "axis=0))",

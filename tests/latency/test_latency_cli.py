@@ -103,6 +103,23 @@ def test_tiers_are_proposed() -> None:
     assert f"Proposed: --edges {edges}, " in run("tiers", "--networks", "256")
 
 
+def test_tiers_within_limits() -> None:
+    words = "tiers", "--edges", "0.01,50", "--networks", "256"
+    options = "--max-params", "500000", "--max-macs", "30000000"
+    free, limited = (json.loads(run(*words, "--json", *more)) for more in ((), options))
+    (everything,), (rest,) = free["tiers"], limited["tiers"]
+    assert (free["limits"], limited["limits"]) == ({}, {"params": 500_000, "macs": 30_000_000})
+    assert everything["excluded"] == 0
+    assert 0 < rest["excluded"] == everything["networks"] - rest["networks"] < everything["networks"]
+    assert "beyond the limits" not in run(*words)
+    assert "beyond the limits" in run(*words, *options)
+    message = r"tier '0\.01-50': none of the \d+ sampled networks .*: weights_mb = 0\.001 excludes \d+; the nearest"
+    with pytest.raises(UsageError, match=message):
+        run(*words, "--max-weights-mb", "0.001")
+    with pytest.raises(UsageError, match="params = 0: must be above 0"):
+        run(*words, "--max-params", "0")
+
+
 def test_tiers_warn_where_the_table_is_wrong() -> None:
     words = "tiers", "--edges", "0.01,0.5,0.53,50", "--networks", "256"
     assert "not good enough" not in CliRunner().invoke(app, words, catch_exceptions=False).stderr

@@ -7,10 +7,12 @@ import onnx
 import pytest
 import torch
 
+import tiernas
 from tiernas.errors import NotInstalledError, UsageError
 from tiernas.networks import check_onnx
-from tiernas.networks.timm_models import build_timm, export_timm
+from tiernas.networks.timm_models import build_timm, export_timm, timm_sizes
 from tiernas.networks.timm_names import near_timm_names
+from tiernas.spaces.sizes import architecture_sizes
 
 timm = pytest.importorskip("timm")
 
@@ -28,6 +30,23 @@ def test_export_is_the_same_network(name: str, millions: float, tmp_path: Path) 
 
 def test_multiply_accumulates_are_those_published() -> None:
     assert build_timm("resnet18").cost.macs / 1e9 == pytest.approx(1.814, abs=0.001)  # timm's own model table
+
+
+@pytest.mark.parametrize("name", ["efficientnet_b0", "tf_mobilenetv3_small_minimal_100"])
+def test_sizes_are_those_of_the_same_network_as_ours(name: str) -> None:
+    ours = architecture_sizes(tiernas.load(f"timm:{name}", "fresh", num_classes=7).architecture.resized(64), 7)
+    theirs = timm_sizes(build_timm(name, 7, 64))
+    assert ours is not None
+    assert theirs is not None
+    for what in ("weights", "other_params", "macs", "held"):
+        assert getattr(theirs, what).tolist() == getattr(ours, what).tolist(), what
+
+
+def test_sizes_of_other_families_by_hand() -> None:
+    sizes = timm_sizes(build_timm("resnet18", 10, 64))
+    assert sizes is not None
+    assert sizes.held.tolist() == [64 * 32**2 + 64 * 16**2]  # at the first pooling
+    assert sizes.other_params.tolist() == [2 * (5 * 64 + 5 * 128 + 5 * 256 + 5 * 512) + 10]  # normalizations, biases
 
 
 def test_padding_that_depends_on_the_size_becomes_fixed(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_weights_of_a_folder_are_its_own(entry: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_none_says_what_is_in_it(entry: Path, tmp_path: Path) -> None:
-    assert "an export or a training run; it contains entries, name one of them: tiny" in refused(entry.parent)
+    assert "an export or a training run; it contains such folders, name one of them: tiny" in refused(entry.parent)
     (tmp_path / "empty").mkdir()
     assert refused(tmp_path / "empty").endswith("is not the folder of an entry, an export or a training run")
     assert "weights.safetensors: is not a file of a training run; name" in refused(entry / "weights.safetensors")

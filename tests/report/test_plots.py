@@ -65,6 +65,10 @@ def test_plots_are_drawn_with_and_without_results(tmp_path: Path) -> None:
     tested = [replace(entry(name, ms, accuracy), test_images=270) for name, ms, accuracy in ENTRIES]
     plot_front({TIER: candidates}, tested, full, "title")
     assert colours(full) > colours(empty)
+    published = replace(entry("d", 0.4, 0.99), source="a paper", network="gpunet_0")
+    beside = tmp_path / "beside.png"
+    plot_front({TIER: candidates}, tested, beside, "title", [published])
+    assert beside.read_bytes() != full.read_bytes()
     plot_progress({TIER: candidates}, full, "title")
     plot_progress({TIER: []}, empty, "title")
     assert colours(full) > colours(empty) > 1

@@ -46,6 +46,19 @@ def test_before_any_training_ends_there_is_nothing_to_draw(tmp_path: Path) -> No
     assert "own" in (config.study.output / "table.html").read_text("utf-8")
 
 
+def test_limits_are_told_above_the_plots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run").mkdir()
+    config = load_config(write_minimal(tmp_path, f'[table]\npath = "{tmp_path}/models"\n'), ["limits.macs=9000000"])
+    with Ledger(config.ledger) as ledger:
+        candidate = ledger.propose(ledger.open_study("0.2-0.4", {}), VECTOR, SPACE.decode(VECTOR).digest, 0.3)
+        ledger.start(candidate, "host:1")
+        ledger.finish(candidate, 0.9, {})
+    titles: list[str] = []
+    monkeypatch.setattr("tiernas.report.report.plot_front", lambda *words: titles.append(words[3]))
+    assert write_report(config).plots
+    assert titles == ["mine: openvino fp32, batch 1, 1 thread\nat most 9,000,000 multiply-accumulates"]
+
+
 def test_entries_of_other_searches_in_the_same_table_are_left_out(tmp_path: Path) -> None:
     config = load_config(write_minimal(tmp_path, f'[table]\npath = "{tmp_path}/models"\n'))
     table = ModelTable(config.table.path)
@@ -59,5 +72,5 @@ def test_entries_of_other_searches_in_the_same_table_are_left_out(tmp_path: Path
     }.items():
         add_entry(table, dataclasses.replace(own, name=name, **change))  # type: ignore[arg-type]
     digest = SPACE.decode(VECTOR).digest
-    assert [e.name for e in own_entries(config, {digest})] == ["own"]
-    assert own_entries(config, {"of another network"}) == []
+    assert [e.name for e in own_entries(config, table.entries(), {digest})] == ["own"]
+    assert own_entries(config, table.entries(), {"of another network"}) == []

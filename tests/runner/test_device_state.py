@@ -9,6 +9,7 @@ import pytest
 from tiernas.engines import Fingerprint
 from tiernas.runner import networks
 from tiernas.runner.device_state import DeviceState, disturbances, read_state
+from tiernas.runner.kept import KeptFiles
 from tiernas.runner.networks import Repetition
 from tiernas.testing.latency import measurement
 
@@ -95,6 +96,19 @@ def test_a_disturbed_measurement_is_done_again(
     found = networks._undisturbed(network, lambda: measurement(next(latencies)), Repetition(3, 0.0))
     assert (found.tries, bool(found.disturbed)) == (tries, disturbed)
     assert found.measurement.latency_ms == (9.0 if tries == 1 else 1.0)
+
+
+def test_where_something_always_disturbs_there_are_fewer_tries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    counts = iter(range(100))
+    monkeypatch.setattr(networks, "read_state", lambda: DeviceState(throttled=next(counts)))
+    opened = networks.OpenNetworks(KeptFiles(tmp_path), tmp_path)
+    network: Any = Network()
+    tries = [opened._measured(network, lambda: measurement(1.0), Repetition(3, 0.0)).tries for _ in range(4)]
+    assert tries == [3, 2, 1, 1]
+    monkeypatch.setattr(networks, "read_state", lambda: DeviceState())
+    assert opened._measured(network, lambda: measurement(1.0), Repetition(3, 0.0)).disturbed == ()
+    monkeypatch.setattr(networks, "read_state", lambda: DeviceState(throttled=next(counts)))
+    assert opened._measured(network, lambda: measurement(1.0), Repetition(3, 0.0)).tries == 3
 
 
 def test_of_disturbed_measurements_the_narrowest_is_answered_and_marked(monkeypatch: pytest.MonkeyPatch) -> None:

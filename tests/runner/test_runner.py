@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import select
 import time
@@ -17,6 +18,8 @@ from tests.runner.conftest import ONCE, SHORT, RunnerProcess
 import tiernas
 from tiernas.engines import Fingerprint, Measurement, device_lock, get_engine
 from tiernas.engines.fingerprint import cpu_device, device_slug
+from tiernas.runner.boot import boot_id
+from tiernas.runner.system_files import system_files
 
 OPEN: dict[str, Any] = {"engine": "onnxruntime", "precision": "fp32", "batch": 1, "threads": 1}
 
@@ -30,9 +33,50 @@ def test_it_says_what_it_is(runner: RunnerProcess, tmp_path: Path) -> None:
     assert found["free_disk_mb"] > 0
     assert Path(found["folder"]) == tmp_path / "cache" / "tiernas" / "runner"
     assert runner.ask("state").keys() >= {"slowdowns", "load"}
+    assert found["boot"] == boot_id()
     engines = runner.ask("engines")
     assert engines["onnxruntime"]["precisions"] == ["fp32", "int8"]
     assert engines["onnxruntime"]["version"] == get_engine("onnxruntime").fingerprint().engine_version
+    assert runner.ask("engines", names=["tpu"])["tpu"]["error"]["kind"] == "usage"
+    settings = {"engine": "onnxruntime", "precision": "fp32", "batch": 2, "threads": 1}
+    fingerprint = Fingerprint.from_dict(runner.ask("fingerprint", **settings)["fingerprint"])
+    assert fingerprint == get_engine("onnxruntime", batch=2).fingerprint()
+    assert (
+        "threads = 10000: must be from 1" in runner.refused("fingerprint", **settings | {"threads": 10_000})["message"]
+    )
+
+
+def test_it_says_what_its_latencies_depend_on(runner: RunnerProcess) -> None:
+    found = runner.ask("system")
+    assert found["cores"] == os.cpu_count()
+    assert found["busy_cores"] >= 0
+    assert found["files"].keys() == system_files().keys()
+
+
+def test_logits_are_those_of_the_same_network_here(runner: RunnerProcess, tiny: Path) -> None:
+    network = runner.open(runner.keep(tiny))
+    images = np.random.default_rng(0).standard_normal((1, 3, 32, 32), dtype=np.float32)
+    content = images.astype("<f4").tobytes()
+    digest = hashlib.sha256(content).hexdigest()
+    runner.ask("keep", content, sha256=digest, bytes=len(content))
+    with get_engine("onnxruntime").compile(tiny) as here:
+        found = np.array(runner.ask("run", network=network, images=digest)["logits"], np.float32)
+        np.testing.assert_array_equal(found, here.run(images))
+    runner.ask("keep", b"1234", sha256=hashlib.sha256(b"1234").hexdigest(), bytes=4)
+    refused = runner.refused("run", network=network, images=hashlib.sha256(b"1234").hexdigest())
+    assert "4 bytes; (1, 3, 32, 32) float32 numbers take another size" in refused["message"]
+
+
+def test_a_network_takes_turns_with_another_one_for_a_given_time(runner: RunnerProcess, tiny: Path) -> None:
+    digest = runner.keep(tiny)
+    network, other = runner.open(digest), runner.open(digest)
+    assert runner.ask("about", network=network)["about_ms"] > 0
+    anchor = runner.ask("anchor", network=other, name="0" * 16)
+    assert anchor["about_ms"] > 0
+    trace = runner.ask("trace", network=network, anchor=anchor["anchor"], duration_s=0.2)
+    assert trace["pairs"].keys() == {"at_s", "network_ms", "before_ms", "after_ms"}
+    assert len({len(values) for values in trace["pairs"].values()}) == 1
+    assert trace["level"]["low_ms"] <= trace["level"]["undisturbed_ms"] <= trace["level"]["high_ms"]
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
@@ -63,6 +107,17 @@ def test_a_network_is_measured_alone_and_closed(runner: RunnerProcess, tiny: Pat
     assert Measurement.from_dict(found["measurement"]).in_turn is None
     assert runner.ask("close", handle=network) == {}
     assert runner.refused("measure", network=network)["message"] == f"there is no open network {network}"
+
+
+def test_a_network_that_is_closed_takes_its_anchors_with_it(runner: RunnerProcess, tiny: Path) -> None:
+    digest = runner.keep(tiny)
+    network, other = runner.open(digest), runner.open(digest)
+    first, second = (runner.ask("anchor", network=other, name="0" * 16)["anchor"] for _ in range(2))
+    assert runner.ask("close", handle=first) == {}
+    assert runner.ask("measure_in_turn", network=network, anchor=second, rule=SHORT, repetition=ONCE)
+    assert runner.ask("close", handle=other) == {}
+    refused = runner.refused("measure_in_turn", network=network, anchor=second, rule=SHORT, repetition=ONCE)
+    assert refused == {"kind": "usage", "message": f"there is no anchor {second}"}
 
 
 def test_a_file_is_sent_once(pyz: Path, tmp_path: Path, tiny: Path) -> None:
@@ -131,6 +186,9 @@ def test_a_disk_without_room_is_one_message(pyz: Path, tmp_path: Path, tiny: Pat
         ("measure", {"network": 7, "repetition": {"tries": 1.5}}, r"tries is 1.5"),
         ("missing", {"sha256": "0"}, "missing: sha256 = '0': must be a list of strings"),
         ("anchor", {"network": 7, "name": "x", "known_ms": 0}, "known_ms = 0: must be a number above 0"),
+        ("hello", {"silence_s": 0}, "silence_s = 0: must be a number above 0"),
+        ("trace", {"network": 7, "anchor": 8, "duration_s": 1}, "there is no anchor 8"),
+        ("run", {"network": 7, "images": "0" * 64}, "there is no open network 7"),
     ],
 )
 def test_a_bad_request_is_one_message(runner: RunnerProcess, do: str, fields: dict[str, Any], message: str) -> None:
@@ -139,7 +197,14 @@ def test_a_bad_request_is_one_message(runner: RunnerProcess, do: str, fields: di
     assert re.search(message, error["message"])
 
 
-@pytest.mark.parametrize("line", [b"hello\n", b"[1]\n", b'{"id": 1}\n', b'{"do": 1}\n', b"\xff\n"])
+NESTED = b"[" * 200_000 + b"]" * 200_000 + b"\n"
+"""JSON that is too deep to be read."""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"hello\n", b"[1]\n", b'{"id": 1}\n', b'{"do": 1}\n', b"\xff\n", pytest.param(NESTED, id="nested")],
+)
 def test_a_line_that_is_no_request_is_one_message(runner: RunnerProcess, line: bytes) -> None:
     runner.send_bytes(line)
     answer = runner.answer()
@@ -163,10 +228,11 @@ def test_a_missing_runtime_is_the_command_that_installs_it_there(pyz: Path, tmp_
             (site / name).symlink_to(installed / name)
     with RunnerProcess(pyz, tmp_path / "cache", ("-S",), PYTHONPATH=str(site)) as runner:
         for engine, found in runner.ask("engines").items():
-            assert found["problem"].endswith(f"-m pip install {engine}")
+            assert found["error"]["kind"] == "not-installed"
+            assert re.search(rf"pip install (numpy )?{engine}$", found["error"]["message"])
         error = runner.refused("open", **OPEN, files={"network.onnx": "0" * 64})
     assert error["kind"] == "not-installed"
-    assert error["message"].endswith("-m pip install onnxruntime")
+    assert re.search("pip install (numpy )?onnxruntime$", error["message"])
 
 
 def test_it_ends_with_its_input_even_during_a_measurement(runner: RunnerProcess, tiny: Path) -> None:
@@ -178,6 +244,23 @@ def test_it_ends_with_its_input_even_during_a_measurement(runner: RunnerProcess,
     assert runner.end() == 0
     with device_lock(device_slug(cpu_device())):
         pass
+
+
+def test_it_ends_when_nobody_is_heard_any_more(runner: RunnerProcess) -> None:
+    assert runner.ask("hello", silence_s=3.0)["protocol"] == 1
+    for _ in range(8):
+        time.sleep(0.5)
+        runner.send_bytes(b"\n")
+        assert runner.line() == b"\n"
+    assert runner.ask("hello")["protocol"] == 1
+    assert runner.process.wait(timeout=60) == 0
+
+
+def test_it_gives_signs_of_life_while_it_measures(runner: RunnerProcess, tiny: Path) -> None:
+    network = runner.open(runner.keep(tiny))
+    runner.send("measure", network=network, rule={"relative_width": 0, "min_s": 60, "limit_s": 60})
+    runner.send_bytes(b"\n")
+    assert runner.line() == b"\n"
 
 
 def test_it_waits_while_another_process_measures(runner: RunnerProcess, tiny: Path) -> None:

@@ -154,6 +154,17 @@ def test_who_serves_and_what_was_ordered(config: SearchConfig) -> None:
     assert "; 8 workers, 1 idle; paused" in line_of(found)
 
 
+def test_limits_are_told(config: SearchConfig, tmp_path: Path) -> None:
+    assert read_status(config)["limits"] == {}
+    limited = load_config(tmp_path / "mine.toml", ["limits.params=100000", "limits.weights_mb=0.5"])
+    found = read_status(limited)
+    assert found["limits"] == {"params": 100_000, "weights_mb": 0.5}
+    console = Console(file=io.StringIO(), width=80)
+    console.print(draw(found))
+    assert isinstance(console.file, io.StringIO)
+    assert "limits: at most 100,000 parameters and 0.5 MB of weights" in console.file.getvalue()
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 def test_it_fits_the_terminal(config: SearchConfig, columns: int) -> None:
     console = Console(file=io.StringIO(), width=columns)

@@ -15,6 +15,8 @@ from tests.study.conftest import SPACE, Simulated, accuracy_of, proposals, train
 from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
+from tiernas.limits import Limits, WithinLimits
+from tiernas.spaces.sizes import network_sizes
 from tiernas.study import reuse_accuracies, train_candidates
 from tiernas.tiers import Tier
 
@@ -42,11 +44,16 @@ def searched(folder: Path, wanted: int, name: str = "0.4-0.6", **settings: Any) 
     return ledger, study
 
 
-def begin(folder: Path, others: Sequence[Path], settings: Mapping[str, Any] = SETTINGS) -> tuple[Ledger, Study]:
+def begin(
+    folder: Path,
+    others: Sequence[Path],
+    settings: Mapping[str, Any] = SETTINGS,
+    within: WithinLimits | None = None,
+) -> tuple[Ledger, Study]:
     folder.mkdir(exist_ok=True)
     ledger = Ledger(folder / "ledger.sqlite")
     study = ledger.open_study(TIER.name, settings)
-    reuse_accuracies(ledger, study, TIER, estimate_ms, others)
+    reuse_accuracies(ledger, study, TIER, estimate_ms, others, within)
     return ledger, study
 
 
@@ -77,6 +84,18 @@ def test_a_second_device_knows_what_the_first_one_found(tmp_path: Path) -> None:
     assert len(told) == 20 + 3  # the last proposal is made while one result may be missing
     assert values[: len(history)].tolist() == [c.accuracy for c in history]
     assert values[len(history) : 20].tolist() == [c.accuracy for c in inside]
+
+
+def test_networks_beyond_a_limit_are_history(tmp_path: Path) -> None:
+    first, first_study = searched(tmp_path / "first", 20)
+    trained = first.candidates(first_study)
+    params = network_sizes(SPACE, np.array(rows(trained)), 10).params
+    limit = int(np.median(params))
+    within = WithinLimits(Limits(params=limit), SPACE, num_classes=10, precision="fp32", batch=1)
+    ledger, study = begin(tmp_path / "second", [tmp_path / "first"], within=within)
+    expected = [c.vector for c, count in zip(trained, params, strict=True) if is_inside(c.vector) and count <= limit]
+    assert rows(ledger.candidates(study)) == expected
+    assert len(ledger.candidates(study, Purpose.HISTORY)) == 20 - len(expected)
 
 
 def _number(candidates: Sequence[Candidate], wanted: Candidate) -> int:

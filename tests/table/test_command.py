@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiernas.table import Entry, Query, export_command, query_command
+from tiernas.table import Entry, Query, export_command, measure_command, next_command, query_command
 from tiernas.table.query import answers
 from tiernas.testing.entries import entry
 
@@ -49,3 +49,19 @@ def test_the_table_is_named_where_it_is_elsewhere(path: str, told: str | None) -
     words = shlex.split(export_command(Path(path), entry()))
     assert words[:4] == ["tiernas", "table", "export", "a"]
     assert ("--table" in words) == (told is not None)
+
+
+def test_a_network_that_is_not_in_the_table_is_measured_again() -> None:
+    added = dataclasses.replace(entry(), network="timm:resnet18.a1_in1k", source="a paper", batch=8)
+    words = shlex.split(measure_command(added))
+    assert words[:4] == ["tiernas", "latency", "measure", "timm:resnet18.a1_in1k"]
+    options = dict(zip(words[4::2], words[5::2], strict=True))
+    assert options == {
+        "--resolution": str(added.resolution),
+        "--engine": "openvino",
+        "--precision": "fp32",
+        "--batch": "8",
+        "--threads": "1",
+    }
+    assert next_command(Path("models"), added) == measure_command(added)
+    assert next_command(Path("models"), entry()) == export_command(Path("models"), entry())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 from typing import Any
@@ -143,6 +144,10 @@ def changed(**values: Any) -> str:
         (changed(provenance=dataclasses.asdict(PROVENANCE) | {"spread": -1.0}), "provenance.spread = -1.0"),
         (changed(provenance=dataclasses.asdict(PROVENANCE) | {"colour": "red"}), "key provenance.colour is unknown"),
         (changed(name="../../outside"), r"name '../../outside': must be letters, digits"),
+        (changed(validation_accuracy=None), "validation_accuracy is empty; only networks that were added may lack it"),
+        (changed(macs=None), "macs is empty"),
+        (changed(space=""), "space is empty"),
+        (changed(source_url="javascript:alert(1)"), "source_url = 'javascript:alert(1)'"),
     ],
 )
 def test_what_is_no_entry_is_one_message(text: str, message: str) -> None:
@@ -157,6 +162,8 @@ def test_an_entry_of_the_first_version_is_read() -> None:
     later = ["exact_accuracy", "class_mean_accuracy", "recommended", "advice"]
     later += ["latency_found_ms", "latency_in_turn"]
     later += ["test_images", "provenance"]
+    later += ["network", "source_url", "weights_license", "data_license"]
+    later += ["weights_mb", "activations_mb"]
     later += ["repeats_accuracy", "repeats_standard_error", "repeats", "reused_from"]
     data = json.loads(entry("digits-0.15-0.3-1").to_json())
     assert Entry.from_json(json.dumps({key: data[key] for key in data if key not in later})).name == "digits-0.15-0.3-1"
@@ -204,6 +211,37 @@ def test_names_that_tiernas_gives_are_taken(name: str) -> None:
 @given(st.text())
 def test_any_text_becomes_a_part_of_a_name(text: str) -> None:
     require_safe_name(f"a-{name_part(text)[:100]}-b")
+
+
+def added(network: str = "timm:resnet18.a1_in1k") -> Entry:
+    """An entry of a network that no search found, with a published accuracy."""
+    unknown: dict[str, Any] = {"validation_accuracy": None, "macs": None, "classes": (), "space": "", "vector": ()}
+    source: dict[str, Any] = {"source": "a paper", "source_url": "https://example.com/paper"}
+    return dataclasses.replace(entry(), network=network, recipe={}, **unknown, **source)
+
+
+def test_an_added_network_may_lack_what_only_searches_know() -> None:
+    assert Entry.from_json(added().to_json()) == added()
+    assert added().is_published
+    assert not entry().is_published
+
+
+def test_only_searched_networks_and_onnx_files_are_in_the_table() -> None:
+    assert [made.is_kept for made in (entry(), added("line.onnx"), added())] == [True, True, False]
+
+
+def test_weights_of_one_graph_are_told_apart_by_what_they_were_added_as() -> None:
+    assert added().same(dataclasses.replace(added(), accuracy=0.1, name="b"))
+    other = added("timm:resnet18.tv_in1k")
+    assert not added().same(other)
+    assert added().digest != other.digest
+
+
+def test_digests_of_searched_networks_are_what_they_were_before_others_could_be_added() -> None:
+    keys = ("study", "space", "seed", "architecture_digest", "data_digest")
+    keys += ("device", "engine", "precision", "batch", "threads", "recipe")
+    told = json.dumps([getattr(entry(), key) for key in keys], sort_keys=True)
+    assert entry().digest == hashlib.sha256(told.encode()).hexdigest()[:8]
 
 
 def test_entries_of_other_networks_or_conditions_are_not_the_same() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiernas.errors import NothingFoundError, UsageError
+from tiernas.limits import Limits
 from tiernas.table import AmbiguousQueryError, Entry, Query
 from tiernas.table.query import answers
 from tiernas.testing.entries import entry
@@ -70,6 +71,23 @@ def test_numbers_that_differ_never_look_alike() -> None:
         answer(Query(max_latency_ms=0.3), [entry("a", 0.30004)], "table")
     with pytest.raises(NothingFoundError, match=r"accuracy of 0\.949996, less than 0\.95$"):
         answer(Query(min_accuracy=0.95), [entry("a", accuracy=0.949996)], "table")
+
+
+def sized(name: str, accuracy: float, params: int, **changes: Any) -> Entry:
+    return dataclasses.replace(entry(name, accuracy=accuracy), params=params, macs=10 * params, **changes)
+
+
+def test_an_answer_is_within_the_limits() -> None:
+    entries = [sized("small", 0.8, 100), sized("middle", 0.9, 200, weights_mb=0.5), sized("large", 0.95, 300)]
+    assert answer(Query(limits=Limits(params=200)), entries, "table").name == "middle"
+    assert answer(Query(limits=Limits(params=299, macs=1999)), entries, "table").name == "small"
+    assert answer(Query(limits=Limits(weights_mb=0.5)), entries, "table").name == "middle"  # others do not say
+    with pytest.raises(NothingFoundError, match=r"the nearest, small, has 100 parameters, more than 99$"):
+        answer(Query(limits=Limits(params=99)), entries[:1], "table")
+    with pytest.raises(NothingFoundError, match=r"the nearest, small, takes 0\.5 ms, more than 0\.1 ms$"):
+        answer(Query(max_latency_ms=0.1, limits=Limits(params=100)), entries, "table")
+    with pytest.raises(NothingFoundError, match=r"does not say its activations_mb$"):
+        answer(Query(limits=Limits(activations_mb=1)), entries, "table")
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 9), st.floats(0, 1)), min_size=1, max_size=6), st.floats(0.05, 10))

@@ -9,7 +9,7 @@ from tiernas.blocks.fused_irb import FusedIrbBlock
 from tiernas.blocks.head import HeadBlock
 from tiernas.blocks.irb import IrbBlock
 from tiernas.blocks.mlp import MlpBlock
-from tiernas.blocks.rows import BlockRows, LayerRows
+from tiernas.blocks.rows import BlockRows, LayerRows, Sizes
 from tiernas.blocks.separable import SeparableBlock
 from tiernas.blocks.spatial_gate import SpatialGateBlock
 from tiernas.blocks.stem import StemBlock
@@ -32,6 +32,7 @@ __all__ = [
     "MlpBlock",
     "ModuleOptions",
     "SeparableBlock",
+    "Sizes",
     "SpatialGateBlock",
     "StemBlock",
     "TokenHeadBlock",

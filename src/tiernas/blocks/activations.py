@@ -47,6 +47,17 @@ def activation_work(rows: BlockRows, elements: FloatArray) -> dict[str, FloatArr
     }
 
 
+def slopes(rows: BlockRows, channels: FloatArray, name: str = "activation") -> FloatArray:
+    """Parameters (`m`) of activations of some channels (`m`): PReLU has one slope per channel, others have none.
+
+    Args:
+        rows: `m` layers.
+        channels: Channels that pass through the activation.
+        name: The field with its name.
+    """
+    return channels * rows.have(name, "prelu")
+
+
 def activation(name: str, channels: int) -> nn.Module:
     """The module of an activation; PReLU has one slope per channel."""
     from torch import nn

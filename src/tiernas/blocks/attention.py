@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tiernas.blocks.block import ModuleOptions
-from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 from tiernas.blocks.tokens import TokenBlock, layer_normed
 
 if TYPE_CHECKING:
@@ -69,6 +69,19 @@ class AttentionBlock(TokenBlock):
             "moved": tokens * (2 * dim + qkv + values),
             "heads": heads,
         }
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes:
+        counted = cls.work(rows)
+        tokens, dim, heads, head_dim, value_dim = rows.numbers("tokens", "dim", "heads", "head_dim", "value_dim")
+        qkv, values = heads * (2 * head_dim + value_dim), heads * value_dim
+        mixing = counted["softmax"] + tokens * values  # scores and what they mix, while queries and keys are held
+        return Sizes(
+            weights=counted["weights"],
+            other_params=2 * dim + qkv + dim,
+            macs=counted_macs(counted),
+            held=tokens * (dim + qkv) + np.maximum(tokens * dim, mixing),
+        )
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:

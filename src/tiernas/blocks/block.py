@@ -15,7 +15,7 @@ from tiernas.errors import UsageError
 if TYPE_CHECKING:
     from torch import nn
 
-    from tiernas.blocks.rows import BlockRows, FloatArray
+    from tiernas.blocks.rows import BlockRows, FloatArray, Sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,25 @@ class Block(abc.ABC):
         Returns:
             `m x f` numbers. Layers at a distance of 4 are still similar: a doubling of channels is 1.
         """
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes | None:
+        """Counts the parameters, multiply-accumulates and feature maps of many layers exactly, for `[limits]`.
+
+        A map is held from the operation that computes it to the last one that uses it. A convolution, a linear layer,
+        a matrix product and a mean need their input and their output at the same time. Normalization, activation,
+        gating and addition overwrite an input that nothing else needs. The input of a residual block is held until it
+        is added.
+
+        Args:
+            rows: `m` layers of this block.
+            num_classes: Number of classes of their networks; matters for a classifier alone.
+
+        Returns:
+            `m` counts of each; None by default, if the block does not count them. Then networks that have it cannot be
+            limited.
+        """
+        return None
 
     @abc.abstractmethod
     def module(self, options: ModuleOptions) -> nn.Module:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from tiernas.blocks.activations import ACTIVATIONS, activation_work, costly
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import PADDINGS, SKIPS, convolution_likeness
-from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.convolution import PADDINGS, SKIPS, bn_act_params, convolution_likeness
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 from tiernas.blocks.strided import StridedBlock, added, convolved
 
 if TYPE_CHECKING:
@@ -60,6 +60,17 @@ class ConvBlock(StridedBlock):
             "row_starts": out_size,
             **activation_work(rows, output),
         }
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes:
+        counted = cls.work(rows)
+        (outs,) = rows.numbers("out_channels")
+        return Sizes(
+            weights=counted["weights"],
+            other_params=bn_act_params(rows, outs),
+            macs=counted_macs(counted),
+            held=counted["input"] + counted["output"],
+        )
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tiernas.blocks.rows import FloatArray
+from tiernas.blocks.activations import slopes
+from tiernas.blocks.rows import BlockRows, FloatArray
 
 PADDINGS = ("same", "valid", "tensorflow")
 """Padding of a spatial convolution: half the kernel; none (the released stride-2 fused blocks); or TensorFlow's "SAME",
@@ -63,6 +64,11 @@ def convolved_sizes(
     """Heights (`m`) of the outputs of many convolutions; `padded` is the mask of those with padding."""
     sizes: FloatArray = (size + 2 * np.where(padded, kernel // 2, 0) - kernel) // stride + 1
     return sizes
+
+
+def bn_act_params(rows: BlockRows, channels: FloatArray) -> FloatArray:
+    """Parameters (`m`) of a batch normalization of some channels (`m`) and of the layers' activation behind it."""
+    return 2 * channels + slopes(rows, channels)
 
 
 def convolution_likeness(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from tiernas.blocks.activations import activation_work
 from tiernas.blocks.block import ModuleOptions, whole
 from tiernas.blocks.bottleneck import Bottleneck
-from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.convolution import bn_act_params
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes
 from tiernas.blocks.strided import convolved
 from tiernas.errors import UsageError
 
@@ -54,6 +55,12 @@ class FusedIrbBlock(Bottleneck):
             "row_starts": 2 * out_size,
             **activation_work(rows, after * mid),
         }
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes:
+        counted = cls.work(rows)
+        (mid,) = rows.numbers("mid_channels")
+        return cls._projected_sizes(rows, counted, bn_act_params(rows, mid), counted["input"] + counted["inner"])
 
     def module(self, options: ModuleOptions) -> nn.Module:
         from tiernas.blocks.modules import conv_bn_act, convolution, projected

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.activations import ACTIVATIONS, activation, activation_work, costly
+import numpy as np
+
+from tiernas.blocks.activations import ACTIVATIONS, activation, activation_work, costly, slopes
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import STAND_INS, WORK_KINDS, convolution_likeness
+from tiernas.blocks.convolution import STAND_INS, WORK_KINDS, bn_act_params, convolution_likeness
 from tiernas.blocks.map_block import MapBlock
-from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -76,6 +78,27 @@ class HeadBlock(MapBlock):
             "row_starts": size,
             **activation_work(rows, output),
         }
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes:
+        """Unlike `work`, which a latency table is fitted to, this includes what follows the pooling."""
+        ins, filters, hidden, size = rows.numbers("in_channels", "filters", "hidden", "in_size")
+        pooled = np.where(filters > 0, filters, ins)
+        last = np.where(hidden > 0, hidden, pooled)
+        pixels, after_pooling = size**2, pooled * hidden + last * num_classes
+        steps = [
+            pixels * (ins + filters),
+            (pixels + 1) * pooled,
+            (pooled + hidden) * (hidden > 0),
+            last + num_classes,
+        ]
+        biases = hidden * rows.have("hidden_bias", "yes") + num_classes
+        return Sizes(
+            weights=ins * filters + after_pooling,
+            other_params=bn_act_params(rows, filters) + slopes(rows, hidden) + biases,
+            macs=pixels * ins * filters + after_pooling,
+            held=np.maximum.reduce(steps),
+        )
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:

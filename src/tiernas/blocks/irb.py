@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tiernas.blocks.activations import activation_work
 from tiernas.blocks.block import ModuleOptions
 from tiernas.blocks.bottleneck import Bottleneck
-from tiernas.blocks.rows import BlockRows, FloatArray
-from tiernas.blocks.strided import convolved
+from tiernas.blocks.convolution import bn_act_params
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes
+from tiernas.blocks.strided import convolved, skipped
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,6 +40,13 @@ class IrbBlock(Bottleneck):
             "row_starts": 3 * out_size,
             **activation_work(rows, (before + after) * mid),
         }
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes:
+        counted = cls.work(rows)
+        (mid,) = rows.numbers("mid_channels")
+        before_or_after = np.maximum(counted["input"], skipped(counted) + counted["inner"])
+        return cls._projected_sizes(rows, counted, 2 * bn_act_params(rows, mid), counted["expanded"] + before_or_after)
 
     def module(self, options: ModuleOptions) -> nn.Module:
         from tiernas.blocks.modules import conv_bn_act, convolution, projected

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tiernas.blocks.activations import ACTIVATIONS, activation, costly
+from tiernas.blocks.activations import ACTIVATIONS, activation, costly, slopes
 from tiernas.blocks.block import Block, ModuleOptions, choice, whole
-from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 from tiernas.blocks.tokens import TokenBlock, layer_normed
 from tiernas.errors import UsageError
 
@@ -72,6 +72,18 @@ class MlpBlock(TokenBlock):
             "transposed": tokens * hidden * (kernel > 0),
             "row_starts": np.sqrt(tokens) * (kernel > 0),
         }
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes:
+        counted = cls.work(rows)
+        dim, hidden, kernel = rows.numbers("dim", "hidden", "kernel")
+        given, inner = counted["input"], counted["inner"]
+        return Sizes(
+            weights=counted["weights"],
+            other_params=2 * dim + hidden + slopes(rows, hidden) + dim,
+            macs=counted_macs(counted),
+            held=given + inner + np.maximum(given, inner * (kernel > 0)),
+        )
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:

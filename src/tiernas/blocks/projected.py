@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from typing import ClassVar
 
-from tiernas.blocks.activations import costly, squeeze_name
+import numpy as np
+
+from tiernas.blocks.activations import costly, slopes, squeeze_name
 from tiernas.blocks.convolution import convolution_likeness
-from tiernas.blocks.rows import BlockRows, FloatArray
-from tiernas.blocks.strided import StridedBlock, added, convolved
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
+from tiernas.blocks.strided import StridedBlock, added, convolved, skipped
 
 
 class ProjectedBlock(StridedBlock, abc.ABC):
@@ -70,3 +73,27 @@ class ProjectedBlock(StridedBlock, abc.ABC):
             "added": after * outs * added(rows, out_size),
             "squeezes": (squeezed > 0).astype(float),
         }
+
+    @classmethod
+    def _projected_sizes(
+        cls, rows: BlockRows, counted: Mapping[str, FloatArray], other_params: FloatArray, held: FloatArray
+    ) -> Sizes:
+        """The sizes of such blocks.
+
+        Args:
+            rows: `m` layers.
+            counted: Their work by kind.
+            other_params: Parameters other than weights up to squeeze-and-excitation (`m`), and of what follows the
+                projection and its normalization.
+            held: Elements that are held up to the spatial convolution, at most (`m`).
+        """
+        outs, channels, squeezed = rows.numbers("out_channels", cls.projected, "se_channels")
+        inherits = rows.have("se_activation", "block")
+        excited = squeezed + slopes(rows, squeezed, "se_activation") + slopes(rows, squeezed) * inherits
+        gate = (channels + squeezed) * (squeezed > 0)
+        return Sizes(
+            weights=counted["weights"],
+            other_params=other_params + excited + channels * (squeezed > 0) + 2 * outs,
+            macs=counted_macs(counted),
+            held=np.maximum(held, skipped(counted) + counted["inner"] + np.maximum(gate, counted["output"])),
+        )

@@ -16,6 +16,28 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sizes:
+    """What many layers, or many networks, need to be stored and run: `m` counts of each, which are exact.
+
+    Attributes:
+        weights: Weights of convolutions and linear layers.
+        other_params: Other trainable parameters: biases, normalization, slopes of activations, positions of tokens.
+        macs: Multiply-accumulates of convolutions, linear layers and matrix products, at batch 1.
+        held: Elements of the feature maps that are held at the same time, at most, for one image; see `Block.sizes`.
+    """
+
+    weights: FloatArray
+    other_params: FloatArray
+    macs: FloatArray
+    held: FloatArray
+
+    @property
+    def params(self) -> FloatArray:
+        """Trainable parameters (`m`)."""
+        return self.weights + self.other_params
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class BlockRows:
     """Layers of one block.
 
@@ -106,9 +128,19 @@ class BlockRows:
         total: FloatArray = self.work()[:, columns].sum(axis=1)
         return total
 
+    def sizes(self, num_classes: int) -> Sizes | None:
+        """Sizes of the layers (`m`), see `Block.sizes`."""
+        return self.block.sizes(self, num_classes)
+
     def likeness(self) -> FloatArray:
         """Features of the layers (`m x f`), see `Block.likeness`."""
         return self.block.likeness(self)
+
+
+def counted_macs(counted: Mapping[str, FloatArray]) -> FloatArray:
+    """Multiply-accumulates (`m`) in the work of layers by kind, see `Block.work`."""
+    total: FloatArray = np.sum([count for kind, count in counted.items() if kind.endswith("_macs")], axis=0)
+    return total
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tiernas.blocks.activations import ACTIVATIONS, GATES, SE_ACTIVATIONS, activation, activation_work
+from tiernas.blocks.activations import ACTIVATIONS, GATES, SE_ACTIVATIONS, activation, activation_work, slopes
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import PADDINGS, SKIPS
+from tiernas.blocks.convolution import PADDINGS, SKIPS, bn_act_params
 from tiernas.blocks.projected import ProjectedBlock
-from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes
 from tiernas.blocks.strided import convolved
 
 if TYPE_CHECKING:
@@ -73,6 +73,13 @@ class SeparableBlock(ProjectedBlock):
             "row_starts": 2 * out_size,
             **activation_work(rows, after * ins + after * outs * rows.have("end", "activated")),
         }
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes:
+        counted = cls.work(rows)
+        ins, outs = rows.numbers("in_channels", "out_channels")
+        other_params = bn_act_params(rows, ins) + slopes(rows, outs) * rows.have("end", "activated")
+        return cls._projected_sizes(rows, counted, other_params, counted["input"] + counted["inner"])
 
     def module(self, options: ModuleOptions) -> nn.Module:
         from tiernas.blocks.modules import conv_bn_act, convolution, projected

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tiernas.blocks.activations import ACTIVATIONS, activation, costly
+from tiernas.blocks.activations import ACTIVATIONS, activation, costly, slopes
 from tiernas.blocks.block import ModuleOptions, choice
-from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 from tiernas.blocks.tokens import TokenBlock, layer_normed
 
 if TYPE_CHECKING:
@@ -67,6 +67,18 @@ class SpatialGateBlock(TokenBlock):
             "gated": tokens * gated,
             "token_weights": tokens**2,
         }
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes:
+        counted = cls.work(rows)
+        tokens, dim, gated = rows.numbers("tokens", "dim", "gated")
+        normalization, biases = 2 * (dim + gated), 2 * gated + tokens + dim
+        return Sizes(
+            weights=counted["weights"] + counted["token_weights"],
+            other_params=normalization + biases + slopes(rows, 2 * gated),
+            macs=counted_macs(counted),
+            held=counted["input"] + counted["inner"] + np.maximum(counted["input"], counted["gated"]),
+        )
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:

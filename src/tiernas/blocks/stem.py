@@ -10,8 +10,8 @@ import numpy as np
 
 from tiernas.blocks.activations import ACTIVATIONS, activation_work, costly
 from tiernas.blocks.block import ModuleOptions, choice, whole
-from tiernas.blocks.convolution import PADDINGS, convolution_likeness, convolved_sizes
-from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.convolution import PADDINGS, bn_act_params, convolution_likeness, convolved_sizes
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 from tiernas.blocks.strided import StridedBlock
 
 if TYPE_CHECKING:
@@ -62,6 +62,18 @@ class StemBlock(StridedBlock):
             "row_starts": out_size,
             **activation_work(rows, output),
         }
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes:
+        counted = cls.work(rows)
+        outs, layers = rows.numbers("out_channels", "layers")
+        image, output = counted["input"], counted["output"]
+        return Sizes(
+            weights=counted["weights"],
+            other_params=layers * bn_act_params(rows, outs),
+            macs=counted_macs(counted),
+            held=output + np.where(layers > 1, np.maximum(image, output), image),
+        )
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:

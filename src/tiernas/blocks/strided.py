@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 
 from tiernas.blocks.convolution import STAND_INS, WORK_KINDS, convolved_size, convolved_sizes
 from tiernas.blocks.map_block import MapBlock
@@ -88,3 +89,12 @@ def added(rows: BlockRows, out_size: FloatArray) -> BoolArray:
     ins, outs, stride, size = rows.numbers("in_channels", "out_channels", "stride", "in_size")
     found: BoolArray = (stride == 1) & (ins == outs) & (out_size == size) & rows.have("skip", "auto")
     return found
+
+
+def skipped(counted: Mapping[str, FloatArray]) -> FloatArray:
+    """Elements of the input (`m`) that strided blocks hold until they add them; none if they don't.
+
+    Args:
+        counted: Their work by kind.
+    """
+    return counted["input"] * (counted["added"] > 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tiernas.blocks.block import ModuleOptions
-from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes
 from tiernas.blocks.tokens import TokenBlock, layer_normed
 
 if TYPE_CHECKING:
@@ -42,6 +42,17 @@ class TokenHeadBlock(TokenBlock):
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
         tokens, dim = rows.numbers("tokens", "dim")
         return {"input": tokens * dim, "normed": tokens * dim * layer_normed(rows), "output": dim}
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes:
+        """Unlike `work`, which a latency table is fitted to, this includes the linear layer."""
+        tokens, dim = rows.numbers("tokens", "dim")
+        return Sizes(
+            weights=dim * num_classes,
+            other_params=2 * dim + num_classes,
+            macs=dim * num_classes,
+            held=dim + np.maximum(tokens * dim, num_classes),
+        )
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:

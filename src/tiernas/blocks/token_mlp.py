@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tiernas.blocks.activations import ACTIVATIONS, activation, costly
+from tiernas.blocks.activations import ACTIVATIONS, activation, costly, slopes
 from tiernas.blocks.block import ModuleOptions, choice
-from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 from tiernas.blocks.tokens import TokenBlock, layer_normed
 
 if TYPE_CHECKING:
@@ -52,6 +52,17 @@ class TokenMlpBlock(TokenBlock):
             "normed": tokens * dim * layer_normed(rows),
             "transposed": 2 * tokens * dim,
         }
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes:
+        counted = cls.work(rows)
+        tokens, dim, hidden = rows.numbers("tokens", "dim", "hidden")
+        return Sizes(
+            weights=counted["weights"],
+            other_params=2 * dim + hidden + slopes(rows, dim) + tokens,
+            macs=counted_macs(counted),
+            held=2 * counted["input"] + counted["inner"],
+        )
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:

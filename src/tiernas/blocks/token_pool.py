@@ -10,7 +10,7 @@ import numpy as np
 
 from tiernas.blocks.block import Block, ModuleOptions
 from tiernas.blocks.convolution import convolved_size
-from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.rows import BlockRows, FloatArray, Sizes, counted_macs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,6 +69,17 @@ class TokenPoolBlock(Block):
             "output": after * out_dim,
             "row_starts": rows_out,
         }
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes:
+        counted = cls.work(rows)
+        (dim,) = rows.numbers("dim")
+        return Sizes(
+            weights=counted["weights"],
+            other_params=2 * dim,
+            macs=counted_macs(counted),
+            held=counted["inner"] + np.maximum(counted["input"], counted["output"]),
+        )
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from tiernas.blocks.activations import ACTIVATIONS, costly
 from tiernas.blocks.block import Block, ModuleOptions, choice
-from tiernas.blocks.rows import BlockRows, FloatArray
+from tiernas.blocks.convolution import bn_act_params
+from tiernas.blocks.rows import BlockRows, BoolArray, FloatArray, Sizes, counted_macs
 from tiernas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -99,16 +100,10 @@ class TokenizerBlock(Block):
 
     @classmethod
     def work(cls, rows: BlockRows) -> Mapping[str, FloatArray]:
-        ins, filters, layers = rows.numbers("in_channels", "filters", "layers")
-        total, dim, in_size = rows.numbers("stride", "dim", "in_size")
+        ins, filters, dim, in_size = rows.numbers("in_channels", "filters", "dim", "in_size")
         spatial, weights, inner, starts = (np.zeros(len(rows)) for _ in range(4))
-        halvings = np.log2(total)
         channels, size = ins, in_size
-        for i in range(int(layers.max(initial=0))):
-            first = 2 ** np.maximum(halvings - layers + 1, np.minimum(halvings, 1))
-            stride = first if i == 0 else np.where(i < halvings, 2.0, 1.0)
-            there = i < layers
-            size = np.where(there, (size - 1) // stride + 1, size)
+        for stride, size, there in _convolutions(rows):
             kernels = np.maximum(2 * stride - 1, 3) ** 2 * channels * filters * there
             spatial += size**2 * kernels
             weights += kernels
@@ -128,6 +123,22 @@ class TokenizerBlock(Block):
             "added": tokens * dim * rows.have("position", "learnt"),
             "row_starts": starts,
         }
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes:
+        counted = cls.work(rows)
+        filters, layers, dim = rows.numbers("filters", "layers", "dim")
+        held, given, tokens = np.zeros(len(rows)), counted["input"], np.zeros(len(rows))
+        for _, size, there in _convolutions(rows):
+            output = size**2 * filters
+            held = np.where(there, np.maximum(held, given + output), held)
+            given, tokens = output, size**2
+        return Sizes(
+            weights=counted["weights"],
+            other_params=layers * bn_act_params(rows, filters) + counted["added"],
+            macs=counted_macs(counted),
+            held=np.maximum(held, tokens * (filters + dim)),
+        )
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:
@@ -158,3 +169,18 @@ class TokenizerBlock(Block):
         if self.position == "learnt":
             modules.append(Position(self.grid**2, self.dim))
         return nn.Sequential(*modules)
+
+
+def _convolutions(rows: BlockRows) -> Iterator[tuple[FloatArray, FloatArray, BoolArray]]:
+    """The convolutions of tokenizers, in execution order: stride, height of the output, and whether there is one (`m`).
+
+    The height is that of the last convolution for a tokenizer that has no more of them.
+    """
+    layers, total, size = rows.numbers("layers", "stride", "in_size")
+    halvings = np.log2(total)
+    for i in range(int(layers.max(initial=0))):
+        first = 2 ** np.maximum(halvings - layers + 1, np.minimum(halvings, 1))
+        stride = first if i == 0 else np.where(i < halvings, 2.0, 1.0)
+        there = i < layers
+        size = np.where(there, (size - 1) // stride + 1, size)
+        yield stride, size, there

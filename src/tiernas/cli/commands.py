@@ -11,6 +11,7 @@ from tiernas.cli import (
     doctor,
     example,
     export,
+    finalists,
     init,
     latency,
     plugins,
@@ -42,6 +43,7 @@ app.command("plugins")(plugins.plugins)
 app.add_typer(control.app, name="control", cls=HelpGroup)
 app.add_typer(device.app, name="device", cls=HelpGroup)
 app.add_typer(export.app, name="export", cls=HelpGroup)
+app.add_typer(finalists.app, name="finalists", cls=HelpGroup)
 app.add_typer(latency.app, name="latency", cls=HelpGroup)
 app.add_typer(table.app, name="table", cls=HelpGroup)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tiernas.cli.device import DeviceOption
 from tiernas.cli.options import BatchOption, ThreadsOption
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 from tiernas.cli.stopping import keeping
@@ -46,9 +47,11 @@ def factors(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Write the plot to this file (.png, .svg or .pdf).")
     ] = None,
+    device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the latency cost of each design choice, varying one factor of a base network at a time."""
+    from tiernas.devices import open_device
     from tiernas.engines import get_engine
     from tiernas.latency.factors import (
         Factor,
@@ -69,10 +72,10 @@ def factors(
     kept = "nothing is kept without --output"
     if path:
         kept = f"{path} keeps every completed factor; the same command continues"
-    with keeping(kept):
+    with open_device(device) as there, keeping(kept):
         study = measure_factors(
             base_network(base, resolution=resolution, num_classes=num_classes),
-            [get_engine(name, precision=own, batch=batch, threads=threads) for name, own in pairs],
+            [get_engine(name, precision=own, batch=batch, threads=threads, device=there) for name, own in pairs],
             factors=[get_factor(name) for name in factor or Factor],
             path=path,
             progress=_show,

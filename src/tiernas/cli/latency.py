@@ -1,35 +1,41 @@
-"""`tiernas latency build | check | show`; `measure` and `factors` have their own modules."""
+"""`tiernas latency build | check | show`; the other commands of this group have their own modules."""
 
 from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tiernas.cli.device import DeviceOption
 from tiernas.cli.factors import factors
+from tiernas.cli.kit import import_results, plan
 from tiernas.cli.measure import measure
 from tiernas.cli.options import BatchOption, EngineOption, PrecisionOption, SpaceOption, ThreadsOption
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
+from tiernas.cli.rules import rule_with
 from tiernas.cli.stopping import keeping
-from tiernas.errors import UsageError
 
 if TYPE_CHECKING:
-    from tiernas.engines import Measurement, TurnRule
+    from tiernas.engines import Measurement
     from tiernas.latency import CheckedNetwork, LatencyTable, Record
     from tiernas.latency.estimating.looks import Look
 
 app = typer.Typer(
     help="Measure latencies and build the latency table of this device.", no_args_is_help=True, rich_markup_mode=None
 )
+app.command("plan")(plan)
+app.command("import")(import_results)
 app.command("measure")(measure)
 app.command("factors")(factors)
 
 TableOption = Annotated[
-    Path | None, typer.Option("--table", help="Latency table [default: latency/SPACE-ENGINE-PRECISION.jsonl].")
+    Path | None,
+    typer.Option(
+        "--table", help="Latency table [default: latency/SPACE-ENGINE-PRECISION.jsonl; of a device: latency/HOST/...]."
+    ),
 ]
 
 _log = logging.getLogger("tiernas.latency")
@@ -49,32 +55,35 @@ def build(
     num_classes: Annotated[
         int | None, typer.Option("--classes", help="Number of classes [default: the space's].")
     ] = None,
+    device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure random networks and fit the latency table; an existing table is extended."""
+    from tiernas.devices import open_device
     from tiernas.engines import get_engine
 
     log_to_stderr()
     begin = time.monotonic()
-    runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
+    with open_device(device) as there:
+        runtime = get_engine(engine, precision=precision, batch=batch, threads=threads, device=there)
 
-    from tiernas.latency import build_table, default_path, judge_table
-    from tiernas.latency.estimating.build import RULE
-    from tiernas.spaces import get_space
+        from tiernas.latency import build_table, judge_table
+        from tiernas.latency.estimating.build import RULE
+        from tiernas.spaces import get_space
 
-    path = table or default_path(space, engine, precision)
-    with keeping(f"{path} keeps all networks measured so far; the same command continues"):
-        built = build_table(
-            get_space(space),
-            runtime,
-            path,
-            networks=networks,
-            minutes=minutes,
-            num_classes=num_classes,
-            rule=_rule(RULE, seconds),
-            progress=_show_record,
-        )
-    verdict = judge_table(built, path)
+        path = table or _default_path(space, engine, precision, device)
+        with keeping(f"{path} keeps all networks measured so far; the same command continues"):
+            built = build_table(
+                get_space(space),
+                runtime,
+                path,
+                networks=networks,
+                minutes=minutes,
+                num_classes=num_classes,
+                rule=rule_with(RULE, seconds),
+                progress=_show_record,
+            )
+    verdict = judge_table(built, path, device)
     summary = {"table": str(path), "build_s": time.monotonic() - begin, **built.summary()}
     if as_json:
         print_json({**summary, "verdict": verdict.to_dict()})
@@ -103,34 +112,38 @@ def check(
     other_device: Annotated[
         bool, typer.Option("--other-device", help="Accept a table that was built on another device.")
     ] = False,
+    device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure fresh random networks and compare them with the table's estimates."""
+    from tiernas.devices import open_device
     from tiernas.engines import get_engine
     from tiernas.tiers import parse_tier
 
     log_to_stderr()
     wanted = parse_tier(tier) if tier else None
-    runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
+    with open_device(device) as there:
+        runtime = get_engine(engine, precision=precision, batch=batch, threads=threads, device=there)
 
-    from tiernas.latency import LatencyTable, check_table, default_path, plot_check
-    from tiernas.latency.estimating.check import RULE
-    from tiernas.spaces import get_space, referred_space
+        from tiernas.latency import LatencyTable, check_table, plot_check
+        from tiernas.latency.estimating.check import RULE
+        from tiernas.spaces import get_space, referred_space
 
-    loaded = LatencyTable.load(table or default_path(space, engine, precision), referred_space(space))
-    loaded.require_space(get_space(space))
-    loaded.require_device(runtime.fingerprint(), allow_other=other_device)
-    tier_ms = (wanted.low_ms, wanted.high_ms) if wanted else None
-    with keeping("a check keeps nothing; use fewer --networks to finish sooner"):
-        result = check_table(
-            loaded,
-            runtime,
-            networks=networks,
-            seed=seed,
-            tier_ms=tier_ms,
-            rule=_rule(RULE, seconds),
-            progress=_show_checked,
-        )
+        path = table or _default_path(space, engine, precision, device)
+        loaded = LatencyTable.load(path, referred_space(space))
+        loaded.require_space(get_space(space))
+        loaded.require_device(runtime.fingerprint(), allow_other=other_device)
+        tier_ms = (wanted.low_ms, wanted.high_ms) if wanted else None
+        with keeping("a check keeps nothing; use fewer --networks to finish sooner"):
+            result = check_table(
+                loaded,
+                runtime,
+                networks=networks,
+                seed=seed,
+                tier_ms=tier_ms,
+                rule=rule_with(RULE, seconds),
+                progress=_show_checked,
+            )
     if plot:
         plot_check(result, loaded.header, plot)
         _log.info("wrote %s", plot)
@@ -171,12 +184,12 @@ def show(
         _say_scale(loaded)
 
 
-def _rule(default: TurnRule, seconds: float | None) -> TurnRule:
-    if seconds is None:
-        return default
-    if not seconds > 0:
-        raise UsageError(f"--seconds {seconds:g}: must be positive")
-    return replace(default, limit_s=seconds)
+def _default_path(space: str, engine: str, precision: str, device: str | None) -> Path:
+    """The default path of a table; each device has a folder of its own."""
+    from tiernas.devices import SshAddress
+    from tiernas.latency import default_path
+
+    return default_path(space, engine, precision, SshAddress.parse(device).folder_name if device else None)
 
 
 def _say_scale(table: LatencyTable) -> None:

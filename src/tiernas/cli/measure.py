@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tiernas.cli.device import DeviceOption
 from tiernas.cli.options import BatchOption, EngineOption, PrecisionOption, ThreadsOption
 from tiernas.cli.output import JsonOption, log_to_stderr, print_json, print_table
 from tiernas.cli.stopping import keeping
@@ -63,35 +64,38 @@ def measure(
         typer.Option("--seconds", min=0.01, help="Time limit; three times as long if the machine is never quiet."),
     ] = 10.0,
     top: Annotated[int, typer.Option("--top", min=1, help="Number of nodes to list.")] = 15,
+    device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure one network: its latency, the confidence interval, and the time of each layer."""
+    from tiernas.devices import open_device
     from tiernas.engines import get_engine
 
     log_to_stderr()
-    runtime = get_engine(engine, precision=precision, batch=batch, threads=threads)
-    if calibration and precision != "int8":
-        raise UsageError(f"--calibration: {precision} needs no calibration, only int8 does")
+    with open_device(device) as there:
+        runtime = get_engine(engine, precision=precision, batch=batch, threads=threads, device=there)
+        if calibration and precision != "int8":
+            raise UsageError(f"--calibration: {precision} needs no calibration, only int8 does")
 
-    from tiernas.latency.measuring.calibration_files import read_calibration
-    from tiernas.latency.measuring.measure import measure_subject
-    from tiernas.latency.measuring.subject import find_subject
-    from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD
+        from tiernas.latency.measuring.calibration_files import read_calibration
+        from tiernas.latency.measuring.measure import measure_subject
+        from tiernas.latency.measuring.subject import find_subject
+        from tiernas.networks.normalization import IMAGE_MEAN, IMAGE_STD
 
-    subject = find_subject(network, space=space, resolution=resolution, num_classes=num_classes)
-    opponent = against and find_subject(against, space=space, resolution=resolution, num_classes=num_classes)
-    mean, std = subject.normalization or (IMAGE_MEAN, IMAGE_STD)
-    with keeping("no measurement was completed; use fewer --seconds to finish sooner"):
-        _log.info("measuring %s in %s, for up to %g s", subject.name, precision, seconds)
-        measured = measure_subject(
-            subject,
-            runtime,
-            calibrate=partial(read_calibration, calibration, mean=mean, std=std) if calibration else None,
-            profile=profile,
-            compare=compare,
-            against=opponent or None,
-            limit_s=seconds,
-        )
+        subject = find_subject(network, space=space, resolution=resolution, num_classes=num_classes)
+        opponent = against and find_subject(against, space=space, resolution=resolution, num_classes=num_classes)
+        mean, std = subject.normalization or (IMAGE_MEAN, IMAGE_STD)
+        with keeping("no measurement was completed; use fewer --seconds to finish sooner"):
+            _log.info("measuring %s in %s, for up to %g s", subject.name, precision, seconds)
+            measured = measure_subject(
+                subject,
+                runtime,
+                calibrate=partial(read_calibration, calibration, mean=mean, std=std) if calibration else None,
+                profile=profile,
+                compare=compare,
+                against=opponent or None,
+                limit_s=seconds,
+            )
     for warning in measured.warnings:
         _log.warning("%s", warning)
     if as_json:

@@ -81,6 +81,10 @@ def line_of(found: dict[str, Any]) -> str:
 def draw(found: dict[str, Any]) -> RenderableType:
     """The status as tables that fit into 80 characters."""
     parts: list[RenderableType] = [_tiers(found), Text("; ".join(_pace(found)))]
+    if found["limits"]:
+        from tiernas.limits import Limits
+
+        parts.append(Text(f"limits: {Limits(**found['limits']).words}"))
     parts += [_screen(tier) for tier in found["tiers"] if tier["screen"]]
     parts += [Text(f"note: {line}") for line in found["doubts"]]
     if found["running"]:

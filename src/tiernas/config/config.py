@@ -11,15 +11,18 @@ from tiernas.config.parent_section import ParentSection
 from tiernas.config.search_section import SearchSection
 from tiernas.config.section import Section
 from tiernas.config.sections import (
+    DeviceSection,
     EngineSection,
     FinalistsSection,
     LatencySection,
+    LimitsSection,
     StudySection,
     TableSection,
     TiersSection,
 )
 from tiernas.config.workers_section import WorkersSection
-from tiernas.errors import UsageError
+from tiernas.errors import UsageError, about
+from tiernas.limits import require_width
 from tiernas.plugins import is_reference, top_module
 from tiernas.spaces import PARENT, SPACE_FILE, get_space
 from tiernas.tiers import Tier, tiers_between
@@ -34,8 +37,10 @@ class SearchConfig(Section):
     data: DataConfig
     recipe: RecipeConfig
     engine: EngineSection = EngineSection()
+    device: DeviceSection = DeviceSection()
     latency: LatencySection = LatencySection()
     tiers: TiersSection
+    limits: LimitsSection = LimitsSection()
     search: SearchSection = SearchSection()
     finalists: FinalistsSection
     workers: WorkersSection = Field(default_factory=WorkersSection)
@@ -64,8 +69,11 @@ class SearchConfig(Section):
         rungs, epochs = self.search.screen.epochs, self.recipe.epochs
         if rungs and rungs[-1] >= epochs:
             raise UsageError(f"search.screen.epochs = {rungs}: each must be below recipe.epochs = {epochs}")
+        with about("limits"):
+            require_width(self.limits.limits, self.engine.precision)
         self._check_parent()
         self._check_start()
+        self._check_device()
         self.workers.check()
 
     def _check_parent(self) -> None:
@@ -97,6 +105,20 @@ class SearchConfig(Section):
             raise UsageError(
                 f"recipe.{min(given)}: networks that start from a trained one use its normalization; omit it"
             )
+
+    def _check_device(self) -> None:
+        if self.device.by_kit and self.latency.table is None:
+            raise UsageError(
+                "device.address = 'kit': the latency table must be of that device: make it with tiernas latency plan "
+                "and tiernas latency import, and name it in latency.table"
+            )
+        if self.device.by_kit and self.parent is not None and self.parent.compared:
+            raise UsageError("parent.compared: whole parents are not measured by kits; set it to []")
+
+    @property
+    def kit_results(self) -> Path:
+        """Folder of the results of kits that were imported."""
+        return self.study.output / "kits"
 
     @property
     def space_name(self) -> str:

@@ -10,9 +10,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from tiernas.closest import require_known
 from tiernas.config.ledger_url import expand_ledger
 from tiernas.config.section import Section
+from tiernas.devices.address import KIT, SshAddress
 from tiernas.engines.catalogue import ENGINES
 from tiernas.latency.measuring.advice import ACCURACY_BUDGET_POINTS
 from tiernas.ledger import is_meant_as_url
+from tiernas.limits import Limits
 from tiernas.spaces import PARENT
 from tiernas.spaces.catalogue import SPACES
 from tiernas.tiers import DEFAULT_POOL_NETWORKS
@@ -23,6 +25,10 @@ DEFAULT_TABLE = Path("model-table")
 _PRECISIONS = ("fp32", "bf16", "fp16", "int8")
 """Precisions of all built-in engines. Which ones an engine runs depends on the device, and is checked when a search
 begins."""
+
+
+_License = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{0,100}$")]
+"""One line: it becomes part of files of several formats."""
 
 
 def _folder_or_url(place: str) -> str:
@@ -86,19 +92,42 @@ class EngineSection(Section):
         return require_known(precision, _PRECISIONS, "precision")
 
 
+def _device_address(address: str) -> str:
+    return address if address == KIT else str(SshAddress.parse(address))
+
+
+class DeviceSection(Section):
+    """The machine that networks are deployed on.
+
+    Attributes:
+        address: `ssh://[USER@]HOST[:PORT]`: networks are measured there, and trained here or on a cluster. "kit": they
+            are measured by kits that are carried to it (`tiernas latency plan`, `tiernas finalists plan`). By default
+            they are measured on this machine.
+    """
+
+    address: Annotated[str | None, AfterValidator(lambda address: address and _device_address(address))] = None
+
+    @property
+    def by_kit(self) -> bool:
+        """Whether it has no connection."""
+        return self.address == KIT
+
+
 class LatencySection(Section):
     """The latency table.
 
     Attributes:
         table: File of the table; by default `latency-table.jsonl` in the output folder. Built if it is missing.
         networks: Number of whole networks that a table is built from; up to twice as many if it is too inaccurate.
-        other_device: Accept a table from another device; finalists are measured here anyway.
+        other_device: Accept a table from another device; finalists are measured on the device of this search anyway.
+        other_classes: Accept a table whose networks have another number of classes than the data; likewise.
         inaccurate: Accept a table whose estimates are too inaccurate for the tiers (`tiernas latency show`).
     """
 
     table: Path | None = None
     networks: Annotated[int, Field(ge=10)] = 100
     other_device: bool = False
+    other_classes: bool = False
     inaccurate: bool = False
 
 
@@ -112,6 +141,32 @@ class TiersSection(Section):
 
     edges: Annotated[list[float], Field(min_length=2)]
     pool: Annotated[int, Field(ge=1, le=2**24)] = DEFAULT_POOL_NETWORKS
+
+
+class LimitsSection(Section):
+    """The most that a network may have besides its latency; what is not set is not limited.
+
+    All of it is counted, so that networks beyond a limit are never proposed, trained or measured. A megabyte is
+    1,000,000 bytes.
+
+    Attributes:
+        params: Trainable parameters.
+        macs: Multiply-accumulates at batch 1.
+        weights_mb: Memory of the parameters at the precision of the engine: 4 bytes each at fp32, 2 at fp16 and bf16;
+            at int8 1 for a weight of a convolution or linear layer and 4 for any other parameter.
+        activations_mb: Memory of the feature maps that are held at the same time, at most, for `engine.batch` images:
+            usually the input and the output of one layer; inside a residual block its input too, until it is added.
+    """
+
+    params: Annotated[int | None, Field(ge=1)] = None
+    macs: Annotated[int | None, Field(ge=1)] = None
+    weights_mb: Annotated[float | None, Field(gt=0)] = None
+    activations_mb: Annotated[float | None, Field(gt=0)] = None
+
+    @property
+    def limits(self) -> Limits:
+        """The limits as a value."""
+        return Limits(self.params, self.macs, self.weights_mb, self.activations_mb)
 
 
 class FinalistsSection(Section):
@@ -143,6 +198,11 @@ class TableSection(Section):
 
     Attributes:
         path: Folder of the table; other studies may write to the same one. By default `model-table` next to the file.
+        weights_license: License of the weights of its entries, as the Hugging Face Hub writes it: "apache-2.0",
+            "cc-by-nc-4.0", "other". It is in their cards and exports.
+        data_license: License of the data, likewise.
     """
 
     path: Path = DEFAULT_TABLE
+    weights_license: _License = ""
+    data_license: _License = ""

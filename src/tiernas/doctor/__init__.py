@@ -5,5 +5,17 @@ from tiernas.doctor.engines import EngineTrial, Status
 from tiernas.doctor.finding import Finding, Severity
 from tiernas.doctor.noise import Noise, noise_of
 from tiernas.doctor.noise_trial import NoiseTrial
+from tiernas.doctor.remote import diagnose_device
 
-__all__ = ["Diagnosis", "EngineTrial", "Finding", "Noise", "NoiseTrial", "Severity", "Status", "diagnose", "noise_of"]
+__all__ = [
+    "Diagnosis",
+    "EngineTrial",
+    "Finding",
+    "Noise",
+    "NoiseTrial",
+    "Severity",
+    "Status",
+    "diagnose",
+    "diagnose_device",
+    "noise_of",
+]

@@ -21,18 +21,37 @@ from tiernas.engines.fingerprint import cpu_device, cpu_flags
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """What works here and what disturbs measurements.
+class Machine:
+    """The machine of a diagnosis.
 
     Attributes:
-        cores: Number of cores of the machine.
+        device: Name of its CPU.
+        flags: CPU flags that select kernels.
+        cores: Number of its cores.
+        python: Version of the Python with which it measures.
+        system: Its operating system.
+    """
+
+    device: str
+    flags: tuple[str, ...]
+    cores: int
+    python: str
+    system: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What works on a machine and what disturbs measurements there.
+
+    Attributes:
+        machine: The machine.
         gpus: Its NVIDIA GPUs.
         trials: Results of trying the engines.
         findings: What disturbs measurements or what they depend on.
         noise: How noisy the machine is for networks; None if not requested.
     """
 
-    cores: int
+    machine: Machine
     gpus: tuple[GpuReading, ...]
     trials: tuple[EngineTrial, ...]
     findings: tuple[Finding, ...]
@@ -45,13 +64,14 @@ class Diagnosis:
 
     def to_dict(self) -> dict[str, Any]:
         """The diagnosis, serializable as JSON."""
+        machine = self.machine
         return {
             "works": self.works,
             "tiernas": __version__,
-            "python": platform.python_version(),
-            "system": platform.platform(),
+            "python": machine.python,
+            "system": machine.system,
             "devices": [
-                {"device": cpu_device(), "cores": self.cores, "flags": list(cpu_flags())},
+                {"device": machine.device, "cores": machine.cores, "flags": list(machine.flags)},
                 *({"device": gpu.name, "driver": gpu.driver} for gpu in self.gpus),
             ],
             "engines": [trial.to_dict() for trial in self.trials],
@@ -73,29 +93,37 @@ def diagnose(
         noise: How to measure the noise; None: it is not measured.
         progress: Called after each engine and precision.
     """
-    cores = os.cpu_count() or 1
+    machine = Machine(cpu_device(), cpu_flags(), os.cpu_count() or 1, platform.python_version(), platform.platform())
     gpus = read_gpus()
-    findings = [*load_findings(observe_load()), *machine_findings(), *(f for gpu in gpus for f in gpu_findings(gpu))]
+    findings = [
+        *load_findings(observe_load()),
+        *machine_findings(),
+        *(finding for gpu in gpus for finding in gpu_findings(gpu)),
+    ]
     trials = []
     for trial in try_engines(slow=slow_engines):
         trials.append(trial)
         progress(trial)
-    return Diagnosis(cores, tuple(gpus), tuple(trials), tuple(findings), noise.run() if noise else None)
+    return Diagnosis(machine, tuple(gpus), tuple(trials), tuple(findings), noise.run() if noise else None)
 
 
-def machine_findings(root: Path = Path("/")) -> list[Finding]:
+def machine_findings(root: Path = Path("/"), *, cores: int | None = None, allowed: int | None = None) -> list[Finding]:
     """Findings about the settings of the CPU, the container and the memory.
 
     Args:
         root: Folder that contains `proc` and `sys`.
+        cores: Number of cores of the machine; None for those of this one.
+        allowed: Number of cores that the measuring process may use; None for all, or on this machine for those of this
+            process.
     """
-    cores = os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
+    if cores is None:
+        cores = os.cpu_count() or 1
+        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     found = [
         cpu.governor(root),
         cpu.container_limit(cores, root),
         memory.memory(root),
-        cpu.affinity(allowed, cores),
+        cpu.affinity(cores if allowed is None else allowed, cores),
         cpu.boost(root),
         cpu.smt(root),
         cpu.hypervisor(root),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tiernas.doctor.tiny_network import NUM_CLASSES, write_tiny_network
-from tiernas.engines import Engine, engine_names, get_engine
+from tiernas.engines import Device, Engine, engine_names, get_engine
 from tiernas.errors import NotInstalledError, TiernasError, last_line
 
 SLOW_ENGINES = ("torch-compile",)
@@ -56,11 +56,12 @@ class EngineTrial:
         return asdict(self) | {"status": str(self.status)}
 
 
-def try_engines(*, slow: bool = False) -> Iterator[EngineTrial]:
-    """Compiles and runs a tiny network on every engine, in every precision that it claims to support here.
+def try_engines(*, slow: bool = False, device: Device | None = None) -> Iterator[EngineTrial]:
+    """Compiles and runs a tiny network on every engine, in every precision that it claims to support.
 
     Args:
         slow: Whether to try also `SLOW_ENGINES`.
+        device: Where they run; None for this machine.
 
     Yields:
         One trial per engine and precision, as soon as it is finished; it contains any error.
@@ -68,21 +69,21 @@ def try_engines(*, slow: bool = False) -> Iterator[EngineTrial]:
     with tempfile.TemporaryDirectory(prefix="tiernas-doctor-") as folder:
         path = Path(folder) / "tiny.onnx"
         write_tiny_network(path)
-        for name in engine_names():
-            yield from _try_engine(name, path, slow=slow)
+        for name in device.engine_names() if device else engine_names():
+            yield from _try_engine(name, path, slow, device)
 
 
 def try_engine(name: str, precision: str) -> EngineTrial:
-    """Compiles and runs a tiny network on an engine in one precision."""
+    """Compiles and runs a tiny network on an engine of this machine in one precision."""
     with tempfile.TemporaryDirectory(prefix="tiernas-doctor-") as folder:
         path = Path(folder) / "tiny.onnx"
         write_tiny_network(path)
-        return _try_precision(name, precision, path)
+        return _try_precision(name, precision, path, None)
 
 
-def _try_engine(name: str, path: Path, *, slow: bool) -> Iterator[EngineTrial]:
+def _try_engine(name: str, path: Path, slow: bool, device: Device | None) -> Iterator[EngineTrial]:
     try:
-        precisions = type(get_engine(name)).precisions()
+        precisions = type(get_engine(name, device=device)).precisions()
     except NotInstalledError as error:
         yield EngineTrial(name, None, Status.NOT_INSTALLED, str(error))
         return
@@ -95,22 +96,22 @@ def _try_engine(name: str, path: Path, *, slow: bool) -> Iterator[EngineTrial]:
                 name, precision, Status.NOT_TRIED, "takes about a minute to compile; try it with: tiernas doctor --all"
             )
         else:
-            yield _try_precision(name, precision, path)
+            yield _try_precision(name, precision, path, device)
 
 
-def _try_precision(name: str, precision: str, path: Path) -> EngineTrial:
-    version = device = None
+def _try_precision(name: str, precision: str, path: Path, device: Device | None) -> EngineTrial:
+    version = runs_on = None
     begin = time.perf_counter()
     try:
-        engine = get_engine(name, precision=precision)
+        engine = get_engine(name, precision=precision, device=device)
         fingerprint = engine.fingerprint()
-        version, device = fingerprint.engine_version, fingerprint.device
+        version, runs_on = fingerprint.engine_version, fingerprint.device
         _compile_and_run(engine, path)
     except NotInstalledError as error:
-        return EngineTrial(name, precision, Status.NOT_INSTALLED, str(error), version, device)
+        return EngineTrial(name, precision, Status.NOT_INSTALLED, str(error), version, runs_on)
     except Exception as error:  # a runtime may raise anything on an unsuitable machine
-        return EngineTrial(name, precision, Status.FAILS, _reason(error), version, device)
-    return EngineTrial(name, precision, Status.WORKS, "", version, device, time.perf_counter() - begin)
+        return EngineTrial(name, precision, Status.FAILS, _reason(error), version, runs_on)
+    return EngineTrial(name, precision, Status.WORKS, "", version, runs_on, time.perf_counter() - begin)
 
 
 def _compile_and_run(engine: Engine, path: Path) -> None:

@@ -8,9 +8,7 @@ import time
 from dataclasses import dataclass
 
 from tiernas.doctor.noise import Noise, noise_of
-from tiernas.engines import Anchor, Engine, TurnRule, device_lock
-from tiernas.engines.clock.in_turn import take_turns
-from tiernas.engines.clock.turns import Player
+from tiernas.engines import Engine
 from tiernas.errors import UsageError
 from tiernas.latency.estimating.build import DEFAULT_NETWORKS, RULE
 from tiernas.latency.measuring.ladder import rungs_of
@@ -51,13 +49,11 @@ class NoiseTrial:
         begin = time.perf_counter()
         with (
             compiled_untrained(rung.architecture, rung.num_classes, self.engine) as (network, graph),
-            device_lock(network.fingerprint.device_slug),
+            network.exclusively(),
         ):
             network.profile()
             prepare_s = time.perf_counter() - begin
             _log.info("noise: two copies of a network take turns for %g s", self.seconds)
             with compiled_untrained(rung.architecture, rung.num_classes, self.engine) as (copy, _):
-                anchor = Anchor(network, graph)
-                whole = TurnRule(relative_width=0.0, min_s=self.seconds, limit_s=self.seconds)
-                turns = take_turns(Player(copy), anchor, whole)
-        return noise_of(turns.pairs, anchor.level(), RULE, prepare_s=prepare_s, networks=DEFAULT_NETWORKS)
+                trace = network.anchor(graph).trace(copy, self.seconds)
+        return noise_of(trace.pairs, trace.level, RULE, prepare_s=prepare_s, networks=DEFAULT_NETWORKS)

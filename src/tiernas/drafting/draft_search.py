@@ -25,10 +25,11 @@ from tiernas.drafting.reach import measure_reach
 from tiernas.drafting.target import working_engine
 from tiernas.drafting.toml_text import toml_text
 from tiernas.drafting.wishes import Wishes
-from tiernas.engines import Engine, get_engine
+from tiernas.engines import Engine
+from tiernas.job.device import device_engine
 from tiernas.job.start import opened_parent, search_space
 from tiernas.plan import Basis, SampledSpace, SearchPlan, measure_space, plan_search
-from tiernas.plan.measuring import complete_table, whole_macs
+from tiernas.plan.measuring import complete_table, limits_of, whole_macs
 from tiernas.plan.workers import Workers
 from tiernas.rounding import duration_words
 from tiernas.spaces import ParentSpace, SearchSpace
@@ -127,22 +128,22 @@ def _measured(config: SearchConfig, max_latency_ms: float | None, size: DataSize
     """Measures networks of a search whose tiers are not chosen; first whether the budget is within reach."""
     parent = opened_parent(config)
     space = search_space(config, parent)
-    target = config.engine
-    engine = get_engine(target.name, precision=target.precision, batch=target.batch, threads=target.threads)
     reach = None
-    if isinstance(space, ParentSpace):
-        reach = measure_reach(config, max_latency_ms, space, engine, size.classes)
-    sampled = measure_space(
-        space,
-        engine,
-        starting_from(config.recipe, parent),
-        num_classes=size.classes,
-        image_size=size.image_size,
-        workers=Workers.of(config),
-        table=complete_table(config, space),
-        seed=config.study.seed,
-    )
-    words = [_target_words(engine)]
+    with device_engine(config, space) as engine:
+        if isinstance(space, ParentSpace):
+            reach = measure_reach(config, max_latency_ms, space, engine, size.classes)
+        sampled = measure_space(
+            space,
+            engine,
+            starting_from(config.recipe, parent),
+            num_classes=size.classes,
+            image_size=size.image_size,
+            workers=Workers.of(config),
+            table=complete_table(config, space),
+            within=limits_of(config, space, engine, size.classes),
+            seed=config.study.seed,
+        )
+        words = [_target_words(engine)]
     if reach is None:
         edges = proposed_edges(sampled.latency_ms, max_latency_ms, name=_BUDGET)
         return _Measured(space, sampled, edges, (), [*words, _latency_words(space, sampled)])

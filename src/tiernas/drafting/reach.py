@@ -12,8 +12,8 @@ from tiernas.errors import UsageError
 from tiernas.latency import measure_architecture
 from tiernas.latency.measuring.ladder import Ladder, standard_rungs
 from tiernas.rounding import apart, rounded_up
-from tiernas.spaces import ParentSpace, SearchSpace
-from tiernas.spaces.macs import macs_of
+from tiernas.spaces import ParentSpace
+from tiernas.spaces.macs import smallest
 
 _RULE = TurnRule(relative_width=0.05, limit_s=2.0)
 """These latencies only choose tiers and resolutions; finalists are measured more precisely."""
@@ -61,7 +61,7 @@ def measure_reach(
         def latency_ms(vector: IntArray | tuple[int, ...]) -> float:
             return measure_architecture(space.decode(vector), num_classes, ladder, _RULE).latency_ms
 
-        fastest_ms = latency_ms(_smallest(space, space.sample(config.tiers.pool, config.study.seed)))
+        fastest_ms = latency_ms(smallest(space, space.sample(config.tiers.pool, config.study.seed)))
         _require_reachable(config, max_latency_ms, fastest_ms)
         return Reach(fastest_ms, {px: latency_ms(space.whole(px)) for px in space.dimensions[0].values})
 
@@ -79,9 +79,3 @@ def _require_reachable(config: SearchConfig, max_latency_ms: float | None, faste
                 f"{name} {wanted}: the fastest part of {parent.network} takes {fastest} ms here ({where}); allow more "
                 f"than that, such as {rounded_up(2 * fastest_ms)}"
             )
-
-
-def _smallest(space: SearchSpace, vectors: IntArray) -> IntArray:
-    """The vector (length `d`) of the network with the fewest multiply-accumulates, out of many (`n x d`)."""
-    smallest: IntArray = vectors[int(macs_of(space, vectors).argmin())]
-    return smallest

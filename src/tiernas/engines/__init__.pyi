@@ -1,6 +1,7 @@
 from .calibration import calibration_images
 from .catalogue import engine_names, get_engine
-from .clock import Anchor, TurnRule, measure_in_turn
+from .clock import Anchor, TurnRule
+from .device import Device
 from .engine import CompiledNetwork, Engine, NodeTime
 from .fingerprint import Fingerprint, graph_digest
 from .lock import device_lock
@@ -11,6 +12,7 @@ from .timing import StopRule, measure
 __all__ = [
     "Anchor",
     "CompiledNetwork",
+    "Device",
     "Engine",
     "Fingerprint",
     "InTurn",
@@ -25,5 +27,4 @@ __all__ = [
     "get_engine",
     "graph_digest",
     "measure",
-    "measure_in_turn",
 ]

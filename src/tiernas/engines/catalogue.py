@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import cast
 
+from tiernas.engines.device import Device
 from tiernas.engines.engine import Engine
 from tiernas.plugins import Kind, call, require_class_of
 
@@ -32,7 +33,14 @@ def engine_names() -> tuple[str, ...]:
     return ENGINES.names()
 
 
-def get_engine(name: str | type[Engine], *, precision: str = "fp32", batch: int = 1, threads: int = 1) -> Engine:
+def get_engine(
+    name: str | type[Engine],
+    *,
+    precision: str = "fp32",
+    batch: int = 1,
+    threads: int = 1,
+    device: Device | None = None,
+) -> Engine:
     """The engine of a name.
 
     Args:
@@ -40,12 +48,13 @@ def get_engine(name: str | type[Engine], *, precision: str = "fp32", batch: int 
         precision: One of the engine's `precisions()`.
         batch: Images per inference.
         threads: Threads of one inference.
+        device: The machine on which its networks run; None for this one.
 
     Raises:
-        UsageError: There is no such engine, it cannot run the precision here, or batch or threads are out of range.
+        UsageError: There is no such engine, it cannot run the precision there, or batch or threads are out of range.
         NotInstalledError: The runtime is not installed.
     """
-    engine = ENGINES.load(name)
+    engine = ENGINES.load(name) if device is None else device.engine(name if isinstance(name, str) else name.name)
     if engine.__module__.startswith("tiernas."):
         return engine(precision, batch, threads)
     return cast(Engine, call(engine, precision, batch, threads, what=f"engine {engine.name!r}"))

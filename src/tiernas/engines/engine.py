@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import abc
 import os
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tiernas.engines.calibration import FloatArray
+from tiernas.engines.clock.anchor import Anchor
+from tiernas.engines.clock.in_turn import LocalAnchor
+from tiernas.engines.clock.turns import about_ms
 from tiernas.engines.fingerprint import Fingerprint, cpu_device, cpu_flags, cpu_governor
+from tiernas.engines.lock import device_lock
 from tiernas.engines.saved import SavedNetwork
+from tiernas.engines.timed import TimedNetwork
 from tiernas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +39,7 @@ class NodeTime:
     time_ms: float
 
 
-class CompiledNetwork(abc.ABC):
+class CompiledNetwork(TimedNetwork):
     """A network compiled by an engine; a context manager that frees it at the end.
 
     Attributes:
@@ -42,7 +47,12 @@ class CompiledNetwork(abc.ABC):
         input_shape: Shape of the images, NCHW.
     """
 
-    fingerprint: Fingerprint
+    is_here: ClassVar[bool] = True
+    """Whether it runs on this machine."""
+
+    can_run: ClassVar[bool] = True
+    """Whether it can be run from here; not on a device without a connection."""
+
     input_shape: tuple[int, int, int, int]
 
     @abc.abstractmethod
@@ -62,41 +72,29 @@ class CompiledNetwork(abc.ABC):
         if images.shape != self.input_shape:
             raise UsageError(f"images of shape {images.shape}: the network takes {self.input_shape}")
 
-    @abc.abstractmethod
-    def infer(self) -> None:
-        """Runs once on prepared buffers, without copies from or to the host, and waits until it has finished."""
+    def about_ms(self) -> float:
+        """Its approximate latency, from a few inferences."""
+        return about_ms(self)
 
-    def time_ns(self) -> int:
-        """Runs once like `infer` and returns the duration in ns; called by `tiernas.engines.measure`.
+    def anchor(self, name: str, known_ms: float | None = None) -> Anchor:
+        """This network as an anchor, against which others on its device are measured.
 
-        Uses the host's clock; an engine overrides it if the device has a better one (events of a GPU).
+        Args:
+            name: Its name in records: `graph_digest` of its ONNX graph.
+            known_ms: Its undisturbed latency if known from longer observation than this session.
         """
-        start = time.perf_counter_ns()
-        self.infer()
-        return time.perf_counter_ns() - start
+        return LocalAnchor(self, name, known_ms)
 
-    def device_state(self) -> Mapping[str, Any]:
-        """The current state of the device as far as latency depends on it: clocks, power, throttling; for JSON.
-
-        Read before and after timing. Empty if the device does not report it.
-        """
-        return {}
-
-    @abc.abstractmethod
-    def reload(self) -> None:
-        """Reloads the network, so that its packed weights and its buffers are placed elsewhere in memory.
-
-        All decisions made at compilation are kept: nothing is quantized again, and kernels that were chosen by timing
-        are not chosen again. Placement in memory can change the latency, so a long measurement (`TurnRule.reload_s`)
-        covers several loads. An engine that can do this only partly documents what it does.
-        """
+    def exclusively(self) -> AbstractContextManager[None]:
+        """A context in which nothing else is measured on its device, whoever started it."""
+        return device_lock(self.fingerprint.device_slug)
 
     @abc.abstractmethod
     def profile(self) -> Sequence[NodeTime]:
         """Times of the nodes that are actually executed, in execution order.
 
         They are means over some hundred milliseconds of runs. Profiling itself takes time, so the sum may differ from
-        the latency that `tiernas.engines.measure` reports; call under `device_lock`.
+        the latency that is measured; call in the context `exclusively`.
         """
 
     @abc.abstractmethod
@@ -219,6 +217,40 @@ class Engine(abc.ABC):
             UsageError: The runtime cannot run the file, or the engine loads no files.
         """
         raise UsageError(f"engine {self.name!r} loads no prepared networks: {path}")
+
+    def quantize(
+        self, onnx_path: Path, folder: Path, flags: Sequence[str], calibration: FloatArray | None = None
+    ) -> tuple[str, ...]:
+        """Writes an int8 network for another device of this engine.
+
+        An engine that loads networks (`load`) and has int8 overrides it.
+
+        Args:
+            onnx_path: The network, as in `compile`.
+            folder: An empty folder.
+            flags: CPU flags of that device (`Fingerprint.flags`).
+            calibration: Images, as in `compile`.
+
+        Returns:
+            Names of the files; `load` takes the first one.
+
+        Raises:
+            UsageError: As in `compile`, or the engine has no int8 for other devices.
+            NotInstalledError: What quantizes networks is not installed here.
+        """
+        raise UsageError(f"engine {self.name!r} quantizes no networks for other devices: {onnx_path}")
+
+    @classmethod
+    def saved(cls, files: Sequence[str], fingerprint: Fingerprint) -> SavedNetwork:
+        """How files of this engine are run; for networks that were measured on another device.
+
+        An engine that loads networks (`load`) overrides it.
+
+        Args:
+            files: Names of the files that `load` takes, or that a network saved; the first one is loaded.
+            fingerprint: What they were measured on.
+        """
+        raise UsageError(f"engine {cls.name!r} loads no prepared networks: {', '.join(files)}")
 
     @abc.abstractmethod
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> CompiledNetwork:

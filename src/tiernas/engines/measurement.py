@@ -96,7 +96,7 @@ class InTurn:
 class Measurement:
     """The distribution of a network's latency over single inferences.
 
-    A measurement interleaved with an anchor (`tiernas.engines.measure_in_turn`) has the undisturbed latency with its
+    A measurement interleaved with an anchor (`tiernas.engines.Anchor`) has the undisturbed latency with its
     interval; percentiles, `cv` and `found_ms` are as found, over all inferences. If the network was measured alone
     (`tiernas.engines.measure`), all of them are as found.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
+from tiernas.engines.input_shape import fixed_shape
 from tiernas.errors import UsageError, last_line
 
 
@@ -57,11 +58,7 @@ def read_network(path: Path, batch: int) -> OnnxNetwork:
     if tensor.elem_type != onnx.TensorProto.FLOAT:
         found = onnx.TensorProto.DataType.Name(tensor.elem_type)
         raise UsageError(f"{path}: takes images of type {found}; must be FLOAT: engines convert to their own precision")
-    shape = [d.dim_value or d.dim_param or "?" for d in tensor.shape.dim]
-    if len(shape) != 4 or not all(isinstance(size, int) and size > 0 for size in shape):
-        shown = ", ".join(map(str, shape))
-        raise UsageError(f"{path}: input shape [{shown}]; must be four fixed numbers: export with fixed shapes")
+    shape = fixed_shape(path, [size.dim_value or size.dim_param for size in tensor.shape.dim])
     if shape[0] != batch:
         raise UsageError(f"{path}: was exported for batch {shape[0]}; the engine runs batch {batch}")
-    n, channels, height, width = (int(size) for size in shape)
-    return OnnxNetwork(path, model, inputs[0].name, (n, channels, height, width))
+    return OnnxNetwork(path, model, inputs[0].name, shape)

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tiernas.engines.binomial import binomial_quantile
-from tiernas.engines.engine import CompiledNetwork
 from tiernas.engines.lock import device_lock
 from tiernas.engines.measurement import Measurement
 from tiernas.engines.other_work import OtherWork
+from tiernas.engines.timed import TimedNetwork
 from tiernas.errors import TiernasError
 
 CONFIDENCE = 0.95
@@ -55,7 +55,7 @@ class StopRule:
     limit_s: float = 5.0
 
 
-def measure(network: CompiledNetwork, rule: StopRule | None = None) -> Measurement:
+def measure(network: TimedNetwork, rule: StopRule | None = None) -> Measurement:
     """Measures a compiled network alone on its device, without reloading it.
 
     Args:

@@ -7,8 +7,11 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 
+import numpy as np
+
 from tiernas.config import SearchConfig
 from tiernas.ledger import Ledger, Purpose, Study
+from tiernas.limits import WithinLimits
 from tiernas.spaces import ParentSpace, SearchSpace
 from tiernas.tier_clock import TierClock
 from tiernas.tiers import Tier
@@ -23,10 +26,12 @@ def propose_parents(
     space: SearchSpace,
     num_classes: int,
     clock: TierClock,
+    within: WithinLimits,
 ) -> None:
     """Measures the whole parent at every resolution of `parent.compared`, and proposes it for training.
 
-    Resolutions that were proposed already, or at which the parent is a finalist of the search, are skipped.
+    Resolutions that were proposed already, or at which the parent is a finalist of the search or beyond a limit, are
+    skipped.
     """
     if config.parent is None or not isinstance(space, ParentSpace):
         return
@@ -36,6 +41,15 @@ def propose_parents(
         vector = space.whole(resolution)
         architecture = space.decode(vector)
         if architecture.digest in there:
+            continue
+        row = np.array([vector])
+        if not within(row).all():
+            _log.warning(
+                "parent.compared = %d: the whole parent is not compared at this resolution, because it is beyond the "
+                "limits: it needs %s",
+                resolution,
+                within.needed_by(row),
+            )
             continue
         estimate_ms = clock.estimate_ms(vector)
         tier = nearest_tier(studies, estimate_ms)

@@ -54,8 +54,19 @@ def enter(
     space: SearchSpace,
     splits: Splits,
     trainings: Trainings,
+    waiting: Mapping[str, str],
 ) -> SearchResult:
-    """Writes the finished finalists that are inside their tier, and finished whole parents, into the model table."""
+    """Writes the finished finalists that are inside their tier, and finished whole parents, into the model table.
+
+    Args:
+        config: The search.
+        ledger: Its ledger.
+        studies: Its studies, by their tiers.
+        space: Its space.
+        splits: Its data.
+        trainings: Its training runs.
+        waiting: What tiers wait for that cannot be measured from here, by their names.
+    """
     table = ModelTable(config.table.path)
     there = table.read()[0] if table.path.exists() else ()
     entries, empty = [], {}
@@ -64,8 +75,10 @@ def enter(
         finalists = ledger.candidates(study, Purpose.FINAL)
         done = [f for f in finalists if f.state is State.DONE and in_tier(f, tier)]
         if not done and config.finalists.per_tier:
-            empty[study.name] = why_none(tier, list(searched.values()), finalists)
+            empty[study.name] = waiting.get(study.name) or why_none(tier, list(searched.values()), finalists)
             _log.warning("tier %s ms has no entry: %s", study.name, empty[study.name])
+        elif study.name in waiting:
+            _log.warning("tier %s ms has fewer entries than wanted: %s", study.name, waiting[study.name])
         parents = [p for p in ledger.candidates(study, Purpose.PARENT) if p.state is State.DONE]
         for finalist in (*done, *parents):
             architecture = space.decode(finalist.vector)

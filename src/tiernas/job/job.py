@@ -18,7 +18,8 @@ from pydantic import BaseModel
 from tiernas.config import SearchConfig
 from tiernas.config.sections import EngineSection
 from tiernas.deployment import try_deployment
-from tiernas.engines import Engine, get_engine
+from tiernas.devices.carried import WaitsForKitError
+from tiernas.engines import Engine
 from tiernas.entries import artefact_folder
 from tiernas.errors import NotInstalledError
 from tiernas.executors import Executor, LocalExecutor, RayExecutor
@@ -28,14 +29,16 @@ from tiernas.finalists import choose_finalists
 from tiernas.inheritance.start_file import remove_kept
 from tiernas.job.checked_data import checked_data
 from tiernas.job.compared_parents import propose_parents
+from tiernas.job.device import device_clock, device_engine
 from tiernas.job.entering import SearchResult, enter
 from tiernas.job.finalist_weights import finalist_network
-from tiernas.job.latency_table import built_table, given_table, require_usable
+from tiernas.job.latency_table import built_table, given_table, require_same_classes, require_usable
 from tiernas.job.planned import tell_plan
 from tiernas.job.start import begun, opened_parent, search_space
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
+from tiernas.limits import WithinLimits
 from tiernas.networks.plugin_layers import require_declared_shapes
 from tiernas.spaces import SearchSpace, get_space
 from tiernas.spaces.catalogue import SPACES
@@ -52,7 +55,7 @@ from tiernas.study import (
     train_candidates,
 )
 from tiernas.tier_clock import TierClock
-from tiernas.tiers import Tier
+from tiernas.tiers import Tier, require_some_within
 from tiernas.training import RecipeConfig, Splits
 from tiernas.training.data_size import DataSize
 from tiernas.training.teachers.plugin import teacher_function
@@ -80,9 +83,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
     output = config.study.output
     parent = opened_parent(config)
     space = search_space(config, parent)
-    wanted = config.engine
-    engine = get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
     with ExitStack() as stack:
+        engine = stack.enter_context(device_engine(config, space))
         _check_cluster(config)
         _check_networks(space)
         _check_optimizer(config, space)
@@ -96,33 +98,29 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         if taken_back := ledger.reclaim("the server ended"):
             _log.info("%d training runs were interrupted; they resume from their last checkpoint", taken_back)
         _check_reuse(config, ledger, splits)
-        data = DataSize.of(splits)
+        data, precision, batch = DataSize.of(splits), engine.precision, engine.batch
+        within = WithinLimits(config.limits.limits, space, num_classes=data.classes, precision=precision, batch=batch)
+        searched = _searched(config, ledger)
+        if not searched:
+            require_some_within(within, space, config.tiers.pool, config.study.seed)
         tell_plan(config, ledger, space, engine, data)
-        table = None if _searched(config, ledger) else _table(config, ledger, given, space, engine, splits, stop)
+        table = None if searched else _table(config, ledger, given, space, engine, splits, stop)
         settings = _settings(config, splits, engine)
         studies = {tier: ledger.open_study(tier.name, settings, _defaults()) for tier in config.tier_list()}
         executor = stack.enter_context(_executor(config))
         curves = stack.enter_context(Curves(output / "tensorboard")) if config.study.tensorboard else None
         trainings = _trainings(config, ledger, executor, space, stop, watch, heartbeat, curves)
         if table is not None:
-            search_tiers(config, ledger, studies, space, table, trainings, data)
+            search_tiers(config, ledger, studies, space, table, within, trainings, data)
         for study in studies.values():  # candidates requeued after the search of their tier had ended
             train_candidates(trainings, study, Purpose.SEARCH)
         _repeat_best(config, ledger, list(studies.values()), trainings)
-        limit_s = config.finalists.measure_seconds
-        clock = stack.enter_context(TierClock(lambda: table or _saved_table(config, space), engine, limit_s))
-        propose_parents(config, ledger, studies, space, len(splits.classes), clock)
+        clock = stack.enter_context(device_clock(config, lambda: table or _saved_table(config, space), engine))
+        propose_parents(config, ledger, studies, space, len(splits.classes), clock, within)
+        waiting: dict[str, str] = {}
         while True:  # the workers are idle: nothing trains while networks are measured
             chosen = [
-                choose_finalists(
-                    ledger,
-                    study,
-                    tier,
-                    space,
-                    len(splits.classes),
-                    clock,
-                    per_tier=config.finalists.per_tier,
-                )
+                _choose(config, ledger, study, tier, space, len(splits.classes), clock, waiting)
                 for tier, study in studies.items()
             ]
             for study in studies.values():
@@ -133,9 +131,27 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
             train_candidates(trainings, study, Purpose.PARENT)
         for tier, study in studies.items():
             _try_deployments(config, ledger, study, tier, splits, clock, trainings)
-        result = enter(config, ledger, studies, space, splits, trainings)
+        result = enter(config, ledger, studies, space, splits, trainings, waiting)
         remove_kept(output / "cache")  # nothing is left to train; a search that is extended writes it again
         return result
+
+
+def _choose(
+    config: SearchConfig,
+    ledger: Ledger,
+    study: Study,
+    tier: Tier,
+    space: SearchSpace,
+    num_classes: int,
+    clock: TierClock,
+    waiting: dict[str, str],
+) -> int:
+    """The number of new finalists of a tier; a tier that waits for a kit has none, and is noted with what it needs."""
+    try:
+        return choose_finalists(ledger, study, tier, space, num_classes, clock, per_tier=config.finalists.per_tier)
+    except WaitsForKitError as error:
+        waiting[study.name] = f"{error}: tiernas finalists plan, and import what the kit writes"
+        return 0
 
 
 def _check_cluster(config: SearchConfig) -> None:
@@ -198,6 +214,8 @@ def _table(
 ) -> LatencyTable:
     begun = bool({tier.name for tier in config.tier_list()} & {study.name for study in ledger.studies()})
     grow = not (begun or config.latency.inaccurate)
+    if given is not None:
+        require_same_classes(config, given, len(splits.classes), begun=begun)
     table = given or built_table(config, space, engine, len(splits.classes), stop=stop, grow=grow)
     require_usable(config, table, begun=begun)
     return table
@@ -222,6 +240,7 @@ def _settings(config: SearchConfig, splits: Splits, engine: Engine) -> dict[str,
         "device": engine.fingerprint().device,
         "latency table": hashlib.sha256(config.latency_table_path.read_bytes()).hexdigest()[:16],
         "tiers.pool": config.tiers.pool,
+        **{f"limits.{name}": limit for name, limit in config.limits.limits.given.items()},
         "search.optimizer": config.search.optimizer,
         **{f"search.options.{key}": value for key, value in config.search.options.items()},
         **_order(config),
@@ -313,18 +332,20 @@ def _try_deployments(
             config.recipe.normalization,
         )
         _log.info(
-            "tier %s ms: %s %d: %.3f ms with its trained weights, test accuracy %.4f in %s %s, %.4f in torch%s",
+            "tier %s ms: %s %d: %s, test accuracy %.4f in %s %s, %.4f in torch%s",
             study.name,
             "whole parent" if finalist.purpose is Purpose.PARENT else "finalist",
             finalist.number,
-            found.latency["latency_ms"],
+            f"{found.latency['latency_ms']:.3f} ms with its trained weights"
+            if found.latency
+            else f"{measured['latency_ms']:.3f} ms with random weights",
             found.accuracy,
             engine.name,
             engine.precision,
             exact_accuracy,
             f"; {found.reason}" if found.reason else "",
         )
-        if finalist.purpose is Purpose.FINAL and not tier.contains(found.latency["latency_ms"]):
+        if finalist.purpose is Purpose.FINAL and found.latency and not tier.contains(found.latency["latency_ms"]):
             _log.warning(
                 "tier %s ms: finalist %d takes %.4g ms with its trained weights, outside its tier; its entry has "
                 "that latency (%.4g ms with random weights, by which the tier was decided)",

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from tiernas.config import SearchConfig
 from tiernas.engines import Engine
 from tiernas.errors import StoppedError, UsageError
+from tiernas.job.reachable import require_reachable
 from tiernas.latency import LatencyTable, Record, Verdict, build_table, judge_table
 from tiernas.latency.estimating.looks import Look
 from tiernas.spaces import SearchSpace
@@ -53,7 +54,7 @@ def built_table(
         grow: Whether it may grow beyond `latency.networks`.
 
     Raises:
-        UsageError: The file cannot be extended or written.
+        UsageError: There is no table yet and a tier is out of reach, or the file cannot be extended or written.
         StoppedError: The user asked to stop.
     """
 
@@ -68,13 +69,44 @@ def built_table(
 
     path, wanted = config.latency_table_path, config.latency.networks
     most, networks = math.ceil(MOST * wanted), wanted
+    if not path.exists():
+        require_reachable(config, space, engine, num_classes)
     while True:
         table = build_table(space, engine, path, networks=networks, num_classes=num_classes, progress=progress)
-        verdict = judge_table(table, path)
+        verdict = judge_table(table, path, config.device.address)
         if verdict.usable or not grow or len(table.records) >= most:
             return table
         networks = min(len(table.records) + math.ceil(_STEP * wanted), most)
         _log.info("%s: %s; continuing to measure, %d of at most %d networks", path, verdict.reason, networks, most)
+
+
+def require_same_classes(config: SearchConfig, table: LatencyTable, num_classes: int, *, begun: bool) -> None:
+    """Refuses a given table whose networks have another number of classes than the data, unless the user accepts it.
+
+    The classifier is part of a latency, most of all of a small network's. A search that has begun continues with its
+    table.
+
+    Args:
+        config: The search.
+        table: The table.
+        num_classes: Classes of the data.
+        begun: Whether the search has begun.
+
+    Raises:
+        UsageError: The numbers differ; the message says how to get another table or to continue.
+    """
+    there, path = table.header.num_classes, config.latency_table_path
+    if there == num_classes:
+        return
+    told = f"{path}: its networks have {_classes(there)}, and the data {_classes(num_classes)}"
+    if config.latency.other_classes or begun:
+        why = "latency.other_classes = true" if config.latency.other_classes else "the search has begun with it"
+        _log.warning("%s, whose classifier takes another time. It is used nevertheless: %s", told, why)
+        return
+    raise UsageError(
+        f"{told}, whose classifier takes another time. {_another_table(config, num_classes)}, or use this one "
+        "nevertheless with latency.other_classes = true (finalists are measured with the classes of the data anyway)"
+    )
 
 
 def require_usable(config: SearchConfig, table: LatencyTable, *, begun: bool) -> Verdict:
@@ -87,7 +119,7 @@ def require_usable(config: SearchConfig, table: LatencyTable, *, begun: bool) ->
     """
     path = config.latency_table_path
     _warn_of_other_version(config, table)
-    verdict = judge_table(table, path)
+    verdict = judge_table(table, path, config.device.address)
     if verdict.usable:
         _log.info("%s: %s", path, verdict.words)
     elif config.latency.inaccurate or begun:
@@ -114,3 +146,17 @@ def _warn_of_other_version(config: SearchConfig, table: LatencyTable) -> None:
             now,
             table.space.name,
         )
+
+
+def _another_table(config: SearchConfig, num_classes: int) -> str:
+    """How to get a table of networks with as many classes."""
+    device = config.device
+    if device.by_kit:
+        return f"Plan another one with tiernas latency plan --classes {num_classes}"
+    there = f" --device {device.address}" if device.address else ""
+    command = f"tiernas latency build --classes {num_classes}{there}"
+    return f"Remove latency.table to have one built for these data, build one with {command}"
+
+
+def _classes(count: int) -> str:
+    return "1 class" if count == 1 else f"{count} classes"

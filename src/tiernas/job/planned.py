@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tiernas.config import SearchConfig
-from tiernas.engines import Engine, get_engine
+from tiernas.engines import Engine
 from tiernas.errors import NothingFoundError, TiernasError
+from tiernas.job.device import device_engine
 from tiernas.job.start import opened_parent, search_space
 from tiernas.ledger import Ledger
 from tiernas.plan import Basis, Resources, SearchPlan, plan_search
@@ -65,13 +66,12 @@ def plan_job(config: SearchConfig) -> Planned:
     """
     parent = opened_parent(config)
     space = search_space(config, parent)
-    wanted = config.engine
-    engine = get_engine(wanted.name, precision=wanted.precision, batch=wanted.batch, threads=wanted.threads)
     found = Inspection.of(open_source(config.data), config.data)
     require_batch(found.splits["train"], config.recipe)
     config = config.model_copy(update={"recipe": starting_from(config.recipe, parent)})
     data, workers = found.size(config.data.image_size or DEFAULT_SIZE), Workers.of(config)
     with ExitStack() as stack:
+        engine = stack.enter_context(device_engine(config, space))
         ledger = _begun(config, stack)
         progress = search_progress(config, ledger) if ledger else SearchProgress()
         basis = _kept(config, data) or Basis(data)

@@ -13,6 +13,7 @@ from tiernas.config import SearchConfig
 from tiernas.doubts import accuracy_doubts, edge_doubts
 from tiernas.latency import LatencyTable
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
+from tiernas.limits import WithinLimits
 from tiernas.search import Optimizer
 from tiernas.spaces import SearchSpace
 from tiernas.study import LOW_TAU, Proposals, ScreenReport, Trainings, report_screen, reuse_accuracies, train_candidates
@@ -29,23 +30,23 @@ def search_tiers(
     studies: Mapping[Tier, Study],
     space: SearchSpace,
     table: LatencyTable,
+    within: WithinLimits,
     trainings: Trainings,
     data: DataSize,
 ) -> None:
     """Searches the tiers one after the other, each with the results of the earlier ones.
 
     Raises:
-        UsageError: A tier has no network, accuracies cannot be reused, or training met a problem that the user must
-            fix.
+        UsageError: A tier has no network, or none within the limits; accuracies cannot be reused; or training met a
+            problem that the user must fix.
         StoppedError: The user asked to stop.
     """
-    pools = sample_pools(space, table, list(studies), n=config.tiers.pool, seed=config.study.seed)
+    pools = sample_pools(space, table, list(studies), config.tiers.pool, config.study.seed, within)
     for pool in pools.values():
-        _log.info("tier %s ms: %d of %d sampled networks", pool.tier.name, len(pool), config.tiers.pool)
-    for line in (
-        *narrow_tier_warnings(list(studies), table),
-        *few_networks_warnings(pools.values(), config.tiers.pool),
-    ):
+        beyond = f"; {pool.excluded} others are beyond the limits" if pool.excluded else ""
+        _log.info("tier %s ms: %d of %d sampled networks%s", pool.tier.name, len(pool), config.tiers.pool, beyond)
+    narrow = narrow_tier_warnings(list(studies), table)
+    for line in (*narrow, *few_networks_warnings(pools.values(), config.tiers.pool)):
         _log.warning("%s", line)
     pending = config.search.distance
     if pending is not None and pending + 1 < (clients := trainings.executor.clients):
@@ -57,8 +58,8 @@ def search_tiers(
         )
     for pool in pools.values():
         study = studies[pool.tier]
-        reuse_accuracies(ledger, study, pool.tier, table.estimate, config.search.reuse)
-        optimizer = _optimizer(config, space, table, pool)
+        reuse_accuracies(ledger, study, pool.tier, table.estimate, config.search.reuse, within)
+        optimizer = _optimizer(config, space, table, within, pool)
         history = ledger.candidates(study, Purpose.HISTORY)
         proposals = Proposals(ledger, study, space, optimizer, table.estimate, pending, history)
         candidates = train_candidates(trainings, study, Purpose.SEARCH, proposals.next, config.search.trainings)
@@ -107,9 +108,15 @@ def _log_screen(tier: Tier, report: ScreenReport) -> None:
             )
 
 
-def _optimizer(config: SearchConfig, space: SearchSpace, table: LatencyTable, pool: Pool) -> Optimizer:
+def _optimizer(
+    config: SearchConfig, space: SearchSpace, table: LatencyTable, within: WithinLimits, pool: Pool
+) -> Optimizer:
     def feasible(rows: IntArray) -> npt.NDArray[np.bool_]:
-        return pool.tier.contains(table.estimate(space.from_levels(rows)))
+        vectors = space.from_levels(rows)
+        inside = pool.tier.contains(table.estimate(vectors))
+        candidates = np.flatnonzero(inside)
+        inside[candidates] = within(vectors[candidates])
+        return inside
 
     def canonical(rows: IntArray) -> IntArray:
         return space.to_levels(space.canonical(space.from_levels(rows)))

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from tiernas.blocks import Sizes
 from tiernas.blocks.tensorflow_padding import TensorflowConv
 from tiernas.errors import UsageError, first_line
 from tiernas.networks.building import repeatable_weights
 from tiernas.networks.costs import Cost
+from tiernas.networks.feature_maps import held_elements
 from tiernas.networks.normalization import rgb
 from tiernas.networks.onnx import write_onnx
 from tiernas.networks.timm_names import timm_with
@@ -69,6 +72,17 @@ def build_timm(name: str, num_classes: int = 1000, resolution: int | None = None
         ) from error
     _export_as_one_node(module, timm.layers.Conv2dSame)
     return TimmNetwork(name, module, size, rgb(config["mean"]), rgb(config["std"]), cost)
+
+
+def timm_sizes(network: TimmNetwork) -> Sizes | None:
+    """The sizes of a network (`n` is 1), counted on its modules; None if its operations cannot be followed."""
+    weights = sum(m.weight.numel() for m in network.module.modules() if isinstance(m, nn.Conv2d | nn.Linear))
+    try:
+        held = held_elements(network.module, (3, *network.image_size))
+    except (*_MODULE_ERRORS, AttributeError):
+        return None
+    counts = weights, network.cost.params - weights, network.cost.macs, held
+    return Sizes(*(np.array([float(count)]) for count in counts))
 
 
 def export_timm(network: TimmNetwork, path: Path, *, batch: int = 1) -> None:

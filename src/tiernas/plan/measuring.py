@@ -8,6 +8,7 @@ from tiernas.config import SearchConfig
 from tiernas.engines import Engine
 from tiernas.errors import UsageError
 from tiernas.latency import LatencyTable
+from tiernas.limits import WithinLimits
 from tiernas.plan.basis import Basis
 from tiernas.plan.sampled_space import measure_space
 from tiernas.plan.work import whole_name
@@ -38,9 +39,17 @@ def measure_basis(config: SearchConfig, space: SearchSpace, engine: Engine, data
         image_size=data.image_size,
         workers=Workers.of(config),
         table=complete_table(config, space),
+        within=limits_of(config, space, engine, data.classes),
         seed=config.study.seed,
     )
     return Basis(data, sampled.pace(config.tier_list(), whole_macs(config, space)))
+
+
+def limits_of(config: SearchConfig, space: SearchSpace, engine: Engine, num_classes: int) -> WithinLimits:
+    """Decides which networks of a search are within its limits."""
+    return WithinLimits(
+        config.limits.limits, space, num_classes=num_classes, precision=engine.precision, batch=engine.batch
+    )
 
 
 def whole_macs(config: SearchConfig, space: SearchSpace) -> dict[str, float]:

@@ -13,6 +13,7 @@ from tiernas.engines import Engine
 from tiernas.latency import LatencyTable, profile_architecture
 from tiernas.latency.estimating.build import RULE
 from tiernas.latency.measuring.ladder import Ladder, rungs_of
+from tiernas.limits import WithinLimits
 from tiernas.networks import cost
 from tiernas.plan.basis import Pace
 from tiernas.plan.power_law import PowerLaw
@@ -91,6 +92,7 @@ def measure_space(
     image_size: int,
     workers: Workers,
     table: LatencyTable | None = None,
+    within: WithinLimits | None = None,
     seed: int = 0,
 ) -> SampledSpace:
     """Measures some networks of a space: their latencies unless there is a table, and their training steps.
@@ -103,12 +105,15 @@ def measure_space(
         image_size: Height and width at which images are kept, in pixels.
         workers: Where candidates are trained.
         table: The latency table, if it exists.
+        within: Decides which networks are within limits; None without limits.
         seed: Seed of the sample.
 
     Raises:
         TiernasError: A training step failed; the message says why.
     """
     vectors, _ = unique_rows(space.sample(_SAMPLED, seed))
+    if within is not None and (allowed := within(vectors)).any():
+        vectors = vectors[allowed]
     macs = np.maximum(macs_of(space, vectors), 1.0)  # blocks of plug-ins may count none
     chosen = spread(macs, _TRAINED)
     network_s = None

@@ -16,7 +16,7 @@ from tiernas.pretrained.network import Original, PretrainedNet, fresh, inherit
 from tiernas.pretrained.training_files import AVERAGED_NETWORK, CURRENT, NETWORK, PREVIOUS, WEIGHTS, Identity
 from tiernas.pretrained.wanted import Wanted
 from tiernas.spaces.reading import architecture_from_json, read_architecture
-from tiernas.standalone.classify import FACTS
+from tiernas.standalone.facts_file import facts_path
 from tiernas.storage import read_tensors
 
 _ENTRY, _ARCHITECTURE = "entry.json", "architecture.json"
@@ -63,32 +63,44 @@ def _open(path: Path, complete: bool) -> _Opened:
         return _training(path, path)
     if (path / _ENTRY).exists():
         return _entry(path)
-    if (path / FACTS).exists():
+    if facts_path(path).exists():
         return _export(path)
     files = [path / name for name in _TRAINING[: 1 if complete else None] if (path / name).exists()]
     whole = [file for file in files if read_tensors(file) is not None]
     if files:
         return _training((whole or files)[0], path)
-    inside = sorted(entry.parent.name for entry in path.glob(f"*/{_ENTRY}"))
-    hint = f"; it contains entries, name one of them: {', '.join(inside)}" if inside else ""
+    inside = sorted(f.name for f in path.glob("*/") if (f / _ENTRY).exists() or facts_path(f).exists())
+    hint = f"; it contains such folders, name one of them: {', '.join(inside)}" if inside else ""
     training = "complete training run" if complete else "training run"
     raise UsageError(f"{path}: is not the folder of an entry, an export or a {training}{hint}")
 
 
 def _entry(folder: Path) -> _Opened:
     facts = _json(folder / _ENTRY)
+    _require_own(folder, facts)
     return _opened(folder, folder / _ARCHITECTURE, folder / WEIGHTS, facts, facts, ("input_mean", "input_std"))
 
 
 def _export(folder: Path) -> _Opened:
-    facts = _json(folder / FACTS)
+    facts = _json(facts_path(folder))
     name = facts.get("name")
     if not isinstance(name, str) or Path(name).name != name:
         raise UsageError(f"{folder}: contains a network for an engine, not for torch; name its entry or export")
+    claims = facts.get("entry")
+    _require_own(folder, claims if isinstance(claims, dict) else {})
     wanted = facts.get("preprocessing")
     normalization = wanted if isinstance(wanted, dict) else {}
     architecture, weights = (folder / f"{name}{ending}" for ending in (".json", ".safetensors"))
     return _opened(folder, architecture, weights, facts, normalization, ("mean", "std"))
+
+
+def _require_own(folder: Path, entry: Mapping[str, Any]) -> None:
+    """Refuses an entry that was added from outside: the folder has no weights for torch."""
+    if network := entry.get("network"):
+        raise UsageError(
+            f"{folder}: is an entry of {network}, which was added to the table and not trained by tiernas; it has no "
+            "weights to load: name an entry that a search found"
+        )
 
 
 def _opened(

@@ -35,7 +35,13 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Colors that color-blind readers can distinguish (Okabe and Ito, 2008), one per tier."""
 
 
-def plot_front(studies: Mapping[Tier, Sequence[Candidate]], entries: Sequence[Entry], path: Path, title: str) -> None:
+def plot_front(
+    studies: Mapping[Tier, Sequence[Candidate]],
+    entries: Sequence[Entry],
+    path: Path,
+    title: str,
+    published: Sequence[Entry] = (),
+) -> None:
     """Draws accuracy over latency: every candidate, the entries, the tiers and the Pareto front.
 
     Args:
@@ -43,6 +49,7 @@ def plot_front(studies: Mapping[Tier, Sequence[Candidate]], entries: Sequence[En
         entries: The entries of the model table from this search.
         path: The PNG file to write.
         title: Line above the figure.
+        published: Entries with published accuracies that these can be compared with.
     """
     figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
     for colour, (tier, candidates) in zip(_cycle(len(studies)), studies.items(), strict=True):
@@ -58,6 +65,8 @@ def plot_front(studies: Mapping[Tier, Sequence[Candidate]], entries: Sequence[En
         )
     if entries:
         _draw_entries(axes, entries)
+    if published:
+        _draw_published(axes, published)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -67,7 +76,8 @@ def plot_front(studies: Mapping[Tier, Sequence[Candidate]], entries: Sequence[En
         ylabel="top-1 accuracy: circles validation, stars test",
         title=title,
     )
-    _scale_accuracy(axes, [c.accuracy for cs in studies.values() for c in cs if c.accuracy is not None], entries)
+    accuracies = [c.accuracy for cs in studies.values() for c in cs if c.accuracy is not None]
+    _scale_accuracy(axes, accuracies, [*entries, *published])
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", fontsize=8, ncols=2)
     figure.savefig(path, dpi=150)
@@ -133,6 +143,20 @@ def _draw_entries(axes: Axes, entries: Sequence[Entry]) -> None:
         axes.plot(x, y, color="black", lw=1, linestyle="--" if tied(here, there) else "-")
     axes.plot([front[-1].latency_ms, right], [front[-1].accuracy] * 2, color="black", lw=1)
     axes.plot([], [], color="black", lw=1, label="Pareto front of the entries (dashed: a gain within noise)")
+
+
+def _draw_published(axes: Axes, published: Sequence[Entry]) -> None:
+    axes.scatter(
+        [e.latency_ms for e in published],
+        [e.accuracy for e in published],
+        marker="D",
+        facecolors="none",
+        edgecolors="black",
+        zorder=3,
+        label="published accuracy, latency measured here",
+    )
+    for entry in published:
+        axes.annotate(entry.network, (entry.latency_ms, entry.accuracy), (4, 4), textcoords="offset points", fontsize=6)
 
 
 def _beyond(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> list[list[float]]:

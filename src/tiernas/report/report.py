@@ -11,6 +11,7 @@ from tiernas.errors import NothingFoundError, UsageError
 from tiernas.ledger import Ledger, Purpose
 from tiernas.report.plots import plot_front, plot_progress
 from tiernas.table import Entry, ModelTable, Query, write_page
+from tiernas.table.ties import comparable
 from tiernas.tiers import parse_tier
 
 
@@ -45,7 +46,10 @@ def write_report(config: SearchConfig) -> Report:
         candidates = {tier: ledger.candidates(study) for tier, study in tiers.items()}
         entered = [purpose for purpose in Purpose if purpose.is_entered]
         finalists = {f.digest for study in tiers.values() for of in entered for f in ledger.candidates(study, of)}
-    own = own_entries(config, finalists)
+    table = ModelTable(config.table.path)
+    there = table.entries() if table.path.exists() else ()
+    own = own_entries(config, there, finalists)
+    published = [e for e in there if e.is_published and any(comparable(e, one) for one in own)]
     if not own and all(c.accuracy is None for of_tier in candidates.values() for c in of_tier):
         raise NothingFoundError(
             f"study {config.study.name}: there is nothing to draw yet, no training run is complete; tiernas status "
@@ -55,27 +59,27 @@ def write_report(config: SearchConfig) -> Report:
     engine = config.engine
     threads = "1 thread" if engine.threads == 1 else f"{engine.threads} threads"
     title = f"{config.study.name}: {engine.name} {engine.precision}, batch {engine.batch}, {threads}"
+    if limits := config.limits.limits.words:
+        title += f"\n{limits}"
     try:
-        plot_front(candidates, own, front, title)
+        plot_front(candidates, own, front, title, published)
         plot_progress(candidates, progress, title)
     except OSError as error:
         raise UsageError(f"report in {config.study.output}: cannot be written ({error.strerror})") from error
-    table = ModelTable(config.table.path)
     page = write_page(table, config.study.output / "table.html") if table.path.exists() else None
     return Report([front, progress], page)
 
 
-def own_entries(config: SearchConfig, finalists: Collection[str]) -> list[Entry]:
+def own_entries(config: SearchConfig, entries: Sequence[Entry], finalists: Collection[str]) -> list[Entry]:
     """The entries of a search; the same table may contain others, some from a study of the same name.
 
     Args:
         config: The search.
+        entries: The entries of the table.
         finalists: Digests of the architectures of its finalists.
     """
-    if not config.table.path.exists():
-        return []
     engine = config.engine
     wanted = Query(precision=engine.precision, batch=engine.batch, threads=engine.threads, data=config.data.shown)
-    entries = wanted.comparable(ModelTable(config.table.path).entries())
     of_study = f"{config.study.name}, "
-    return [e for e in entries if e.study.startswith(of_study) and e.architecture_digest in finalists]
+    found = wanted.comparable(entries)
+    return [e for e in found if e.study.startswith(of_study) and e.architecture_digest in finalists]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import queue
@@ -12,50 +13,55 @@ from typing import BinaryIO
 
 from tiernas.errors import UsageError
 from tiernas.runner.kept import KeptFiles, cache_folder
-from tiernas.runner.protocol import RunnerRequest, read_request, write_answer
+from tiernas.runner.protocol import Answers, RunnerRequest, read_request
+from tiernas.runner.runtimes import keep_runtimes_silent
 from tiernas.runner.service import Service
+from tiernas.runner.silence import HeardStream
 
 
 def main() -> None:
     """Answers requests in their order.
 
-    When stdin ends, the process ends at once, even during a measurement: whoever asked is gone, and the system releases
-    the lock of the device.
+    When stdin ends, or is silent for as long as `hello` allows, the process ends at once, even during a measurement:
+    whoever asked is gone, and the system releases the lock of the device.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # or ONNX Runtime reports its use to Microsoft
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # and OpenVINO to Intel
+    keep_runtimes_silent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for whoever asks
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    source, answers = _take_standard_streams()
+    logging.basicConfig(level=logging.INFO, format="tiernas: %(message)s", stream=sys.stderr)
+    heard, answers = _take_standard_streams()
     try:
         kept = KeptFiles(cache_folder())
     except UsageError as error:
         sys.exit(f"tiernas: {error}")
     requests: queue.SimpleQueue[RunnerRequest] = queue.SimpleQueue()
-    threading.Thread(target=_read_all, args=(source, kept, requests), daemon=True).start()
-    with Service(kept) as service:
+    threading.Thread(target=_read_all, args=(io.BufferedReader(heard), kept, requests, answers), daemon=True).start()
+    with Service(kept, end_when_silent=lambda silence_s: heard.end_when_silent(silence_s, _end)) as service:
         try:
             while True:
-                write_answer(answers, service.answer(requests.get()))
+                answers.write(service.answer(requests.get()))
         except OSError:  # nobody reads the answers
             _end()
 
 
-def _take_standard_streams() -> tuple[BinaryIO, BinaryIO]:
+def _take_standard_streams() -> tuple[HeardStream, Answers]:
     """Streams of requests and answers; whatever runtimes print goes to stderr, and they find an empty stdin."""
-    source, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    heard, answers = HeardStream(os.dup(0)), Answers(os.fdopen(os.dup(1), "wb"))
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    return source, answers
+    return heard, answers
 
 
-def _read_all(source: BinaryIO, kept: KeptFiles, requests: queue.SimpleQueue[RunnerRequest]) -> None:
+def _read_all(source: BinaryIO, kept: KeptFiles, requests: queue.SimpleQueue[RunnerRequest], answers: Answers) -> None:
     try:
         while True:
-            requests.put(read_request(source, kept))
+            request = read_request(source, kept)
+            if request is None:
+                answers.give_sign_of_life()
+            else:
+                requests.put(request)
     finally:
         _end()
 

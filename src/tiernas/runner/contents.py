@@ -9,17 +9,17 @@ from pathlib import Path
 from tiernas.runner.runtimes import RUNTIMES
 
 _PACKAGE = Path(__file__).parents[1]
-_START = "tiernas.runner.__main__"
+_PROGRAMS = ("tiernas.runner.__main__", "tiernas.runner.kit")
 
 
 def runner_modules() -> Mapping[str, Path]:
     """The modules of the runner and their files, sorted by name.
 
-    They are the main program, the engines, and whatever these import outside of functions. What is imported in a
-    function is needed only where networks are prepared.
+    They are the programs that run on a device, the engines, and whatever these import outside of functions. What is
+    imported in a function is needed only where networks are prepared.
     """
     found: dict[str, Path] = {}
-    waiting = [_START, *(runtime.module for runtime in RUNTIMES.values())]
+    waiting = [*_PROGRAMS, *(runtime.module for runtime in RUNTIMES.values())]
     while waiting:
         name = waiting.pop()
         path = module_file(name)

@@ -1,4 +1,4 @@
-"""The `__main__.py` of `runner.pyz`; written such that Python 2 and 3 of any version can read it."""
+"""The beginning of every program for devices; written such that Python 2 and 3 of any version can read it."""
 
 import sys
 
@@ -13,10 +13,6 @@ if sys.version_info < (3, 9):  # noqa: UP036
 try:
     import numpy  # noqa: F401
 except ImportError as error:
-    sys.exit(
-        "tiernas: NumPy is missing (" + str(error) + "); install it with: " + sys.executable + " -m pip install numpy"
-    )
+    from tiernas.runner.pip_command import pip_command
 
-from tiernas.runner.__main__ import main
-
-main()
+    sys.exit("tiernas: NumPy is missing (" + str(error) + "); install it with: " + pip_command("numpy"))

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
-from tiernas.engines.clock.in_turn import Anchor, TurnRule, measure_in_turn
+import numpy as np
+
+from tiernas.engines.calibration import FloatArray
+from tiernas.engines.clock.anchor import Anchor, Trace
+from tiernas.engines.clock.rule import TurnRule
 from tiernas.engines.engine import CompiledNetwork, NodeTime
 from tiernas.engines.lock import device_lock
 from tiernas.engines.measurement import Measurement
 from tiernas.engines.timing import StopRule, measure
 from tiernas.errors import UsageError
 from tiernas.runner.device_state import DeviceState, disturbances, read_state
-from tiernas.runner.kept import KeptFiles
 from tiernas.runner.runtimes import engine_class
 
 _FILE_NAME = re.compile(r"network\.[a-z0-9]{1,8}")
@@ -57,20 +62,33 @@ class Repetition:
     pause_s: float = 5.0
 
 
+class FileSource(Protocol):
+    """Where the files of networks come from."""
+
+    def path(self, digest: str) -> Path:
+        """A file by its SHA-256.
+
+        Raises:
+            UsageError: There is none.
+        """
+
+
 class OpenNetworks:
     """Networks and anchors, by the handles that requests refer to them with.
 
     Args:
-        kept: The files that were sent.
+        kept: Their files.
         folder: An empty folder; each network has a folder in it, because its files must have certain names.
     """
 
-    def __init__(self, kept: KeptFiles, folder: Path) -> None:
+    def __init__(self, kept: FileSource, folder: Path) -> None:
         self._kept = kept
         self._folder = folder
         self._networks: dict[int, CompiledNetwork] = {}
         self._anchors: dict[int, Anchor] = {}
+        self._anchored: dict[int, int] = {}  # the network of each anchor
         self._handles = 0
+        self._patience: int | None = None
 
     def open(self, engine: str, precision: str, batch: int, threads: int, files: Mapping[str, str]) -> int:
         """Loads a network.
@@ -104,14 +122,39 @@ class OpenNetworks:
             raise
         return self._handles
 
-    def anchor(self, handle: int, name: str, known_ms: float | None) -> int:
-        """Makes an anchor of a network, which stays open as long as the anchor; returns the anchor's handle."""
+    def about_ms(self, handle: int) -> float:
+        """The approximate latency of a network."""
         network = self.network(handle)
-        with device_lock(network.fingerprint.device_slug):
-            anchor = Anchor(network, name, known_ms)
+        with network.exclusively():
+            return network.about_ms()
+
+    def run(self, handle: int, images: str) -> FloatArray:
+        """Logits of a network.
+
+        Args:
+            handle: The network.
+            images: SHA-256 of a file with the images: little-endian float32 in the order of the network's input.
+        """
+        network = self.network(handle)
+        content = self._kept.path(images).read_bytes()
+        if len(content) != 4 * math.prod(network.input_shape):
+            raise UsageError(f"images: {len(content)} bytes; {network.input_shape} float32 numbers take another size")
+        with network.exclusively():
+            return network.run(np.frombuffer(content, "<f4").reshape(network.input_shape).astype(np.float32))
+
+    def anchor(self, handle: int, name: str, known_ms: float | None) -> tuple[int, float]:
+        """Makes an anchor of a network; it is gone when the network is closed.
+
+        Returns:
+            The anchor's handle, and its approximate latency in ms.
+        """
+        network = self.network(handle)
+        with network.exclusively():
+            anchor = network.anchor(name, known_ms)
         self._handles += 1
         self._anchors[self._handles] = anchor
-        return self._handles
+        self._anchored[self._handles] = handle
+        return self._handles, anchor.about_ms
 
     def network(self, handle: int) -> CompiledNetwork:
         """An open network."""
@@ -122,33 +165,56 @@ class OpenNetworks:
     def measure(self, handle: int, rule: StopRule, repetition: Repetition) -> MeasuredThere:
         """Measures a network alone."""
         network = self.network(handle)
-        return _undisturbed(network, lambda: measure(network, rule), repetition)
+        return self._measured(network, lambda: measure(network, rule), repetition)
 
     def measure_in_turn(self, handle: int, anchor: int, rule: TurnRule, repetition: Repetition) -> MeasuredThere:
         """Measures a network interleaved with an anchor."""
-        network = self.network(handle)
-        if anchor not in self._anchors:
-            raise UsageError(f"there is no anchor {anchor}")
-        return _undisturbed(network, lambda: measure_in_turn(network, self._anchors[anchor], rule), repetition)
+        network, opponent = self.network(handle), self._anchor(anchor)
+        return self._measured(network, lambda: opponent.measure(network, rule), repetition)
+
+    def trace(self, handle: int, anchor: int, duration_s: float) -> Trace:
+        """The turns of a network and an anchor over some time."""
+        return self._anchor(anchor).trace(self.network(handle), duration_s)
 
     def profile(self, handle: int) -> list[NodeTime]:
         """The times of a network's nodes."""
         network = self.network(handle)
-        with device_lock(network.fingerprint.device_slug):
+        with network.exclusively():
             return list(network.profile())
 
     def close(self, handle: int) -> None:
-        """Frees a network, or drops an anchor."""
-        if self._anchors.pop(handle, None) is None:
-            self.network(handle)
-            self._networks.pop(handle).close()
-            shutil.rmtree(self._folder / str(handle), ignore_errors=True)
+        """Frees a network and drops its anchors, or drops an anchor."""
+        if handle in self._anchors:
+            self._drop(handle)
+            return
+        network = self.network(handle)
+        for anchor in [anchor for anchor, anchored in self._anchored.items() if anchored == handle]:
+            self._drop(anchor)
+        del self._networks[handle]
+        network.close()
+        shutil.rmtree(self._folder / str(handle), ignore_errors=True)
 
     def close_all(self) -> None:
         """Frees all networks."""
-        self._anchors.clear()
         for handle in list(self._networks):
             self.close(handle)
+
+    def _measured(
+        self, network: CompiledNetwork, measure_once: Callable[[], Measurement], repetition: Repetition
+    ) -> MeasuredThere:
+        """A measurement, repeated if it was disturbed; less often where the last one was disturbed every time."""
+        tries = repetition.tries if self._patience is None else min(repetition.tries, self._patience)
+        found = _undisturbed(network, measure_once, replace(repetition, tries=tries))
+        self._patience = max(1, tries - 1) if found.disturbed else None
+        return found
+
+    def _drop(self, anchor: int) -> None:
+        del self._anchors[anchor], self._anchored[anchor]
+
+    def _anchor(self, handle: int) -> Anchor:
+        if handle not in self._anchors:
+            raise UsageError(f"there is no anchor {handle}")
+        return self._anchors[handle]
 
 
 def _undisturbed(

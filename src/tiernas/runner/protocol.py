@@ -7,11 +7,14 @@ answer for each request, in their order. The kinds of errors:
 - `usage`: the message says what to change.
 - `not-installed`: a package is missing on this device; the message has the command that installs it here.
 - `failed`: anything else, in one line.
+
+An empty line is a sign of life of whoever asks, and is answered with another one at once, also during a measurement.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -21,6 +24,8 @@ from tiernas.runner.kept import KeptFiles
 
 PROTOCOL = 1
 """Version of the protocol; raised whenever an older runner would misunderstand a request."""
+
+_SIGN_OF_LIFE = b"\n"
 
 _LONGEST_LINE = 2**24
 """Maximum length of a request, in bytes: that of a list of some hundred thousand digests."""
@@ -43,18 +48,23 @@ class RunnerRequest:
     problem: Exception | None = None
 
 
-def read_request(source: BinaryIO, kept: KeptFiles) -> RunnerRequest:
+def read_request(source: BinaryIO, kept: KeptFiles) -> RunnerRequest | None:
     """The next request. A file that follows it is kept, or at least read to its end.
+
+    Returns:
+        The request; None for a sign of life.
 
     Raises:
         EOFError: There are no more requests.
     """
     line = source.readline(_LONGEST_LINE)
+    if line == _SIGN_OF_LIFE:
+        return None
     if not line.endswith(b"\n"):
         raise EOFError
     try:
         document = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return RunnerRequest(None, "", {}, UsageError(f"a request must be one line of JSON: {error}"))
     if not isinstance(document, dict) or not isinstance(document.get("do"), str):
         return RunnerRequest(None, "", {}, UsageError("a request must be an object with a string `do`"))
@@ -63,18 +73,41 @@ def read_request(source: BinaryIO, kept: KeptFiles) -> RunnerRequest:
     return RunnerRequest(document.get("id"), document["do"], fields, problem)
 
 
-def write_answer(answers: BinaryIO, answer: Mapping[str, Any]) -> None:
-    """Writes an answer; one that JSON cannot express becomes an error.
+class Answers:
+    """The stream of answers, to which several threads may write.
 
-    Raises:
-        OSError: Nobody reads it.
+    Args:
+        stream: The stream.
     """
-    try:
-        line = json.dumps(answer, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        line = json.dumps({"id": answer["id"], "error": error_of(error)})
-    answers.write(line.encode() + b"\n")
-    answers.flush()
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._writing = threading.Lock()
+
+    def write(self, answer: Mapping[str, Any]) -> None:
+        """Writes an answer; one that JSON cannot express becomes an error.
+
+        Raises:
+            OSError: Nobody reads it.
+        """
+        try:
+            line = json.dumps(answer, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            line = json.dumps({"id": answer["id"], "error": error_of(error)})
+        self._write_line(line.encode() + b"\n")
+
+    def give_sign_of_life(self) -> None:
+        """Writes an empty line.
+
+        Raises:
+            OSError: Nobody reads it.
+        """
+        self._write_line(_SIGN_OF_LIFE)
+
+    def _write_line(self, line: bytes) -> None:
+        with self._writing:
+            self._stream.write(line)
+            self._stream.flush()
 
 
 def error_of(error: Exception) -> dict[str, str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from dataclasses import dataclass
 
 from tiernas.engines.engine import Engine
 from tiernas.errors import NotInstalledError, UsageError
+from tiernas.runner.pip_command import pip_command
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,12 @@ RUNTIMES = {
 """By name of the engine."""
 
 
+def keep_runtimes_silent() -> None:
+    """Keeps runtimes from reporting their use to their makers."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+
 def engine_class(name: str) -> type[Engine]:
     """The class of an engine.
 
@@ -45,6 +53,6 @@ def engine_class(name: str) -> type[Engine]:
     try:
         found: type[Engine] = getattr(importlib.import_module(runtime.module), runtime.name)
     except NotInstalledError as error:
-        command = f"{sys.executable or 'python3'} -m pip install {runtime.wheel}"
-        raise NotInstalledError(f"{runtime.wheel}, which this device needs to run networks,", name, command) from error
+        needs = f"{runtime.wheel}, which this device needs to run networks,"
+        raise NotInstalledError(needs, name, pip_command(runtime.wheel)) from error
     return found

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
-import os
-import platform
-import reprlib
-import shutil
-import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-import tiernas
-from tiernas.engines.clock.in_turn import TurnRule
-from tiernas.engines.fingerprint import cpu_device, cpu_flags
+from tiernas.engines.clock.rule import TurnRule
 from tiernas.engines.timing import StopRule
-from tiernas.errors import TiernasError, UsageError, last_line
+from tiernas.errors import UsageError
 from tiernas.runner.device_state import read_state
+from tiernas.runner.facts import load_and_settings, who_it_is
+from tiernas.runner.fields import RequestFields
 from tiernas.runner.kept import KeptFiles
 from tiernas.runner.networks import MeasuredThere, OpenNetworks, Repetition
-from tiernas.runner.protocol import PROTOCOL, RunnerRequest, error_of
+from tiernas.runner.protocol import RunnerRequest, error_of
 from tiernas.runner.runtimes import RUNTIMES, engine_class
 from tiernas.temporary import owned_folder
 
 if TYPE_CHECKING:
-    from typing import Self, TypeGuard
-
-_Rule = TypeVar("_Rule", StopRule, TurnRule, Repetition)
+    from typing import Self
 
 
 class Service:
@@ -40,22 +29,29 @@ class Service:
 
     Args:
         kept: The files that were sent.
+        end_when_silent: Ends this process once nothing was heard for this time, in s.
     """
 
-    def __init__(self, kept: KeptFiles) -> None:
+    def __init__(self, kept: KeptFiles, end_when_silent: Callable[[float], None]) -> None:
         self._kept = kept
+        self._end_when_silent = end_when_silent
         self._stack = contextlib.ExitStack()
         self._networks: OpenNetworks | None = None
-        self._answers: Mapping[str, Callable[[_Fields], Mapping[str, Any]]] = {
+        self._answers: Mapping[str, Callable[[RequestFields], Mapping[str, Any]]] = {
             "hello": self._hello,
             "engines": self._engines,
+            "fingerprint": self._fingerprint,
             "state": lambda fields: read_state().to_dict(),
+            "system": lambda fields: load_and_settings(),
             "missing": lambda fields: {"missing": self._kept.missing(fields.texts("sha256"))},
             "keep": self._keep,
             "open": self._open,
+            "about": lambda fields: {"about_ms": self._opened().about_ms(fields.number("network"))},
+            "run": self._run,
             "anchor": self._anchor,
             "measure": self._measure,
             "measure_in_turn": self._measure_in_turn,
+            "trace": self._trace,
             "profile": self._profile,
             "close": self._close,
             "forget": self._forget,
@@ -68,7 +64,7 @@ class Service:
                 raise request.problem
             if request.do not in self._answers:
                 raise UsageError(f"do = {request.do!r}: must be one of {', '.join(self._answers)}")
-            return {"id": request.id, "ok": dict(self._answers[request.do](_Fields(request)))}
+            return {"id": request.id, "ok": dict(self._answers[request.do](RequestFields(request)))}
         except Exception as error:  # runtimes raise anything
             return {"id": request.id, "error": error_of(error)}
 
@@ -80,31 +76,24 @@ class Service:
     ) -> None:
         self._stack.close()
 
-    def _hello(self, fields: _Fields) -> Mapping[str, Any]:
-        return {
-            "protocol": PROTOCOL,
-            "tiernas": tiernas.__version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "system": platform.platform(),
-            "host": platform.node(),
-            "device": cpu_device(),
-            "cores": os.cpu_count() or 1,
-            "flags": list(cpu_flags()),
-            "time_s": time.time(),
-            "folder": str(self._kept.folder),
-            "free_disk_mb": _free_disk_mb(self._kept.folder),
-            "state": read_state().to_dict(),
-        }
+    def _hello(self, fields: RequestFields) -> Mapping[str, Any]:
+        if "silence_s" in fields:
+            self._end_when_silent(fields.positive("silence_s"))
+        return who_it_is(self._kept.folder)
 
-    def _engines(self, fields: _Fields) -> Mapping[str, Any]:
-        return {name: _described(name) for name in RUNTIMES}
+    def _engines(self, fields: RequestFields) -> Mapping[str, Any]:
+        return {name: _described(name) for name in (fields.texts("names") if "names" in fields else RUNTIMES)}
 
-    def _keep(self, fields: _Fields) -> Mapping[str, Any]:
+    def _fingerprint(self, fields: RequestFields) -> Mapping[str, Any]:
+        precision, batch, threads = fields.text("precision"), fields.number("batch"), fields.number("threads")
+        engine = engine_class(fields.text("engine"))(precision, batch, threads)
+        return {"fingerprint": engine.fingerprint().to_dict()}
+
+    def _keep(self, fields: RequestFields) -> Mapping[str, Any]:
         fields.number("bytes")  # the file was read together with the request
         return {}
 
-    def _open(self, fields: _Fields) -> Mapping[str, Any]:
+    def _open(self, fields: RequestFields) -> Mapping[str, Any]:
         networks = self._opened()
         handle = networks.open(
             fields.text("engine"),
@@ -120,28 +109,38 @@ class Service:
             "input_shape": list(network.input_shape),
         }
 
-    def _anchor(self, fields: _Fields) -> Mapping[str, Any]:
+    def _anchor(self, fields: RequestFields) -> Mapping[str, Any]:
         known_ms = fields.positive("known_ms") if "known_ms" in fields else None
-        return {"anchor": self._opened().anchor(fields.number("network"), fields.text("name"), known_ms)}
+        handle, about_ms = self._opened().anchor(fields.number("network"), fields.text("name"), known_ms)
+        return {"anchor": handle, "about_ms": about_ms}
 
-    def _measure(self, fields: _Fields) -> Mapping[str, Any]:
+    def _run(self, fields: RequestFields) -> Mapping[str, Any]:
+        return {"logits": self._opened().run(fields.number("network"), fields.text("images")).tolist()}
+
+    def _measure(self, fields: RequestFields) -> Mapping[str, Any]:
         rule, repetition = fields.settings("rule", StopRule()), fields.settings("repetition", Repetition())
         return _measured(self._opened().measure(fields.number("network"), rule, repetition))
 
-    def _measure_in_turn(self, fields: _Fields) -> Mapping[str, Any]:
+    def _measure_in_turn(self, fields: RequestFields) -> Mapping[str, Any]:
         rule, repetition = fields.settings("rule", TurnRule()), fields.settings("repetition", Repetition())
         network, anchor = fields.number("network"), fields.number("anchor")
         return _measured(self._opened().measure_in_turn(network, anchor, rule, repetition))
 
-    def _profile(self, fields: _Fields) -> Mapping[str, Any]:
+    def _trace(self, fields: RequestFields) -> Mapping[str, Any]:
+        network, anchor = fields.number("network"), fields.number("anchor")
+        found = self._opened().trace(network, anchor, fields.positive("duration_s"))
+        pairs = {each.name: getattr(found.pairs, each.name).tolist() for each in dataclasses.fields(found.pairs)}
+        return {"pairs": pairs, "level": dataclasses.asdict(found.level)}
+
+    def _profile(self, fields: RequestFields) -> Mapping[str, Any]:
         nodes = self._opened().profile(fields.number("network"))
         return {"nodes": [dataclasses.asdict(node) for node in nodes]}
 
-    def _close(self, fields: _Fields) -> Mapping[str, Any]:
+    def _close(self, fields: RequestFields) -> Mapping[str, Any]:
         self._opened().close(fields.number("handle"))
         return {}
 
-    def _forget(self, fields: _Fields) -> Mapping[str, Any]:
+    def _forget(self, fields: RequestFields) -> Mapping[str, Any]:
         self._stack.close()
         self._networks = None
         self._kept.forget()
@@ -160,72 +159,6 @@ class Service:
         return self._networks
 
 
-class _Fields:
-    """The fields of a request, checked when they are read.
-
-    Raises:
-        UsageError: A field is missing or of the wrong kind; the message names it.
-    """
-
-    def __init__(self, request: RunnerRequest) -> None:
-        self._do = request.do
-        self._fields = request.fields
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._fields
-
-    def text(self, name: str) -> str:
-        value = self._fields.get(name)
-        if not isinstance(value, str):
-            raise self._wrong(name, "a string")
-        return value
-
-    def number(self, name: str) -> int:
-        value = self._fields.get(name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise self._wrong(name, "a whole number, 0 or more")
-        return value
-
-    def positive(self, name: str) -> float:
-        value = self._fields.get(name)
-        if not _is_amount(value) or value == 0:
-            raise self._wrong(name, "a number above 0")
-        return float(value)
-
-    def texts(self, name: str) -> list[str]:
-        value = self._fields.get(name)
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise self._wrong(name, "a list of strings")
-        return value
-
-    def texts_by_name(self, name: str) -> Mapping[str, str]:
-        value = self._fields.get(name)
-        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
-            raise self._wrong(name, "an object of strings")
-        return value
-
-    def settings(self, name: str, default: _Rule) -> _Rule:
-        """A dataclass of numbers, some of which are given; the others are those of the default."""
-        value = self._fields.get(name, {})
-        known = [each.name for each in dataclasses.fields(default)]
-        if not isinstance(value, dict) or not value.keys() <= set(known):
-            raise self._wrong(name, f"an object with some of {', '.join(known)}")
-        for key, number in value.items():
-            usual = getattr(default, key)
-            if number is None and usual is None:
-                continue
-            if not _is_amount(number) or (isinstance(usual, int) and not isinstance(number, int)):
-                raise self._wrong(name, f"an object of numbers, 0 or more ({key} is {number!r})")
-        return dataclasses.replace(default, **value)
-
-    def _wrong(self, name: str, kind: str) -> UsageError:
-        return UsageError(f"{self._do}: {name} = {reprlib.repr(self._fields.get(name))}: must be {kind}")
-
-
-def _is_amount(value: Any) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf
-
-
 def _measured(found: MeasuredThere) -> Mapping[str, Any]:
     return {
         "measurement": dataclasses.asdict(found.measurement),
@@ -237,21 +170,10 @@ def _measured(found: MeasuredThere) -> Mapping[str, Any]:
 
 
 def _described(name: str) -> Mapping[str, Any]:
-    """An engine's precisions and the version of its runtime, or why it cannot be used here."""
+    """An engine's precisions and the version of its runtime, or the error that it raises here."""
     try:
         kind = engine_class(name)
         precisions = kind.precisions()
         return {"precisions": list(precisions), "version": kind(precisions[0]).fingerprint().engine_version}
-    except TiernasError as error:
-        return {"problem": str(error)}
     except Exception as error:  # a broken runtime may raise anything on import
-        return {"problem": f"{type(error).__name__}: {last_line(error)}"}
-
-
-def _free_disk_mb(folder: Path) -> int | None:
-    """Free space where a folder is or would be."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    try:
-        return shutil.disk_usage(there).free // 10**6
-    except OSError:
-        return None
+        return {"error": error_of(error)}

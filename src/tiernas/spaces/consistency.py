@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import fields
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ def inconsistency(space: SearchSpace, networks: int = 256, seed: int = 0) -> str
         networks: Number of random vectors.
         seed: Their seed.
     """
-    for check in (_dimensions, _canonical_vectors, _samples, _blocks, _architectures, _layers, _work):
+    for check in (_dimensions, _canonical_vectors, _samples, _blocks, _architectures, _layers, _work, _sizes):
         try:
             if wrong := next(check(space, networks, seed), None):
                 return wrong
@@ -123,6 +124,19 @@ def _work(space: SearchSpace, networks: int, seed: int) -> Iterator[str]:
     for vector in vectors[:2]:  # the smallest network and the largest
         if not LayerRows.of(space.decode(vector).layers).each(BlockRows.macs).sum():
             yield f"vector {_shown(vector)}: its layers count no work of a kind that ends in _macs"
+
+
+def _sizes(space: SearchSpace, networks: int, seed: int) -> Iterator[str]:
+    for group in space.layer_groups(random_vectors(space, networks, seed)):
+        sizes, name, m = group.rows.sizes(space.num_classes), group.rows.block.block, len(group.rows)
+        if sizes is None:
+            continue
+        for what in fields(sizes):
+            counts = np.asarray(getattr(sizes, what.name))
+            if counts.shape != (m,):
+                yield f"block {name!r} counts {what.name} in shape {counts.shape} for {m} layers; must be one per layer"
+            if not (np.isfinite(counts) & (counts >= 0)).all():
+                yield f"block {name!r} counts {what.name} = {counts.min()}; must be finite and at least 0"
 
 
 def _architectures(space: SearchSpace, networks: int, seed: int) -> Iterator[str]:

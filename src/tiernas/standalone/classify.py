@@ -1,6 +1,6 @@
 """Classifies image files with the network in this folder.
 
-Needs numpy, Pillow and the runtime named in `deployment.json`. That file contains everything else: the size and the
+Needs numpy, Pillow and the runtime named in `deploy.json`. That file contains everything else: the size and the
 normalization of images, the classes, and the settings of the runtime that the network was measured with.
 """
 
@@ -21,13 +21,13 @@ from PIL import Image, UnidentifiedImageError
 from tiernas.standalone.preprocessing import Pixels, network_input, square
 
 FORMAT_VERSION = 1
-"""Format of `deployment.json`; newer ones are refused."""
+"""Format of `deploy.json`; newer ones are refused."""
 
-FACTS, CHECK, RUNTIME = "deployment.json", "check.npz", "runtime.py"
+FACTS, CHECK, RUNTIME = "deploy.json", "check.npz", "runtime.py"
 """The files beside the network: facts about it, images with their recorded logits, and the code that runs it."""
 
 _AT_A_TIME = 64
-"""Smallest number of images that are read before the network runs on them."""
+"""Smallest number of images that are read before the network runs on them; a network of any batch gets as many."""
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -36,10 +36,10 @@ class Classifier:
     """The network of a folder in its runtime.
 
     Args:
-        folder: Contains `deployment.json`, `runtime.py` and the network.
+        folder: Contains `deploy.json`, `runtime.py` and the network.
 
     Attributes:
-        facts: The contents of `deployment.json`.
+        facts: The contents of `deploy.json`.
         classes: Names of the classes, in the order of the logits.
 
     Raises:
@@ -83,7 +83,9 @@ class Classifier:
 
     def logits(self, pixels: Pixels) -> FloatArray:
         """Logits, `(n, classes)`, of images, `(n, size, size, 3)`, as returned by `pixels`."""
-        wanted, batch = self.facts["preprocessing"], self.facts["network"]["batch"]
+        wanted, network = self.facts["preprocessing"], self.facts["network"]
+        any_batch = network.get("dynamic_batch", False)
+        batch = _AT_A_TIME if any_batch else network["batch"]
         found = []
         for start in range(0, len(pixels), batch):
             images = network_input(
@@ -93,8 +95,8 @@ class Classifier:
                 wanted["std"],
                 wanted["scale_interpolation"],
             )
-            full = np.pad(images, ((0, batch - len(images)), (0, 0), (0, 0), (0, 0)))
-            found.append(self._run(full)[: len(images)])
+            missing = 0 if any_batch else batch - len(images)
+            found.append(self._run(np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))))[: len(images)])
         return np.concatenate(found)
 
     def classify(self, paths: Sequence[Path], top: int) -> Iterator[dict[str, Any]]:

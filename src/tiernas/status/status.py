@@ -24,13 +24,14 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
     """The state of a search; fast on 100,000 candidates, except for the report of a screen.
 
     Returns:
-        `study`; `time` (UTC); `server` (None if none is running; else `name`, the number of workers as `clients` and
-        how many are `idle`); `paused`; `candidates` (number by state, over all tiers); `tiers` (for each its
-        candidates by state, its finalists, its best, what was reused and the effect of the screen); `running` (what
-        each worker does); `ended_per_hour` (training runs that ended in the last hour, or since the search began; None
-        if nothing is running); `plan` (what is left to do, see `tiernas.plan.SearchPlan.to_dict`) and `hours_to_go`
-        (for all of it), both None if the output folder does not say what the plan is based on; `doubts` (accuracies
-        that may be chance, in words); and `failures` (each failed candidate with its reason).
+        `study`; `limits` (the most that its networks may have, by name); `time` (UTC); `server` (None if none is
+        running; else `name`, the number of workers as `clients` and how many are `idle`); `paused`; `candidates`
+        (number by state, over all tiers); `tiers` (for each its candidates by state, its finalists, its best, what was
+        reused and the effect of the screen); `running` (what each worker does); `ended_per_hour` (training runs that
+        ended in the last hour, or since the search began; None if nothing is running); `plan` (what is left to do, see
+        `tiernas.plan.SearchPlan.to_dict`) and `hours_to_go` (for all of it), both None if the output folder does not
+        say what the plan is based on; `doubts` (accuracies that may be chance, in words); and `failures` (each failed
+        candidate with its reason).
 
     Raises:
         NothingFoundError: The search has not started.
@@ -51,6 +52,7 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
         doubts = [] if basis is None else [line for study in studies for line in _doubts(ledger, study, basis.data)]
     return {
         "study": config.study.name,
+        "limits": config.limits.limits.given,
         "time": now.isoformat(timespec="seconds"),
         "server": {"name": str(serving.server), "clients": serving.clients, "idle": serving.idle}
         if serving is not None and working

@@ -17,6 +17,7 @@ from tiernas.errors import UsageError
 from tiernas.ledger import Candidate, Known, Ledger, Purpose, State, Study
 
 if TYPE_CHECKING:
+    from tiernas.limits import WithinLimits
     from tiernas.tiers import Tier
 
 _log = logging.getLogger(__name__)
@@ -33,13 +34,14 @@ def reuse_accuracies(
     tier: Tier,
     estimate_ms: Callable[[IntArray], npt.NDArray[np.float64]],
     others: Sequence[Path],
+    within: WithinLimits | None = None,
 ) -> None:
     """Reuses, once and before the search of a tier begins, what was trained on the same data with the same recipe.
 
-    Networks inside the tier become finished candidates: they may become finalists and are not trained again. Those
-    outside are its history: the optimizer is told about them. Everything is copied into the ledger, so the search can
-    be resumed whatever happens to the others. A network that is known several times counts once: with the accuracy of
-    this study's seed if there is one, else with the first.
+    Networks inside the tier and the limits become finished candidates: they may become finalists and are not trained
+    again. Others are its history: the optimizer is told about them. Everything is copied into the ledger, so the search
+    can be resumed whatever happens to its sources. A network that is known several times counts once: with the accuracy
+    of this study's seed if there is one, else with the first.
 
     Args:
         ledger: Ledger of this search; its other tiers are always used.
@@ -47,6 +49,7 @@ def reuse_accuracies(
         tier: The tier.
         estimate_ms: Estimated latency (`n`, in ms) of vectors (`n x d`).
         others: Output folders of other searches, or their ledgers.
+        within: Decides which networks are within limits; None without limits.
 
     Raises:
         UsageError: Another search cannot be read, or has another space, data set or recipe.
@@ -72,7 +75,7 @@ def reuse_accuracies(
             if before is None or (one.same_seed and not before.same_seed):
                 found[one.candidate.digest] = one
                 taken[source] = taken.get(source, 0) + (before is None)
-    known = _estimated(list(found.values()), tier, estimate_ms)
+    known = _estimated(list(found.values()), tier, estimate_ms, within)
     ledger.adopt(study, known, {str(path): 0 for path in others} | taken)
     if known:
         inside = sum(k.inside for k in known)
@@ -157,20 +160,27 @@ def _decisive(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _estimated(
-    found: Sequence[_Found], tier: Tier, estimate_ms: Callable[[IntArray], npt.NDArray[np.float64]]
+    found: Sequence[_Found],
+    tier: Tier,
+    estimate_ms: Callable[[IntArray], npt.NDArray[np.float64]],
+    within: WithinLimits | None,
 ) -> Sequence[Known]:
     if not found:
         return []
-    latency_ms = estimate_ms(np.array([f.candidate.vector for f in found], dtype=np.int64))
+    vectors = np.array([f.candidate.vector for f in found], dtype=np.int64)
+    latency_ms = estimate_ms(vectors)
+    inside = tier.contains(latency_ms)
+    if within is not None:
+        inside &= within(vectors)
     return [
         Known(
             vector=f.candidate.vector,
             digest=f.candidate.digest,
             estimated_latency_ms=float(ms),
-            inside=tier.contains(float(ms)),
+            inside=bool(is_inside),
             accuracy=f.candidate.accuracy or 0.0,
             result=f.candidate.result or {},
             origin=f.origin,
         )
-        for f, ms in zip(found, latency_ms, strict=True)
+        for f, ms, is_inside in zip(found, latency_ms, inside, strict=True)
     ]

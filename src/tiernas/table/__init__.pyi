@@ -1,4 +1,4 @@
-from .command import export_command, query_command
+from .command import export_command, measure_command, next_command, query_command
 from .entry import Entry
 from .exporting import export
 from .model_table import DamagedEntry, ModelTable
@@ -13,6 +13,8 @@ __all__ = [
     "Query",
     "export",
     "export_command",
+    "measure_command",
+    "next_command",
     "query_command",
     "write_page",
 ]

@@ -30,5 +30,17 @@ def export_command(table: Path, entry: Entry) -> str:
     return " ".join(filter(None, [f"tiernas table export {entry.name} --output deploy", _where(table)]))
 
 
+def measure_command(entry: Entry) -> str:
+    """The command that measures the network of an entry again that is not in the table itself."""
+    words = ["tiernas", "latency", "measure", entry.network, "--resolution", str(entry.resolution)]
+    words += ["--engine", entry.engine, "--precision", entry.precision]
+    return shlex.join([*words, "--batch", str(entry.batch), "--threads", str(entry.threads)])
+
+
+def next_command(table: Path, entry: Entry) -> str:
+    """The command that exports an entry, or that measures it again if the table does not have the network."""
+    return export_command(table, entry) if entry.is_kept else measure_command(entry)
+
+
 def _where(table: Path) -> str:
     return "" if table.resolve() == DEFAULT_TABLE.resolve() else f"--table {shlex.quote(str(table))}"

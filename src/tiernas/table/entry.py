@@ -25,11 +25,16 @@ _LISTED = 3
 
 _NETWORK = ("study", "space", "seed", "architecture_digest", "data_digest")
 _CONDITIONS = ("device", "engine", "precision", "batch", "threads")
+_OF_SEARCHES = ("classes", "validation_accuracy", "macs", "space")
+"""What every network has that a search found."""
 
 _Positive = Annotated[float, Field(gt=0)]
-_Shift = Annotated[float, Field(ge=-1e6, le=1e6)]
-_Scale = Annotated[float, Field(ge=1e-6, le=1e6)]
+Shift = Annotated[float, Field(ge=-1e6, le=1e6)]
+Scale = Annotated[float, Field(ge=1e-6, le=1e6)]
 """Bounds for pixels from 0 to 1; values beyond become infinite or zero in single precision."""
+
+Url = Annotated[str, Field(pattern=r'^(https?://[^\s"<>]+)?$')]
+"""An address that a browser may open, or nothing."""
 
 
 def _read_in_turn(value: object) -> InTurn | None:
@@ -39,11 +44,14 @@ def _read_in_turn(value: object) -> InTurn | None:
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=1)]
 
+MEASURED = "measured"
+"""The source of an accuracy that was counted here."""
+
 
 @with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One network on one device, ready to deploy.
+    """One network on one device.
 
     Attributes:
         name: Name of the entry and of its folder; unique in a table, see `tiernas.table.name`.
@@ -58,23 +66,23 @@ class Entry:
         latency_interval_ms: Its interval, nominally 95 %; see `tiernas.engines.Measurement`.
         latency_unstable: Whether the interval stayed wide.
         accuracy: Top-1 accuracy on the test split, 0 to 1, which no search has seen; of what the engine runs at its
-            precision, counted on every image.
-        validation_accuracy: Top-1 accuracy on the validation split, by which it was chosen.
+            precision, counted on every image. Of a network that was added: what its source says.
+        validation_accuracy: Top-1 accuracy on the validation split, by which it was chosen; None if it was added.
         data: Name of the data set.
         data_digest: Digest of data and split.
-        classes: Names of the classes, in the order of the logits.
+        classes: Names of the classes, in the order of the logits; empty if they are not known, of added networks.
         resolution: Height and width of the input, in pixels.
         input_mean: Mean of red, green and blue (pixels in 0 to 1) to subtract from the input.
         input_std: Divisor of the input after that.
-        space: Search space of the vector.
+        space: Search space of the vector; empty if it was added.
         vector: The integers of the network.
         architecture_digest: Digest of the architecture.
         params: Parameters.
-        macs: Multiply-accumulates at batch 1.
+        macs: Multiply-accumulates at batch 1; None if unknown.
         recipe: How it was trained.
         seed: Seed of the training run.
-        source: Origin of the figures: "measured" here, or the publication.
-        study: Study and tier that found it.
+        source: Origin of the accuracy: "measured" here, or the publication.
+        study: Study and tier that found it, or the collection that it was added from.
         tiernas_version: Version that wrote the entry.
         created_at: When, in UTC (ISO 8601).
         exact_accuracy: The same accuracy in torch, in fp32; None if it was not evaluated, as for published figures.
@@ -92,9 +100,16 @@ class Entry:
         latency_in_turn: The ratio to the anchor that the latency is derived from; None in entries of earlier versions.
         test_images: Number of images that `accuracy` was counted on; None if unknown (entries of earlier versions).
         provenance: How the figures were obtained; None in entries of earlier versions.
+        weights_mb: Memory of the parameters at the precision, in millions of bytes, see `tiernas.limits.figures_of`;
+            None if unknown (entries of earlier versions, blocks that do not count it).
+        activations_mb: Memory of the feature maps that are held at the same time, at most, for a batch; likewise.
+        network: What a network is called that was added and not found by a search, such as "timm:resnet18"; else empty.
+        source_url: Where the publication is found; empty if unknown.
+        weights_license: License of the weights, such as "apache-2.0"; empty if it was not stated.
+        data_license: License of the data it was trained on; empty if it was not stated.
 
     Raises:
-        UsageError: The name could lead out of a folder.
+        UsageError: The name could lead out of a folder, or something is missing that only added networks may lack.
     """
 
     name: str
@@ -108,18 +123,18 @@ class Entry:
     latency_interval_ms: tuple[_Positive, _Positive]
     latency_unstable: bool
     accuracy: _Share
-    validation_accuracy: _Share
+    validation_accuracy: _Share | None
     data: str
     data_digest: str
-    classes: Annotated[tuple[str, ...], Field(min_length=1)]
+    classes: tuple[str, ...]
     resolution: _Count
-    input_mean: tuple[_Shift, _Shift, _Shift]
-    input_std: tuple[_Scale, _Scale, _Scale]
+    input_mean: tuple[Shift, Shift, Shift]
+    input_std: tuple[Scale, Scale, Scale]
     space: str
     vector: tuple[int, ...]
     architecture_digest: str
     params: _Count
-    macs: _Count
+    macs: _Count | None
     recipe: dict[str, Any]
     seed: int
     source: str
@@ -138,9 +153,18 @@ class Entry:
     latency_in_turn: Annotated[InTurn | None, PlainValidator(_read_in_turn)] = None
     test_images: _Count | None = None
     provenance: Provenance | None = None
+    weights_mb: _Positive | None = None
+    activations_mb: _Positive | None = None
+    network: str = ""
+    source_url: Url = ""
+    weights_license: str = ""
+    data_license: str = ""
 
     def __post_init__(self) -> None:
         require_safe_name(self.name)
+        missing = [key for key in _OF_SEARCHES if getattr(self, key) in (None, (), "")]
+        if missing and not self.network:
+            raise UsageError(f"{missing[0]} is empty; only networks that were added may lack it")
 
     def to_json(self) -> str:
         """The entry as JSON, one line per key."""
@@ -151,6 +175,16 @@ class Entry:
     def to_dict(self) -> dict[str, Any]:
         """The entry as plain values, and its `accuracy_interval`."""
         return asdict(self) | {"accuracy_interval": self.accuracy_interval}
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the accuracy is what a publication says, and was not measured here."""
+        return self.source != MEASURED
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the table has the network itself, so that it can be exported; of added ones only ONNX files are."""
+        return not self.network or self.network.lower().endswith(".onnx")
 
     @property
     def accuracy_interval(self) -> tuple[float, float] | None:
@@ -164,6 +198,11 @@ class Entry:
             return f"{self.accuracy:.2%}"
         low, high = self.accuracy_interval
         return f"{self.accuracy:.2%} ({100 * low:.1f}-{100 * high:.1f})"
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """What limits refer to (`tiernas.limits.Limits`), by name; None if unknown."""
+        return {name: getattr(self, name) for name in ("params", "macs", "weights_mb", "activations_mb")}
 
     @property
     def study_name(self) -> str:
@@ -204,7 +243,8 @@ class Entry:
 
     @property
     def _identity(self) -> list[Any]:
-        return [getattr(self, key) for key in (*_NETWORK, *_CONDITIONS)]
+        added = [self.network] if self.network else []  # digests of searched networks stay as they were
+        return [getattr(self, key) for key in (*_NETWORK, *_CONDITIONS)] + added
 
     @classmethod
     def from_json(cls, text: str) -> Entry:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 _ENTRY, _ARCHITECTURE, _WEIGHTS = "entry.json", "architecture.json", "weights.safetensors"
 _FILES = (_ENTRY, _ARCHITECTURE, _WEIGHTS)
+_ONNX = "network.onnx"
+"""The file of a network that was added as ONNX; it has neither architecture nor weights of ours."""
 _ARTEFACT = "artefact"
 _ANEW = "remove the folder and search again to rewrite it"
 
@@ -118,8 +121,11 @@ class ModelTable:
         """The trained network of an entry, in evaluation mode.
 
         Raises:
-            UsageError: Architecture or weights are missing, damaged, or belong to another network.
+            UsageError: Architecture or weights are missing, damaged, or belong to another network; it was added from
+                outside, so there are none.
         """
+        if entry.network:
+            raise UsageError(f"entry {entry.name}: was added as {entry.network}; the table has no weights of it")
         folder = self.path / entry.name
         architecture = read_architecture(folder / _ARCHITECTURE)
         if (architecture.digest, architecture.resolution) != (entry.architecture_digest, entry.resolution):
@@ -146,12 +152,16 @@ class ModelTable:
         """The weights of an entry, as safetensors."""
         return self.path / entry.name / _WEIGHTS
 
+    def onnx_path(self, entry: Entry) -> Path:
+        """The file of a network that was added as ONNX."""
+        return self.path / entry.name / _ONNX
+
     def artefact_path(self, entry: Entry) -> Path:
         """The folder of an entry's deployed files, see `tiernas.artefact`; entries of earlier versions have none."""
         return self.path / entry.name / _ARTEFACT
 
     def add(self, entry: Entry, network: networks.Network, artefact: Path | None = None) -> None:
-        """Adds an entry, or replaces the same one (`Entry.same`); completely or not at all.
+        """Adds an entry that a search found, or replaces the same one (`Entry.same`); completely or not at all.
 
         Args:
             entry: The entry.
@@ -161,6 +171,28 @@ class ModelTable:
         Raises:
             UsageError: The folder cannot be written, or another entry has the name.
         """
+        with self._replacing(entry, artefact) as new:
+            (new / _ARCHITECTURE).write_text(network.architecture.to_json() + "\n", "utf-8")
+            write_tensors(new / _WEIGHTS, network.state_dict(), {"architecture": entry.architecture_digest})
+
+    def add_named(self, entry: Entry, onnx: Path | None = None, artefact: Path | None = None) -> None:
+        """Like `add`, for a network that no search found (`Entry.network`).
+
+        Args:
+            entry: The entry.
+            onnx: The network, if it is an ONNX file; it is copied.
+            artefact: As in `add`.
+
+        Raises:
+            UsageError: As `add`.
+        """
+        with self._replacing(entry, artefact) as new:
+            if onnx is not None:
+                shutil.copyfile(onnx, new / _ONNX)
+
+    @contextmanager
+    def _replacing(self, entry: Entry, artefact: Path | None) -> Iterator[Path]:
+        """A new folder, which becomes that of the entry at the end."""
         target = self.path / entry.name
         self._require_free(target, entry)
         try:
@@ -168,8 +200,7 @@ class ModelTable:
             with owned_folder(".new-", self.path) as folder:
                 new, old = folder / "new", folder / "old"
                 new.mkdir()
-                (new / _ARCHITECTURE).write_text(network.architecture.to_json() + "\n", "utf-8")
-                write_tensors(new / _WEIGHTS, network.state_dict(), {"architecture": entry.architecture_digest})
+                yield new
                 if artefact is not None:
                     shutil.copytree(artefact, new / _ARTEFACT)
                 (new / _ENTRY).write_text(entry.to_json(), "utf-8")
@@ -198,13 +229,13 @@ def _read(folder: Path) -> Entry | None:
         UsageError: It cannot be read, lacks a file, or was renamed.
     """
     try:
-        missing = [name for name in _FILES if not (folder / name).is_file()]
+        missing = [name for name in (*_FILES, _ONNX) if not (folder / name).is_file()]
     except OSError as error:
         raise UsageError(f"cannot be read ({error.strerror})") from error
-    if len(missing) == len(_FILES):
+    if set(missing) >= set(_FILES):
         return None
-    if missing:
-        raise UsageError(f"{' and '.join(missing)} missing")
+    if _ENTRY in missing:
+        raise UsageError(f"{_ENTRY} missing")
     try:
         entry = Entry.from_json((folder / _ENTRY).read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -215,7 +246,16 @@ def _read(folder: Path) -> Entry | None:
         raise UsageError(f"{_ENTRY}: {error}") from error
     if entry.name != folder.name:
         raise UsageError(f"{_ENTRY} names it {entry.name!r}: rename the folder back")
+    if lacking := [name for name in _needed(entry) if name in missing]:
+        raise UsageError(f"{' and '.join(lacking)} missing")
     return entry
+
+
+def _needed(entry: Entry) -> tuple[str, ...]:
+    """The files that an entry must have besides its own."""
+    if not entry.network:
+        return _ARCHITECTURE, _WEIGHTS
+    return (_ONNX,) if entry.is_kept else ()
 
 
 def _printable(name: str) -> str:

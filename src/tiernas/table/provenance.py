@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field, with_config
+
+if TYPE_CHECKING:
+    from tiernas.engines import Fingerprint
 
 _Count = Annotated[int, Field(ge=1)]
 _Amount = Annotated[float, Field(ge=0)]
@@ -17,8 +21,8 @@ class Provenance:
     """The images of the other splits, and how the latency was measured.
 
     Attributes:
-        train_images: Images of the training split.
-        validation_images: Images of the validation split.
+        train_images: Images of the training split; None if unknown, of networks that were added.
+        validation_images: Images of the validation split; None if unknown.
         runs: Timed inferences.
         loads: How often the network was loaded.
         spread: Coefficient of variation of the inferences: standard deviation over mean, as found.
@@ -31,8 +35,8 @@ class Provenance:
         code_version: Version of tiernas that measured it, with a digest of its code; None if unknown.
     """
 
-    train_images: _Count
-    validation_images: _Count
+    train_images: _Count | None
+    validation_images: _Count | None
     runs: _Count
     loads: _Count
     spread: _Amount
@@ -43,3 +47,37 @@ class Provenance:
     options: str | None
     quantizer: str | None
     code_version: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        latency: Mapping[str, Any],
+        fingerprint: Fingerprint,
+        code_version: str | None,
+        *,
+        train_images: int | None = None,
+        validation_images: int | None = None,
+    ) -> Provenance:
+        """That of an entry.
+
+        Args:
+            latency: Fields of its `tiernas.engines.Measurement`; those of earlier versions lack some.
+            fingerprint: What it was measured on.
+            code_version: The code that measured it.
+            train_images: Images of the training split.
+            validation_images: Images of the validation split.
+        """
+        return cls(
+            train_images=train_images,
+            validation_images=validation_images,
+            runs=latency["runs"],
+            loads=latency.get("loads", 1),
+            spread=latency["cv"],
+            other_load=latency.get("other_load", 0.0),
+            device_state=dict(latency.get("device_state", {})),
+            flags=fingerprint.flags,
+            governor=fingerprint.governor,
+            options=fingerprint.options,
+            quantizer=fingerprint.quantizer,
+            code_version=code_version,
+        )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tiernas.errors import NothingFoundError, UsageError
+from tiernas.limits import Limits
 from tiernas.rounding import apart
 from tiernas.table.entry import Entry
 
@@ -43,6 +44,7 @@ class Query:
         threads: Threads of one inference.
         data: Data set, or its digest.
         study: Name of the study that found it.
+        limits: The most that the network may have. What an entry does not say is not within any limit.
         as_found: Whether to use latencies as found instead of those on an undisturbed machine.
         local_devices: Devices of this machine: if `device` is not set and there are entries of one of them, only those
             match.
@@ -60,6 +62,7 @@ class Query:
     threads: int | None = None
     data: str | None = None
     study: str | None = None
+    limits: Limits = field(default_factory=Limits)
     as_found: bool = False
     local_devices: Sequence[str] = ()
 
@@ -104,10 +107,10 @@ class Query:
         return entry.found_ms if self.as_found else entry.latency_ms
 
     def met_by(self, entry: Entry) -> bool:
-        """Whether an entry is recommended and within the budget."""
+        """Whether an entry is recommended, within the budget and within the limits."""
         fast = self.max_latency_ms is None or self.latency_ms(entry) <= self.max_latency_ms
         accurate = self.min_accuracy is None or entry.accuracy >= self.min_accuracy
-        return entry.recommended and fast and accurate
+        return entry.recommended and fast and accurate and not self.limits.exceeded_by(entry.figures)
 
 
 def answers(query: Query, entries: Sequence[Entry], table: str) -> list[Entry]:
@@ -189,6 +192,7 @@ def _described(entry: Entry) -> str:
 def _nearest(query: Query, comparable: Sequence[Entry]) -> str:
     """The entry that misses a query by the least, and what it misses."""
     usable = [e for e in comparable if e.recommended] or comparable
+    usable = [e for e in usable if not query.limits.exceeded_by(e.figures)] or usable
     accurate = [e for e in usable if query.min_accuracy is None or e.accuracy >= query.min_accuracy]
     nearest = min(accurate, key=query.latency_ms) if accurate else max(usable, key=lambda e: e.accuracy)
     misses = []
@@ -198,6 +202,7 @@ def _nearest(query: Query, comparable: Sequence[Entry]) -> str:
     if query.min_accuracy is not None and nearest.accuracy < query.min_accuracy:
         reached, wanted = apart(nearest.accuracy, query.min_accuracy, digits=4)
         misses.append(f"has an accuracy of {reached}, less than {wanted}")
+    misses += query.limits.exceeded_by(nearest.figures)
     if not nearest.recommended:
         misses.append(f"is not recommended: {nearest.advice}")
     return f"{nearest.name}, {' and '.join(misses)}"

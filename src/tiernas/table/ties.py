@@ -28,9 +28,14 @@ def tied(a: Entry, b: Entry) -> bool:
     return indistinguishable(a.accuracy, a.test_images, b.accuracy, b.test_images)
 
 
+def comparable(a: Entry, b: Entry) -> bool:
+    """Whether two entries are for the same images, device, engine and amount of work."""
+    return _kind(a) == _kind(b)
+
+
 def ties_with(entry: Entry, entries: Sequence[Entry]) -> list[Entry]:
     """The other recommended entries that an entry can be compared with and ties with, fastest first."""
-    others = [e for e in entries if e.name != entry.name and e.recommended and _kind(e) == _kind(entry)]
+    others = [e for e in entries if e.name != entry.name and e.recommended and comparable(e, entry)]
     return sorted((e for e in others if tied(e, entry)), key=lambda e: e.latency_ms)
 
 

@@ -34,6 +34,7 @@ def add_deployed(
     with Ladder([Rung((), network.architecture, len(splits.classes), 1.0)], runs_on) as ladder:
         measure = partial(ladder.measure, rule=rule)
         found = try_deployment(network, splits, runs_on, 1.0, 1.0, measure, rule, artefact)
+    assert found.latency is not None
     measured_on = Fingerprint.from_dict(found.fingerprint)
     made = replace(
         entry(name, latency_ms=found.latency["latency_ms"], accuracy=found.accuracy, device=measured_on.device),

@@ -24,17 +24,7 @@ import pytest
 import torch
 
 from tiernas.blocks import ConvBlock, FusedIrbBlock, HeadBlock, IrbBlock, SeparableBlock, StemBlock
-from tiernas.engines import (
-    Anchor,
-    Engine,
-    Fingerprint,
-    Measurement,
-    SavedNetwork,
-    StopRule,
-    TurnRule,
-    measure,
-    measure_in_turn,
-)
+from tiernas.engines import Engine, Fingerprint, Measurement, SavedNetwork, StopRule, TurnRule, measure
 from tiernas.errors import UsageError
 from tiernas.networks import Network, build, export_onnx, repeatable_weights
 from tiernas.spaces import Architecture, Head, LayeredArchitecture, Stage, StagedArchitecture, Stem
@@ -148,8 +138,7 @@ class EngineConformance(abc.ABC):
 
     def test_it_takes_turns_with_a_copy_of_itself(self, onnx_path: Path) -> None:
         with self.make().compile(onnx_path) as network, self.make().compile(onnx_path) as copy:
-            anchor = Anchor(copy, "the copy")
-            found = measure_in_turn(network, anchor, TurnRule(min_s=0.05, limit_s=0.1, reload_s=0.05))
+            found = copy.anchor("the copy").measure(network, TurnRule(min_s=0.05, limit_s=0.1, reload_s=0.05))
         assert found.in_turn is not None
         assert found.in_turn.anchor == "the copy"
         assert found.in_turn.pairs >= 8

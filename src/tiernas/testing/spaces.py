@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,10 @@ from tiernas.blocks.rows import FloatArray
 from tiernas.errors import UsageError
 from tiernas.latency import Header, LatencyTable, Observation, Record
 from tiernas.networks import Network, build, check_onnx, export_onnx, repeatable_weights
+from tiernas.networks.feature_maps import held_elements
 from tiernas.spaces import Architecture, SearchSpace
 from tiernas.spaces.consistency import grouped_layers, inconsistency, random_vectors
+from tiernas.spaces.sizes import architecture_sizes, network_sizes
 from tiernas.testing.latency import FINGERPRINT, measurement
 
 NUM_CLASSES = 4
@@ -125,6 +128,31 @@ class SpaceConformance(abc.ABC):
             for number, layer in enumerate(network.architecture.layers[:-1]):  # the last one depends on the classes
                 counted = sum(counter.get_flop_counts()[f"Network.blocks.{number}"].values()) // 2
                 assert BlockRows.of([layer]).macs().tolist() == [counted], layer.label
+
+    def test_layers_count_the_sizes_of_built_networks(self) -> None:
+        """Those of a block that counts none are not limited; see `tiernas.blocks.Block.sizes`."""
+        for network, images in self._built():
+            counted = architecture_sizes(network.architecture, NUM_CLASSES)
+            if counted is None:
+                pytest.skip("a block of the space counts no sizes")
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                network.eval()(images[:1])
+            modules = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+            assert counted.params.tolist() == [sum(p.numel() for p in network.parameters())]
+            assert counted.weights.tolist() == [sum(m.weight.numel() for m in modules)]
+            assert counted.macs.tolist() == [counter.get_total_flops() // 2]
+            assert counted.held.tolist() == [held_elements(network, images.shape[1:])]
+
+    def test_many_networks_have_the_sizes_of_each_alone(self) -> None:
+        space = self.make()
+        vectors = random_vectors(space, self.networks, 4)
+        alone = [architecture_sizes(space.decode(vector), NUM_CLASSES) for vector in vectors]
+        if None in alone:
+            pytest.skip("a block of the space counts no sizes")
+        together = network_sizes(space, vectors, NUM_CLASSES)
+        for field in fields(together):
+            expected = np.concatenate([getattr(sizes, field.name) for sizes in alone])
+            np.testing.assert_array_equal(getattr(together, field.name), expected, field.name)
 
     def test_a_latency_table_finds_a_truth_that_work_explains(self) -> None:
         space = self.make()

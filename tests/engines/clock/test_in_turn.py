@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tiernas.engines import Anchor, Measurement, TurnRule, measure_in_turn
+from tiernas.engines import Measurement, TurnRule
 from tiernas.engines.calibration import FloatArray
 from tiernas.engines.clock.ratio import Ratio
 from tiernas.engines.engine import CompiledNetwork, NodeTime
@@ -62,8 +62,8 @@ def noisy(latency_ms: float, seed: int) -> Synthetic:
 
 
 def test_known_ratio_is_found() -> None:
-    anchor = Anchor(noisy(ANCHOR_MS, 0), "the anchor")
-    found = measure_in_turn(noisy(TRUE * ANCHOR_MS, 1), anchor, TurnRule(min_s=0.2, limit_s=0.5))
+    anchor = noisy(ANCHOR_MS, 0).anchor("the anchor")
+    found = anchor.measure(noisy(TRUE * ANCHOR_MS, 1), TurnRule(min_s=0.2, limit_s=0.5))
     assert found.in_turn is not None
     assert found.in_turn.ratio == pytest.approx(TRUE, rel=0.01)
     assert found.in_turn.ratio_low <= found.in_turn.ratio <= found.in_turn.ratio_high
@@ -77,8 +77,8 @@ def test_known_ratio_is_found() -> None:
 
 
 def test_known_latency_of_the_anchor_is_the_scale() -> None:
-    anchor = Anchor(noisy(ANCHOR_MS, 0), "the anchor", known_ms=20.0)
-    found = measure_in_turn(noisy(TRUE * ANCHOR_MS, 1), anchor, FAST)
+    anchor = noisy(ANCHOR_MS, 0).anchor("the anchor", known_ms=20.0)
+    found = anchor.measure(noisy(TRUE * ANCHOR_MS, 1), FAST)
     assert found.in_turn is not None
     assert found.in_turn.anchor_ms == 20.0
     assert found.in_turn.anchor_found_ms == pytest.approx(ANCHOR_MS, rel=0.02)
@@ -86,8 +86,7 @@ def test_known_latency_of_the_anchor_is_the_scale() -> None:
 
 
 def test_time_that_is_over_ends_it_at_eight_pairs() -> None:
-    anchor, network = Anchor(noisy(ANCHOR_MS, 0), "the anchor"), noisy(ANCHOR_MS, 1)
-    found = measure_in_turn(network, anchor, TurnRule(limit_s=0.0))
+    found = noisy(ANCHOR_MS, 0).anchor("the anchor").measure(noisy(ANCHOR_MS, 1), TurnRule(limit_s=0.0))
     assert found.in_turn is not None
     assert found.in_turn.pairs == 8
     assert math.isfinite(found.high_ms)
@@ -96,14 +95,14 @@ def test_time_that_is_over_ends_it_at_eight_pairs() -> None:
 def test_wide_interval_is_marked() -> None:
     rng = np.random.default_rng(0)
     network = Synthetic(lambda _: 20 * math.exp(0.3 * rng.standard_normal()))
-    assert measure_in_turn(network, Anchor(noisy(ANCHOR_MS, 0), "the anchor"), FAST).unstable
+    assert noisy(ANCHOR_MS, 0).anchor("the anchor").measure(network, FAST).unstable
 
 
 @pytest.mark.parametrize(("reload_s", "reloads"), [(None, False), (0.01, True)])
 def test_reloads_are_counted(reload_s: float | None, reloads: bool) -> None:
     network = noisy(20.0, 1)
     rule = dataclasses.replace(FAST, reload_s=reload_s)
-    found = measure_in_turn(network, Anchor(noisy(ANCHOR_MS, 0), "the anchor"), rule)
+    found = noisy(ANCHOR_MS, 0).anchor("the anchor").measure(network, rule)
     assert found.loads == 1 + network.reloads
     assert (network.reloads > 0) == reloads
 
@@ -112,13 +111,13 @@ def test_reloads_are_counted(reload_s: float | None, reloads: bool) -> None:
 def test_times_of_zero_are_refused(zero_at: int) -> None:
     network = Synthetic(lambda inference: 0.0 if inference == zero_at else 20.0)
     with pytest.raises(TiernasError, match="less time than the clock can resolve"):
-        measure_in_turn(network, Anchor(noisy(ANCHOR_MS, 0), "the anchor"), FAST)
+        noisy(ANCHOR_MS, 0).anchor("the anchor").measure(network, FAST)
     assert gc.isenabled()
 
 
 def test_fast_networks_run_untimed_first_and_take_turns_of_several() -> None:
     slow, fast = noisy(30.0, 0), noisy(2.0, 1)
-    found = measure_in_turn(fast, Anchor(slow, "the anchor"), TurnRule(limit_s=0.0))
+    found = slow.anchor("the anchor").measure(fast, TurnRule(limit_s=0.0))
     assert found.in_turn is not None
     assert found.runs == 5 * found.in_turn.pairs
     assert fast.inferences == 4 + 6 * found.in_turn.pairs
@@ -157,5 +156,12 @@ def test_looks_come_an_eighth_later() -> None:
 
 
 def test_measurement_is_read_from_json() -> None:
-    found = measure_in_turn(noisy(20.0, 1), Anchor(noisy(ANCHOR_MS, 0), "the anchor"), FAST)
+    found = noisy(ANCHOR_MS, 0).anchor("the anchor").measure(noisy(20.0, 1), FAST)
     assert Measurement.from_dict(json.loads(json.dumps(dataclasses.asdict(found)))) == found
+
+
+def test_a_trace_has_the_turns_of_both() -> None:
+    trace = noisy(ANCHOR_MS, 0).anchor("the anchor").trace(noisy(TRUE * ANCHOR_MS, 1), 0.2)
+    assert len(trace.pairs.at_s) >= 8
+    assert np.median(trace.pairs.log_ratios) == pytest.approx(math.log(TRUE), abs=0.01)
+    assert trace.level.undisturbed_ms == pytest.approx(ANCHOR_MS, rel=0.02)

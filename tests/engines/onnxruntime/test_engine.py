@@ -18,14 +18,13 @@ class TestOnnxRuntime(EngineConformance):
         return get_engine("onnxruntime")
 
     def test_profile_adds_up_to_about_the_latency(self, onnx_path: Path) -> None:
+        """The network takes microseconds: other work spoils what the profiler's overhead is taken for, so try often."""
+        rule = StopRule(warmup_s=0.05, min_s=0.05, limit_s=0.2)
         with self.make().compile(onnx_path) as compiled:
-            ratios = []
-            for _ in range(
-                4
-            ):  # the network takes some us: load beside it spoils what the profiler's overhead is taken for
-                measured = measure(compiled, StopRule(warmup_s=0.05, min_s=0.05, limit_s=0.2))
-                ratios.append(sum(node.time_ms for node in compiled.profile()) / measured.latency_ms)
-        assert any(1 / 3 < ratio < 3 for ratio in ratios)
+            ratios = (
+                sum(node.time_ms for node in compiled.profile()) / measure(compiled, rule).latency_ms for _ in range(20)
+            )
+            assert any(1 / 3 < ratio < 3 for ratio in ratios)
 
     def test_threads_are_those_that_were_asked_for(self, onnx_path: Path) -> None:
         threads = min(2, os.cpu_count() or 1)

@@ -26,6 +26,7 @@ from tiernas.latency.estimating import build as build_module
 from tiernas.latency.estimating import table_file
 from tiernas.latency.estimating.coverage import networks_of_missing_blocks
 from tiernas.latency.estimating.looks import Look
+from tiernas.latency.estimating.plan import new_networks
 from tiernas.latency.measuring.ladder import rungs_of
 from tiernas.spaces import Architecture, ConvNetSpace, StageRange, get_space
 from tiernas.testing.latency import HEADER, SPACE, in_turn, records, records_in_turn
@@ -252,7 +253,7 @@ def test_networks_of_the_blocks_that_the_rungs_lack_are_measured_first() -> None
     separable = tuple(0 if d.name.endswith(".block") else d.values[0] for d in space.dimensions)
     sample = [tuple(row) for row in space.sample(12, 7).tolist()]
     assert networks_of_missing_blocks(space, [separable], 7) == [sample[0], sample[3]]
-    new = build_module._new_networks(space, [separable], 7, set(), 12)
+    new = new_networks(space, [separable], 7, set(), 12)
     assert new == [separable, sample[0], sample[3], sample[1], sample[2], *sample[4:11]]
 
 

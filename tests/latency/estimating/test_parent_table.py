@@ -33,3 +33,4 @@ def test_the_space_is_found_next_to_the_table(tmp_path: Path) -> None:
 
 def test_its_default_path_is_named_after_the_file() -> None:
     assert default_path("runs/mine/space.json", "openvino", "int8") == Path("latency/space-openvino-int8.jsonl")
+    assert default_path("vit", "openvino", "fp32", "kitchen") == Path("latency/kitchen/vit-openvino-fp32.jsonl")

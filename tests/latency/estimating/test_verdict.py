@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tests.parents import parent_space
 
+from tiernas.devices.address import KIT
 from tiernas.latency import LatencyTable, Record, judge_table
 from tiernas.latency.estimating.agreement import chances_inside, near_pairs
 from tiernas.latency.estimating.verdict import Share, Verdict
@@ -168,6 +169,14 @@ def test_the_command_measures_the_same_table_on() -> None:
         "--table": "a folder/t.jsonl",
         "--networks": "18",
     }
+
+
+def test_the_command_measures_on_the_same_device() -> None:
+    words = shlex.split(judge_table(LatencyTable(HEADER, records(9)), PATH, "ssh://pi@kitchen").command)
+    assert words[words.index("--device") + 1] == "ssh://pi@kitchen"
+    words = shlex.split(judge_table(LatencyTable(HEADER, records(9)), PATH, KIT).command)
+    assert words[:3] == ["tiernas", "latency", "plan"]
+    assert "--device" not in words
 
 
 def test_the_command_for_a_space_around_a_parent_names_its_file_and_classes() -> None:

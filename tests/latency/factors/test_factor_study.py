@@ -118,6 +118,7 @@ def stop_after(number: int) -> Any:
     return progress
 
 
+@pytest.mark.slow
 def test_study_is_measured_stopped_and_continued(tmp_path: Path) -> None:
     path, engine = tmp_path / "new" / "factors.json", get_engine("openvino")
     factors = (SE, Factor.LAYERS)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tiernas.engines import InTurn
 from tiernas.errors import UsageError
-from tiernas.latency.measuring.advice import Advice, PrecisionOption, advise
+from tiernas.latency.measuring.advice import Advice, PrecisionOption, advise, advise_unmeasured
 
 INT8, FP32 = PrecisionOption("int8"), PrecisionOption("fp32")
 
@@ -107,3 +107,18 @@ def test_budget_can_be_chosen() -> None:
     assert not advise(low, exact, compared, budget_points=0.4).recommended
     with pytest.raises(UsageError, match="budget"):
         advise(low, exact, compared, budget_points=-1)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "fits", "words"),
+    [
+        (0.80, True, "int8 loses no accuracy; whether it is faster than fp32 there was not measured"),
+        (0.795, True, "int8 loses 0.50 points of accuracy; whether"),
+        (0.78, False, "int8 loses 2 points of accuracy, more than the 1 allowed; whether"),
+    ],
+)
+def test_where_the_speed_cannot_be_compared_the_accuracy_decides(accuracy: float, fits: bool, words: str) -> None:
+    low, exact = PrecisionOption("int8", accuracy), PrecisionOption("fp32", 0.80)
+    found = advise_unmeasured(low, exact, budget_points=1.0)
+    assert found[0] == fits
+    assert found[1].startswith(words)

@@ -96,7 +96,17 @@ def test_marks_are_explained_where_they_stand() -> None:
     _, first, second = [text for _, text in read([unsettled, published]).of("tr")]
     assert "measured by an earlier version, and did not settle" in first
     assert "b published not recommendedint8 is slower" in second
-    assert "Figures: a paper, table 2" in second
+    assert "Accuracy from: a paper, table 2" in second
+
+
+def test_a_published_accuracy_has_a_link_to_its_source() -> None:
+    published = dataclasses.replace(entry("b"), source="a paper", source_url="https://example.com/?a=1&b=2")
+    reader = read([entry("a"), dataclasses.replace(published, network="timm:resnet18")])
+    ((link, text),) = reader.of("a")
+    assert (link["href"], text) == ("https://example.com/?a=1&b=2",) * 2
+    assert [text for _, text in reader.of("option", value="a paper")] == ["a paper"]
+    (command,) = [text for _, text in reader.of("code") if "resnet18" in text]
+    assert command.startswith("tiernas latency measure timm:resnet18 --resolution")
 
 
 def test_an_entry_of_an_earlier_version_has_no_interval() -> None:
@@ -143,7 +153,7 @@ def test_nothing_that_an_entry_says_is_markup() -> None:
     told = HOSTILE.replace("\x1b", "\\x1b")
     assert document_of(reader)["records"][0]["device"] == told
     assert any(told == text for _, text in reader.of("td"))
-    assert [text for _, text in reader.of("option", value=told)] == [told] * 5
+    assert [text for _, text in reader.of("option", value=told)] == [told] * 6
     assert [text for _, text in reader.of("li")] == [f"{told}: {told}"]
 
 

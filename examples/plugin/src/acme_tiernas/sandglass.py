@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tiernas.blocks import Block, BlockRows, HeadBlock, ModuleOptions, StemBlock
+from tiernas.blocks import Block, BlockRows, HeadBlock, ModuleOptions, Sizes, StemBlock
 from tiernas.blocks.block import whole
 from tiernas.blocks.map_block import MapBlock
 from tiernas.blocks.rows import FloatArray, IntArray
@@ -75,6 +75,20 @@ class SandglassBlock(MapBlock):
             "weights": (kernel**2 + mid) * (ins + outs),
             "moved": before * (3 * ins + 2 * mid + 2 * outs) + after * outs,
         }
+
+    @classmethod
+    def sizes(cls, rows: BlockRows, num_classes: int) -> Sizes:
+        """Exact counts for `[limits]`; each of the four convolutions holds its input and output, and what is added."""
+        ins, mid, outs, kernel, stride, size = rows.numbers(*cls.columns())
+        before, after = size**2, ((size - 1) // stride + 1) ** 2
+        added = before * ins * ((before == after) & (ins == outs))
+        further = np.maximum.reduce([before * (ins + mid), before * (mid + outs), (before + after) * outs])
+        return Sizes(
+            weights=(kernel**2 + mid) * (ins + outs),
+            other_params=2 * (ins + mid + 2 * outs),
+            macs=rows.macs(),
+            held=np.maximum(2 * before * ins, added + further),
+        )
 
     @classmethod
     def likeness(cls, rows: BlockRows) -> FloatArray:

@@ -1,3 +1,5 @@
-from .in_turn import Anchor, TurnRule, measure_in_turn
+from .anchor import Anchor, Trace
+from .in_turn import LocalAnchor
+from .rule import TurnRule
 
-__all__ = ["Anchor", "TurnRule", "measure_in_turn"]
+__all__ = ["Anchor", "LocalAnchor", "Trace", "TurnRule"]

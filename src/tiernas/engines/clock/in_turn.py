@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,58 +11,19 @@ from datetime import datetime, timezone
 
 import numpy as np
 
+from tiernas.engines.clock.anchor import Anchor, Trace
 from tiernas.engines.clock.level import Level, level_of, undisturbed_of
-from tiernas.engines.clock.ratio import BLOCK_S, FEWEST, Pairs, Ratio, estimate_ratio
+from tiernas.engines.clock.ratio import Pairs, Ratio, estimate_ratio
+from tiernas.engines.clock.rule import TurnRule
 from tiernas.engines.clock.turns import Player
-from tiernas.engines.engine import CompiledNetwork
 from tiernas.engines.lock import device_lock
 from tiernas.engines.measurement import WIDE, InTurn, Measurement
 from tiernas.engines.other_work import OtherWork
-
-_SHORTEST_BLOCK_S = 1e-6
-"""Minimum length of a block: if there is no time at all, every pair is a block."""
+from tiernas.engines.timed import TimedNetwork
 
 
-@dataclass(frozen=True)
-class TurnRule:
-    """How long a network and its anchor take turns.
-
-    Attributes:
-        relative_width: Stop when the width of the 95 % interval, relative to the ratio, is below this.
-        min_s: Measure at least this long.
-        limit_s: Stop after this long, except for the eight pairs that an interval needs.
-        patience: Continue up to this multiple of `limit_s` while fewer than eight pairs are quiet.
-        reload_s: Networks and anchors faster than 20 ms are reloaded at this interval, because their placement in
-            memory changes their latency. None: never.
-    """
-
-    relative_width: float = 0.02
-    min_s: float = 2.0
-    limit_s: float = 10.0
-    patience: float = 1.0
-    reload_s: float | None = None
-
-    @property
-    def block_s(self) -> float:
-        """Duration of a block of pairs, in s; shorter if there is little time."""
-        return min(BLOCK_S, max(self.limit_s / 20, _SHORTEST_BLOCK_S))
-
-    def next_look(self, pairs: int) -> int:
-        """Number of pairs at which to estimate the ratio next, after `pairs`; estimating takes time of its own."""
-        return max(FEWEST, pairs + max(1, pairs // 8))
-
-    def is_over(self, ratio: Ratio, elapsed_s: float) -> bool:
-        """Whether to stop, given the ratio and the time elapsed so far."""
-        if elapsed_s < min(self.min_s, self.limit_s):
-            return False
-        is_quiet = ratio.quiet_pairs >= FEWEST
-        limit_s = self.limit_s if is_quiet else self.patience * self.limit_s
-        is_known = is_quiet and ratio.width <= self.relative_width
-        return is_known or (elapsed_s >= limit_s and math.isfinite(ratio.width))
-
-
-class Anchor:
-    """A network that others are measured against, with its latencies observed in this session.
+class LocalAnchor(Anchor):
+    """An anchor on this machine, with its latencies observed in this session.
 
     Args:
         network: The compiled network; its owner closes it.
@@ -71,7 +31,7 @@ class Anchor:
         known_ms: Its undisturbed latency if known from longer observation than this session.
     """
 
-    def __init__(self, network: CompiledNetwork, name: str, known_ms: float | None = None) -> None:
+    def __init__(self, network: TimedNetwork, name: str, known_ms: float | None = None) -> None:
         self.name = name
         self._known_ms = known_ms
         self._player = Player(network)
@@ -80,8 +40,58 @@ class Anchor:
 
     @property
     def about_ms(self) -> float:
-        """Its approximate latency."""
         return self._player.about_ms
+
+    def measure(self, network: TimedNetwork, rule: TurnRule | None = None) -> Measurement:
+        rule = rule or TurnRule()
+        with device_lock(network.fingerprint.device_slug), _no_garbage_collection():
+            before = network.device_state()
+            player = Player(network)
+            other_work = OtherWork()
+            turns = take_turns(player, self, rule)
+            preemptions, other_load = other_work.so_far()
+            after = network.device_state()
+        level, ratio, anchor_ms = self.level(), turns.ratio, turns.pairs.after_ms
+        inferences_ms = np.array(player.inferences_ms)
+        p90, p95, p99 = np.percentile(inferences_ms, [90, 95, 99])
+        undisturbed_ms = self.undisturbed_ms
+        return Measurement(
+            latency_ms=ratio.ratio * undisturbed_ms,
+            low_ms=ratio.low * undisturbed_ms,
+            high_ms=ratio.high * undisturbed_ms,
+            p90_ms=float(p90),
+            p95_ms=float(p95),
+            p99_ms=float(p99),
+            cv=float(inferences_ms.std() / inferences_ms.mean()),
+            runs=len(inferences_ms),
+            preemptions=preemptions,
+            unstable=ratio.width > WIDE,
+            other_load=other_load,
+            device_state={"before": before, "after": after} if before or after else {},
+            loads=turns.loads,
+            found_ms=float(np.median(inferences_ms)),
+            in_turn=InTurn(
+                anchor=self.name,
+                ratio=ratio.ratio,
+                ratio_low=ratio.low,
+                ratio_high=ratio.high,
+                ratio_found=ratio.found,
+                pairs=ratio.pairs,
+                quiet_pairs=ratio.quiet_pairs,
+                anchor_ms=undisturbed_ms,
+                anchor_low_ms=level.low_ms,
+                anchor_high_ms=level.high_ms,
+                anchor_found_ms=float(np.median(anchor_ms)),
+                anchor_quiet_ms=float(np.quantile(anchor_ms, 0.1)),
+                measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            ),
+        )
+
+    def trace(self, network: TimedNetwork, duration_s: float) -> Trace:
+        whole = TurnRule(relative_width=0.0, min_s=duration_s, limit_s=duration_s)
+        with device_lock(network.fingerprint.device_slug), _no_garbage_collection():
+            turns = take_turns(Player(network), self, whole)
+        return Trace(turns.pairs, self.level())
 
     def reload(self) -> None:
         """Reloads it if it is fast."""
@@ -124,60 +134,7 @@ class Turns:
     loads: int
 
 
-def measure_in_turn(network: CompiledNetwork, anchor: Anchor, rule: TurnRule | None = None) -> Measurement:
-    """Measures a network interleaved with an anchor while nothing else is measured on their device.
-
-    Args:
-        network: The network; it runs on its prepared buffers.
-        anchor: An anchor on the same device of similar size: networks of different size are disturbed differently.
-        rule: When to stop.
-    """
-    rule = rule or TurnRule()
-    with device_lock(network.fingerprint.device_slug), _no_garbage_collection():
-        before = network.device_state()
-        player = Player(network)
-        other_work = OtherWork()
-        turns = take_turns(player, anchor, rule)
-        preemptions, other_load = other_work.so_far()
-        after = network.device_state()
-    level, ratio, anchor_ms = anchor.level(), turns.ratio, turns.pairs.after_ms
-    inferences_ms = np.array(player.inferences_ms)
-    p90, p95, p99 = np.percentile(inferences_ms, [90, 95, 99])
-    undisturbed_ms = anchor.undisturbed_ms
-    return Measurement(
-        latency_ms=ratio.ratio * undisturbed_ms,
-        low_ms=ratio.low * undisturbed_ms,
-        high_ms=ratio.high * undisturbed_ms,
-        p90_ms=float(p90),
-        p95_ms=float(p95),
-        p99_ms=float(p99),
-        cv=float(inferences_ms.std() / inferences_ms.mean()),
-        runs=len(inferences_ms),
-        preemptions=preemptions,
-        unstable=ratio.width > WIDE,
-        other_load=other_load,
-        device_state={"before": before, "after": after} if before or after else {},
-        loads=turns.loads,
-        found_ms=float(np.median(inferences_ms)),
-        in_turn=InTurn(
-            anchor=anchor.name,
-            ratio=ratio.ratio,
-            ratio_low=ratio.low,
-            ratio_high=ratio.high,
-            ratio_found=ratio.found,
-            pairs=ratio.pairs,
-            quiet_pairs=ratio.quiet_pairs,
-            anchor_ms=undisturbed_ms,
-            anchor_low_ms=level.low_ms,
-            anchor_high_ms=level.high_ms,
-            anchor_found_ms=float(np.median(anchor_ms)),
-            anchor_quiet_ms=float(np.quantile(anchor_ms, 0.1)),
-            measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        ),
-    )
-
-
-def take_turns(player: Player, anchor: Anchor, rule: TurnRule) -> Turns:
+def take_turns(player: Player, anchor: LocalAnchor, rule: TurnRule) -> Turns:
     """Lets a network and its anchor take turns until the rule ends the measurement; call under `device_lock`."""
     rows: list[tuple[float, float, float, float]] = []
     begin = loaded_at = time.perf_counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tiernas.engines.engine import CompiledNetwork
+from tiernas.engines.timed import TimedNetwork
 from tiernas.errors import TiernasError
 
 TURN_MS = 10.0
@@ -29,22 +29,18 @@ class Player:
         inferences_ms: All timed inferences of its turns.
     """
 
-    def __init__(self, network: CompiledNetwork) -> None:
+    def __init__(self, network: TimedNetwork) -> None:
         self._network = network
         self.inferences_ms: list[float] = []
-        self.about_ms = self._probe_ms()
+        self.about_ms = about_ms(network)
         self._timed = max(1, round(TURN_MS / self.about_ms))
         self.is_fast = self.about_ms < FAST_MS
-
-    def _probe_ms(self) -> float:
-        self._network.time_ns()
-        return min(self._time_ms() for _ in range(_PROBES))
 
     def turn_ms(self) -> float:
         """Runs one turn and returns the median of its timed inferences."""
         if self.is_fast:
             self._network.time_ns()
-        times_ms = [self._time_ms() for _ in range(self._timed)]
+        times_ms = [_time_ms(self._network) for _ in range(self._timed)]
         self.inferences_ms += times_ms
         return float(np.median(times_ms))
 
@@ -53,8 +49,15 @@ class Player:
         self._network.reload()
         self._network.time_ns()  # warm-up: the first inference is slower
 
-    def _time_ms(self) -> float:
-        time_ns = self._network.time_ns()
-        if time_ns <= 0:
-            raise TiernasError("an inference took less time than the clock can resolve; nothing was measured")
-        return time_ns / 1e6
+
+def about_ms(network: TimedNetwork) -> float:
+    """The approximate latency of a network, from a few inferences."""
+    network.time_ns()
+    return min(_time_ms(network) for _ in range(_PROBES))
+
+
+def _time_ms(network: TimedNetwork) -> float:
+    time_ns = network.time_ns()
+    if time_ns <= 0:
+        raise TiernasError("an inference took less time than the clock can resolve; nothing was measured")
+    return time_ns / 1e6

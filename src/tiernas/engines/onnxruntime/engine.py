@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from tiernas.engines.calibration import FloatArray, calibration_images
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
-from tiernas.engines.fingerprint import Fingerprint
+from tiernas.engines.fingerprint import Fingerprint, cpu_flags
+from tiernas.engines.input_shape import fixed_shape
 from tiernas.engines.onnxruntime.profile import profile
 from tiernas.engines.onnxruntime.quantizer import QUANTIZER, saturates
 from tiernas.engines.onnxruntime.session import OPTIONS, VERSION, bound, open_session, options_with
 from tiernas.engines.saved import STEM, SavedNetwork, loader_of
+
+if TYPE_CHECKING:
+    import onnx
+
+_FILE = f"{STEM}.onnx"
 
 
 class OnnxRuntimeEngine(Engine):
@@ -27,7 +33,7 @@ class OnnxRuntimeEngine(Engine):
         return ("fp32", "int8")
 
     def fingerprint(self) -> Fingerprint:
-        reduced = {"reduce_range": saturates()} if self.precision == "int8" else {}
+        reduced = {"reduce_range": saturates(cpu_flags())} if self.precision == "int8" else {}
         return self.cpu_fingerprint(VERSION, options={**OPTIONS, **reduced}, quantizer=QUANTIZER)
 
     def load(self, path: Path) -> OnnxRuntimeNetwork:
@@ -36,14 +42,35 @@ class OnnxRuntimeEngine(Engine):
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> OnnxRuntimeNetwork:
         from tiernas.engines.onnx_file import read_network  # imports onnx, which `load` does without
 
-        network = read_network(onnx_path, self.batch)
-        model = network.model
         if self.precision == "int8":
-            from tiernas.engines.onnxruntime.int8 import quantize
-
-            images = calibration_images(calibration, network.input_shape)
-            model = quantize(network, images, reduce_range=saturates())
+            model = self._quantized(onnx_path, cpu_flags(), calibration)
+        else:
+            model = read_network(onnx_path, self.batch).model
         return OnnxRuntimeNetwork(model.SerializeToString(), onnx_path, self.fingerprint())
+
+    def quantize(
+        self, onnx_path: Path, folder: Path, flags: Sequence[str], calibration: FloatArray | None = None
+    ) -> tuple[str, ...]:
+        (folder / _FILE).write_bytes(self._quantized(onnx_path, flags, calibration).SerializeToString())
+        return (_FILE,)
+
+    @classmethod
+    def saved(cls, files: Sequence[str], fingerprint: Fingerprint) -> SavedNetwork:
+        return SavedNetwork(
+            files=tuple(files),
+            options=options_with(fingerprint.threads),
+            loader=loader_of("onnxruntime"),
+            requirements=(f"onnxruntime=={fingerprint.engine_version}",),
+        )
+
+    def _quantized(self, onnx_path: Path, flags: Sequence[str], calibration: FloatArray | None) -> onnx.ModelProto:
+        """The network in int8 for a CPU with these flags."""
+        from tiernas.engines.onnx_file import read_network
+        from tiernas.engines.onnxruntime.int8 import quantize
+
+        network = read_network(onnx_path, self.batch)
+        images = calibration_images(calibration, network.input_shape)
+        return quantize(network, images, reduce_range=saturates(flags))
 
 
 class OnnxRuntimeNetwork(CompiledNetwork):
@@ -55,18 +82,18 @@ class OnnxRuntimeNetwork(CompiledNetwork):
         fingerprint: What it runs on.
 
     Raises:
-        UsageError: ONNX Runtime cannot run it.
+        UsageError: ONNX Runtime cannot run it, or its shape is not fixed.
     """
 
     def __init__(self, model: bytes, path: Path, fingerprint: Fingerprint) -> None:
         self.fingerprint = fingerprint
         self._model = model
         self._path = path
-        self.reload()
+        self._session = open_session(model, path, threads=fingerprint.threads)
         images = self._session.get_inputs()[0]
-        batch, channels, height, width = images.shape
-        self.input_shape = (batch, channels, height, width)
+        self.input_shape = fixed_shape(path, images.shape)
         self._input_name = images.name
+        self._binding = bound(self._session)
 
     def run(self, images: FloatArray) -> FloatArray:
         self.require_shape(images)
@@ -85,13 +112,8 @@ class OnnxRuntimeNetwork(CompiledNetwork):
 
     def save(self, folder: Path) -> SavedNetwork:
         """Writes the session's network, in int8 with its Q/DQ pairs: `network.onnx`."""
-        (folder / f"{STEM}.onnx").write_bytes(self._model)
-        return SavedNetwork(
-            files=(f"{STEM}.onnx",),
-            options=options_with(self.fingerprint.threads),
-            loader=loader_of("onnxruntime"),
-            requirements=(f"onnxruntime=={self.fingerprint.engine_version}",),
-        )
+        (folder / _FILE).write_bytes(self._model)
+        return OnnxRuntimeEngine.saved((_FILE,), self.fingerprint)
 
     def close(self) -> None:
         del self._binding, self._session, self._model

@@ -12,6 +12,7 @@ import numpy as np
 from tiernas.engines.calibration import FloatArray, calibration_images
 from tiernas.engines.engine import CompiledNetwork, Engine, NodeTime
 from tiernas.engines.fingerprint import Fingerprint
+from tiernas.engines.input_shape import fixed_shape
 from tiernas.engines.saved import STEM, SavedNetwork, loader_of
 from tiernas.errors import NotInstalledError, UsageError, last_line
 
@@ -47,9 +48,24 @@ class OpenVinoEngine(Engine):
         return self.cpu_fingerprint(openvino.__version__.partition("-")[0], options=options, quantizer=quantizer())
 
     def load(self, path: Path) -> OpenVinoNetwork:
-        return OpenVinoNetwork(_convert(path), self._options(), self.fingerprint())
+        model = _convert(path)
+        fixed_shape(path, _sizes(model))
+        return OpenVinoNetwork(model, self._options(), self.fingerprint())
 
     def compile(self, onnx_path: Path, calibration: FloatArray | None = None) -> OpenVinoNetwork:
+        return OpenVinoNetwork(self._converted(onnx_path, calibration), self._options(), self.fingerprint())
+
+    def quantize(
+        self, onnx_path: Path, folder: Path, flags: Sequence[str], calibration: FloatArray | None = None
+    ) -> tuple[str, ...]:
+        return _save(self._converted(onnx_path, calibration), folder)
+
+    @classmethod
+    def saved(cls, files: Sequence[str], fingerprint: Fingerprint) -> SavedNetwork:
+        return _saved(files, _options(fingerprint.precision, fingerprint.threads), fingerprint)
+
+    def _converted(self, onnx_path: Path, calibration: FloatArray | None) -> openvino.Model:
+        """The network in this precision; bf16 is a property with which it is compiled."""
         from tiernas.engines.onnx_file import read_network  # imports onnx, which `load` does without
 
         network = read_network(onnx_path, self.batch)
@@ -57,16 +73,10 @@ class OpenVinoEngine(Engine):
         if self.precision == "int8":
             images = calibration_images(calibration, network.input_shape)
             model = quantize(model, images, self.batch)
-        return OpenVinoNetwork(model, self._options(), self.fingerprint())
+        return model
 
     def _options(self) -> dict[str, Any]:
-        return {
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": "1",
-            "INFERENCE_NUM_THREADS": self.threads,
-            "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
-            "ENABLE_CPU_PINNING": False,
-        }
+        return _options(self.precision, self.threads)
 
 
 class OpenVinoNetwork(CompiledNetwork):
@@ -107,16 +117,34 @@ class OpenVinoNetwork(CompiledNetwork):
 
     def save(self, folder: Path) -> SavedNetwork:
         """Writes the IR: `network.xml` and `network.bin`; in int8 it contains FakeQuantize nodes."""
-        openvino.save_model(self._model, folder / f"{STEM}.xml", compress_to_fp16=False)
-        return SavedNetwork(
-            files=(f"{STEM}.xml", f"{STEM}.bin"),
-            options={"device": "CPU", "properties": self._options},
-            loader=loader_of("openvino"),
-            requirements=(f"openvino=={self.fingerprint.engine_version}",),
-        )
+        return _saved(_save(self._model, folder), self._options, self.fingerprint)
 
     def close(self) -> None:
         del self._request, self._model
+
+
+def _options(precision: str, threads: int) -> dict[str, Any]:
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": "1",
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        "ENABLE_CPU_PINNING": False,
+    }
+
+
+def _save(model: openvino.Model, folder: Path) -> tuple[str, ...]:
+    openvino.save_model(model, folder / f"{STEM}.xml", compress_to_fp16=False)
+    return f"{STEM}.xml", f"{STEM}.bin"
+
+
+def _saved(files: Sequence[str], properties: dict[str, Any], fingerprint: Fingerprint) -> SavedNetwork:
+    return SavedNetwork(
+        files=tuple(files),
+        options={"device": "CPU", "properties": properties},
+        loader=loader_of("openvino"),
+        requirements=(f"openvino=={fingerprint.engine_version}",),
+    )
 
 
 def _convert(onnx_path: Path) -> openvino.Model:
@@ -124,6 +152,14 @@ def _convert(onnx_path: Path) -> openvino.Model:
         return openvino.Core().read_model(onnx_path)
     except RuntimeError as error:
         raise UsageError(f"{onnx_path}: OpenVINO cannot read it as a network: {_reason(error)}") from error
+
+
+def _sizes(model: openvino.Model) -> list[int | None]:
+    """The sizes of a network's first input; None for those that are not fixed."""
+    shape = model.inputs[0].get_partial_shape() if model.inputs else None
+    if shape is None or not shape.rank.is_static:
+        return []
+    return [size.get_length() if size.is_static else None for size in shape]
 
 
 def _request(model: openvino.Model, options: dict[str, Any]) -> openvino.InferRequest:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from tiernas.engines import Engine, TurnRule
 from tiernas.errors import UsageError
 from tiernas.latency.estimating import table_file
-from tiernas.latency.estimating.coverage import Vector, networks_of_missing_blocks
 from tiernas.latency.estimating.latency_table import LatencyTable
 from tiernas.latency.estimating.looks import Look, looks
+from tiernas.latency.estimating.opening import opened, writing
+from tiernas.latency.estimating.plan import neighbors_of, new_networks
 from tiernas.latency.estimating.scale import find_scale
 from tiernas.latency.measuring.architecture import profile_architecture
-from tiernas.latency.measuring.ladder import Ladder, Rung, rungs_of
+from tiernas.latency.measuring.ladder import Ladder, rungs_of
 from tiernas.spaces import SearchSpace
 
 DEFAULT_NETWORKS = 48
@@ -29,8 +26,6 @@ RULE = TurnRule(relative_width=0.02, min_s=1.0, limit_s=6.0, reload_s=1.0)
 
 _MOST_NETWORKS = 8192
 """Number of networks of a table that is limited only by time."""
-
-_log = logging.getLogger(__name__)
 
 
 def build_table(
@@ -74,13 +69,14 @@ def build_table(
     if networks is None and minutes is None:
         networks = DEFAULT_NETWORKS
     begin = time.monotonic()
-    with _writing(path):
-        header, records = _open(space, engine, path, num_classes or space.num_classes)
+    with writing(path):
+        fresh = table_file.new_header(space, num_classes or space.num_classes, 0, engine.fingerprint())
+        header, records = opened(path, fresh, space)
         scale = find_scale(record.observation for record in records)
         rungs = rungs_of(space, header.num_classes)
-        neighbors = _neighbors(rungs)
+        neighbors = neighbors_of(rungs)
         measured = {record.vector for record in records}
-        new = _new_networks(space, neighbors, header.seed, measured, networks or _MOST_NETWORKS)
+        new = new_networks(space, neighbors, header.seed, measured, networks or _MOST_NETWORKS)
         longest_s = 0.0
         with Ladder(rungs, engine, scale.anchors_ms if scale else None) as ladder:
             for look in looks(new, records, networks):
@@ -95,75 +91,3 @@ def build_table(
                 progress(look, record)
                 longest_s = max(longest_s, time.monotonic() - began)
     return LatencyTable(header, records, space)
-
-
-def _open(
-    space: SearchSpace, engine: Engine, path: Path, num_classes: int
-) -> tuple[table_file.Header, list[table_file.Record]]:
-    fresh = table_file.new_header(space, num_classes, 0, engine.fingerprint())
-    if not path.exists():
-        table_file.create(path, fresh)
-        return fresh, []
-    table_file.drop_torn_line(path)
-    header, records, _ = table_file.read(path, space)
-    differences = header.fingerprint.differences(fresh.fingerprint)
-    if header.num_classes != num_classes:
-        differences["num_classes"] = header.num_classes, num_classes
-    if differences:
-        shown = "; ".join(f"{name} is {there}, requested {here}" for name, (there, here) in differences.items())
-        raise UsageError(f"{path}: cannot be continued: {shown}; remove the file to rebuild it, or choose another one")
-    if records:
-        _log.info("%s: continues with %d measurements", path, len(records))
-    if any(record.observation.measurement.in_turn is None for record in records):
-        _log.warning(
-            "%s: its networks were measured alone, by an earlier version; remove the file to measure all of them "
-            "interleaved with anchors",
-            path,
-        )
-    return header, records
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Prevents other processes from writing the file; the system releases it when this process dies."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise UsageError(f"{path}: another process is building it; wait for it, or choose another file") from error
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
-
-
-def _neighbors(rungs: Sequence[Rung]) -> dict[Vector, int]:
-    """For each rung, by its vector, the index of the rung to interleave it with."""
-    return {rung.vector: min(abs(number - 1), len(rungs) - 1) for number, rung in enumerate(rungs)}
-
-
-def _new_networks(
-    space: SearchSpace, rungs: Iterable[Vector], seed: int, measured: Set[Vector], networks: int
-) -> list[Vector]:
-    """The networks to measure for the first time: the rungs, then those with blocks that the rungs lack, then others.
-
-    Args:
-        space: The space.
-        rungs: The networks of its ladder.
-        seed: Seed of the Sobol sequence.
-        measured: The networks measured so far.
-        networks: Target number of different networks.
-
-    Raises:
-        UsageError: The space has fewer networks than a table needs.
-    """
-    sobol = [tuple(int(v) for v in row) for row in space.sample(networks, seed)]
-    covering = networks_of_missing_blocks(space, [*rungs, *measured], seed)
-    plan = dict.fromkeys([*rungs, *covering, *sobol])
-    different = len(plan.keys() | measured)
-    if different < LatencyTable.FEWEST:
-        raise UsageError(
-            f"space {space.name!r}: {different} different networks among {networks}; a table needs at least "
-            f"{LatencyTable.FEWEST}: ask for more networks, or widen the space"
-        )
-    missing = networks - len(measured)
-    return [vector for vector in plan if vector not in measured][: max(missing, 0)]

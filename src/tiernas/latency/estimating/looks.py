@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tiernas.engines import Measurement
+from tiernas.engines.clock.again import to_measure_again
 from tiernas.latency.estimating.coverage import Vector
 from tiernas.latency.estimating.scale import log_deviation
 from tiernas.latency.estimating.table_file import Record
-
-_MOST_REPEATED = 0.25
-"""Maximum share of networks measured once more: if most intervals are wide, further networks are more informative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +57,8 @@ def looks(new: Iterable[Vector], records: Sequence[Record], wanted: int | None) 
 
 
 def to_repeat(records: Sequence[Record]) -> list[Vector]:
-    """The networks that were measured once and have a wide interval, widest first.
-
-    Together with those already measured more than once, they are at most a quarter of all networks.
-    """
-    times = Counter(record.vector for record in records)
-    most = math.ceil(_MOST_REPEATED * len(times)) - sum(count > 1 for count in times.values())
-    widths = {
-        record.vector: found.width
-        for record in records
-        if (found := record.observation.measurement.in_turn) and found.is_wide and times[record.vector] == 1
-    }
-    return sorted(widths, key=lambda vector: -widths[vector])[: max(most, 0)]
+    """The networks that are measured once more (`to_measure_again`)."""
+    return to_measure_again([(record.vector, record.observation.measurement.in_turn) for record in records])
 
 
 def best_records(records: Sequence[Record]) -> tuple[Record, ...]:

@@ -113,11 +113,18 @@ class Record:
         return layers
 
 
-def default_path(space: str, engine: str, precision: str) -> Path:
-    """Default path of a table in commands: a file in the folder `latency` of the working directory."""
+def default_path(space: str, engine: str, precision: str, device: str | None = None) -> Path:
+    """Default path of a table in commands: a file in the folder `latency` of the working directory.
+
+    Args:
+        space: Name of the space, or its file.
+        engine: Name of the engine.
+        precision: Its precision.
+        device: Name of the folder in it for another device; None for this machine.
+    """
     space = Path(space).stem if is_space_file(space) else space
     space, engine = (name.replace(":", ".") for name in (space, engine))
-    return Path("latency") / f"{space}-{engine}-{precision}.jsonl"
+    return Path("latency") / (device or "") / f"{space}-{engine}-{precision}.jsonl"
 
 
 def new_header(space: SearchSpace, num_classes: int, seed: int, fingerprint: Fingerprint) -> Header:

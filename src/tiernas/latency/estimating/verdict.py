@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student_t
 
+from tiernas.devices.address import KIT
 from tiernas.latency.estimating.agreement import LEAST_INSIDE, TIER_WIDTH, FloatArray, chances_inside, near_pairs
 from tiernas.latency.estimating.latency_table import LatencyTable
 from tiernas.spaces import PARENT, SPACE_FILE
@@ -131,7 +132,7 @@ class Verdict:
         }
 
 
-def judge_table(table: LatencyTable, path: Path) -> Verdict:
+def judge_table(table: LatencyTable, path: Path, device: str | None = None) -> Verdict:
     """Judges a table by its estimates of held-out networks.
 
     Pairs share networks, so their effective number is the number of disjoint pairs (Hoeffding, J. Am. Stat. Assoc. 58,
@@ -140,6 +141,7 @@ def judge_table(table: LatencyTable, path: Path) -> Verdict:
     Args:
         table: The table.
         path: Its file, for the command that continues it.
+        device: Address of the device that it is of, for that command, or `KIT`; None for this machine.
     """
     estimated_ms, measured_ms = table.held_out_ms, table.measured_ms
     near = near_pairs(estimated_ms, measured_ms)
@@ -149,18 +151,20 @@ def judge_table(table: LatencyTable, path: Path) -> Verdict:
         mape=float(100 * np.abs(estimated_ms / measured_ms - 1).mean()),
         inside=Share.of_mean(chances_inside(estimated_ms, measured_ms)),
         in_order=Share.of_count((1 + near.tau) / 2, pairs) if pairs >= _FEWEST_PAIRS else None,
-        command=_build_command(table, path),
+        command=_build_command(table, path, device),
     )
 
 
-def _build_command(table: LatencyTable, path: Path) -> str:
+def _build_command(table: LatencyTable, path: Path, device: str | None) -> str:
     """The command that doubles the number of networks."""
     header, wanted = table.header, table.header.fingerprint
     offer = SPACES.offer_of(table.space)
     is_parent = header.space == PARENT
     name = str(path.with_name(SPACE_FILE)) if is_parent else header.space
     space, engine = offer.name if offer else name, wanted.plugin or wanted.engine
-    words = ["tiernas", "latency", "build", "--space", space, "--engine", engine]
+    words = ["tiernas", "latency", "plan" if device == KIT else "build", "--space", space, "--engine", engine]
+    if device is not None and device != KIT:
+        words += ["--device", device]
     words += ["--precision", wanted.precision, "--table", str(path), "--networks", str(2 * len(table.records))]
     for option, value, default in (
         ("--batch", wanted.batch, 1),

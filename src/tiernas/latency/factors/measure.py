@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tiernas.engines import Anchor, Engine, Measurement, TurnRule, measure_in_turn
+from tiernas.engines import Anchor, Engine, Measurement, TurnRule
 from tiernas.latency.factors import study_file
 from tiernas.latency.factors.study import FactorStudy, FactorSweep
 from tiernas.latency.factors.variants import Base, Factor, Variant, variants
@@ -57,7 +57,7 @@ def measure_factors(
         if not missing:
             continue
         with compiled_untrained(base.architecture, base.num_classes, engine) as (network, graph):
-            anchor = Anchor(network, graph)
+            anchor = network.anchor(graph)
             for networks in missing:
                 outdated = _of(sweeps, engine, networks[0].factor)
                 sweeps = [sweep for sweep in sweeps if sweep not in outdated]
@@ -97,7 +97,7 @@ def _measure(
     measurements = []
     for variant in networks:
         with compiled_untrained(variant.architecture, base.num_classes, engine) as (network, _):
-            measurements.append(measure_in_turn(network, anchor, RULE))
+            measurements.append(anchor.measure(network, RULE))
         measured(engine, variant, measurements[-1])
     return FactorSweep(
         fingerprint=engine.fingerprint(),

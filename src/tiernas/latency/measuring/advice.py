@@ -72,6 +72,20 @@ def advise(
     return Advice(recommended, speedup, slowest, fastest, reason)
 
 
+def advise_unmeasured(low: PrecisionOption, exact: PrecisionOption, *, budget_points: float) -> tuple[bool, str]:
+    """Whether a lower precision loses no more accuracy than the budget, where its speed cannot be compared; and why.
+
+    Args:
+        low: The network in the lower precision.
+        exact: The same network in a more exact precision; both accuracies are known.
+        budget_points: Maximum loss of accuracy, in percentage points.
+    """
+    assert low.accuracy is not None
+    assert exact.accuracy is not None
+    fits, change = _change(low.accuracy, exact.accuracy, budget_points)
+    return fits, f"{low.precision} {change}; whether it is faster than {exact.precision} there was not measured"
+
+
 def _decide(
     low: PrecisionOption, exact: PrecisionOption, speedup: tuple[float, float, float], wide: bool, budget_points: float
 ) -> tuple[bool, str]:
@@ -92,11 +106,14 @@ def _decide(
         faster += f" (between {apart(slowest, 1.0)[0]}x and {fastest:.3g}x)"
     if low.accuracy is None or exact.accuracy is None:
         return True, f"{faster}; its effect on the accuracy was not measured"
-    loss_points = 100 * (exact.accuracy - low.accuracy)
+    fits, change = _change(low.accuracy, exact.accuracy, budget_points)
+    return fits, f"{faster} and {change}" if fits else f"{faster} but {change}: deploy {exact.precision}"
+
+
+def _change(low: float, exact: float, budget_points: float) -> tuple[bool, str]:
+    """Whether a loss of accuracy is within the budget, and the loss in words."""
+    loss_points = 100 * (exact - low)
     if loss_points > budget_points + 1e-9:  # 0.76 - 0.75 is slightly more than 0.01
         lost, allowed = apart(loss_points, budget_points)
-        return False, (
-            f"{faster} but loses {lost} points of accuracy, more than the {allowed} allowed: deploy {exact.precision}"
-        )
-    change = f"loses {loss_points:.2f} points of accuracy" if loss_points > 0 else "loses no accuracy"
-    return True, f"{faster} and {change}"
+        return False, f"loses {lost} points of accuracy, more than the {allowed} allowed"
+    return True, f"loses {loss_points:.2f} points of accuracy" if loss_points > 0 else "loses no accuracy"

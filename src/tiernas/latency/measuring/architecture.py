@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tiernas.engines import Measurement, TurnRule, device_lock
+from tiernas.engines import Measurement, TurnRule
 from tiernas.latency.measuring.ladder import Ladder
 from tiernas.latency.measuring.observation import Observation
 from tiernas.latency.measuring.profile import layer_times_ms
@@ -51,7 +51,7 @@ def profile_architecture(
         rung: Index of the anchor; the nearest by default.
     """
     with compiled_untrained(architecture, num_classes, ladder.engine) as (network, graph):
-        with device_lock(network.fingerprint.device_slug):
+        with network.exclusively():
             measurement = ladder.measure(network, rule, rung)
             nodes = network.profile()
         return Observation(graph, measurement, layer_times_ms(nodes, len(architecture.layers)))

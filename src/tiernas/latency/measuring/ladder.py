@@ -14,7 +14,8 @@ from typing import Self
 import numpy as np
 
 from tiernas.blocks import BlockRows, LayerRows
-from tiernas.engines import Anchor, CompiledNetwork, Engine, Measurement, TurnRule, measure_in_turn
+from tiernas.engines import Anchor, CompiledNetwork, Engine, Measurement, TurnRule
+from tiernas.engines.clock.nearest import nearest_anchor
 from tiernas.latency.measuring.untrained import compiled_untrained
 from tiernas.spaces import Architecture, SearchSpace, get_space
 
@@ -29,9 +30,6 @@ _SEED = 41
 
 _ENDS = 0.005, 0.95
 """Quantiles of the multiply-accumulates at which the first and last rung are."""
-
-_PROBES = 3
-"""Number of inferences that determine a network's approximate latency."""
 
 _log = logging.getLogger(__name__)
 
@@ -115,31 +113,20 @@ class Ladder:
             network, name = self._open.enter_context(
                 compiled_untrained(rung.architecture, rung.num_classes, self.engine)
             )
-            self._anchors[number] = Anchor(network, name, self.known_ms.get(name))
+            self._anchors[number] = network.anchor(name, self.known_ms.get(name))
             _log.debug("anchor %d of %d: %s", number + 1, len(self.rungs), name)
         return self._anchors[number]
 
     def measure(self, network: CompiledNetwork, rule: TurnRule | None = None, number: int | None = None) -> Measurement:
         """Measures a network interleaved with the anchor of a rung; the nearest by default."""
         number = self.nearest(network) if number is None else number
-        return measure_in_turn(network, self.anchor(number), rule)
+        return self.anchor(number).measure(network, rule)
 
     def nearest(self, network: CompiledNetwork) -> int:
         """Index of the rung whose latency is nearest to a network's."""
-        network.time_ns()
-        network_ms = min(network.time_ns() for _ in range(_PROBES)) / 1e6
-        number = min(self._anchors, default=0)
-        while True:
-            self.anchor(number)
-            number = int(np.argmin([abs(math.log(self._about_ms(i) / network_ms)) for i in range(len(self.rungs))]))
-            if number in self._anchors:
-                return number
-
-    def _about_ms(self, number: int) -> float:
-        """Approximate latency of a rung: that of the nearest compiled rung, in proportion to its work."""
-        macs = self.rungs[number].macs
-        near = min(self._anchors, key=lambda known: abs(math.log(self.rungs[known].macs / macs)))
-        return self._anchors[near].about_ms * macs / self.rungs[near].macs
+        known_ms = {number: anchor.about_ms for number, anchor in self._anchors.items()}
+        macs = [rung.macs for rung in self.rungs]
+        return nearest_anchor(network.about_ms(), macs, known_ms, lambda number: self.anchor(number).about_ms)
 
     def __enter__(self) -> Self:
         return self

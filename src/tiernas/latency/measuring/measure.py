@@ -6,18 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tiernas.engines import (
-    Anchor,
-    CompiledNetwork,
-    Engine,
-    InTurn,
-    Measurement,
-    NodeTime,
-    TurnRule,
-    device_lock,
-    graph_digest,
-    measure_in_turn,
-)
+from tiernas.engines import CompiledNetwork, Engine, InTurn, Measurement, NodeTime, TurnRule, graph_digest
 from tiernas.engines.calibration import FloatArray
 from tiernas.engines.onnx_file import read_network
 from tiernas.errors import UsageError
@@ -132,7 +121,7 @@ def _alone(
     """Measures a network, compiled from an ONNX file, interleaved with an anchor."""
     if subject.is_own_anchor:
         with engine.compile(path, images) as copy:
-            return measure_in_turn(network, Anchor(copy, graph_digest(path)), rule)
+            return copy.anchor(graph_digest(path)).measure(network, rule)
     with Ladder(standard_rungs(), engine) as ladder:
         return ladder.measure(network, rule)
 
@@ -141,7 +130,7 @@ def _measure_against(
     network: CompiledNetwork, other: CompiledNetwork, other_graph: str, others: Measurement, rule: TurnRule
 ) -> Measurement:
     """Measures a network interleaved with another one, whose own measurement is known."""
-    found = measure_in_turn(network, Anchor(other, other_graph, others.latency_ms), rule)
+    found = other.anchor(other_graph, others.latency_ms).measure(network, rule)
     low, high = others.low_ms / others.latency_ms, others.high_ms / others.latency_ms
     return dataclasses.replace(found, low_ms=low * found.low_ms, high_ms=high * found.high_ms)
 
@@ -170,5 +159,5 @@ def _more_exact(engine: Engine) -> Engine:
 
 
 def _profile(network: CompiledNetwork) -> Sequence[NodeTime]:
-    with device_lock(network.fingerprint.device_slug):
+    with network.exclusively():
         return network.profile()

@@ -15,8 +15,10 @@ from tiernas.errors import UsageError
 from tiernas.networks.normalization import Rgb
 from tiernas.networks.timm_names import TIMM_PREFIX, near_timm_names
 from tiernas.spaces import Architecture, SearchSpace, get_space, read_architecture, released, released_names
+from tiernas.spaces.sizes import architecture_sizes
 
 if TYPE_CHECKING:
+    from tiernas.blocks import Sizes
     from tiernas.networks import Cost
     from tiernas.networks.timm_models import TimmNetwork
 
@@ -50,6 +52,11 @@ class Subject(abc.ABC):
     architecture: Architecture | None = None
     cost: Cost | None = None
     normalization: tuple[Rgb, Rgb] | None = None
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """What limits refer to, counted (`n` is 1); None if unknown."""
+        return None
 
     @abc.abstractmethod
     def write(self, path: Path, batch: int) -> None:
@@ -91,6 +98,11 @@ class ArchitectureSubject(Subject):
         self.cost = cost(architecture, num_classes)
         self._num_classes = num_classes
 
+    @property
+    def sizes(self) -> Sizes | None:
+        assert self.architecture is not None
+        return architecture_sizes(self.architecture, self._num_classes)
+
     def write(self, path: Path, batch: int) -> None:
         from tiernas.networks import export_untrained
 
@@ -108,6 +120,12 @@ class TimmSubject(Subject):
         self.cost = network.cost
         self.normalization = network.input_mean, network.input_std
         self._network = network
+
+    @property
+    def sizes(self) -> Sizes | None:
+        from tiernas.networks.timm_models import timm_sizes
+
+        return timm_sizes(self._network)
 
     def write(self, path: Path, batch: int) -> None:
         from tiernas.networks.timm_models import export_timm

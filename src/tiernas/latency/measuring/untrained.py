@@ -1,4 +1,4 @@
-"""Compiles architectures with random weights, so that they can be measured."""
+"""Architectures with random weights, compiled or put into a kit, so that they can be measured."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tiernas.devices.kit import Kit, KitNetwork
 from tiernas.engines import CompiledNetwork, Engine, graph_digest
 from tiernas.errors import UsageError
 from tiernas.spaces import Architecture
@@ -40,3 +41,19 @@ def compiled_untrained(
             raise UsageError(f"engine {engine.name!r} cannot run a network with the {blocks}: {said}") from error
         with network:
             yield network, graph
+
+
+def add_untrained(kit: Kit, architecture: Architecture, num_classes: int) -> KitNetwork:
+    """Exports a network with random weights into a kit.
+
+    Args:
+        kit: The kit.
+        architecture: The network.
+        num_classes: Its number of classes.
+    """
+    from tiernas.networks import export_untrained  # imports torch
+
+    with tempfile.TemporaryDirectory(prefix="tiernas-") as folder:
+        path = Path(folder) / "network.onnx"
+        export_untrained(architecture, num_classes, path, batch=kit.batch)
+        return kit.network(path)

@@ -14,8 +14,8 @@ from typing import Any
 from tiernas import __version__
 from tiernas.errors import UsageError
 from tiernas.plain import plain_text
-from tiernas.table.command import export_command
-from tiernas.table.entry import Entry
+from tiernas.table.command import next_command
+from tiernas.table.entry import MEASURED, Entry
 from tiernas.table.model_table import DamagedEntry, ModelTable
 from tiernas.table.page.record import LABELS, record, shown
 from tiernas.table.ties import Standing, standings
@@ -45,11 +45,11 @@ _COLUMNS = {
 _MINOR = ("device", "engine", "batch", "threads", "data", "resolution", "params")
 """Columns that are left out on a phone; provenance has their values."""
 
-_FILTERS = ("data", "device", "engine", "precision", "batch", "threads", "study")
+_FILTERS = ("data", "device", "engine", "precision", "batch", "threads", "study", "source")
 
 _NUMBERS = ("batch", "threads", "resolution", "params")
 
-_IN_ROW = ("name", "advice", "recommended", "latency_ms", "accuracy", "export")
+_IN_ROW = ("name", "advice", "recommended", "latency_ms", "accuracy", "source_url", "command")
 """Values that a row shows outside its provenance."""
 
 
@@ -88,7 +88,7 @@ def page(entries: Sequence[Entry], damaged: Sequence[DamagedEntry], table: Path)
         table: Folder of the table, for its name and for commands.
     """
     names = _data_names(entries)
-    records = [record(e, names[e.data, e.data_digest], export_command(table, e)) for e in entries]
+    records = [record(e, names[e.data, e.data_digest], next_command(table, e)) for e in entries]
     found = standings(entries)
     rows = "\n".join(_row(r, found.get(e.name)) for r, e in zip(records, entries, strict=True))
     style, script = _own("page.css"), _own("page.js")
@@ -121,7 +121,8 @@ def page(entries: Sequence[Entry], damaged: Sequence[DamagedEntry], table: Path)
 <span id="done" role="status"></span></p>
 <p class="quiet">Below each figure stands its 95 % interval: accuracy was counted on a limited number of test images.
 <b>Best</b> is the most accurate recommended entry for the same data, device, engine, batch size and threads; the test
-images cannot tell whether those that are <b>tied</b> with it are less accurate.</p>
+images cannot tell whether those that are <b>tied</b> with it are less accurate. The accuracy of a <b>published</b>
+entry is what its source says; only its latency was measured here.</p>
 <div class="scroll" role="region" aria-label="Entries" tabindex="0">
 <table id="entries">
 <thead><tr>{_headings()}</tr></thead>
@@ -137,8 +138,8 @@ images cannot tell whether those that are <b>tied</b> with it are less accurate.
 </section>
 <section class="js" aria-labelledby="chart-title">
 <h2 id="chart-title">Accuracy over latency</h2>
-<p class="quiet">Bars are 95 % intervals, filled markers measured and hollow ones published figures. Each line joins the
-entries that no faster one beats; it is dashed where the gain is a tie.</p>
+<p class="quiet">Bars are 95 % intervals, filled markers measured and hollow ones published accuracies. Each line joins
+the entries that no faster one beats; it is dashed where the gain is a tie.</p>
 <div class="scroll" role="region" aria-label="Chart" tabindex="0">
 <svg id="chart" viewBox="0 0 720 400" role="img" aria-label="Accuracy over latency"></svg>
 </div>
@@ -239,7 +240,7 @@ def _figure(values: dict[str, Any], key: str) -> str:
 
 
 def _notes(values: dict[str, Any]) -> str:
-    notes = [] if values["source"] == "measured" else ["published"]
+    notes = [] if values["source"] == MEASURED else ["published"]
     notes += [] if values["recommended"] else ["not recommended"]
     shown_notes = "".join(f' <span class="note">{note}</span>' for note in notes)
     return shown_notes + (f"<small>{_text(values['advice'])}</small>" if values["advice"] else "")
@@ -250,9 +251,15 @@ def _provenance(values: dict[str, Any]) -> str:
     facts = "\n".join(_text(f"{label}: {value}") for label, value in told.items() if value)
     return (
         f'<details><summary>Provenance<span class="away"> of {_text(values["name"])}</span></summary>'
-        f'<p class="facts">{facts}</p><code>{_text(values["export"])}</code>'
+        f'<p class="facts">{facts}</p>{_link(values)}<code>{_text(values["command"])}</code>'
         '<button type="button" class="copy js">Copy the command</button></details>'
     )
+
+
+def _link(values: dict[str, Any]) -> str:
+    """A link to the publication that the accuracy is from; followed only if it is clicked."""
+    url = _text(values["source_url"])
+    return f'<p><a href="{url}" rel="noreferrer">{url}</a></p>' if url else ""
 
 
 def _damaged(damaged: Sequence[DamagedEntry]) -> str:

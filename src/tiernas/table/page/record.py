@@ -10,7 +10,8 @@ from tiernas.table.entry import Entry
 
 LABELS = {
     "name": "Name",
-    "source": "Figures",
+    "source": "Accuracy from",
+    "source_url": "Link to its source",
     "latency_ms": "Latency (ms)",
     "latency_low_ms": "Latency, lower end of its 95 % interval (ms)",
     "latency_high_ms": "Latency, upper end (ms)",
@@ -34,13 +35,18 @@ LABELS = {
     "resolution": "Input (px)",
     "params": "Parameters",
     "macs": "Multiply-accumulates",
+    "weights_mb": "Weights (MB)",
+    "activations_mb": "Feature maps held at a time (MB)",
     "data": "Data",
     "data_digest": "Digest of data and splits",
+    "data_license": "License of the data",
     "classes": "Classes",
     "train_images": "Training images",
     "validation_images": "Validation images",
     "study": "Study",
     "found_by": "Found by",
+    "network": "Added as",
+    "weights_license": "License of the weights",
     "reused_from": "First trained in",
     "space": "Space",
     "seed": "Seed",
@@ -59,15 +65,16 @@ LABELS = {
     "options": "Options of the engine",
     "quantizer": "Quantizer",
     "code_version": "Code that measured",
-    "export": "Export",
+    "command": "Command",
 }
 """What each value is, in the order of the downloads."""
 
 _SAME_NAME = (
     *("name", "source", "latency_ms", "accuracy", "test_images", "class_mean_accuracy", "exact_accuracy"),
     *("validation_accuracy", "recommended", "advice", "device", "engine", "engine_version", "precision", "batch"),
-    *("threads", "resolution", "params", "macs", "data_digest", "reused_from", "space", "seed", "recipe", "created_at"),
-    "tiernas_version",
+    *("threads", "resolution", "params", "macs", "weights_mb", "activations_mb", "data_digest", "reused_from"),
+    *("space", "seed", "recipe", "created_at", "tiernas_version", "source_url", "network", "weights_license"),
+    "data_license",
 )
 _OF_PROVENANCE = (
     *("train_images", "validation_images", "runs", "loads", "spread", "other_load", "device_state", "flags"),
@@ -75,13 +82,13 @@ _OF_PROVENANCE = (
 )
 
 
-def record(entry: Entry, data: str, export: str) -> dict[str, Any]:
+def record(entry: Entry, data: str, command: str) -> dict[str, Any]:
     """The values of an entry, in types that JSON has and safe to show, by the keys of `LABELS`.
 
     Args:
         entry: The entry.
         data: Name of the data, unique to their digest in the table.
-        export: The command that exports the entry.
+        command: The command that exports the entry, or measures it again.
     """
     in_turn, interval, provenance = entry.latency_in_turn, entry.accuracy_interval, entry.provenance
     found = {key: getattr(entry, key) for key in _SAME_NAME}
@@ -94,12 +101,12 @@ def record(entry: Entry, data: str, export: str) -> dict[str, Any]:
         "accuracy_low": interval[0] if interval else None,
         "accuracy_high": interval[1] if interval else None,
         "data": data,
-        "classes": len(entry.classes),
+        "classes": len(entry.classes) or None,
         "study": entry.study_name,
-        "found_by": entry.study,
+        "found_by": "" if entry.network else entry.study,
         "pairs": in_turn.pairs if in_turn else None,
         "quiet_pairs": in_turn.quiet_pairs if in_turn else None,
-        "export": export,
+        "command": command,
     }
     plain: dict[str, Any] = plain_json({key: found[key] for key in LABELS})
     return plain

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from tiernas.artefact import Preprocessing, begin_artefact, end_artefact, read_artefact
+from tiernas.artefact import Preprocessing, begin_artefact, end_artefact
 from tiernas.engines import get_engine
 from tiernas.errors import UsageError
 from tiernas.networks import Network
-from tiernas.standalone.preprocessing import network_input
 from tiernas.table.entry import Entry
 
 _IMAGES = 8
 """Number of noise images for comparing a rebuilt network with torch."""
 
 
-def rebuild(entry: Entry, network: Network, onnx_path: Path, folder: Path) -> dict[str, Any]:
+def rebuild(entry: Entry, network: Network, onnx_path: Path, folder: Path) -> None:
     """Compiles an entry's network and saves it, with torch's logits in fp32 to check it.
 
     Args:
@@ -27,9 +25,6 @@ def rebuild(entry: Entry, network: Network, onnx_path: Path, folder: Path) -> di
         network: Its network.
         onnx_path: The network as ONNX.
         folder: An empty folder to write to.
-
-    Returns:
-        The facts about the artifact, see `tiernas.artefact.read_artefact`.
 
     Raises:
         UsageError: The entry is in int8, or its engine cannot be used here.
@@ -47,6 +42,5 @@ def rebuild(entry: Entry, network: Network, onnx_path: Path, folder: Path) -> di
     size = (_IMAGES, entry.resolution, entry.resolution, 3)
     pixels = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
     with torch.no_grad():
-        logits = network(torch.from_numpy(network_input(pixels, entry.resolution, wanted.mean, wanted.std))).numpy()
+        logits = network(torch.from_numpy(wanted.inputs(pixels))).numpy()
     end_artefact(folder, pixels, logits)
-    return read_artefact(folder) | {"compared_with": "torch"}

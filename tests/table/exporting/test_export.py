@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import os
 import shutil
@@ -15,34 +16,16 @@ import numpy as np
 import onnx
 import openvino
 import pytest
-import torch
 
 import tiernas.table
 from tiernas.artefact import Preprocessing, begin_artefact, digests, write_facts
 from tiernas.engines import get_engine
 from tiernas.errors import TiernasError, UsageError
-from tiernas.networks import build, export_onnx
-from tiernas.standalone.classify import CHECK, FACTS
+from tiernas.networks import export_onnx
+from tiernas.standalone.classify import CHECK, FACTS, Classifier, largest_difference
 from tiernas.table import Entry, ModelTable, export
-from tiernas.testing.deployed import add_deployed
-from tiernas.testing.executors import LIGHT
-from tiernas.training import DataConfig, load_data
 
 RUNTIMES = ("openvino", "onnxruntime", "tensorrt", "tensorrt_rtx")
-
-
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> ModelTable:
-    """A table with a network of random weights in two runtimes and precisions."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = build(LIGHT, 10).eval()
-    splits = load_data(DataConfig(kind="digits", train_limit=40))
-    table = ModelTable(tmp_path_factory.mktemp("deployed") / "table")
-    for engine in ("openvino", "onnxruntime"):
-        for precision in ("fp32", "int8"):
-            add_deployed(table, f"{engine}-{precision}", network, splits, engine, precision, batch=3)
-    return table
 
 
 @pytest.fixture
@@ -78,9 +61,9 @@ def test_an_int8_entry_of_openvino_is_exported_with_its_quantisation_and_setting
 def test_an_int8_entry_of_onnx_runtime_is_exported_with_its_pairs(deployed: ModelTable, tmp_path: Path) -> None:
     export(deployed, deployed.get("onnxruntime-int8"), tmp_path / "out")
     kept = deployed.artefact_path(deployed.get("onnxruntime-int8")) / "network.onnx"
-    assert (tmp_path / "out" / "onnxruntime-int8.onnx").read_bytes() == kept.read_bytes()
-    kinds = {node.op_type for node in onnx.load(tmp_path / "out" / "onnxruntime-int8.onnx").graph.node}
-    assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
+    exported = onnx.load(tmp_path / "out" / "onnxruntime-int8.onnx")
+    assert exported.graph == onnx.load(kept).graph
+    assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in exported.graph.node}
 
 
 @pytest.mark.slow
@@ -98,16 +81,20 @@ def test_the_other_runtime_need_not_be_installed(deployed: ModelTable, engine: s
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert (tmp_path / "out" / "classify.py").exists()
+    assert (tmp_path / "out" / f"{engine}-fp32" / "classify.py").exists()
+
+
+FORMATS = ("network_file.py", "triton.py")
+"""Modules that know the formats of files, and need no runtime for that."""
 
 
 def test_the_room_names_no_runtime() -> None:
-    for file in Path(tiernas.table.__file__).parent.glob("*.py"):
+    for file in Path(tiernas.table.__file__).parent.rglob("*.py"):
         tree = ast.parse(file.read_text("utf-8"))
         named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         named |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         assert not [name for name in named if name.rpartition(".")[2] in RUNTIMES], file
-        assert ".xml" not in file.read_text("utf-8"), file
+        assert file.name in FORMATS or ".xml" not in file.read_text("utf-8"), file
 
 
 def float_in_place_of(table: ModelTable, name: str) -> None:
@@ -200,6 +187,14 @@ def test_a_file_of_somebody_else_is_kept(deployed: ModelTable, name: str, tmp_pa
     assert files(tmp_path) == {name: b"mine"}
 
 
+def test_a_file_of_somebody_else_is_replaced_by_force_and_others_stay(deployed: ModelTable, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    (tmp_path / "notes.txt").write_text("mine")
+    export(deployed, deployed.get("onnxruntime-fp32"), tmp_path, force=True)
+    assert (tmp_path / "README.md").read_text().startswith("---\nlicense: ")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
 def test_a_link_is_not_written_through(deployed: ModelTable, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "README.md").symlink_to(tmp_path / "elsewhere")
@@ -283,3 +278,135 @@ def test_the_kept_images_are_small_and_of_all_classes(deployed: ModelTable) -> N
         assert check["pixels"].shape == (48, 8, 8, 3)
         assert check["logits"].shape == (48, 10)
     assert (kept / CHECK).stat().st_size < 50_000
+
+
+@pytest.mark.parametrize("name", ["openvino-fp32", "onnxruntime-fp32"])
+def test_the_facts_say_what_is_claimed_and_under_which_licenses(
+    deployed: ModelTable, name: str, tmp_path: Path
+) -> None:
+    entry = replace(deployed.get(name), test_images=360, weights_license="apache-2.0", data_license="cc-by-4.0")
+    export(deployed, entry, tmp_path, check=False)
+    facts = json.loads((tmp_path / FACTS).read_text())
+    assert facts["licenses"] == {"weights": "apache-2.0", "data": "cc-by-4.0"}
+    assert facts["entry"]["accuracy"] == entry.accuracy
+    assert tuple(facts["entry"]["accuracy_interval"]) == entry.accuracy_interval
+    assert (facts["entry"]["test_images"], facts["entry"]["accuracy_from"]) == (360, "measured")
+    assert facts["measured_on"]["device"] == entry.device
+    assert facts["network"]["options"]
+    assert (tmp_path / "labels.txt").read_text() == "".join(f"{label}\n" for label in range(10))
+    card = (tmp_path / "README.md").read_text()
+    assert "| License of the weights | apache-2.0 |" in card
+    assert "| License of the data | cc-by-4.0 |" in card
+
+
+def test_checksums_are_those_of_all_files(deployed: ModelTable, tmp_path: Path) -> None:
+    export(deployed, deployed.get("onnxruntime-fp32"), tmp_path, check=False, triton=True)
+    listed = dict(reversed(line.split("  ")) for line in (tmp_path / "SHA256SUMS").read_text().splitlines())
+    written = files(tmp_path)
+    assert listed == {n: hashlib.sha256(content).hexdigest() for n, content in written.items() if n != "SHA256SUMS"}
+    assert "1/model.onnx" in listed
+
+
+def test_an_onnx_file_tells_what_it_is(deployed: ModelTable, tmp_path: Path) -> None:
+    entry = deployed.get("onnxruntime-int8")
+    export(deployed, entry, tmp_path, check=False)
+    told = {each.key: each.value for each in onnx.load(tmp_path / f"{entry.name}.onnx").metadata_props}
+    assert told["model_info model_type"] == "Classification"
+    assert told["model_info labels"] == "0 1 2 3 4 5 6 7 8 9"
+    assert [float(value) / 255 for value in told["model_info mean_values"].split()] == pytest.approx(entry.input_mean)
+    facts, own = json.loads((tmp_path / FACTS).read_text()), json.loads(told["tiernas"])
+    assert own == {key: value for key, value in facts.items() if key not in ("files", "format")}
+    plain = {each.key for each in onnx.load(tmp_path / f"{entry.name}.plain-fp32.onnx").metadata_props}
+    assert "model_info labels" in plain
+    assert "tiernas" not in plain
+
+
+def test_openvino_reads_what_an_ir_is(deployed: ModelTable, tmp_path: Path) -> None:
+    entry = deployed.get("openvino-int8")
+    export(deployed, entry, tmp_path, check=False)
+    model = openvino.Core().read_model(tmp_path / f"{entry.name}.xml")
+    told = {key: model.get_rt_info(["model_info", key]).astype(str) for key in ("labels", "model_type", "resize_type")}
+    assert told == {"labels": "0 1 2 3 4 5 6 7 8 9", "model_type": "Classification", "resize_type": "crop"}
+    scale = model.get_rt_info(["model_info", "scale_values"]).astype(str)
+    assert [float(value) / 255 for value in scale.split()] == pytest.approx(entry.input_std)
+    own = json.loads(model.get_rt_info(["tiernas", "deploy"]).astype(str))
+    assert own["network"]["options"]["properties"]["INFERENCE_PRECISION_HINT"] == "f32"
+
+
+@pytest.mark.parametrize("name", ["openvino-fp32", "openvino-int8", "onnxruntime-fp32", "onnxruntime-int8"])
+def test_a_network_of_any_batch_computes_the_same(deployed: ModelTable, name: str, tmp_path: Path) -> None:
+    (card, *_) = export(deployed, deployed.get(name), tmp_path, dynamic_batch=True)
+    assert "images get the same class as when it was measured" in card.read_text()
+    assert "Input: any number x 3 x 32 x 32" in card.read_text()
+    classifier = Classifier(tmp_path)
+    with np.load(tmp_path / CHECK) as check:
+        pixels, expected = check["pixels"], check["logits"]
+    for count in (1, 5):
+        assert largest_difference(classifier.logits(pixels[:count]), expected[:count]) < 0.02
+
+
+def test_the_batch_size_stays_what_was_measured(deployed: ModelTable, tmp_path: Path) -> None:
+    export(deployed, deployed.get("onnxruntime-fp32"), tmp_path)
+    (images,) = onnx.load(tmp_path / "onnxruntime-fp32.onnx").graph.input
+    assert images.type.tensor_type.shape.dim[0].dim_value == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "model"), [("openvino-fp32", ("model.bin", "model.xml")), ("onnxruntime-int8", ("model.onnx",))]
+)
+def test_a_model_of_a_triton_repository(
+    deployed: ModelTable, name: str, model: tuple[str, ...], tmp_path: Path
+) -> None:
+    written = export(deployed, deployed.get(name), tmp_path / name, triton=True)
+    assert sorted(file.name for file in (tmp_path / name / "1").iterdir()) == list(model)
+    assert {file.relative_to(tmp_path / name).as_posix() for file in written} == files(tmp_path / name).keys()
+    config = (tmp_path / name / "config.pbtxt").read_text()
+    assert f'name: "{name}"' in config
+    assert 'name: "images"' in config
+    assert "dims: [3, 3, 32, 32]" in config
+    export(deployed, deployed.get(name), tmp_path / name)  # without Triton: its files are ours, and go
+    assert not (tmp_path / name / "1").exists()
+    assert not (tmp_path / name / "config.pbtxt").exists()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"triton": True}, "Triton has no backend for what torch saves"),
+        ({"dynamic_batch": True}, "built for one batch"),
+    ],
+)
+def test_what_a_runtime_cannot_do_is_refused_at_once(
+    deployed: ModelTable, wanted: dict[str, bool], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        export(deployed, replace(deployed.get("openvino-fp32"), engine="torch"), tmp_path / "out", **wanted)
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_that_an_earlier_version_kept_are_exported(table: ModelTable, tmp_path: Path) -> None:
+    entry = table.get("openvino-fp32")
+    kept = table.artefact_path(entry)
+    (kept / FACTS).rename(kept / "deployment.json")
+    export(table, entry, tmp_path / "out")
+    assert json.loads((tmp_path / "out" / FACTS).read_text())["network"]["file"] == "openvino-fp32.xml"
+    assert not (tmp_path / "out" / "deployment.json").exists()
+
+
+def test_the_export_of_an_earlier_version_is_replaced(deployed: ModelTable, tmp_path: Path) -> None:
+    entry = deployed.get("onnxruntime-fp32")
+    export(deployed, entry, tmp_path)
+    facts = json.loads((tmp_path / FACTS).read_text())
+    (tmp_path / FACTS).unlink()
+    (tmp_path / "SHA256SUMS").unlink()
+    (tmp_path / "deployment.json").write_text(json.dumps(facts))
+    export(deployed, entry, tmp_path)
+    assert FACTS in files(tmp_path)
+    assert "deployment.json" not in files(tmp_path)
+
+
+def test_a_network_whose_weights_are_elsewhere_is_not_exported(deployed: ModelTable, tmp_path: Path) -> None:
+    published = {"network": "timm:resnet18.a1_in1k", "source": "a paper", "source_url": "https://example.com"}
+    with pytest.raises(UsageError, match=r"what a paper says \(https://example.com\), and the table does not have"):
+        export(deployed, replace(deployed.get("openvino-fp32"), **published), tmp_path / "out")  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,5 @@
+"""Other machines on which networks are measured: reached over ssh, with nothing of tiernas installed there."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
