@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,13 +206,38 @@ def test_the_chart_has_a_line_per_device_engine_and_precision(opened: Opened) ->
     assert page.locator("#chart path").count() == 0
 
 
+def numbers(page: Page, selector: str, before: str) -> list[float]:
+    """The numbers after a character in the chart's path."""
+    drawn = page.locator(f"#chart {selector}").get_attribute("d") or ""
+    return [float(number) for number in re.findall(rf"{before}([\d.]+)", drawn)]
+
+
+def test_both_axes_are_named_with_units(opened: Opened) -> None:
+    texts = opened().locator("#chart text").all_text_contents()
+    assert {"Latency (ms, log scale)", "Accuracy (%)"} <= set(texts)
+
+
+def test_a_line_ends_at_the_last_entry_that_is_more_accurate(opened: Opened) -> None:
+    page = opened([*EXACT, made("slow", 2, 267)])
+    assert numbers(page, ".solid", "H") == numbers(page, ".measured", "M")[1:2]
+    assert numbers(page, ".dashed", "H") == numbers(page, ".measured", "M")[2:3]
+    assert opened([made("fast", 0.2, 267), made("slow", 2, 267)]).locator("#chart .solid, #chart .dashed").count() == 0
+
+
+def test_the_chart_is_drawn_again_for_another_width(opened: Opened) -> None:
+    page = opened(viewport={"width": 1280, "height": 900})
+    page.locator("#chart[viewBox^='0 0 960 ']").wait_for()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator("#chart[viewBox^='0 0 37']").wait_for()
+
+
 def test_the_chart_names_the_marker_that_is_pointed_at(opened: Opened) -> None:
     page = opened([dataclasses.replace(EXACT[0], test_images=None)])
     page.locator("#chart").scroll_into_view_if_needed()
     box = page.locator("#chart").bounding_box()
     assert box is not None
-    scale = box["width"] / 720  # the only entry is in the middle of the axes
-    page.mouse.move(box["x"] + (60 + 648 / 2) * scale, box["y"] + (10 + 344 / 2) * scale)
+    x, y = numbers(page, ".measured", "M")[0], numbers(page, ".measured", " ")[0]
+    page.mouse.move(box["x"] + x, box["y"] + y)
     assert (page.locator("#point").text_content() or "").startswith("poor: 0.2 ms")
 
 
@@ -267,8 +293,42 @@ def test_axe_finds_nothing(opened: Opened, screen: dict[str, Any]) -> None:
     assert found.violations_count == 0, found.generate_report()
 
 
-def test_a_phone_shows_the_page_without_scrolling_sideways(opened: Opened) -> None:
-    page = opened(bypass_csp=True, viewport={"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert not page.locator("th[data-key=device]").is_visible()
-    assert page.locator("th[data-key=accuracy]").is_visible()
+LONG = [
+    made("digits-0.15-0.3-2-openvino-fp32-a3809ceb", 0.151, 267, latency_unstable=True),
+    made("digits-0.3-0.6-1-openvino-fp32-4f43c447", 0.493, 265, latency_unstable=True),
+]
+WIDE = "e => e.scrollWidth - e.clientWidth"
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
+@pytest.mark.parametrize(("width", "entries"), [(1280, LONG), (390, LONG), (390, [*LONG, *OTHERS])])
+def test_name_and_figures_are_read_without_scrolling_sideways(
+    opened: Opened, width: int, entries: list[Entry], script: bool
+) -> None:
+    page = opened(entries, bypass_csp=True, viewport={"width": width, "height": 844}, java_script_enabled=script)
+    assert page.locator("html").evaluate(WIDE) <= 0
+    assert page.get_by_role("region", name="Entries", exact=True).evaluate(WIDE) <= 0
+    row = page.locator("#entries tbody tr").filter(has_text=LONG[0].name)
+    for shown in ("th", "[data-label='Latency (ms)']", "[data-label=Accuracy]"):
+        assert row.locator(shown).is_visible()
+
+
+def test_a_phone_shows_what_differs_below_the_figures(opened: Opened) -> None:
+    page = opened(viewport={"width": 390, "height": 844})
+    row = page.locator("#entries tbody tr").first
+    figure, device = (row.locator(f"[data-label={label}]").bounding_box() for label in ("Accuracy", "Device"))
+    assert figure is not None
+    assert device is not None
+    assert device["y"] >= figure["y"] + figure["height"]
+    page.locator("th[data-key=accuracy] button").click()
+    assert names(page)[0] == "best"
+
+
+def test_the_chart_fits_a_phone_and_its_texts_do_not_overlap(opened: Opened) -> None:
+    page = opened(viewport={"width": 390, "height": 844})
+    texts = [text.bounding_box() for text in page.locator("#chart text").all()]
+    boxes = [(box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]) for box in texts if box]
+    assert len(boxes) > 6
+    assert all(left >= 0 and right <= 390 for left, _, right, _ in boxes)
+    for a, b in combinations(boxes, 2):
+        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]

@@ -90,6 +90,45 @@ def test_every_entry_has_a_row_with_its_figures_and_provenance() -> None:
     assert [text for _, text in reader.of("span", **{"class": "rank"})] == ["", "tied", "best"]
 
 
+def test_what_is_the_same_in_all_entries_is_said_once() -> None:
+    reader = read(close_ones())
+    assert common(reader) == {
+        "Device": "AMD EPYC",
+        "Engine": "openvino",
+        "Precision": "fp32",
+        "Batch size": "1",
+        "Threads": "1",
+        "Data": "digits",
+        "Input (px)": str(entry().resolution),
+        "Parameters": "1",
+        "Study": "digits",
+        "Accuracy from": "measured",
+    }
+    assert columns(reader) == ["name", "latency_ms", "accuracy"]
+    assert [a.get("data-label") for a, _ in reader.of("td")] == [None, "Latency (ms)", "Accuracy"] * 3
+    assert reader.of("select") == []
+
+
+def test_what_differs_has_a_column_and_a_filter() -> None:
+    other = dataclasses.replace(entry("b", device="V100"), params=1_234_567)
+    reader = read([entry("a"), other])
+    assert columns(reader) == ["name", "latency_ms", "accuracy", "device", "params"]
+    assert [text for _, text in reader.of("td", **{"data-label": "Device"})] == ["AMD EPYC", "V100"]
+    assert [text for _, text in reader.of("td", **{"data-label": "Parameters"})] == ["1", "1,234,567"]
+    assert [a["name"] for a, _ in reader.of("select")] == ["device"]
+    assert not {"Device", "Parameters"} & common(reader).keys()
+
+
+def common(reader: Reader) -> dict[str, str]:
+    """What the page says of all entries."""
+    labels, values = ([text for _, text in reader.of(tag)] for tag in ("dt", "dd"))
+    return dict(zip(labels, values, strict=True))
+
+
+def columns(reader: Reader) -> list[str | None]:
+    return [a["data-key"] for a, _ in reader.of("th", scope="col") if "data-key" in a]
+
+
 def test_marks_are_explained_where_they_stand() -> None:
     unsettled = dataclasses.replace(entry("a"), latency_unstable=True)
     published = dataclasses.replace(entry("b"), source="a paper, table 2", recommended=False, advice="int8 is slower")
@@ -146,11 +185,15 @@ def test_nothing_that_an_entry_says_is_markup() -> None:
     keys = ("device", "engine", "precision", "data", "study", "advice", "source", "space")
     texts: dict[str, Any] = dict.fromkeys(keys, HOSTILE)
     hostile = dataclasses.replace(entry("a"), **texts, recipe={HOSTILE: HOSTILE}, classes=(HOSTILE,))
-    reader = Reader(page([hostile], [DamagedEntry(HOSTILE, HOSTILE)], Path(f"/tmp/{HOSTILE.replace('/', '')}")))
-    assert len(reader.of("script")) == 3
-    assert reader.of("img") == []
-    assert not [name for _, attributes, _ in reader.found for name in attributes if name.startswith("on")]
+    path = Path(f"/tmp/{HOSTILE.replace('/', '')}")
+    damaged = [DamagedEntry(HOSTILE, HOSTILE)]
+    alone, reader = Reader(page([hostile], damaged, path)), Reader(page([hostile, entry("b")], damaged, path))
+    for one in (alone, reader):
+        assert len(one.of("script")) == 3
+        assert one.of("img") == []
+        assert not [name for _, attributes, _ in one.found for name in attributes if name.startswith("on")]
     told = HOSTILE.replace("\x1b", "\\x1b")
+    assert common(alone)["Device"] == told
     assert document_of(reader)["records"][0]["device"] == told
     assert any(told == text for _, text in reader.of("td"))
     assert [text for _, text in reader.of("option", value=told)] == [told] * 6
@@ -181,9 +224,8 @@ def source(text: str) -> str:
 
 def test_headings_and_controls_have_names() -> None:
     reader = read(close_ones())
-    headings = [a for a, _ in reader.of("th", scope="col") if "data-key" in a]
-    assert {a["data-key"] for a in headings} <= LABELS.keys()
-    assert [a["data-key"] for a in headings if a.get("aria-sort") == "ascending"] == ["latency_ms"]
+    assert set(columns(reader)) <= LABELS.keys()
+    assert [a["data-key"] for a, _ in reader.of("th", **{"aria-sort": "ascending"})] == ["latency_ms"]
     assert len(reader.of("select")) + len(reader.of("input", type="number")) == len(reader.of("label"))
     assert all(a["aria-label"] for a, _ in reader.of("input", type="checkbox"))
     ((root, _),) = reader.of("html")

@@ -27,25 +27,17 @@ _GENERATOR = '<meta name="generator" content="tiernas">'
 _AT_FIRST = 'document.documentElement.classList.add("js")'
 """Runs before anything is drawn: what needs the script is shown, and only the first rows are laid out."""
 
-_COLUMNS = {
-    "name": "Name",
-    "latency_ms": "Latency (ms)",
-    "accuracy": "Accuracy",
-    "device": "Device",
-    "engine": "Engine",
-    "precision": "Precision",
-    "batch": "Batch",
-    "threads": "Threads",
-    "data": "Data",
-    "resolution": "Input (px)",
-    "params": "Parameters",
-}
-"""Columns of the table, by the keys of records."""
+_FIGURES = ("latency_ms", "accuracy")
+"""Columns beside the name that always stand."""
 
-_MINOR = ("device", "engine", "batch", "threads", "data", "resolution", "params")
-"""Columns that are left out on a phone; provenance has their values."""
+_COLUMNS = ("device", "engine", "precision", "batch", "threads", "data", "resolution", "params")
+"""Columns that stand if the entries differ in them; the keys of records."""
 
 _FILTERS = ("data", "device", "engine", "precision", "batch", "threads", "study", "source")
+"""Filters that stand if the entries differ in them."""
+
+_CONSTANTS = tuple(dict.fromkeys((*_COLUMNS, *_FILTERS)))
+"""What is said once, above the table, if it is the same in all entries."""
 
 _NUMBERS = ("batch", "threads", "resolution", "params")
 
@@ -90,7 +82,9 @@ def page(entries: Sequence[Entry], damaged: Sequence[DamagedEntry], table: Path)
     names = _data_names(entries)
     records = [record(e, names[e.data, e.data_digest], next_command(table, e)) for e in entries]
     found = standings(entries)
-    rows = "\n".join(_row(r, found.get(e.name)) for r, e in zip(records, entries, strict=True))
+    differing = [key for key in _CONSTANTS if len({r[key] for r in records}) > 1]
+    columns = [key for key in _COLUMNS if key in differing]
+    rows = "\n".join(_row(r, found.get(e.name), columns) for r, e in zip(records, entries, strict=True))
     style, script = _own("page.css"), _own("page.js")
     scripts = f"{_hash(_AT_FIRST)} {_hash(script)}"
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {scripts}; base-uri 'none'; form-action 'none'"
@@ -110,22 +104,26 @@ def page(entries: Sequence[Entry], damaged: Sequence[DamagedEntry], table: Path)
 <main>
 <h1>{title}</h1>
 <p class="quiet">{_summary(entries)}</p>
+{_common(records, differing)}
 <form id="filters" class="js" aria-label="Filters" autocomplete="off">
-{_filters(records)}
+{_filters(records, [key for key in _FILTERS if key in differing])}
 <label>Latency at most (ms) <input type="number" name="max_latency_ms" min="0" step="any"></label>
 <label>Accuracy at least (%) <input type="number" name="min_accuracy" min="0" max="100" step="any"></label>
 <button type="reset">Clear</button>
 </form>
-<p class="js"><span id="status" role="status"></span>
-<button type="button" id="csv">Download CSV</button> <button type="button" id="json">Download JSON</button>
-<span id="done" role="status"></span></p>
+<div id="bar" class="js">
+<span id="status" role="status"></span>
+<button type="button" id="csv">Download CSV</button>
+<button type="button" id="json">Download JSON</button>
+<span id="done" role="status"></span>
+</div>
 <p class="quiet">Below each figure stands its 95 % interval: accuracy was counted on a limited number of test images.
 <b>Best</b> is the most accurate recommended entry for the same data, device, engine, batch size and threads; the test
 images cannot tell whether those that are <b>tied</b> with it are less accurate. The accuracy of a <b>published</b>
 entry is what its source says; only its latency was measured here.</p>
 <div class="scroll" role="region" aria-label="Entries" tabindex="0">
 <table id="entries">
-<thead><tr>{_headings()}</tr></thead>
+<thead><tr>{_headings(columns)}</tr></thead>
 <tbody>
 {rows}
 </tbody>
@@ -140,9 +138,7 @@ entry is what its source says; only its latency was measured here.</p>
 <h2 id="chart-title">Accuracy over latency</h2>
 <p class="quiet">Bars are 95 % intervals, filled markers measured and hollow ones published accuracies. Each line joins
 the entries that no faster one beats; it is dashed where the gain is a tie.</p>
-<div class="scroll" role="region" aria-label="Chart" tabindex="0">
-<svg id="chart" viewBox="0 0 720 400" role="img" aria-label="Accuracy over latency"></svg>
-</div>
+<svg id="chart" role="img" aria-label="Accuracy over latency"></svg>
 <p id="point" class="quiet"></p>
 <ul id="legend"></ul>
 </section>
@@ -188,9 +184,19 @@ def _summary(entries: Sequence[Entry]) -> str:
     return _text(f"{count} of {newest}. Written by tiernas {__version__}.")
 
 
-def _filters(records: Sequence[dict[str, Any]]) -> str:
+def _common(records: Sequence[dict[str, Any]], differing: Collection[str]) -> str:
+    """What is the same in all entries, said once."""
+    if not records:
+        return ""
+    told = {key: _value(records[0], key) for key in _CONSTANTS if key not in differing}
+    facts = "".join(f"<div><dt>{_text(LABELS[key])}</dt><dd>{value}</dd></div>" for key, value in told.items() if value)
+    lead = '<p class="quiet">The same in all entries:</p>\n' if len(records) > 1 else ""
+    return f'{lead}<dl id="common">{facts}</dl>' if facts else ""
+
+
+def _filters(records: Sequence[dict[str, Any]], keys: Sequence[str]) -> str:
     parts = []
-    for key in _FILTERS:
+    for key in keys:
         options = "".join(
             f'<option value="{_text(str(v))}">{_text(str(v))}</option>' for v in sorted({r[key] for r in records})
         )
@@ -200,31 +206,35 @@ def _filters(records: Sequence[dict[str, Any]]) -> str:
     return "\n".join(parts)
 
 
-def _headings() -> str:
+def _headings(columns: Sequence[str]) -> str:
     cells = ['<th scope="col" class="js">Compare</th>']
-    for key, label in _COLUMNS.items():
-        minor = ' class="minor"' if key in _MINOR else ""
+    for key in ("name", *_FIGURES, *columns):
         order = ' aria-sort="ascending"' if key == "latency_ms" else ""
-        cells.append(
-            f'<th scope="col" data-key="{key}"{minor}{order}><button type="button">{_text(label)}</button></th>'
-        )
+        button = f'<button type="button">{_text(LABELS[key])}</button>'
+        cells.append(f'<th scope="col" data-key="{key}"{_kind(key)}{order}>{button}</th>')
     return "".join(cells)
 
 
-def _row(values: dict[str, Any], standing: Standing | None) -> str:
+def _row(values: dict[str, Any], standing: Standing | None, columns: Sequence[str]) -> str:
     name = _text(values["name"])
+    rank = f' <span class="rank">{standing.value if standing else ""}</span>'
+    told = {"latency_ms": _figure(values, "latency_ms"), "accuracy": _figure(values, "accuracy") + rank}
+    told |= {key: _value(values, key) for key in columns}
     cells = [
         f'<td class="js"><input type="checkbox" value="{name}" aria-label="Compare {name}"></td>',
         f'<th scope="row">{name}{_notes(values)}{_provenance(values)}</th>',
-        f'<td class="number">{_figure(values, "latency_ms")}</td>',
-        f'<td class="number">{_figure(values, "accuracy")} '
-        f'<span class="rank">{standing.value if standing else ""}</span></td>',
+        *(f'<td{_kind(key)} data-label="{_text(LABELS[key])}">{content}</td>' for key, content in told.items()),
     ]
-    for key in list(_COLUMNS)[3:]:
-        kinds = [kind for kind, keys in (("minor", _MINOR), ("number", _NUMBERS)) if key in keys]
-        kind = f' class="{" ".join(kinds)}"' if kinds else ""
-        cells.append(f"<td{kind}>{_text(f'{values[key]:,}' if key == 'params' else str(values[key]))}</td>")
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _kind(key: str) -> str:
+    """The class of a column, as an attribute."""
+    return ' class="figure"' if key in _FIGURES else ' class="number"' if key in _NUMBERS else ""
+
+
+def _value(values: dict[str, Any], key: str) -> str:
+    return _text(f"{values[key]:,}" if key == "params" else str(values[key]))
 
 
 def _figure(values: dict[str, Any], key: str) -> str:

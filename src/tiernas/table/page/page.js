@@ -7,7 +7,7 @@
   const START = "latency_ms";
   const KIND = ["data_digest", "data", "device", "engine", "batch", "threads"]; // alike in rows that can be compared
   const LINE = [...KIND, "precision"];
-  const SIZE = { width: 720, height: 400, left: 60, right: 12, top: 10, bottom: 46 };
+  const SIZE = { height: 400, left: 50, right: 20, top: 30, bottom: 46 };
 
   const at = (id) => document.getElementById(id);
   const { labels, records } = JSON.parse(at("data").textContent);
@@ -134,8 +134,8 @@
     }
   }
 
-  function logTicks(from, to) {
-    const steps = to / from > 1000 ? [1] : to / from > 30 ? [1, 2, 5] : [1, 1.5, 2, 3, 5, 7];
+  function logTicks(from, to, scale) {
+    const steps = scale > 150 ? [1, 1.5, 2, 3, 5, 7] : scale > 50 ? [1, 2, 5] : [1]; // pixels for a factor of e
     const powers = Array.from({ length: 20 }, (_, k) => 10 ** (Math.floor(Math.log10(from)) + k));
     const found = powers.flatMap((power) => steps.map((step) => Number((step * power).toPrecision(3))));
     return found.filter((tick) => from <= tick && tick <= to);
@@ -151,7 +151,9 @@
 
   function draw() {
     const svg = at("chart");
-    const { width, height, left, right, top, bottom } = SIZE;
+    const { height, left, right, top, bottom } = SIZE;
+    const width = svg.getBoundingClientRect().width;
+    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.replaceChildren();
     at("legend").replaceChildren();
     at("point").textContent = "";
@@ -163,17 +165,19 @@
     const to = Math.max(...several.map((record) => record.latency_high_ms)) * 1.3;
     const [least, most] = [Math.min(...several.map(low)), Math.max(...several.map(high))];
     const margin = (most - least) / 20 || 0.005;
-    const x = (ms) => left + ((width - left - right) * Math.log(ms / from)) / Math.log(to / from);
+    const scale = (width - left - right) / Math.log(to / from);
+    const x = (ms) => left + scale * Math.log(ms / from);
     const y = (share) => top + ((height - top - bottom) * (most + margin - share)) / (most - least + 2 * margin);
-    for (const tick of logTicks(from, to)) {
+    for (const tick of logTicks(from, to, scale)) {
       put(svg, "path", { class: "grid", d: `M${x(tick)} ${top}V${height - bottom}` });
-      put(svg, "text", { x: x(tick), y: height - bottom + 16, "text-anchor": "middle" }, tick);
+      put(svg, "text", { x: x(tick), y: height - bottom + 18, "text-anchor": "middle" }, tick);
     }
     for (const tick of ticks(least - margin, most + margin)) {
       put(svg, "path", { class: "grid", d: `M${left} ${y(tick)}H${width - right}` });
-      put(svg, "text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, `${Number((100 * tick).toPrecision(6))} %`);
+      put(svg, "text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, Number((100 * tick).toPrecision(6)));
     }
-    put(svg, "text", { x: (left + width) / 2, y: height - 8, "text-anchor": "middle" }, "latency (ms)");
+    put(svg, "text", { x: (left + width) / 2, y: height - 8, "text-anchor": "middle" }, "Latency (ms, log scale)");
+    put(svg, "text", { x: 0, y: 14 }, "Accuracy (%)");
 
     const groups = new Map(chosen.map((i) => [lines[i], []]));
     for (const i of chosen) groups.get(lines[i]).push(records[i]);
@@ -197,11 +201,10 @@
         }
         last = record;
       }
-      paths.solid += `M${x(last.latency_ms)} ${y(last.accuracy)}H${width - right}`;
       for (const [kind, d] of Object.entries(paths)) if (d) put(svg, "path", { class: `${kind} ${color}`, d });
-      const keys = differing.length ? differing : ["device", "engine", "precision"];
+      if (!differing.length) continue; // a line alone needs no name
       const unit = { batch: "batch ", threads: "threads " };
-      const label = keys.map((key) => (unit[key] ?? "") + sorted[0][key]).join(", ");
+      const label = differing.map((key) => (unit[key] ?? "") + sorted[0][key]).join(", ");
       const item = put(at("legend"), "li", {});
       put(item, "span", { class: `swatch ${color}` });
       item.append(label);
@@ -211,7 +214,8 @@
 
   function point(event) {
     const box = at("chart").getBoundingClientRect();
-    const [px, py] = [event.clientX - box.left, event.clientY - box.top].map((length) => (length * SIZE.width) / box.width);
+    const scale = at("chart").viewBox.baseVal.width / box.width;
+    const [px, py] = [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
     let [nearest, distance] = [null, 20];
     for (const [x, y, record] of points) {
       if (Math.hypot(x - px, y - py) < distance) [nearest, distance] = [record, Math.hypot(x - px, y - py)];
@@ -287,7 +291,8 @@
   at("json").addEventListener("click", () =>
     download("table.json", "application/json", JSON.stringify(chosen.map((i) => records[i]), null, 1)),
   );
-  at("chart").addEventListener("pointermove", point);
+  at("chart").addEventListener("mousemove", point); // also when it is tapped
+  addEventListener("resize", draw);
   addEventListener("hashchange", () => {
     read();
     show();
