@@ -138,8 +138,7 @@ def check(name: str, engine: AlsoAlone, networks: int) -> None:
 
 
 def show(measurement: Measurement) -> str:
-    half = 50 * (measurement.high_ms - measurement.low_ms) / measurement.latency_ms
-    return f"{measurement.latency_ms:.2f} ms ± {half:.1f} %"
+    return f"{measurement.latency_ms:.2f} ms ± {50 * measurement.width:.1f} %"
 
 
 def write(name: str, values: Mapping[str, Any]) -> None:

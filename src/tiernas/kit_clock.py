@@ -56,14 +56,10 @@ class KitClock(TierClock):
                 measurement = on_scale(result.measurement, self.table.anchors_ms)
                 digest = str(result.about["digest"])
                 known = best.setdefault(digest, measurement)
-                if _width(measurement) < _width(known):
+                if measurement.width < known.width:
                     best[digest] = measurement
         return best
 
     @property
     def _on(self) -> str:
         return self.engine.fingerprint().device
-
-
-def _width(measurement: Measurement) -> float:
-    return measurement.high_ms / measurement.low_ms

@@ -12,9 +12,11 @@ import pytest
 
 from tiernas.doctor.tiny_network import write_tiny_network
 from tiernas.installing import install_command
+from tiernas.latency.estimating import table_file
 from tiernas.networks import Network, build
 from tiernas.table import ModelTable
 from tiernas.testing.entries import SPACE, VECTOR, entry
+from tiernas.testing.latency import HEADER, records
 
 _PROGRAM = """
 import sys
@@ -73,10 +75,14 @@ def test_the_doctor_tries_what_is_there(tmp_path: Path) -> None:
     assert install_command("torch") in trials["torch", None]["detail"]
 
 
-def test_a_table_that_was_built_elsewhere_is_used(tmp_path: Path, latency_table: Path) -> None:
-    shown = run_json(tmp_path, "latency", "show", "--table", latency_table)
-    assert shown["networks"] == 8
-    tiers = run_json(tmp_path, "tiers", "--edges", "0.0001,1000", "--table", latency_table, "--networks", "256")
+def test_a_table_that_was_built_elsewhere_is_used(tmp_path: Path) -> None:
+    table = tmp_path / "table.jsonl"
+    table_file.create(table, HEADER)
+    for record in records(10):
+        table_file.append(table, record)
+    shown = run_json(tmp_path, "latency", "show", "--table", table)
+    assert shown["networks"] == 10
+    tiers = run_json(tmp_path, "tiers", "--edges", "0.0001,1000", "--table", table, "--networks", "256")
     assert tiers["tiers"][0]["networks"] == 256
 
 

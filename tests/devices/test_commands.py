@@ -24,6 +24,8 @@ from tiernas.ledger import Ledger, Purpose
 from tiernas.spaces import get_space
 from tiernas.testing.sshd import NoSshdError, SshServer, run_sshd
 
+pytestmark = pytest.mark.slow
+
 BUILD = ("latency", "build", "--engine", "onnxruntime", "--networks", "8", "--seconds", "0.5")
 HERE = """
 [device]
@@ -81,14 +83,14 @@ def test_what_was_copied_is_forgotten(command_line: CommandLine, kitchen: SshSer
     assert not kitchen.cache.exists()
 
 
-def test_a_bad_address_is_one_message(command_line: CommandLine) -> None:
+def test_a_bad_address_is_one_message(tmp_path: Path) -> None:
+    command_line = CommandLine(tmp_path)
     latency = (("latency", "build"), ("latency", "check"), ("latency", "measure", "x.onnx"))
     for words in (("doctor",), *latency, ("table", "add", "--released")):
         message = command_line.run(*words, "--device", "kitchen", exit_code=2)
         assert "device address 'kitchen': must be ssh://[USER@]HOST[:PORT]" in message
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_table_is_built_checked_and_continued_there(command_line: CommandLine, kitchen: SshServer) -> None:
     path = command_line.folder / "latency" / "kitchen" / "gpunet-small-onnxruntime-fp32.jsonl"
@@ -128,14 +130,12 @@ def test_a_table_is_built_checked_and_continued_there(command_line: CommandLine,
     assert not kitchen.runners()
 
 
-@pytest.mark.slow
 def test_factors_are_measured_there(command_line: CommandLine) -> None:
     words = ("latency", "factors", "--engine", "onnxruntime", "--factor", "activation", "--resolution", "64")
     found = command_line.json(*words, "--device", "ssh://kitchen")
     assert {cost["factor"] for cost in found["costs"]} == {"activation"}
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_search_measures_there_and_trains_here(command_line: CommandLine, kitchen: SshServer) -> None:
     folder = command_line.folder
@@ -157,7 +157,6 @@ def test_a_search_measures_there_and_trains_here(command_line: CommandLine, kitc
     assert command_line.json("search", "tiny.toml")["entries"] == found["entries"]
 
 
-@pytest.mark.slow
 def test_latencies_over_ssh_are_those_of_this_machine(kitchen: SshServer) -> None:
     """The same two networks, here and there in turn: the medians of their ratios differ by less than their spread."""
     space = get_space("gpunet-small")
@@ -184,6 +183,8 @@ def test_latencies_over_ssh_are_those_of_this_machine(kitchen: SshServer) -> Non
 def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SshServer]:
     """A device in a network namespace of its own, behind a cable `tnshost`."""
     ip = shutil.which("ip")
+    if ip is None:
+        pytest.skip("no network namespace can be made without ip(8); install it: apt-get install iproute2")
     space = f"tiernas-{os.getpid()}"
     steps = [
         ["netns", "add", space],
@@ -196,20 +197,18 @@ def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SshServer]:
     ]
     try:
         for step in steps:
-            if ip is None or subprocess.run([ip, *step], capture_output=True, check=False).returncode:
-                pytest.skip("no network namespace can be made here")
+            if subprocess.run([ip, *step], capture_output=True, check=False).returncode:
+                pytest.skip("no network namespace can be made here: that takes root")
         with run_sshd(host="10.213.7.2", prefix=[ip, "netns", "exec", space]) as server:
             monkeypatch.setenv("PATH", f"{server.bin}:{os.environ['PATH']}")
             yield server
     except NoSshdError as error:
         pytest.skip(str(error))
     finally:
-        if ip is not None:
-            for step in (["link", "delete", "tnshost"], ["netns", "delete", space]):
-                subprocess.run([ip, *step], capture_output=True, check=False)
+        for step in (["link", "delete", "tnshost"], ["netns", "delete", space]):
+            subprocess.run([ip, *step], capture_output=True, check=False)
 
 
-@pytest.mark.slow
 def test_a_cable_that_is_cut_for_half_a_minute_loses_nothing(far: SshServer, tiny: Path) -> None:
     def cut() -> None:
         subprocess.run(["ip", "link", "set", "tnshost", "down"], check=True)

@@ -26,6 +26,7 @@ def soon(work: Callable[[], object]) -> threading.Timer:
     return timer
 
 
+@pytest.mark.slow
 def test_a_killed_runner_is_started_again_and_the_measurement_repeated(
     host: NearHost, connection: Connection, tiny: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -63,7 +64,7 @@ def test_a_device_that_is_gone_is_looked_for_and_then_given_up(host: NearHost, m
         assert connected.ask("state")
         host.program.unlink()  # a new one cannot be started
         host.processes[0].kill()
-        with pytest.raises(UnreachableError, match=r"it was looked for for .* minutes\. The same"):
+        with pytest.raises(UnreachableError, match=r"it did not come back within .* minutes\. The same"):
             connected.ask("state")
         assert len(host.processes) > 2
 

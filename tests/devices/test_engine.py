@@ -51,6 +51,7 @@ class TestOnnxRuntimeOnDevice(OnDevice):
         return get_engine("onnxruntime", device=self.device)
 
 
+@pytest.mark.slow
 class TestOnnxRuntimeInt8OnDevice(OnDevice):
     tolerance = 0.05
 

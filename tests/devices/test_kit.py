@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,6 +73,7 @@ def test_all_networks_are_measured_once_and_what_is_there_is_not_repeated(tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kit.pyz", "results.jsonl"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_it_continues_after_a_stop(tmp_path: Path, tiny: Path, number: signal.Signals) -> None:
     write_kit(tmp_path / "kit.pyz", tiny, networks=4, rule=TurnRule(relative_width=10.0, min_s=0.5, limit_s=0.5))
@@ -94,11 +96,19 @@ def test_it_continues_after_a_stop(tmp_path: Path, tiny: Path, number: signal.Si
     assert not list(tmp_path.glob(".kit-*"))
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
+    """A folder with a kit that was run, and its results."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_kit(folder / "kit.pyz", tiny)
+    run(folder / "kit.pyz")
+    return folder
+
+
 @pytest.fixture
-def measured(tmp_path: Path, tiny: Path) -> Path:
-    """Results, next to the kit that wrote them."""
-    write_kit(tmp_path / "kit.pyz", tiny)
-    run(tmp_path / "kit.pyz")
+def measured(finished: Path, tmp_path: Path) -> Path:
+    """Results that a test may change, next to the kit that wrote them."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     return tmp_path / "results.jsonl"
 
 
@@ -160,6 +170,7 @@ def test_results_of_another_device_are_not_continued(measured: Path) -> None:
     assert "has results of another device" in run(measured.with_name("kit.pyz"), exit_code=1)
 
 
+@pytest.mark.slow
 def test_int8_networks_are_for_a_kind_of_cpu(tmp_path: Path, tiny: Path) -> None:
     right = saturates(cpu_flags())
     write_kit(tmp_path / "right.pyz", tiny, KitEngine("onnxruntime", "int8", reduce_range=right))

@@ -17,11 +17,11 @@ import pytest
 from tests.devices.conftest import SHORT
 
 from tiernas.devices import connection, forget_device, open_device
-from tiernas.devices.device import warnings_of
 from tiernas.engines import Engine, TurnRule, get_engine
 from tiernas.errors import UnreachableError, UsageError
-from tiernas.runner.boot import boot_id
 from tiernas.testing.sshd import SshServer
+
+pytestmark = pytest.mark.slow
 
 LONG = TurnRule(relative_width=0.0, min_s=2.0, limit_s=2.0)
 
@@ -168,27 +168,6 @@ def test_a_machine_without_ssh(kitchen: SshServer, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match=r"this machine has no ssh; install .*openssh-client"):
         open_device(kitchen.address).__enter__()
-
-
-def test_this_machine_as_a_device_is_said(kitchen: SshServer, caplog: pytest.LogCaptureFixture) -> None:
-    with open_device(kitchen.address):
-        assert caplog.messages == [
-            "ssh://kitchen: is this machine; without an address, it is measured without a connection"
-        ]
-
-
-@pytest.mark.parametrize(
-    ("off_s", "said"),
-    [
-        (5.0, []),
-        (-90.0, ["its clock is 2 minutes ahead; records have the time of this machine"]),
-        (3 * 3600.0, ["its clock is 3 hours behind; records have the time of this machine"]),
-        (1e9, ["its clock is 11574 days behind; records have the time of this machine"]),
-    ],
-)
-def test_a_wrong_clock_is_said(off_s: float, said: list[str]) -> None:
-    assert list(warnings_of({"boot": None, "time_s": 2e9 - off_s}, 2e9)) == said
-    assert boot_id() is None or list(warnings_of({"boot": boot_id(), "time_s": 2e9}, 2e9))
 
 
 def test_a_killed_runner(engine: Engine, kitchen: SshServer, tiny: Path) -> None:

@@ -17,13 +17,20 @@ from tiernas.engines.fingerprint import cpu_device
 from tiernas.spaces import get_space
 
 
+class Near(RemoteDevice):
+    """A device that could have one engine."""
+
+    def engine_names(self) -> tuple[str, ...]:
+        return ("onnxruntime",)
+
+
 @pytest.fixture(scope="module")
-def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteDevice]:
+def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Near]:
     with Connection(NearHost(tmp_path_factory.mktemp("near"))) as connection:
-        yield RemoteDevice(connection)
+        yield Near(connection)
 
 
-class Odd(RemoteDevice):
+class Odd(Near):
     """A device that is slowed down, busy, small, and written by somebody who means harm."""
 
     def load_and_settings(self) -> Mapping[str, Any]:
@@ -40,7 +47,7 @@ class Odd(RemoteDevice):
         return {**super().facts, "free_disk_mb": 12, "cores": 4}
 
 
-def test_engines_are_tried_there(device: RemoteDevice) -> None:
+def test_engines_are_tried_there(device: Near) -> None:
     seen: list[str] = []
     found = diagnose_device(device, progress=lambda trial: seen.append(trial.engine))
     assert found.works
@@ -53,7 +60,7 @@ def test_engines_are_tried_there(device: RemoteDevice) -> None:
     assert found.to_dict()["devices"][0]["device"] == cpu_device()
 
 
-def test_what_disturbs_there_is_found(device: RemoteDevice) -> None:
+def test_what_disturbs_there_is_found(device: Near) -> None:
     found = diagnose_device(Odd(device._connection)).findings
     topics = {finding.topic: finding for finding in found}
     assert topics.keys() == {"load of others", "CPU governor", "memory", "reduced clock", "disk"}
@@ -63,7 +70,8 @@ def test_what_disturbs_there_is_found(device: RemoteDevice) -> None:
     assert "12 MB are free" in topics["disk"].found
 
 
-def test_the_noise_is_that_of_the_device(device: RemoteDevice) -> None:
+@pytest.mark.slow
+def test_the_noise_is_that_of_the_device(device: Near) -> None:
     trial = NoiseTrial(get_space("gpunet-small"), get_engine("onnxruntime", device=device), 1.0)
     found = diagnose_device(device, noise=trial).noise
     assert found is not None

@@ -16,7 +16,7 @@ def test_by_hand() -> None:
 @pytest.mark.parametrize("p", [0.1, 0.5])
 @pytest.mark.parametrize("probability", [0.025, 0.975])
 def test_it_is_that_of_scipy(probability: float, p: float) -> None:
-    numbers = range(1, 1200)
+    numbers = [*range(1, 1200), *range(1200, 10_000, 100)]
     expected = binom.ppf(probability, numbers, p).astype(int)
     assert [binomial_quantile(probability, n, p) for n in numbers] == expected.tolist()
 

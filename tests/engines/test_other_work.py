@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tiernas.engines.other_work import OtherWork, busy_s
+from tiernas.engines.other_work import OtherWork, busy_s, is_crowded, spare_cores_of
 
 
 def test_time_of_a_core_by_hand(tmp_path: Path) -> None:
@@ -44,3 +44,10 @@ def test_a_busy_process_is_seen() -> None:
 
 def test_a_moment_is_too_short_to_know() -> None:
     assert OtherWork().so_far()[1] == 0.0
+
+
+def test_others_may_use_the_spare_cores_and_a_little_more() -> None:
+    spare = spare_cores_of(1)
+    assert spare == (os.cpu_count() or 1) - 1
+    assert not is_crowded(spare + 0.2, spare)
+    assert is_crowded(spare + 0.3, spare)

@@ -26,6 +26,16 @@ class TestLocalExecutor(ExecutorConformance):
         assert 0 <= finished.result["test_accuracy"] <= 1
 
     @pytest.mark.slow
+    def test_what_is_written_to_the_workers_standard_output_is_no_message(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        super().test_what_is_written_to_the_workers_standard_output_is_no_message(tmp_path, monkeypatch)
+
+    @pytest.mark.slow
+    def test_close_ends_all_where_one_is_dead_already(self, tmp_path: Path) -> None:
+        super().test_close_ends_all_where_one_is_dead_already(tmp_path)
+
+    @pytest.mark.slow
     def test_plugins_of_the_working_directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         install(tmp_path, "here", DATA + TEACHER)
         monkeypatch.chdir(tmp_path)

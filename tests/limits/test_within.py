@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import tokens
 
@@ -33,6 +33,7 @@ def at(quantile: float | None, name: str, precision: str) -> float | None:
     return None if quantile is None else float(np.quantile(FIGURES[precision][name], quantile, method="nearest"))
 
 
+@settings(max_examples=40)
 @given(QUANTILES, QUANTILES, QUANTILES, QUANTILES, st.sampled_from(sorted(FIGURES)))
 def test_a_network_is_within_the_limits_if_each_figure_is(
     params: float | None, macs: float | None, weights: float | None, activations: float | None, precision: str
@@ -49,6 +50,7 @@ def test_a_network_is_within_the_limits_if_each_figure_is(
         assert found == (not limits.exceeded_by(figures))
 
 
+@settings(max_examples=40)
 @given(st.floats(0.05, 0.95), st.floats(0.05, 0.95))
 def test_what_the_nearest_needs_is_enough_for_it(params: float, activations: float) -> None:
     limits = Limits(

@@ -43,7 +43,7 @@ def test_sums_in_place_are_sums() -> None:
             self.body = nn.Sequential(nn.Conv2d(4, 8, 1), nn.Conv2d(8, 4, 1))
 
         def forward(self, x: Tensor) -> Tensor:
-            out = self.body(x)
+            out: Tensor = self.body(x)
             out += x
             return out.reshape(-1, x.shape[1] * x.shape[2] * x.shape[3])
 

@@ -20,6 +20,7 @@ def test_a_step_and_an_evaluation_take_time_and_memory() -> None:
     assert found.memory_mb > 100
 
 
+@pytest.mark.slow
 def test_all_processes_measure_each_network() -> None:
     networks = [(PARENT_NETWORK, 1e6), (PARENT_NETWORK.resized(64), 4e6)]
     small, large = step_times(networks, 3, RECIPE, 40, processes=2)
@@ -27,6 +28,7 @@ def test_all_processes_measure_each_network() -> None:
     assert large.memory_mb >= small.memory_mb > 50
 
 
+@pytest.mark.slow
 def test_a_step_that_fails_is_told() -> None:
     recipe = RecipeConfig(batch_size=16, crop_scale=(0.5, 1.0), crop_padding=0, auto_augment="no-such-policy")
     with pytest.raises(TiernasError, match=r"a training step could not be measured: .+"):

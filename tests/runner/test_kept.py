@@ -10,6 +10,10 @@ import pytest
 from tiernas.errors import UsageError
 from tiernas.runner.kept import KeptFiles, cache_folder
 
+NESTED: object = []
+for _ in range(10_000):
+    NESTED = [NESTED]
+
 
 def keep(kept: KeptFiles, content: bytes) -> str:
     digest = hashlib.sha256(content).hexdigest()
@@ -79,7 +83,7 @@ def test_a_damaged_file_is_missing(tmp_path: Path) -> None:
         kept.path(digest)
 
 
-@pytest.mark.parametrize("digest", ["", "../../x", "0" * 63, "G" * 64, None, 1])
+@pytest.mark.parametrize("digest", ["", "../../x", "0" * 63, "G" * 64, None, 1, pytest.param(NESTED, id="nested")])
 def test_a_name_that_is_no_digest_is_refused(tmp_path: Path, digest: object) -> None:
     with pytest.raises(UsageError, match="64 hexadecimal digits"):
         KeptFiles(tmp_path).receive(io.BytesIO(b"x"), 1, digest)

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from tiernas.spaces import ConvNetSpace, SearchSpace, StageRange, get_space
 from tiernas.spaces.vit import ViTSpace
 from tiernas.spaces.vit_small import SmallViTSpace
 from tiernas.testing.spaces import SpaceConformance
+
+
+class SimilarSpace(SpaceConformance):
+    """A space with the blocks of another one, whose export is tested faster."""
+
+    @pytest.mark.slow
+    def test_networks_are_exported_as_they_are(self, tmp_path: Path) -> None:
+        super().test_networks_are_exported_as_they_are(tmp_path)
 
 
 class TestGpunetSmall(SpaceConformance):
@@ -13,7 +25,7 @@ class TestGpunetSmall(SpaceConformance):
         return get_space("gpunet-small")
 
 
-class TestMobile(SpaceConformance):
+class TestMobile(SimilarSpace):
     built = 1
 
     def make(self) -> SearchSpace:
@@ -25,7 +37,7 @@ class TestMobileSmall(SpaceConformance):
         return get_space("mobile-small")
 
 
-class TestOwnRanges(SpaceConformance):
+class TestOwnRanges(SimilarSpace):
     def make(self) -> SearchSpace:
         stage = StageRange(filters=(8, 24, 8), layers=(1, 2), kernel=(3, 7))
         return ConvNetSpace(
@@ -46,7 +58,7 @@ class TestSmallViT(SpaceConformance):
         return SmallViTSpace()
 
 
-class TestViT(SpaceConformance):
+class TestViT(SimilarSpace):
     networks = 64
     built = 1
 
@@ -61,7 +73,7 @@ class TestSmallMlp(SpaceConformance):
         return get_space("mlp-small")
 
 
-class TestMlp(SpaceConformance):
+class TestMlp(SimilarSpace):
     networks = 64
     built = 1
 

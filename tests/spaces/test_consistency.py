@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.tokens import Mlp, Patches, TokenSpace
 
-from tiernas.blocks.rows import IntArray
+from tiernas.blocks.rows import FloatArray, IntArray, Sizes
 from tiernas.spaces import (
     Architecture,
     ConvNetSpace,
@@ -126,6 +126,20 @@ def test_a_space_without_multiply_accumulates_has_no_ladder(monkeypatch: pytest.
     for block in (Patches, Mlp):
         monkeypatch.setattr(block, "work", classmethod(lambda cls, rows: {}))
     assert inconsistency(TokenSpace(), 16) == "vector 16,16,1,0: its layers count no work of a kind that ends in _macs"
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        (lambda m: np.full(m, -1.0), "counts weights = -1.0; must be finite and at least 0"),
+        (lambda m: np.zeros((m, 1)), r"counts weights in shape \(\d+, 1\) for \d+ layers; must be one per layer"),
+    ],
+)
+def test_sizes_that_cannot_be_are_told(
+    monkeypatch: pytest.MonkeyPatch, counts: Callable[[int], FloatArray], said: str
+) -> None:
+    monkeypatch.setattr(Mlp, "sizes", classmethod(lambda cls, rows, classes: Sizes(*[counts(len(rows))] * 4)))
+    assert re.fullmatch(f"block 'tests.tokens:Mlp' {said}", inconsistency(TokenSpace(), 16) or "")
 
 
 def test_two_vectors_of_one_network_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,10 @@ class TestOtherPercents(SpaceConformance):
     def make(self) -> SearchSpace:
         return ParentSpace(PARENT_NETWORK, resolution=(32,), channel_percent=(30, 60, 80, 90, 100), num_classes=3)
 
+    @pytest.mark.slow
+    def test_networks_are_exported_as_they_are(self, tmp_path: Path) -> None:
+        super().test_networks_are_exported_as_they_are(tmp_path)
+
 
 def test_dimensions_are_what_can_be_left_out() -> None:
     assert {d.name: d.values for d in parent_space().dimensions} == {

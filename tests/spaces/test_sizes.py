@@ -33,7 +33,7 @@ def networks(spaces: dict[str, SearchSpace]) -> st.SearchStrategy[tuple[str, lis
     return st.sampled_from(sorted(spaces)).flatmap(of)
 
 
-@settings(max_examples=40)
+@settings(max_examples=12)
 @given(networks(SPACES), st.integers(1, 2000))
 def test_parameters_and_multiply_accumulates_are_those_of_the_built_network(
     network: tuple[str, list[int]], num_classes: int
@@ -45,7 +45,7 @@ def test_parameters_and_multiply_accumulates_are_those_of_the_built_network(
     assert 0 < sizes.weights[0] < built.params
 
 
-@settings(max_examples=40)
+@settings(max_examples=12)
 @given(networks({name: space for name, space in SPACES.items() if name not in ("gpunet", "gpunet-wide", "vit")}))
 def test_the_peak_is_that_of_a_walk_over_the_feature_maps(network: tuple[str, list[int]]) -> None:
     name, vector = network

@@ -88,6 +88,23 @@ def test_accuracies_that_may_be_chance_are_told(config: SearchConfig) -> None:
     assert "note: tier 0.2-0.4 ms: the best candidate" in console.file.getvalue()
 
 
+def test_the_best_at_an_edge_are_told_once_a_tier_is_over(config: SearchConfig) -> None:
+    space = get_space("gpunet-small")
+    with Ledger(config.ledger) as ledger:
+        study = ledger.open_study("0.4-0.8", {})
+        for number, vector in enumerate(space.sample(30, seed=1)):
+            latency_ms = 0.41 + 0.013 * number
+            candidate = ledger.propose(study, vector, space.decode(vector).digest, latency_ms)
+            ledger.start(candidate, "node-3:1")
+            ledger.finish(candidate, latency_ms, {"epochs": 3, "duration_s": 60.0})
+        (doubt,) = read_status(config)["doubts"]
+        assert doubt.startswith(
+            "tier 0.4-0.8 ms: the 5 best candidates are all in its slowest fifth, and it is the last"
+        )
+        ledger.set_trainings(31)
+        assert not read_status(config)["doubts"]
+
+
 def test_throughput_is_that_of_the_last_hour(config: SearchConfig) -> None:
     def age(table: str, column: str, number: int, hours: float) -> None:
         time = dt.datetime.now(dt.UTC) - dt.timedelta(hours=hours)

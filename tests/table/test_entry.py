@@ -238,8 +238,8 @@ def test_weights_of_one_graph_are_told_apart_by_what_they_were_added_as() -> Non
 
 
 def test_digests_of_searched_networks_are_what_they_were_before_others_could_be_added() -> None:
-    keys = ("study", "space", "seed", "architecture_digest", "data_digest")
-    keys += ("device", "engine", "precision", "batch", "threads", "recipe")
+    keys = ["study", "space", "seed", "architecture_digest", "data_digest"]
+    keys += ["device", "engine", "precision", "batch", "threads", "recipe"]
     told = json.dumps([getattr(entry(), key) for key in keys], sort_keys=True)
     assert entry().digest == hashlib.sha256(told.encode()).hexdigest()[:8]
 

@@ -30,6 +30,10 @@ class TestPackage(SourceConformance):
     def make(self) -> DataConfig:
         return DataConfig(kind="acme-digits", options={"classes": 3}, image_size=8)
 
+    @pytest.mark.slow
+    def test_another_process_gets_the_same_images(self) -> None:
+        super().test_another_process_gets_the_same_images()
+
 
 RANDOM = """
 import random
@@ -43,13 +47,13 @@ def f():
 """
 
 
+class Wild(SourceConformance):
+    def make(self) -> DataConfig:
+        return DataConfig(kind="wild:f", image_size=8)
+
+
 def test_the_suite_finds_what_changes_from_time_to_time(site: Path) -> None:
     install(site, "wild", RANDOM)
-
-    class Wild(SourceConformance):
-        def make(self) -> DataConfig:
-            return DataConfig(kind="wild:f", image_size=8)
-
     suite, source = Wild(), open_source(Wild().make())
     suite.test_every_class_has_training_images(source)
     for check in (
@@ -59,5 +63,10 @@ def test_the_suite_finds_what_changes_from_time_to_time(site: Path) -> None:
     ):
         with pytest.raises(AssertionError):
             check(source)
+
+
+@pytest.mark.slow
+def test_the_suite_finds_what_changes_from_process_to_process(site: Path) -> None:
+    install(site, "wild", RANDOM)
     with pytest.raises(AssertionError):
-        suite.test_another_process_gets_the_same_images()
+        Wild().test_another_process_gets_the_same_images()

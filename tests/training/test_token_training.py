@@ -33,7 +33,7 @@ def small() -> Splits:
     return load_data(DataConfig(train_limit=600))
 
 
-@pytest.fixture(params=NETWORKS)
+@pytest.fixture(params=["vit-small", pytest.param("mlp-small", marks=pytest.mark.slow)])
 def network(request: pytest.FixtureRequest) -> Architecture:
     return get_space(request.param).decode(NETWORKS[request.param])
 
@@ -65,6 +65,7 @@ def test_trainings_are_continued_bitwise(small: Splits, network: Architecture, t
     assert all(torch.equal(whole[key], parts[key]) for key in whole)
 
 
+@pytest.mark.slow
 def test_one_teaches_another(small: Splits, tmp_path: Path) -> None:
     student, teacher = (get_space(name).decode(vector) for name, vector in NETWORKS.items())
     train(teacher, small, recipe(epochs=5, mixup_alpha=0, cutmix_alpha=0), seed=0, checkpoint_dir=tmp_path / "teacher")

@@ -275,7 +275,7 @@ def test_a_huge_learning_rate_diverges(
     assert not (tmp_path / WEIGHTS).exists()
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize("precision", ["bf16", pytest.param("fp16", marks=pytest.mark.slow)])
 def test_digits_are_learned_in_mixed_precision(
     small: Splits, tiny: Architecture, tmp_path: Path, precision: Literal["bf16", "fp16"]
 ) -> None:

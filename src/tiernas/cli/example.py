@@ -39,7 +39,8 @@ def example(
         if as_json:
             print_json({"folder": str(folder), "images": images})
         else:
-            typer.echo(f"{images} images in {folder}. Try next:  tiernas init {folder} --output mine.toml")
+            command = f"tiernas init {folder} --output mine.toml --set recipe.flip=false"  # they are digits
+            typer.echo(f"{images} images in {folder}. Try next:  {command}")
         return
     text = example_text(name)
     if output is not None:

@@ -65,8 +65,9 @@ def plan(
         print_json({"kit": str(output), "networks": count, "size_mb": size_mb})
     else:
         typer.echo(
-            f"{output} ({size_mb:.0f} MB) measures {count} networks. On the device, which needs Python 3.9, NumPy and "
-            f"{engine}: python3 {output.name}\nThen copy results.jsonl here: tiernas latency import results.jsonl"
+            f"{output} ({size_mb:.0f} MB) measures {count} networks. On the device, which needs Python 3.9 or newer, "
+            f"NumPy and {engine}: python3 {output.name}\nThen copy results.jsonl here: tiernas latency import "
+            "results.jsonl"
         )
 
 

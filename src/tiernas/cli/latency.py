@@ -240,4 +240,4 @@ def _show_checked(look: Look, network: CheckedNetwork) -> None:
 
 def _latency(found: Measurement) -> str:
     """A latency with its interval, as half of its width: "12.345 ms ± 0.8 %"."""
-    return f"{found.latency_ms:.3f} ms ± {50 * (found.high_ms - found.low_ms) / found.latency_ms:.1f} %"
+    return f"{found.latency_ms:.3f} ms ± {50 * found.width:.1f} %"

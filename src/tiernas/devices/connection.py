@@ -134,7 +134,7 @@ class Connection:
                 if time.monotonic() > deadline:
                     minutes = _PATIENCE_S / 60
                     raise UnreachableError(
-                        f"{error}; it was looked for for {minutes:g} minutes. The same command continues"
+                        f"{error}; it did not come back within {minutes:g} minutes. The same command continues"
                     ) from error
                 time.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from tiernas.doctor.finding import Finding, Severity
+from tiernas.engines.other_work import busy_of
 
 _LEAST_CORES = 0.25
 """A lower load of others is present on any machine, and interleaving cancels it out."""
@@ -67,10 +68,11 @@ def observe_load(seconds: float = 1.0) -> Load:
         pid: (now_s - spent.get(pid, now_s)) / elapsed_s for pid, now_s in spent_later.items() if pid != os.getpid()
     }
     busiest = sorted((pid for pid, share in used.items() if share > 0), key=lambda pid: -used[pid])
+    busy_s = busy_of(later) - busy_of(times)
     steal_s = getattr(later, "steal", 0.0) - getattr(times, "steal", 0.0)
     return Load(
         cores=cores,
-        busy_cores=max(0.0, _busy_s(later) - _busy_s(times)) / elapsed_s,
+        busy_cores=max(0.0, busy_s - steal_s) / elapsed_s,
         steal=max(0.0, steal_s) / (elapsed_s * cores),
         processes=[BusyProcess(pid, _command(pid), used[pid]) for pid in busiest],
     )
@@ -121,7 +123,3 @@ def _command(pid: int) -> str:
     except psutil.Error:
         return "?"
     return f"{name} {Path(script).name}".strip()
-
-
-def _busy_s(times: object) -> float:
-    return sum(float(getattr(times, name, 0.0)) for name in ("user", "nice", "system", "irq", "softirq"))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from tiernas.doctor.cgroup import memory_limit
 from tiernas.doctor.finding import Finding, Severity
-from tiernas.doctor.system_file import read
+from tiernas.runner.device_state import meminfo_mb
 
 ENOUGH_MB = 2048
 """Exporting, compiling and measuring the largest network of the space `gpunet` needs less than this."""
@@ -19,7 +18,7 @@ def memory(root: Path = Path("/")) -> Finding | None:
     Args:
         root: Folder that contains `proc` and `sys`.
     """
-    limit, free_mb = memory_limit(root), _meminfo_mb(root).get("MemAvailable")
+    limit, free_mb = memory_limit(root), meminfo_mb(root).get("MemAvailable")
     limit_mb = None if limit is None else limit // 2**20
     left_mb = min((mb for mb in (limit_mb, free_mb) if mb is not None), default=None)
     if left_mb is None or left_mb >= ENOUGH_MB:
@@ -40,7 +39,7 @@ def swap(root: Path = Path("/")) -> Finding | None:
     Args:
         root: Folder that contains `proc`.
     """
-    meminfo = _meminfo_mb(root)
+    meminfo = meminfo_mb(root)
     used_mb = meminfo.get("SwapTotal", 0) - meminfo.get("SwapFree", 0)
     if used_mb <= 0:
         return None
@@ -51,9 +50,3 @@ def swap(root: Path = Path("/")) -> Finding | None:
         "Reading a page back from disk takes longer than an inference.",
         "free memory, then: sudo swapoff --all && sudo swapon --all",
     )
-
-
-def _meminfo_mb(root: Path) -> dict[str, int]:
-    """Sizes in /proc/meminfo, in MB (its kB are 1024 bytes); empty if the file does not exist."""
-    text = read(root / "proc/meminfo") or ""
-    return {key: int(kb) // 1024 for key, kb in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.M)}

@@ -22,7 +22,7 @@ def working_engine(precision: str) -> str:
         UsageError: None does; the message says why each does not.
     """
     reasons = []
-    for name in (*(_ON_GPUS if has_gpu() else ()), *_ON_CPUS):
+    for name in _ON_GPUS + _ON_CPUS if has_gpu() else _ON_CPUS:
         trial = try_engine(name, precision)
         if trial.status is Status.WORKS:
             return name

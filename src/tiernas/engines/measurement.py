@@ -142,6 +142,11 @@ class Measurement:
     in_turn: InTurn | None = None
 
     @property
+    def width(self) -> float:
+        """Width of the interval relative to the latency."""
+        return (self.high_ms - self.low_ms) / self.latency_ms
+
+    @property
     def rank(self) -> tuple[bool, float]:
         """Sort key: of several measurements of one network, the smallest counts.
 

@@ -6,6 +6,9 @@ import os
 import time
 from pathlib import Path
 
+_CROWDED = 0.25
+"""Cores that others may keep busy beyond the spare ones before a measurement counts as disturbed."""
+
 _LEAST_LOAD_S = 0.1
 """The system counts busy time in steps of 10 ms; over a shorter time than this, the load of others is unknown."""
 
@@ -14,6 +17,21 @@ _COUNTERS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "stea
 
 _BUSY = ("user", "nice", "system", "irq", "softirq", "steal")
 """Those of them in which a core is busy, or taken away by a hypervisor."""
+
+
+def spare_cores_of(threads: int) -> int:
+    """Cores of this machine that an inference on some threads does not need, and others may use."""
+    return (os.cpu_count() or 1) - threads
+
+
+def is_crowded(other_load: float, spare_cores: int) -> bool:
+    """Whether others keep so many cores busy that they take some from an inference.
+
+    Args:
+        other_load: Cores that they keep busy on average.
+        spare_cores: Cores that the inference does not need.
+    """
+    return other_load > spare_cores + _CROWDED
 
 
 class OtherWork:
@@ -55,13 +73,17 @@ def busy_s(root: Path = Path("/")) -> float | None:
     return sum(ticks.get(name, 0) for name in _BUSY) / os.sysconf("SC_CLK_TCK")
 
 
+def busy_of(times: object) -> float:
+    """The busy time in `psutil.cpu_times()`, in s, including time stolen by a hypervisor."""
+    return float(sum(getattr(times, name, 0.0) for name in _BUSY))
+
+
 def _busy_by_psutil_s() -> float | None:
     try:
         import psutil
     except ImportError:
         return None
-    times = psutil.cpu_times()
-    return float(sum(getattr(times, name, 0.0) for name in _BUSY))
+    return busy_of(psutil.cpu_times())
 
 
 def _preemptions() -> int:

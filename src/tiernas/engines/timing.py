@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ import numpy.typing as npt
 from tiernas.engines.binomial import binomial_quantile
 from tiernas.engines.lock import device_lock
 from tiernas.engines.measurement import Measurement
-from tiernas.engines.other_work import OtherWork
+from tiernas.engines.other_work import OtherWork, is_crowded, spare_cores_of
 from tiernas.engines.timed import TimedNetwork
 from tiernas.errors import TiernasError
 
@@ -33,9 +32,6 @@ _PREEMPTED = 0.1
 
 _PREEMPTED_PER_S = 10.0
 """Harmless number of interruptions per second of long runs: time slices of some ms are then 5 % of the time."""
-
-_CROWDED = 0.25
-"""Cores that others may keep busy, beyond the spare ones, before the measurement counts as unstable."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ def measure_call(time_ns: Callable[[], int], rule: StopRule, *, threads: int = 1
             rule.relative_width,
             preemptions=preemptions,
             other_load=other_load,
-            spare_cores=(os.cpu_count() or 1) - threads,
+            spare_cores=spare_cores_of(threads),
         )
     finally:
         if collecting:
@@ -150,7 +146,7 @@ def is_disturbed(runs: int, timed_s: float, preemptions: int, other_load: float,
         spare_cores: Cores that the inference does not need.
     """
     harmless = max(_PREEMPTED * runs, _PREEMPTED_PER_S * timed_s)
-    return preemptions > harmless or other_load > spare_cores + _CROWDED
+    return preemptions > harmless or is_crowded(other_load, spare_cores)
 
 
 def median_and_interval(times_ms: npt.NDArray[np.float64]) -> tuple[float, float, float]:

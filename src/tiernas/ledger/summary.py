@@ -108,6 +108,14 @@ class Summarized:
         with self._database.reading() as session:
             return [accuracy for accuracy in session.scalars(rows.order_by(Candidate.number)) if accuracy is not None]
 
+    def trained(self, study: Study) -> Sequence[tuple[list[int], float, float]]:
+        """Vector, estimated latency and accuracy of the candidates of the search that are done, in order."""
+        of_study = Candidate.study_id == study.id, Candidate.purpose == Purpose.SEARCH, Candidate.state == State.DONE
+        rows = select(Candidate.vector, Candidate.estimated_latency_ms, Candidate.accuracy).where(*of_study)
+        with self._database.reading() as session:
+            found = session.execute(rows.order_by(Candidate.number)).all()
+        return [(vector, latency_ms, accuracy) for vector, latency_ms, accuracy in found if accuracy is not None]
+
     def failures(self) -> Sequence[Failure]:
         """The failed candidates of all studies and purposes, in the order proposed."""
         rows = (

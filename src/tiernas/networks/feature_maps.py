@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import math
 import operator
 from collections.abc import Mapping
+from typing import Any
 
 import torch
-from torch import fx, nn
-from torch.fx.passes.shape_prop import ShapeProp
+from torch import Tensor, fx, nn
 
 _CONVOLUTIONS_AND_NORMS = (nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d)
 
@@ -34,6 +33,22 @@ class _Tracer(fx.Tracer):
         return isinstance(m, _CONVOLUTIONS_AND_NORMS) or super().is_leaf_module(m, module_qualified_name)
 
 
+class _Sizes(fx.Interpreter):
+    """Runs a network operation by operation and counts the elements of every output that is a tensor, or several."""
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        super().__init__(module)
+        self.elements: dict[fx.Node, int] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        parts = result if isinstance(result, (tuple, list)) else [result]
+        tensors = [part for part in parts if isinstance(part, Tensor)]
+        if tensors:
+            self.elements[n] = sum(tensor.numel() for tensor in tensors)
+        return result
+
+
 def held_elements(module: nn.Module, in_shape: tuple[int, ...]) -> int:
     """Elements of the feature maps that a module holds at the same time, at most, while it runs on one image.
 
@@ -49,21 +64,24 @@ def held_elements(module: nn.Module, in_shape: tuple[int, ...]) -> int:
     """
     module = copy.deepcopy(module).eval().to("meta")
     traced = fx.GraphModule(module, _Tracer().trace(module))
-    ShapeProp(traced).propagate(torch.empty(1, *in_shape, device="meta"))
+    sizes = _Sizes(traced)
+    with torch.no_grad():
+        sizes.run(torch.empty(1, *in_shape, device="meta"))
+    elements = sizes.elements  # operations whose output is something else, such as a shape, are missing
     nodes = [node for node in traced.graph.nodes if node.op != "get_attr"]
     place = {node: number for number, node in enumerate(nodes)}
-    ends = {node: max([place[node], *(place[user] for user in node.users if _is_tensor(user))]) for node in nodes}
+    ends = {node: max([place[node], *(place[user] for user in node.users if user in elements)]) for node in nodes}
     modules = dict(traced.named_modules())
     source: dict[fx.Node, fx.Node] = {}  # the node that made the map that a node's output is in
     for node in nodes:
         given = [each for each in node.all_input_nodes if each in place]
         kept = [each for each in given if _is(node, _VIEWS, modules) or node.op == "output"]
         if _is(node, _IN_PLACE, modules):
-            kept = [each for each in given if ends[each] == place[node] and _elements(each) == _elements(node)]
+            kept = [each for each in given if ends[each] == place[node] and elements.get(each) == elements.get(node)]
         source[node] = source[kept[0]] if kept else node
     last = {made: max(ends[node] for node in nodes if source[node] is made) for made in set(source.values())}
     return max(
-        sum(_elements(made) for made, end in last.items() if place[made] <= place[node] <= end) for node in nodes
+        sum(elements.get(made, 0) for made, end in last.items() if place[made] <= place[node] <= end) for node in nodes
     )
 
 
@@ -71,15 +89,3 @@ def _is(node: fx.Node, kinds: tuple[object, ...], modules: Mapping[str, nn.Modul
     if node.op == "call_module":
         return isinstance(modules[str(node.target)], tuple(kind for kind in kinds if isinstance(kind, type)))
     return node.target in kinds
-
-
-def _is_tensor(node: fx.Node) -> bool:
-    """Whether the output of a node is a tensor, or several, and not something else such as a shape."""
-    return "tensor_meta" in node.meta
-
-
-def _elements(node: fx.Node) -> int:
-    """Elements of the output of a node."""
-    found = node.meta["tensor_meta"] if _is_tensor(node) else ()
-    parts = [found] if hasattr(found, "shape") else found
-    return sum(math.prod(part.shape) for part in parts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from tiernas.executors.channel import READY, Channel
 from tiernas.executors.fault import reason_of
@@ -15,35 +14,30 @@ def main() -> None:
 
     import torch
 
+    from tiernas.plan.steps import time_steps
+    from tiernas.spaces import architecture_from_json
+    from tiernas.training import RecipeConfig
     from tiernas.training.memory import peak_memory_mb
 
     torch.set_num_threads(1)
     channel.send(READY)
-    idle_mb = peak_memory_mb(torch.device("cpu"))
+    idle_mb = peak_memory_mb(torch.device("cpu"))  # last: what is imported later would count as memory of training
     channel.send("loaded")
     for _, values in channel.receive():
         try:
-            channel.send("times", **_times(values, idle_mb))
+            device = values["device"]
+            times = time_steps(
+                architecture_from_json(values["architecture"]),
+                values["num_classes"],
+                RecipeConfig.model_validate(values["recipe"]),
+                values["image_size"],
+                values["images"],
+                device=device,
+                idle_mb=idle_mb if device == "cpu" else 0.0,
+            )
+            channel.send("times", **asdict(times))
         except Exception as error:  # whatever it is, the other side says it
             channel.send("failed", reason=reason_of(error))
-
-
-def _times(values: dict[str, Any], idle_mb: float) -> dict[str, Any]:
-    from tiernas.plan.steps import time_steps
-    from tiernas.spaces import architecture_from_json
-    from tiernas.training import RecipeConfig
-
-    device = values["device"]
-    times = time_steps(
-        architecture_from_json(values["architecture"]),
-        values["num_classes"],
-        RecipeConfig.model_validate(values["recipe"]),
-        values["image_size"],
-        values["images"],
-        device=device,
-        idle_mb=idle_mb if device == "cpu" else 0.0,
-    )
-    return asdict(times)
 
 
 if __name__ == "__main__":

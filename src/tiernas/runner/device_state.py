@@ -11,15 +11,13 @@ from typing import Any
 
 from tiernas.engines.fingerprint import cpu_governor
 from tiernas.engines.measurement import Measurement
+from tiernas.engines.other_work import is_crowded
 
 _CLOCK_FELL = 0.8
 """A clock that fell below this share of what it was before, while the device was busy, was reduced by heat or power."""
 
 _LEAST_MEMORY_MB = 100
 """With less free memory, the system discards and reads again what programs need."""
-
-_CROWDED = 0.25
-"""Cores that others may keep busy beyond those that the network does not need."""
 
 _FIRMWARE_BITS = {0: "under-voltage", 1: "capped clock", 2: "throttled", 3: "soft temperature limit"}
 """Bits of the firmware of a Raspberry Pi that hold at the moment (documentation of `vcgencmd get_throttled`)."""
@@ -72,7 +70,7 @@ def read_state(root: Path = Path("/")) -> DeviceState:
         slowdowns=_firmware_slowdowns(root / "sys/devices/platform"),
         throttled=sum(counts) if counts else None,
         load=_load(),
-        free_memory_mb=_kilobytes(root / "proc/meminfo", "MemAvailable"),
+        free_memory_mb=meminfo_mb(root).get("MemAvailable"),
         swapped_in=_count(root / "proc/vmstat", "pswpin"),
     )
 
@@ -95,13 +93,23 @@ def disturbances(before: DeviceState, after: DeviceState, found: Measurement, sp
         said.append(f"the firmware reduced the clock: {', '.join(slowdowns)}")
     if _grew(before.throttled, after.throttled):
         said.append("cores were slowed down by heat")
-    if found.other_load > spare_cores + _CROWDED:
+    if is_crowded(found.other_load, spare_cores):
         said.append(f"other work kept {found.other_load:.1f} cores busy")
     if after.free_memory_mb is not None and after.free_memory_mb < _LEAST_MEMORY_MB:
         said.append(f"only {after.free_memory_mb} MB of memory are free")
     if _grew(before.swapped_in, after.swapped_in):
         said.append("memory was read back from swap")
     return tuple(said)
+
+
+def meminfo_mb(root: Path = Path("/")) -> dict[str, int]:
+    """Sizes in /proc/meminfo by their names, in MB (its kB are 1024 bytes); empty where there is no such file.
+
+    Args:
+        root: Folder that contains `proc`.
+    """
+    found = re.findall(r"^(\w+):\s+(\d+) kB$", _text(root / "proc/meminfo"), re.MULTILINE)
+    return {name: int(kilobytes) // 1024 for name, kilobytes in found}
 
 
 def _grew(before: int | None, after: int | None) -> bool:
@@ -132,17 +140,15 @@ def _numbers(folder: Path, pattern: str) -> list[int]:
     return found
 
 
-def _kilobytes(path: Path, name: str) -> int | None:
-    """An amount of /proc/meminfo, in MB."""
-    kilobytes = _count(path, f"{name}:")
-    return None if kilobytes is None else kilobytes // 1024
-
-
 def _count(path: Path, name: str) -> int | None:
     """The number behind a name at the beginning of a line."""
-    try:
-        text = path.read_text(encoding="ascii")
-    except OSError:
-        return None
-    found = re.search(rf"^{re.escape(name)}\s+(\d+)", text, re.MULTILINE)
+    found = re.search(rf"^{re.escape(name)}\s+(\d+)", _text(path), re.MULTILINE)
     return int(found[1]) if found else None
+
+
+def _text(path: Path) -> str:
+    """The text of a file; empty if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""

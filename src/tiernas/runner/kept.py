@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import re
+import reprlib
 import shutil
 import uuid
 from collections.abc import Iterable
@@ -158,7 +159,7 @@ def _checked(digest: object) -> str:
         UsageError: It is none.
     """
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-        raise UsageError(f"sha256 = {digest!r}: must be 64 hexadecimal digits")
+        raise UsageError(f"sha256 = {reprlib.repr(digest)}: must be 64 hexadecimal digits")
     return digest
 
 

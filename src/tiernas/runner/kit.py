@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import platform
 import sys
 import time
+import uuid
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -46,9 +48,9 @@ def main() -> None:
                 print(line, flush=True)
     except KeyboardInterrupt:
         sys.exit(f"tiernas: stopped; {results} keeps what was measured, and the same command continues")
-    except OSError as error:
-        sys.exit(f"tiernas: {error}")
-    except TiernasError as error:
+    except zipfile.BadZipFile as error:
+        sys.exit(f"tiernas: {kit}: the kit is damaged ({error}); copy it again")
+    except (OSError, TiernasError) as error:
         sys.exit(f"tiernas: {error}")
     print(f"Done. Copy {results} to where the kit was made, and import it there.")
 
@@ -87,24 +89,28 @@ def measure_plan(archive: zipfile.ZipFile, folder: Path, results: Path) -> Itera
 
 
 class _KitFiles:
-    """The files of a kit."""
+    """The files of a kit, each written into a folder when it is asked for."""
 
     def __init__(self, archive: zipfile.ZipFile, folder: Path) -> None:
         self._archive = archive
-        self._path = folder / "file"
+        self._folder = folder
+        self._path: Path | None = None
 
     def path(self, digest: str) -> Path:
         """A file, which is there until the next one is asked for."""
-        self._path.unlink(missing_ok=True)
+        if self._path is not None:
+            with contextlib.suppress(OSError):  # Windows keeps what a runtime has open, also under its other name
+                self._path.unlink()
+        self._path = path = self._folder / f"file-{uuid.uuid4().hex}"
         try:
-            with self._archive.open(f"{NETWORKS}/{digest}") as source, self._path.open("wb") as target:
+            with self._archive.open(f"{NETWORKS}/{digest}") as source, path.open("wb") as target:
                 while chunk := source.read(2**20):
                     target.write(chunk)
         except (KeyError, zipfile.BadZipFile) as error:
             raise UsageError(f"{self._archive.filename}: the kit is damaged ({error}); copy it again") from error
         except OSError as error:
-            raise UsageError(f"{self._path.parent}: {error.strerror}; free some space there") from error
-        return self._path
+            raise UsageError(f"{self._folder}: {error.strerror}; free some space there") from error
+        return path
 
 
 class _Anchors:

@@ -21,6 +21,7 @@ from tiernas.engines.clock.rule import TurnRule
 from tiernas.engines.engine import CompiledNetwork, NodeTime
 from tiernas.engines.lock import device_lock
 from tiernas.engines.measurement import Measurement
+from tiernas.engines.other_work import spare_cores_of
 from tiernas.engines.timing import StopRule, measure
 from tiernas.errors import UsageError
 from tiernas.runner.device_state import DeviceState, disturbances, read_state
@@ -221,7 +222,7 @@ def _undisturbed(
     network: CompiledNetwork, measure_once: Callable[[], Measurement], repetition: Repetition
 ) -> MeasuredThere:
     """The first measurement that nothing disturbed, or else the one with the narrowest interval."""
-    spare_cores = (os.cpu_count() or 1) - network.fingerprint.threads
+    spare_cores = spare_cores_of(network.fingerprint.threads)
     found: list[MeasuredThere] = []
     while True:
         with device_lock(network.fingerprint.device_slug):
@@ -233,13 +234,9 @@ def _undisturbed(
         if not disturbed:
             return found[-1]
         if len(found) >= repetition.tries:
-            best = min(found, key=lambda each: _width(each.measurement))
+            best = min(found, key=lambda each: each.measurement.width)
             return MeasuredThere(best.measurement, best.before, best.after, best.disturbed, len(found))
         time.sleep(repetition.pause_s)
-
-
-def _width(found: Measurement) -> float:
-    return (found.high_ms - found.low_ms) / found.latency_ms
 
 
 def _place(kept: Path, path: Path) -> None:

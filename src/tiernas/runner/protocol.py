@@ -36,7 +36,7 @@ class RunnerRequest:
     """A request.
 
     Attributes:
-        id: What its answer is marked with; None if the request has none.
+        id: What its answer is marked with, a number or a string; None if the request has none.
         do: The name of what is to be done.
         fields: Its other fields.
         problem: Why it cannot be answered, if that is known already; None otherwise.
@@ -68,6 +68,8 @@ def read_request(source: BinaryIO, kept: KeptFiles) -> RunnerRequest | None:
         return RunnerRequest(None, "", {}, UsageError(f"a request must be one line of JSON: {error}"))
     if not isinstance(document, dict) or not isinstance(document.get("do"), str):
         return RunnerRequest(None, "", {}, UsageError("a request must be an object with a string `do`"))
+    if isinstance(document.get("id"), (dict, list)):
+        return RunnerRequest(None, "", {}, UsageError("a request must have a number or a string as its `id`"))
     fields = {name: value for name, value in document.items() if name not in ("id", "do")}
     problem = _receive(source, kept, fields) if "bytes" in fields else None
     return RunnerRequest(document.get("id"), document["do"], fields, problem)

@@ -7,12 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
+
 from tiernas.config import SearchConfig
-from tiernas.doubts import accuracy_doubts
+from tiernas.doubts import accuracy_doubts, edge_doubts
+from tiernas.errors import TiernasError
 from tiernas.ledger import Ledger, Purpose, Running, State, Study
 from tiernas.plan import Basis, SearchPlan, plan_search
 from tiernas.plan.progress import observed_basis, search_progress
 from tiernas.plan.workers import Workers
+from tiernas.spaces import get_space
 from tiernas.study import error_of_means, report_screen
 from tiernas.training.data_size import DataSize
 
@@ -30,8 +34,9 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
         reused and the effect of the screen); `running` (what each worker does); `ended_per_hour` (training runs that
         ended in the last hour, or since the search began; None if nothing is running); `plan` (what is left to do, see
         `tiernas.plan.SearchPlan.to_dict`) and `hours_to_go` (for all of it), both None if the output folder does not
-        say what the plan is based on; `doubts` (accuracies that may be chance, in words); and `failures` (each failed
-        candidate with its reason).
+        say what the plan is based on; `doubts` (accuracies that may be chance, and, once the search of a tier is over,
+        best candidates at an edge of the space or the tiers, in words); and `failures` (each failed candidate with its
+        reason).
 
     Raises:
         NothingFoundError: The search has not started.
@@ -50,6 +55,8 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
         clients = serving.clients if serving is not None and working else None
         plan = None if basis is None else _plan(config, ledger, basis, clients)
         doubts = [] if basis is None else [line for study in studies for line in _doubts(ledger, study, basis.data)]
+        over = [study for study, tier in zip(studies, tiers, strict=True) if tier["ended"] >= wanted]
+        doubts += [line for study in over for line in _edge_doubts(config, ledger, study)]
     return {
         "study": config.study.name,
         "limits": config.limits.limits.given,
@@ -82,6 +89,21 @@ def _plan(config: SearchConfig, ledger: Ledger, basis: Basis, clients: int | Non
 
 def _doubts(ledger: Ledger, study: Study, data: DataSize) -> Iterator[str]:
     yield from accuracy_doubts(study.name, ledger.accuracies(study), validation=data.validation, chance=data.chance)
+
+
+def _edge_doubts(config: SearchConfig, ledger: Ledger, study: Study) -> Iterator[str]:
+    """Lines about the best of a tier being at an edge; none if the space of the search cannot be read here."""
+    tiers = config.tier_list()
+    tier = next((tier for tier in tiers if tier.name == study.name), None)
+    try:
+        space = get_space(config.space_name)
+    except TiernasError:
+        return
+    found = [each for each in ledger.trained(study) if len(each[0]) == len(space.dimensions)]
+    if tier is None or not found:
+        return
+    vectors, latency_ms, accuracies = (np.array(column) for column in zip(*found, strict=True))
+    yield from edge_doubts(tier, space, vectors, latency_ms, accuracies, first=tier == tiers[0], last=tier == tiers[-1])
 
 
 def _tier(config: SearchConfig, ledger: Ledger, study: Study, wanted: int) -> dict[str, Any]:

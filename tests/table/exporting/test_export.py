@@ -301,7 +301,8 @@ def test_the_facts_say_what_is_claimed_and_under_which_licenses(
 
 def test_checksums_are_those_of_all_files(deployed: ModelTable, tmp_path: Path) -> None:
     export(deployed, deployed.get("onnxruntime-fp32"), tmp_path, check=False, triton=True)
-    listed = dict(reversed(line.split("  ")) for line in (tmp_path / "SHA256SUMS").read_text().splitlines())
+    lines = [line.split("  ") for line in (tmp_path / "SHA256SUMS").read_text().splitlines()]
+    listed = {name: digest for digest, name in lines}
     written = files(tmp_path)
     assert listed == {n: hashlib.sha256(content).hexdigest() for n, content in written.items() if n != "SHA256SUMS"}
     assert "1/model.onnx" in listed

@@ -77,7 +77,7 @@ def test_the_card_of_an_export_runs(work: Path) -> None:
 @pytest.mark.skipif(bool(LACKING), reason=f"{' and '.join(LACKING)} missing: apt-get install cmake g++")
 @pytest.mark.skipif(not CMAKE.exists(), reason=f"{CMAKE} is missing: this OpenVINO was installed without its headers")
 def test_the_program_in_cpp_finds_the_same_class(work: Path, tmp_path: Path) -> None:
-    commands = (
+    commands: tuple[list[str | Path], ...] = (
         ["cmake", "-S", ROOT / "examples" / "deploy", "-B", tmp_path, "-D", f"OpenVINO_DIR={CMAKE}"],
         ["cmake", "--build", tmp_path],
     )
@@ -90,8 +90,10 @@ def test_the_program_in_cpp_finds_the_same_class(work: Path, tmp_path: Path) -> 
     for seed in range(5):
         pixels = np.random.default_rng(seed).integers(0, 256, (32, 32, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "image.ppm")
-        command = [tmp_path / "classify", network, tmp_path / "image.ppm"]
-        found.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+        printed = subprocess.run(
+            [tmp_path / "classify", network, tmp_path / "image.ppm"], capture_output=True, text=True, check=True
+        )
+        found.append(printed.stdout.strip())
         images = network_input(pixels[None], 32, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
         expected.append(str(model(images)[0][0].argmax()))
     assert found == expected

@@ -82,7 +82,7 @@ class LocalAnchor(Anchor):
                 anchor_low_ms=level.low_ms,
                 anchor_high_ms=level.high_ms,
                 anchor_found_ms=float(np.median(anchor_ms)),
-                anchor_quiet_ms=float(np.quantile(anchor_ms, 0.1)),
+                anchor_quiet_ms=undisturbed_of(anchor_ms),
                 measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             ),
         )

@@ -16,7 +16,7 @@ _BLOCK_S = 0.5
 """Turns within this time form one value of the interval."""
 
 _ERROR = 0.025
-"""Maximum probability that the upper end misses the quantile."""
+"""Maximum probability that the upper end of an interval is below the quantile."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,25 @@ def undisturbed_of(turns_ms: npt.NDArray[np.float64]) -> float:
     return float(np.quantile(turns_ms, UNDISTURBED))
 
 
+def upper_rank(n: int) -> int:
+    """Which of `n` values, counted from the smallest, is the upper end of the 95 % interval of their low quantile.
+
+    The number of `n` independent values below their quantile `q` is binomial with p = q (`UNDISTURBED`).
+
+    Args:
+        n: Number of values, at least 1.
+
+    Returns:
+        1 for the smallest; `n` if there are too few values for an upper end.
+    """
+    return min(n, binomial_quantile(1 - _ERROR, n, UNDISTURBED) + 1)
+
+
 def level_of(at_s: npt.NDArray[np.float64], turns_ms: npt.NDArray[np.float64]) -> Level:
     """The level of `n` turns.
 
-    The upper end is an order statistic of the blocks' medians: the number of `n` independent blocks below their
-    quantile `q` is binomial with p = q. A quieter moment than any observed cannot be excluded, so the lower end is the
-    quietest block.
+    The upper end is an order statistic of the blocks' medians (`upper_rank`). A quieter moment than any observed cannot
+    be excluded, so the lower end is the quietest block.
 
     Args:
         at_s: Start times of the `n` turns, in s.
@@ -54,11 +67,10 @@ def level_of(at_s: npt.NDArray[np.float64], turns_ms: npt.NDArray[np.float64]) -
     """
     numbers = ((at_s - at_s[0]) // _BLOCK_S).astype(np.int64)
     blocks_ms = np.sort([np.median(turns_ms[numbers == number]) for number in np.unique(numbers)])
-    rank = binomial_quantile(1 - _ERROR, len(blocks_ms), UNDISTURBED) + 1
     undisturbed_ms = undisturbed_of(turns_ms)
     return Level(
         undisturbed_ms=undisturbed_ms,
         low_ms=min(undisturbed_ms, float(blocks_ms[0])),
-        high_ms=max(undisturbed_ms, float(blocks_ms[min(rank, len(blocks_ms)) - 1])),
+        high_ms=max(undisturbed_ms, float(blocks_ms[upper_rank(len(blocks_ms)) - 1])),
         found_ms=float(np.median(turns_ms)),
     )

@@ -8,15 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
 
 from tiernas.engines import InTurn, Measurement
+from tiernas.engines.clock.level import UNDISTURBED, undisturbed_of, upper_rank
 from tiernas.latency.measuring.observation import Observation
 
 FloatArray = npt.NDArray[np.float64]
-
-_QUIET = 0.1
-"""Quantile of all measurements, divided by their anchors' sizes, that determines the scale."""
 
 _LEAST_TIE = 0.003
 """Minimum standard deviation of the logarithm of a tie, because placement in memory differs."""
@@ -26,9 +23,6 @@ _LEVEL = 0.1
 
 On a machine with neighbors, latencies of anchors in the quiet moments of an hour differ by this much; so they matter
 only if there is no tie, or a poor one."""
-
-_ERROR = 0.025
-"""Maximum probability that the upper end of the scale's interval is too low."""
 
 _CLEAR = 0.05
 """The machine was quiet at times if the interval of the scale is at most this wide."""
@@ -80,13 +74,12 @@ def find_scale(observations: Iterable[Observation]) -> Scale | None:
         return None
     sizes = _sizes(in_turn)
     levels = np.sort([math.log(found.anchor_quiet_ms) - sizes[found.anchor] for _, found in in_turn])
-    level = float(np.quantile(levels, _QUIET))
-    rank = int(binom.ppf(1 - _ERROR, len(levels), _QUIET)) + 1
+    level = float(np.quantile(levels, UNDISTURBED))
     anchors_ms = {name: math.exp(size + level) for name, size in sizes.items()}
     return Scale(
         anchors_ms,
         low=math.exp(levels[0] - level),
-        high=math.exp(levels[min(rank, len(levels)) - 1] - level),
+        high=math.exp(levels[upper_rank(len(levels)) - 1] - level),
         as_found=float(np.median([found.anchor_found_ms / anchors_ms[found.anchor] for _, found in in_turn])),
     )
 
@@ -101,9 +94,9 @@ def _sizes(in_turn: Sequence[tuple[str, InTurn]]) -> dict[str, float]:
     one = dict(zip(names, np.eye(len(names)), strict=True))
     equations, values = [], []
     for name in names:
-        seen_ms = [found.anchor_quiet_ms for _, found in in_turn if found.anchor == name]
+        seen_ms = np.array([found.anchor_quiet_ms for _, found in in_turn if found.anchor == name])
         equations.append(one[name] / _LEVEL)
-        values.append(math.log(np.quantile(seen_ms, _QUIET)) / _LEVEL)
+        values.append(math.log(undisturbed_of(seen_ms)) / _LEVEL)
     for graph, found in in_turn:
         if graph in one and graph != found.anchor:
             deviation = max(_LEAST_TIE, log_deviation(found))

@@ -258,4 +258,5 @@ def _parameters(file: Path) -> int:
     """Floating-point weights of an ONNX file; at least 1, as an entry requires."""
     floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)
     weights = [tensor for tensor in onnx.load(file).graph.initializer if tensor.data_type in floats]
-    return max(1, sum(math.prod(tensor.dims) for tensor in weights))
+    count: int = sum(math.prod(tensor.dims) for tensor in weights)
+    return max(1, count)
