@@ -108,7 +108,6 @@ def test_an_onnx_file_is_added_and_exported(tmp_path: Path) -> None:
     [
         "latency measure gpunet_p0 --engine onnxruntime",
         "latency build --engine onnxruntime --networks 8",
-        "table export digits-1 --output deploy",
     ],
 )
 def test_a_command_that_needs_torch_says_how_to_install_it(tmp_path: Path, words: str) -> None:

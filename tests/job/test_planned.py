@@ -77,7 +77,7 @@ def test_a_search_that_has_begun_is_planned_to_its_end(config: SearchConfig) -> 
 
 
 def test_data_that_cannot_be_trained_on_are_refused(config: SearchConfig) -> None:
-    with pytest.raises(UsageError, match=r"recipe\.batch_size = 4000: there are only 1257 training images"):
+    with pytest.raises(UsageError, match=r"recipe\.batch_size = 4000: there are only 1298 training images"):
         plan_job(config.model_copy(update={"recipe": config.recipe.model_copy(update={"batch_size": 4000})}))
 
 

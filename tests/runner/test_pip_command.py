@@ -26,4 +26,4 @@ def test_a_system_that_manages_its_packages_gets_an_environment(
     folder = str(tmp_path / "my cache" / "tiernas" / "runner" / "venv")
     assert make == ["/usr/bin/python3", "-m", "venv", folder]
     assert install == [f"{folder}/bin/pip", "install", "numpy", "onnxruntime"]
-    assert pip_command("numpy").endswith("pip install numpy")
+    assert pip_command("numpy").endswith("pip' install numpy")

@@ -217,7 +217,7 @@ def test_a_line_that_is_no_request_is_one_message(runner: RunnerProcess, line: b
     runner.send_bytes(line)
     answer = runner.answer()
     assert answer["id"] is None
-    assert answer["error"]["message"].startswith("a request must be")
+    assert answer["error"]["message"].startswith("a request must ")
     assert runner.ask("hello")["protocol"] == 1
 
 

@@ -38,7 +38,7 @@ def adapt(
     a file, with which `tiernas search` resumes it.
     """
     log_to_stderr()
-    from tiernas.drafting import Wishes, draft_search, look_at, photos_in, require_new
+    from tiernas.drafting import look_at, photos_in, require_new
 
     file = output or Path(f"{photos.resolve().name or 'photos'}.toml")
     require_new(file)
@@ -46,6 +46,8 @@ def adapt(
     _log.info("%s", found.words)
     for line in found.warnings:
         _log.warning("%s", line)
+    from tiernas.drafting import Wishes, draft_search  # these import torch
+
     wishes = Wishes("parent", max_latency_ms, engine, precision, threads)
     with keeping("nothing was written; run the same command to start again"):
         _log.info("measuring the device: about two minutes")

@@ -45,11 +45,13 @@ def init(
     training runs that fit. The file is commented; nothing else is written.
     """
     log_to_stderr()
-    from tiernas.drafting import Wishes, data_at, disturbances, draft_search, look_at, require_new
+    from tiernas.drafting import data_at, look_at, require_new
 
     require_new(output)
     found = look_at(data_at(data), "DATA")
     _log.info("%s", found.words)
+    from tiernas.drafting import Wishes, disturbances, draft_search  # these import torch
+
     wishes = Wishes(space, max_latency_ms, engine, precision, threads, hours)
     with keeping("nothing was written"):
         disturbed = list(disturbances())

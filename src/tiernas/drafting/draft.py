@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tiernas.config import SearchConfig
+from tiernas.drafting.output import require_new
 from tiernas.errors import UsageError
 from tiernas.plan import Basis, Resources, SearchPlan
 
@@ -71,16 +72,3 @@ def searched(config: SearchConfig) -> Iterator[str]:
     if parent and parent.compared:
         sizes = ", ".join(map(str, parent.compared))
         yield f"for comparison: the whole network at {sizes} px, {trained} for {wanted.epochs} epochs"
-
-
-def require_new(output: Path) -> None:
-    """Refuses to overwrite a configuration file.
-
-    Raises:
-        UsageError: The file exists; the message says how to resume its search.
-    """
-    if output.exists() or output.is_symlink():
-        raise UsageError(
-            f"--output {output}: exists and is not overwritten. Resume its search with: tiernas search {output}; or "
-            "choose another --output"
-        )

@@ -69,11 +69,8 @@ def export(
     _require_kept(entry)
     if triton:
         require_served(entry.engine)
-    if dynamic_batch and entry.engine not in _ANY_BATCH:
-        raise UsageError(
-            f"--dynamic-batch: a network of {entry.engine} is built for one batch size; those of "
-            f"{' and '.join(_ANY_BATCH)} are not"
-        )
+    if dynamic_batch:
+        _require_any_batch(entry)
     with staged(folder) as new:
         onnx_difference, artefact_facts = _write_network(table, entry, new)
         facts = deploy_facts(artefact_facts, entry, dynamic_batch=dynamic_batch)
@@ -90,6 +87,20 @@ def export(
         write_facts(new, facts | {"files": written})
         (new / CHECKSUMS).write_text(checksums({**written, FACTS: digest_of(new / FACTS)}), "utf-8")
         return moved(new, folder, entry.name, force=force)
+
+
+def _require_any_batch(entry: Entry) -> None:
+    if entry.engine not in _ANY_BATCH:
+        raise UsageError(
+            f"--dynamic-batch: a network of {entry.engine} is built for one batch size; those of "
+            f"{' and '.join(_ANY_BATCH)} are not"
+        )
+    if entry.engine == "openvino" and entry.precision == "int8":
+        raise UsageError(
+            "--dynamic-batch: OpenVINO crashes or returns wrong logits in int8 with any batch size on CPUs with AMX "
+            "(openvinotoolkit/openvino#37577). Export it for the batch size that was measured, or an entry in fp32 or "
+            "of ONNX Runtime"
+        )
 
 
 def _require_kept(entry: Entry) -> None:

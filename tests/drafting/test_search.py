@@ -41,7 +41,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Architecture]:
     monkeypatch.setattr("tiernas.plan.sampled_space._measured", latencies)
     monkeypatch.setattr("tiernas.plan.sampled_space.step_times", times)
     monkeypatch.setattr("tiernas.plan.sampled_space._SAMPLED", 1024)
-    monkeypatch.setattr("tiernas.drafting.draft_search._trains_on_gpu", lambda: False)
+    monkeypatch.setattr("tiernas.drafting.search._trains_on_gpu", lambda: False)
     return found
 
 
