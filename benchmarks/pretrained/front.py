@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.table.ties import pareto_front
+
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -32,21 +34,12 @@ class Point:
         return float(self.right.mean())
 
 
-def front(points: Sequence[Point]) -> list[Point]:
-    """The points that no other point beats in both latency and accuracy, the fastest first."""
-    best: list[Point] = []
-    for point in sorted(points, key=lambda p: (p.latency_ms, -p.accuracy)):
-        if not best or point.accuracy > best[-1].accuracy:
-            best.append(point)
-    return best
-
-
 def speed_up(found: Point, others: Sequence[Point]) -> float:
     """How many times as fast as others a network is at equal accuracy; infinite if none is as accurate.
 
     The logarithm of the latency is interpolated between neighbors on the front.
     """
-    best = front(others)
+    best = pareto_front(others)
     if found.accuracy > best[-1].accuracy:
         return math.inf
     at = np.interp(found.accuracy, [p.accuracy for p in best], [math.log(p.latency_ms) for p in best])
@@ -59,7 +52,7 @@ def points_more(found: Point, others: Sequence[Point]) -> tuple[float, float]:
     The accuracy is interpolated between neighbors on the front, by the logarithm of the latency. All networks classify
     the same images, so the error is that of the differences. Infinite if no other network is as fast.
     """
-    best = front(others)
+    best = pareto_front(others)
     logs, at = [math.log(p.latency_ms) for p in best], math.log(found.latency_ms)
     if at < logs[0]:
         return math.inf, math.nan

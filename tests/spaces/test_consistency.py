@@ -76,7 +76,7 @@ def unpadded(right: Callable[[IntArray], StagedArchitecture], vector: IntArray) 
 
 @pytest.mark.parametrize("name", space_names())
 def test_the_spaces_of_tiernas_hold_together(name: str) -> None:
-    assert inconsistency(get_space(name)) is None
+    assert inconsistency(get_space(name), 32) is None
 
 
 def test_a_space_of_ones_own_holds_together() -> None:

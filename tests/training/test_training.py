@@ -105,7 +105,7 @@ PAPER = {"preset": "paper", "epochs": 3, "batch_size": 32, "flip": True, "ema_de
         FULL.model_dump() | {"optimizer": "rmsprop"},
         FULL.model_dump() | {"optimizer": "adamw", "precision": "bf16"},
         FULL.model_dump() | {"body_learning_rate_scale": 0.1},
-        PAPER,
+        pytest.param(PAPER, marks=pytest.mark.slow),
     ],
     ids=["sgd", "rmsprop", "adamw-bf16", "slower-body", "paper-fp16"],
 )

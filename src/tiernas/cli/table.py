@@ -161,15 +161,16 @@ def query(
         if json:
             print_json({"error": "ambiguous", "choices": error.choices})
         raise
-    ties = {entry.name: ties_with(entry, answers) for entry in answers[: limit or 1]}
+    shown = answers[: limit or 1]
+    ties = {entry.name: ties_with(entry, answers) for entry in shown}
     if json:
-        documents = [e.to_dict() | {"ties": [t.name for t in ties[e.name]]} for e in answers[: limit or 1]]
+        documents = [e.to_dict() | {"ties": [t.name for t in ties[e.name]]} for e in shown]
         print_json(documents if limit else documents[0])
         return
     best = answers[0]
     if best.device not in asked.local_devices:
         typer.echo(f"note: measured on {best.device}, which is not this machine", err=True)
-    show_entries(answers[: limit or 1])
+    show_entries(shown)
     if limit is None and ties[best.name]:
         typer.echo(_told_ties(best, ties[best.name]))
     if best.is_kept:

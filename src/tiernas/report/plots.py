@@ -137,11 +137,9 @@ def _draw_entries(axes: Axes, entries: Sequence[Entry]) -> None:
             zorder=4,
         )
     front = pareto_front(entries)
-    right = max(axes.get_xlim()[1], front[-1].latency_ms)
     for here, there in pairwise(front):
         x, y = [here.latency_ms, there.latency_ms, there.latency_ms], [here.accuracy, here.accuracy, there.accuracy]
         axes.plot(x, y, color="black", lw=1, linestyle="--" if tied(here, there) else "-")
-    axes.plot([front[-1].latency_ms, right], [front[-1].accuracy] * 2, color="black", lw=1)
     axes.plot([], [], color="black", lw=1, label="Pareto front of the entries (dashed: a gain within noise)")
 
 

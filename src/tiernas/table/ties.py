@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from enum import Enum
+from typing import Protocol, TypeVar
 
 from tiernas.proportions import indistinguishable
 from tiernas.table.entry import Entry
@@ -16,6 +17,19 @@ class Standing(Enum):
 
     BEST = "best"
     TIED = "tied"
+
+
+class Placed(Protocol):
+    """What has a latency in ms and an accuracy from 0 to 1."""
+
+    @property
+    def latency_ms(self) -> float: ...
+
+    @property
+    def accuracy(self) -> float: ...
+
+
+P = TypeVar("P", bound=Placed)
 
 
 def tied(a: Entry, b: Entry) -> bool:
@@ -53,12 +67,12 @@ def standings(entries: Sequence[Entry]) -> Mapping[str, Standing]:
     return found
 
 
-def pareto_front(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries that no other one beats in both latency and accuracy, fastest first."""
-    front: list[Entry] = []
-    for entry in sorted(entries, key=lambda e: (e.latency_ms, -e.accuracy)):
-        if not front or entry.accuracy > front[-1].accuracy:
-            front.append(entry)
+def pareto_front(placed: Iterable[P]) -> list[P]:
+    """Those that no other one beats in both latency and accuracy, fastest first."""
+    front: list[P] = []
+    for each in sorted(placed, key=lambda p: (p.latency_ms, -p.accuracy)):
+        if not front or each.accuracy > front[-1].accuracy:
+            front.append(each)
     return front
 
 
