@@ -182,6 +182,7 @@ def test_networks_of_tokens_get_their_recipe(tmp_path: Path, measured: list[Arch
         ([], {"engine": "openvion"}, r"engine\.name = 'openvion': .*did you mean"),
         ([], {"space": "gpunet-smal"}, r"gpunet-smal.*did you mean"),
         (["search.tranings=3"], {}, r"unknown key search\.tranings"),
+        (["study.space=vit-small"], {}, "`tiernas init --space vit-small`"),
         (["recipe.batch_size=4000"], {}, r"recipe\.batch_size = 4000: there are only 1000 training images"),
     ],
 )

@@ -10,7 +10,7 @@ from tests.minimal import write_minimal
 
 from tiernas.config import SearchConfig, load_config
 from tiernas.ledger import Purpose
-from tiernas.plan import Basis, Pace, Resources, SearchPlan, plan_search
+from tiernas.plan import Basis, Pace, PlanPart, Resources, SearchPlan, plan_search
 from tiernas.plan.work import Reached, SearchProgress
 from tiernas.plan.workers import Workers
 from tiernas.training.data_size import DataSize
@@ -27,6 +27,11 @@ def configured(folder: Path, *overrides: str) -> SearchConfig:
 
 def seconds(plan: SearchPlan, what: str) -> list[float | None]:
     return [part.seconds for part in plan.parts if part.what == what]
+
+
+def test_what_takes_no_time_is_not_told() -> None:
+    trained = PlanPart("candidates trained", "0.2-0.4", 3, 4.0, 600.0)
+    assert SearchPlan([trained], Workers(2)).words == "about 10 minutes with 2 workers (10 minutes of training)"
 
 
 def test_every_part_of_a_search(tmp_path: Path) -> None:

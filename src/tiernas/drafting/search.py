@@ -26,6 +26,7 @@ from tiernas.drafting.target import working_engine
 from tiernas.drafting.toml_text import toml_text
 from tiernas.drafting.wishes import Wishes
 from tiernas.engines import Engine
+from tiernas.errors import UsageError
 from tiernas.job.device import device_engine
 from tiernas.job.start import opened_parent, search_space
 from tiernas.plan import Basis, SampledSpace, SearchPlan, measure_space, plan_search
@@ -87,6 +88,11 @@ def draft_search(data: Inspection, output: Path, wishes: Wishes, overrides: Sequ
 
     any_tier = [0.0, wishes.max_latency_ms or _ANY_LATENCY_MS]
     _, unmeasured = configured(any_tier, 1)
+    if unmeasured.study.space != space_name:
+        raise UsageError(
+            f"--set study.space={unmeasured.study.space}: recipe and tiers are chosen for a space; name it with "
+            f"`tiernas init --space {unmeasured.study.space}`"
+        )
     if unmeasured.data.model_copy(update={"image_size": data.config.image_size}) != data.config:
         data = Inspection.of(open_source(unmeasured.data), unmeasured.data)  # an override changed what is used
         _, unmeasured = configured(any_tier, 1)

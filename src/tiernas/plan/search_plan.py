@@ -79,17 +79,14 @@ class SearchPlan:
     @property
     def words(self) -> str:
         """Such as "about 2.5 hours with 2 workers (25 minutes of measuring, 2.1 hours of training)"."""
-        measuring = duration_words(self.measuring_s)
         if self.seconds is None or self.training_s is None:
             return (
-                f"{measuring} of measuring; the time of training is unknown until the first candidates are trained "
-                f"({self.workers.words})"
+                f"{duration_words(self.measuring_s)} of measuring; the time of training is unknown until the first "
+                f"candidates are trained ({self.workers.words})"
             )
-        training = duration_words(self.training_s)
-        return (
-            f"about {duration_words(self.seconds)} with {self.workers.words} ({measuring} of measuring, {training} of "
-            "training)"
-        )
+        shares = {"measuring": self.measuring_s, "training": self.training_s}
+        told = ", ".join(f"{duration_words(seconds)} of {what}" for what, seconds in shares.items() if seconds)
+        return f"about {duration_words(self.seconds)} with {self.workers.words} ({told})"
 
     def to_dict(self) -> dict[str, Any]:
         """The plan, serializable as JSON; durations in minutes."""
