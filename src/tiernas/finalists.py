@@ -194,10 +194,10 @@ class _Measuring:
             TierVerdict.OPEN: f"too close to an edge of the tier to decide: {again}",
         }
         _log.info(
-            "tier %s ms: candidate %d, accuracy %.4f, takes %s ms (%.4g to %.4g; estimated %.3g): %s",
+            "tier %s ms: candidate %d, accuracy %s, takes %s ms (%.4g to %.4g; estimated %.3g): %s",
             self._study.name,
             candidate.number,
-            candidate.accuracy or 0.0,
+            f"{candidate.accuracy or 0.0:.2%}",
             apart(latency_ms, self._tier.low_ms if latency_ms < self._tier.low_ms else self._tier.high_ms)[0],
             low_ms,
             high_ms,

@@ -31,8 +31,8 @@ def test_each_training_that_ends_is_one_line_and_what_was_reused_is_not_counted(
         watch(study, Purpose.REPEAT, [candidate(0, State.RUNNING), candidate(1, State.RUNNING)], 2)
         watch(study, Purpose.REPEAT, [candidate(0, State.RUNNING), candidate(1, State.DONE, accuracy=0.7)], 2)
     assert caplog.messages == [
-        "tier 0.2-0.4 ms  4/12  candidate 2  0.250 ms  accuracy 0.9000  best 0.9000  (3.0 s)",
-        "tier 0.2-0.4 ms  4/12  candidate 3  pruned after 2 epochs, accuracy 0.5000",
+        "tier 0.2-0.4 ms  4/12  candidate 2  0.250 ms  accuracy 90.00%  best 90.00%  (3.0 s)",
+        "tier 0.2-0.4 ms  4/12  candidate 3  pruned after 2 epochs, accuracy 50.00%",
         "tier 0.2-0.4 ms  4/12  candidate 4  failed: diverged",
-        "tier 0.2-0.4 ms  1/2  repeat 1  0.250 ms  accuracy 0.7000  best 0.7000  (0.0 s)",
+        "tier 0.2-0.4 ms  1/2  repeat 1  0.250 ms  accuracy 70.00%  best 70.00%  (0.0 s)",
     ]

@@ -59,7 +59,7 @@ def test_what_each_client_does_and_how_long_it_will_take(config: SearchConfig) -
     assert found["failures"] == [
         {"tier": "0.2-0.4", "purpose": "search", "candidate": 2, "reason": "diverged in epoch 2"}
     ]
-    assert "mine: 1 running; tier 0.2-0.4 ms 3/6, 1 failed, best 0.8400; " in line_of(found)
+    assert "mine: 1 running; tier 0.2-0.4 ms 3/6, 1 failed, best 84.00%; " in line_of(found)
 
 
 def test_the_rest_of_the_search_takes_as_long_as_what_is_done(config: SearchConfig) -> None:
@@ -137,7 +137,7 @@ def test_the_best_never_falls_when_the_mean_over_seeds_does(config: SearchConfig
     assert (after["best_candidate"], after["best_accuracy"]) == (1, 0.84)
     assert (after["best_repeated_candidate"], after["best_mean_accuracy"]) == (0, 0.80)
     assert after["best_mean_error"] is None, "two networks say too little"
-    assert "best 0.8400" in line_of(read_status(config))
+    assert "best 84.00%" in line_of(read_status(config))
 
 
 def test_the_mean_over_seeds_has_an_error(config: SearchConfig) -> None:
@@ -154,7 +154,7 @@ def test_the_mean_over_seeds_has_an_error(config: SearchConfig) -> None:
     console = Console(file=io.StringIO(), width=120)
     console.print(draw(found))
     assert isinstance(console.file, io.StringIO)
-    assert "0.8200 ± 0.0029" in console.file.getvalue()
+    assert "82.00 ± 0.29%" in console.file.getvalue()
 
 
 def test_who_serves_and_what_was_ordered(config: SearchConfig) -> None:

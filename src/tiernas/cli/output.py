@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -92,9 +91,7 @@ def log_to_stderr() -> None:
     logger.setLevel(logging.INFO)
 
 
-def _cell(value: object) -> RenderableType:
-    if isinstance(value, ProgressBar):
-        return value
+def _cell(value: object) -> str | Text:
     if value is None:
         return "-"
     return Text(f"{value:.4g}" if isinstance(value, float) else plain_text(str(value)))  # text may look like markup

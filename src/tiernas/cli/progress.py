@@ -96,7 +96,7 @@ class _Bars:
         ended = _ended_here(candidates)
         best = max((c.accuracy or 0.0 for c in ended), default=0.0)
         self._bars.update(
-            self._tasks[key], total=wanted, completed=len(ended), best=f"best {best:.4f}" if ended else ""
+            self._tasks[key], total=wanted, completed=len(ended), best=f"best {best:.2%}" if ended else ""
         )
 
     def __enter__(self) -> _Bars:
@@ -118,8 +118,8 @@ def _line(study: Study, purpose: Purpose, candidate: Candidate, ended: Sequence[
         return f"{where}  {candidate.state}: {candidate.reason}"
     if candidate.state is State.PRUNED:
         rung = (candidate.rungs or [])[-1]
-        return f"{where}  pruned after {rung['epochs']} epochs, accuracy {rung['accuracy']:.4f}"
+        return f"{where}  pruned after {rung['epochs']} epochs, accuracy {rung['accuracy']:.2%}"
     best = max(c.accuracy or 0.0 for c in ended)
     seconds = (candidate.result or {}).get("duration_s", 0.0)
     latency = f"{candidate.estimated_latency_ms:.3f} ms"
-    return f"{where}  {latency}  accuracy {candidate.accuracy:.4f}  best {best:.4f}  ({seconds:.1f} s)"
+    return f"{where}  {latency}  accuracy {candidate.accuracy:.2%}  best {best:.2%}  ({seconds:.1f} s)"

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -72,7 +71,7 @@ def line_of(found: dict[str, Any]) -> str:
     """The status in one line."""
     parts = [f"{found['study']}: {len(found['running'])} running"]
     for tier in found["tiers"]:
-        best = "" if tier["best_accuracy"] is None else f", best {tier['best_accuracy']:.4f}"
+        best = "" if tier["best_accuracy"] is None else f", best {tier['best_accuracy']:.2%}"
         failed = f", {tier['failed']} failed" if tier["failed"] else ""
         parts.append(f"tier {tier['tier']} ms {tier['ended']}/{tier['wanted']}{failed}{best}")
     return "; ".join(parts + _pace(found))
@@ -97,21 +96,14 @@ def draw(found: dict[str, Any]) -> RenderableType:
 
 def _tiers(found: dict[str, Any]) -> Table:
     columns = {"tier": "tier (ms)", "done": "done", "running": "runs", "pending": "waits", "pruned": "pruned"}
-    columns |= {
-        "failed": "failed",
-        "dropped": "dropped",
-        "wanted": "of",
-        "bar": "",
-        "reused": "reused",
-        "repeats_done": "repeats",
-    }
+    columns |= {"failed": "failed", "dropped": "dropped", "wanted": "of", "reused": "reused", "repeats_done": "repeats"}
     columns |= {"finalists_done": "final", "best_accuracy": "best", "best_latency_ms": "ms"}
     columns["best_mean_accuracy"] = "mean of seeds"
     for key in (*_SHOWN_IF_ANY, "best_mean_accuracy"):
         if not any(tier[key] for tier in found["tiers"]):
             del columns[key]
     rows = [
-        tier | {"bar": ProgressBar(tier["wanted"], tier["ended"], width=8), "best_mean_accuracy": _with_error(tier)}
+        tier | {"best_accuracy": _percent(tier["best_accuracy"]), "best_mean_accuracy": _with_error(tier)}
         for tier in found["tiers"]
     ]
     return make_table(rows, columns, title=f"{found['study']}: {found['candidates']['done']} candidates done")
@@ -120,9 +112,13 @@ def _tiers(found: dict[str, Any]) -> Table:
 def _with_error(tier: dict[str, Any]) -> str | None:
     """The highest mean over seeds, and its standard error if that is known."""
     mean, error = tier["best_mean_accuracy"], tier["best_mean_error"]
-    if mean is None:
-        return None
-    return f"{mean:.4f}" if error is None else f"{mean:.4f} ± {error:.4f}"
+    if mean is None or error is None:
+        return _percent(mean)
+    return f"{100 * mean:.2f} ± {100 * error:.2f}%"
+
+
+def _percent(accuracy: float | None) -> str | None:
+    return None if accuracy is None else f"{accuracy:.2%}"
 
 
 def _running(running: list[dict[str, Any]]) -> Table:
@@ -131,7 +127,15 @@ def _running(running: list[dict[str, Any]]) -> Table:
     for key, usual in {"purpose": "search", "attempt": 1, "validation_accuracy": None, "gpu": None}.items():
         if all(r[key] == usual for r in running):
             del columns[key]
-    rows = [r | {"epoch": f"{r['epochs']}/{r['of_epochs']}", "minutes": f"{r['minutes']:.1f}"} for r in running[:_ROWS]]
+    rows = [
+        r
+        | {
+            "epoch": f"{r['epochs']}/{r['of_epochs']}",
+            "validation_accuracy": _percent(r["validation_accuracy"]),
+            "minutes": f"{r['minutes']:.1f}",
+        }
+        for r in running[:_ROWS]
+    ]
     return make_table(rows, columns, title=_title("running", running))
 
 

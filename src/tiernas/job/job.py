@@ -332,17 +332,17 @@ def _try_deployments(
             config.recipe.normalization,
         )
         _log.info(
-            "tier %s ms: %s %d: %s, test accuracy %.4f in %s %s, %.4f in torch%s",
+            "tier %s ms: %s %d: %s, test accuracy %s in %s %s, %s in torch%s",
             study.name,
             "whole parent" if finalist.purpose is Purpose.PARENT else "finalist",
             finalist.number,
             f"{found.latency['latency_ms']:.3f} ms with its trained weights"
             if found.latency
             else f"{measured['latency_ms']:.3f} ms with random weights",
-            found.accuracy,
+            f"{found.accuracy:.2%}",
             engine.name,
             engine.precision,
-            exact_accuracy,
+            f"{exact_accuracy:.2%}",
             f"; {found.reason}" if found.reason else "",
         )
         if finalist.purpose is Purpose.FINAL and found.latency and not tier.contains(found.latency["latency_ms"]):

@@ -61,12 +61,12 @@ def repeat_best(ledger: Ledger, study: Study, trainings: Trainings, *, best: int
             ledger.record_repeats(candidate, record)
             error = summary["standard_error"]
             _log.info(
-                "tier %s ms: candidate %d, accuracy %.4f, repeated %.4f%s",
+                "tier %s ms: candidate %d, accuracy %s, repeated %s%s",
                 study.name,
                 candidate.number,
-                candidate.accuracy,
-                summary["accuracy"],
-                "" if error is None else f" +- {error:.4f}",
+                f"{candidate.accuracy:.2%}",
+                f"{summary['accuracy']:.2%}",
+                "" if error is None else f" +- {error:.2%}",
             )
 
 
