@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from tiernas.doctor.system_file import read
+from tiernas.runner.system_files import control_groups
 
 _V1_UNLIMITED = 2**62
 """Version 1 represents "no memory limit" by the largest multiple of a page below 2^63."""
@@ -83,13 +84,8 @@ def _v1_folders(root: Path, controller: str) -> Iterator[Path]:
 
 
 def _groups(root: Path) -> Iterator[tuple[list[str], PurePosixPath]]:
-    """Controllers and path of each group of this process; no controllers for version 2."""
-    for line in (read(root / "proc/self/cgroup") or "").splitlines():
-        hierarchy, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if hierarchy.isdigit() and path.startswith("/"):
-            inside = PurePosixPath("/" if "/.." in path else path)  # ".." refers to groups that are not visible here
-            yield [name for name in controllers.split(",") if name], inside
+    """Controllers and path of each group of this process."""
+    return control_groups(read(root / "proc/self/cgroup") or "")
 
 
 def _upwards(mount: Path, path: PurePosixPath) -> Iterator[Path]:

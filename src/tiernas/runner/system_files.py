@@ -36,17 +36,28 @@ def system_files(root: Path = Path("/")) -> Mapping[str, str]:
     return found
 
 
+def control_groups(text: str) -> Iterator[tuple[list[str], PurePosixPath]]:
+    """Controllers and path of each control group of a process; no controllers for version 2.
+
+    Args:
+        text: The contents of its `cgroup` file in `proc`.
+    """
+    for line in text.splitlines():
+        hierarchy, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if hierarchy.isdigit() and path.startswith("/"):
+            inside = PurePosixPath("/" if "/.." in path else path)  # ".." refers to groups that are not visible here
+            yield [name for name in controllers.split(",") if name], inside
+
+
 def _of_groups(root: Path) -> Iterator[Path]:
     """Where the limits of this process's control groups, and of those above them, may be."""
     try:
-        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+        text = (root / "proc/self/cgroup").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, name = rest.partition(":")
-        inside = PurePosixPath(name) if name.startswith("/") and ".." not in name else PurePosixPath("/")
-        for mount in dict.fromkeys([controllers, *controllers.split(",")]):
+    for controllers, inside in control_groups(text):
+        for mount in dict.fromkeys([",".join(controllers), *controllers]):
             for group in (inside, *inside.parents):
                 for file in _OF_GROUPS:
                     yield root / "sys/fs/cgroup" / mount / group.relative_to("/") / file
