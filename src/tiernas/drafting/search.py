@@ -29,8 +29,8 @@ from tiernas.engines import Engine
 from tiernas.errors import UsageError
 from tiernas.job.device import device_engine
 from tiernas.job.start import opened_parent, search_space
-from tiernas.plan import Basis, SampledSpace, SearchPlan, measure_space, plan_search
-from tiernas.plan.measuring import complete_table, limits_of, whole_macs
+from tiernas.plan import Basis, SampledSpace, SearchPlan, plan_search
+from tiernas.plan.measuring import measure_space_of, whole_macs
 from tiernas.plan.workers import Workers
 from tiernas.rounding import duration_words
 from tiernas.spaces import ParentSpace, SearchSpace
@@ -138,17 +138,7 @@ def _measured(config: SearchConfig, max_latency_ms: float | None, size: DataSize
     with device_engine(config, space) as engine:
         if isinstance(space, ParentSpace):
             reach = measure_reach(config, max_latency_ms, space, engine, size.classes)
-        sampled = measure_space(
-            space,
-            engine,
-            starting_from(config.recipe, parent),
-            num_classes=size.classes,
-            image_size=size.image_size,
-            workers=Workers.of(config),
-            table=complete_table(config, space),
-            within=limits_of(config, space, engine, size.classes),
-            seed=config.study.seed,
-        )
+        sampled = measure_space_of(config, space, engine, starting_from(config.recipe, parent), size)
         words = [_target_words(engine)]
     if reach is None:
         edges = proposed_edges(sampled.latency_ms, max_latency_ms, name=_BUDGET)

@@ -1,6 +1,6 @@
 from .basis import Basis, Pace
 from .resources import Resources
-from .sampled_space import SampledSpace, measure_space
+from .sampled_space import SampledSpace
 from .search_plan import PlanPart, SearchPlan, plan_search
 
 __all__ = [
@@ -10,6 +10,5 @@ __all__ = [
     "Resources",
     "SampledSpace",
     "SearchPlan",
-    "measure_space",
     "plan_search",
 ]

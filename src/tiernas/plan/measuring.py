@@ -10,11 +10,12 @@ from tiernas.errors import UsageError
 from tiernas.latency import LatencyTable
 from tiernas.limits import WithinLimits
 from tiernas.plan.basis import Basis
-from tiernas.plan.sampled_space import measure_space
+from tiernas.plan.sampled_space import SampledSpace, measure_space
 from tiernas.plan.work import whole_name
 from tiernas.plan.workers import Workers
 from tiernas.spaces import ParentSpace, SearchSpace
 from tiernas.spaces.macs import macs_of
+from tiernas.training import RecipeConfig
 from tiernas.training.data_size import DataSize
 
 
@@ -31,10 +32,30 @@ def measure_basis(config: SearchConfig, space: SearchSpace, engine: Engine, data
         UsageError: The latency table that the configuration names cannot be used.
         TiernasError: A training step failed; the message says why.
     """
-    sampled = measure_space(
+    sampled = measure_space_of(config, space, engine, config.recipe, data)
+    return Basis(data, sampled.pace(config.tier_list(), whole_macs(config, space)))
+
+
+def measure_space_of(
+    config: SearchConfig, space: SearchSpace, engine: Engine, recipe: RecipeConfig, data: DataSize
+) -> SampledSpace:
+    """Measures networks of the space of a search, whose tiers need not be chosen.
+
+    Args:
+        config: The search.
+        space: Its space.
+        engine: Its engine.
+        recipe: How its candidates are trained, from the weights they start with.
+        data: The size of its data set.
+
+    Raises:
+        UsageError: The latency table that the configuration names cannot be used.
+        TiernasError: A training step failed; the message says why.
+    """
+    return measure_space(
         space,
         engine,
-        config.recipe,
+        recipe,
         num_classes=data.classes,
         image_size=data.image_size,
         workers=Workers.of(config),
@@ -42,7 +63,6 @@ def measure_basis(config: SearchConfig, space: SearchSpace, engine: Engine, data
         within=limits_of(config, space, engine, data.classes),
         seed=config.study.seed,
     )
-    return Basis(data, sampled.pace(config.tier_list(), whole_macs(config, space)))
 
 
 def limits_of(config: SearchConfig, space: SearchSpace, engine: Engine, num_classes: int) -> WithinLimits:
