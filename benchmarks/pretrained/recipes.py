@@ -31,12 +31,19 @@ FILE = "recipes.json"
 PERCENT = 50
 
 RECIPES = {
-    "finetune": {"preset": "finetune"},
-    "finetune, body's rate times 0.3": {"preset": "finetune", "body_learning_rate_scale": 0.3},
-    "finetune, body's rate times 1": {"preset": "finetune", "body_learning_rate_scale": 1.0},
-    "finetune, no running mean": {"preset": "finetune", "ema_decay": 0.0},
-    "fast, rate 1e-3": {"preset": "fast", "learning_rate": 1e-3},
+    "rate 2e-3, below the classifier 2e-4": {"learning_rate": 2e-3, "body_learning_rate_scale": 0.1},
+    "rate 2e-3, below the classifier 6e-4": {"learning_rate": 2e-3, "body_learning_rate_scale": 0.3},
+    "rate 2e-3": {"learning_rate": 2e-3, "body_learning_rate_scale": 1.0},
+    "rate 4e-3": {"learning_rate": 4e-3, "body_learning_rate_scale": 1.0},
+    "rate 8e-3": {"learning_rate": 8e-3, "body_learning_rate_scale": 1.0},
+    "rate 2e-3, below the classifier 2e-4, no running mean": {
+        "learning_rate": 2e-3,
+        "body_learning_rate_scale": 0.1,
+        "ema_decay": 0.0,
+    },
+    "rate 4e-3, no running mean": {"learning_rate": 4e-3, "body_learning_rate_scale": 1.0, "ema_decay": 0.0},
 }
+"""What differs from the preset `finetune`; complete, so that rows keep their meaning when the preset changes."""
 
 
 def run(setting: Setting, path: Path, resolution: int, epochs: int, seeds: int, workers: int) -> None:
@@ -50,7 +57,11 @@ def run(setting: Setting, path: Path, resolution: int, epochs: int, seeds: int, 
     }
     trainings = {}
     for recipe, values in RECIPES.items():
-        begun = begun_from(RecipeConfig.model_validate({**values, "epochs": epochs}), setting.parent, setting.cache)
+        begun = begun_from(
+            RecipeConfig.model_validate({"preset": "finetune", **values, "epochs": epochs}),
+            setting.parent,
+            setting.cache,
+        )
         trainings |= {
             (name := f"{network}/{recipe}/{seed}"): Training(
                 name, architecture.to_json(), resolution, begun, setting.config.data, seed, setting.cache

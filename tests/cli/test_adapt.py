@@ -72,7 +72,7 @@ def test_from_photos_to_the_table(tmp_path: Path) -> None:
     assert whole["name"].startswith("photos-parent-64-")
     assert (whole["resolution"], whole["classes"]) == (64, ["cat", "cow", "dog"])
     assert (found["space"], found["recipe"]) == ("parent", whole["recipe"])
-    assert whole["recipe"]["body_learning_rate_scale"] < 1
+    assert whole["recipe"]["ema_decay"] > 0, "of the preset for fine-tuning"
     config = load_config(tmp_path / "photos.toml")
     assert (config.latency.table, config.search.trainings) == (tmp_path / "table.jsonl", 2)
     again = command_line.json("search", "photos.toml")["entries"]

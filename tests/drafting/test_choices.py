@@ -101,7 +101,7 @@ def test_the_file_repeats_the_search(tmp_path: Path) -> None:
     assert (config.parent.resolution, config.parent.compared) == ((64, 96, 128, 160), (64, 96, 128))
     assert (config.data.image_size, config.study.output) == (160, tmp_path / "runs" / "cats")
     assert (config.engine.precision, config.engine.threads) == ("int8", 2)
-    assert config.recipe.body_learning_rate_scale < 1
+    assert config.recipe.ema_decay > 0, "of the preset for fine-tuning"
     assert config.finalist_recipe.epochs > config.recipe.epochs
     output.write_text(toml_text(values), encoding="utf-8")
     assert load_config(output) == config

@@ -99,7 +99,7 @@ class SearchConfig(Section):
         if scale != 1 and not starts:
             raise UsageError(
                 f"recipe.body_learning_rate_scale = {scale:g}: only for networks that start from a trained "
-                "one, such as with preset = 'finetune'; set recipe.start or study.space = 'parent', or set it to 1"
+                "one; set recipe.start or study.space = 'parent', or set it to 1"
             )
         if starts and (given := self.recipe.model_fields_set & {"input_mean", "input_std"}):
             raise UsageError(
