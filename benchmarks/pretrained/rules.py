@@ -22,8 +22,8 @@ BATCHES, BATCH_SIZE = 8, 64
 Rule = Callable[[Parent, Splits], ChannelOrders]
 
 
-def as_shipped(parent: Parent, _: Splits) -> ChannelOrders:
-    """The rule of tiernas."""
+def takers(parent: Parent, _: Splits) -> ChannelOrders:
+    """Squared weights that read a channel: the rule of tiernas."""
     return rank_channels(parent.network)
 
 
@@ -45,13 +45,18 @@ def makers(parent: Parent, _: Splits) -> ChannelOrders:
     )
 
 
-def takers(parent: Parent, _: Splits) -> ChannelOrders:
-    """Squared weights that read a channel."""
-    return _ranked(
-        (groups[1], one.tensor.double().square().transpose(0, 1).flatten(1).sum(1))
-        for one, groups in grouped_tensors(parent.network)
-        if one.role.endswith(".weight") and len(groups) == _MATRIX
-    )
+def scales_and_takers(parent: Parent, _: Splits) -> ChannelOrders:
+    """The product of `scales` and `takers`."""
+    made: dict[str, Tensor] = {}
+    taken: dict[str, Tensor] = {}
+    for one, groups in grouped_tensors(parent.network):
+        if one.role.endswith(".weight"):
+            squares = one.tensor.double().square()
+            if one.normalizes:
+                _add(made, groups[0], squares)
+            if len(groups) == _MATRIX:
+                _add(taken, groups[1], squares.transpose(0, 1).flatten(1).sum(1))
+    return _ranked((group, made.get(group, torch.ones_like(used)) * used) for group, used in taken.items())
 
 
 def taylor(parent: Parent, splits: Splits) -> ChannelOrders:
@@ -82,10 +87,10 @@ def at_random(seed: int) -> Rule:
 
 
 RULES: Mapping[str, Rule] = {
-    "scales x takers (as shipped)": as_shipped,
+    "takers": takers,
     "scales": scales,
     "makers": makers,
-    "takers": takers,
+    "scales x takers": scales_and_takers,
     "taylor": taylor,
     "by position": by_position,
     **{f"random {seed}": at_random(seed) for seed in range(3)},
@@ -96,9 +101,13 @@ def _ranked(scores: Iterable[tuple[str | None, Tensor]]) -> ChannelOrders:
     """The channels of every group in descending order of the sum of their scores."""
     sums: dict[str, Tensor] = {}
     for group, score in scores:
-        if group is not None:
-            sums[group] = sums[group] + score if group in sums else score
+        _add(sums, group, score)
     return {group: torch.argsort(score, descending=True, stable=True) for group, score in sums.items()}
+
+
+def _add(sums: dict[str, Tensor], group: str | None, score: Tensor) -> None:
+    if group is not None:
+        sums[group] = sums[group] + score if group in sums else score
 
 
 def _batches(parent: Parent, splits: Splits) -> Iterator[tuple[Tensor, Tensor]]:

@@ -20,29 +20,17 @@ _MATRIX = 2
 
 
 def rank_channels(network: Network) -> ChannelOrders:
-    """Ranks channels by how much they vary and how much they are used.
+    """Ranks channels by how much they are used: the sum of the squared weights that read them.
 
-    The importance of a channel is the product of two sums: the squared scales of its batch normalizations (how much it
-    varies, arXiv 1708.06519), and the squared weights that read it (how much it is used). Channels that residual
-    connections add to each other form one group, and both sums are over all layers of the group.
+    Channels that residual connections add to each other form one group, and the sum is over all layers of the group.
+    Of the rules that need no images it was the best (benchmarks/pretrained/importance.py).
     """
-    made: dict[str, Tensor] = {}
-    taken: dict[str, Tensor] = {}
+    scores: dict[str, Tensor] = {}
     for one, groups in grouped_tensors(network):
-        if not one.role.endswith(".weight"):
-            continue
-        squares = one.tensor.double().square()
-        if one.normalizes:
-            _add(made, groups[0], squares)
-        if len(groups) == _MATRIX:
-            _add(taken, groups[1], squares.transpose(0, 1).flatten(1).sum(1))
-    scores = {group: made.get(group, torch.ones_like(used)) * used for group, used in taken.items()}
+        if one.role.endswith(".weight") and len(groups) == _MATRIX and (group := groups[1]) is not None:
+            used = one.tensor.double().square().transpose(0, 1).flatten(1).sum(1)
+            scores[group] = scores[group] + used if group in scores else used
     return {group: torch.argsort(score, descending=True, stable=True) for group, score in scores.items()}
-
-
-def _add(sums: dict[str, Tensor], group: str | None, values: Tensor) -> None:
-    if group is not None:
-        sums[group] = sums[group] + values if group in sums else values
 
 
 def grouped_tensors(network: Network) -> Iterator[tuple[ChannelTensor, tuple[str | None, ...]]]:
