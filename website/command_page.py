@@ -73,7 +73,9 @@ def _row(names: str, text: str) -> str:
 
 def _text(text: str) -> str:
     """Text in which only code in backticks is Markdown, and nothing HTML."""
-    return re.sub(r"([\\*_|\[\]])", r"\\\1", text).replace("<", "&lt;").replace(">", "&gt;")
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"([\\*_\[\]])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts).replace("<", "&lt;").replace(">", "&gt;").replace("|", "&#124;")
 
 
 def _anchor(name: str) -> str:

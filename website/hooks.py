@@ -8,11 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from command_page import command_page
-from configuration_page import configuration_page
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+
+from command_page import command_page
+from configuration_page import configuration_page
 from python_pages import python_pages
 from repository import file_of, files_outside_of_docs, for_the_site
 

@@ -4,26 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-PACKAGES = {
-    "tiernas": "Search spaces, networks and trained networks by name.",
-    "tiernas.spaces": "Search spaces and the architectures that their vectors describe.",
-    "tiernas.networks": "Architectures as torch modules; ONNX export; parameters and multiply-accumulates.",
-    "tiernas.search": "Optimizers that ask for networks and are told their accuracies.",
-    "tiernas.engines": "Deployment engines and the measurement of one network.",
-    "tiernas.latency": "Latency tables: built, checked and asked.",
-    "tiernas.limits": "Limits of parameters, multiply-accumulates and memory.",
-    "tiernas.training": "Data sets, recipes and the training of one network.",
-    "tiernas.training.sources": "What a data source of your own returns.",
-    "tiernas.config": "The TOML file of a search.",
-    "tiernas.table": "The model table: entries, queries, exports.",
-    "tiernas.replay": "Searches on known results, in seconds.",
-    "tiernas.errors": "Errors that are messages for people.",
+PACKAGES = (
+    "tiernas",
+    "tiernas.spaces",
+    "tiernas.networks",
+    "tiernas.search",
+    "tiernas.engines",
+    "tiernas.latency",
+    "tiernas.limits",
+    "tiernas.training",
+    "tiernas.training.sources",
+    "tiernas.config",
+    "tiernas.table",
+    "tiernas.replay",
+    "tiernas.errors",
+)
+"""Packages that users import."""
+
+
+_NAMED_AS_THEIR_MODULE = {
+    "tiernas": "tiernas.spaces.released.released",
+    "tiernas.spaces": "tiernas.spaces.released.released",
+    "tiernas.table": "tiernas.table.exporting.export.export",
 }
-"""Packages that users import, with what they are for."""
+"""Functions that mkdocstrings takes for the module of the same name, by the package that has them."""
+
+_FUNCTION = """
+::: {}
+    options:
+      show_root_heading: true
+      show_root_toc_entry: true
+      show_root_full_path: false
+"""
 
 
 def python_pages() -> Mapping[str, str]:
     """Markdown by page."""
-    return {
-        f"reference/python/{package}.md": f"# {package}\n\n{what}\n\n::: {package}\n" for package, what in PACKAGES.items()
-    }
+    return {f"reference/python/{package}.md": _page(package) for package in PACKAGES}
+
+
+def _page(package: str) -> str:
+    function = _NAMED_AS_THEIR_MODULE.get(package)
+    return f"# {package}\n\n::: {package}\n{_FUNCTION.format(function) if function else ''}"
