@@ -23,6 +23,7 @@ _AS_THEY_ARE = (".md", ".png", ".json")
 
 _FENCED = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
 _LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
+_NAMED = re.compile(r"\[[\w-]+\.md\](?=\(([^)\s#]+))")
 _COMMANDS = re.compile(r"^```\n(?=\S*(?:\$ |tiernas ))", re.M)
 
 
@@ -62,7 +63,7 @@ def files_outside_of_docs() -> Iterator[tuple[str, str | Path]]:
 
 
 def for_the_site(markdown: str, path: str) -> str:
-    """The text of a page with links that hold in the site.
+    """The text of a page with links that hold in the site, and say the title of a page instead of the name of its file.
 
     Args:
         markdown: The text.
@@ -76,7 +77,11 @@ def for_the_site(markdown: str, path: str) -> str:
         there = posixpath.relpath(page_of(target), posixpath.dirname(page_of(path)) or ".")
         return f"{found[1]}{there}{found[3] or ''}{found[4]}"
 
-    parts = [_LINK.sub(link, text) for text in _FENCED.split(markdown)[::2]]
+    def title(found: re.Match[str]) -> str:
+        target = _target(path, found[1])
+        return found[0] if target is None else f"[{_title(target)}]"
+
+    parts = [_LINK.sub(link, _NAMED.sub(title, text)) for text in _FENCED.split(markdown)[::2]]
     code = [found[0] for found in _FENCED.finditer(markdown)]
     texts = [part for pair in zip(parts, [*code, ""], strict=True) for part in pair]
     return _COMMANDS.sub("```console\n", "".join(texts))
@@ -100,6 +105,10 @@ def _target(path: str, link: str) -> str | None:
     target = posixpath.normpath(posixpath.join(posixpath.dirname(path), link))
     there = ROOT / target
     return target if there.is_file() or (there / _README).is_file() else None
+
+
+def _title(path: str) -> str:
+    return (ROOT / path).read_text("utf-8").partition("\n")[0].removeprefix("# ")
 
 
 def _content(path: str) -> str | Path:

@@ -101,6 +101,13 @@ def test_links_lead_somewhere(site: Site) -> None:
     assert site.pages["index.html"].links.count("photos.html") >= 2, "the README's links lead to pages of the site"
 
 
+@pytest.mark.slow
+def test_links_say_titles_instead_of_names_of_files(site: Site) -> None:
+    text = (site.folder / "table.html").read_text("utf-8")
+    assert '<a href="devices.html">Measuring where networks are deployed</a>' in text
+    assert "devices.md" not in text
+
+
 def leads_nowhere(site: Site, page: str, link: str) -> bool:
     url = urlsplit(link)
     if url.scheme:
