@@ -23,7 +23,10 @@ _AS_THEY_ARE = (".md", ".png", ".json")
 
 _FENCED = re.compile(r"^(```|~~~).*?^\1", re.M | re.S)
 _LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
-_NAMED = re.compile(r"\[[\w-]+\.md\](?=\(([^)\s#]+))")
+_ONLY_IN_THE_README = re.compile(r"^## Documentation\n.*?(?=^## )", re.M | re.S)
+"""The list of the pages, which the site has at its side."""
+
+_NAMED = re.compile(r"\[[\w/-]+\.md\](?=\(([^)\s#]+))")
 _COMMANDS = re.compile(r"^```\n(?=\S*(?:\$ |tiernas ))", re.M)
 
 
@@ -81,6 +84,8 @@ def for_the_site(markdown: str, path: str) -> str:
         target = _target(path, found[1])
         return found[0] if target is None else f"[{_title(target)}]"
 
+    if path == _README:
+        markdown = _ONLY_IN_THE_README.sub("", markdown)
     parts = [_LINK.sub(link, _NAMED.sub(title, text)) for text in _FENCED.split(markdown)[::2]]
     code = [found[0] for found in _FENCED.finditer(markdown)]
     texts = [part for pair in zip(parts, [*code, ""], strict=True) for part in pair]

@@ -106,6 +106,10 @@ def test_links_say_titles_instead_of_names_of_files(site: Site) -> None:
     text = (site.folder / "table.html").read_text("utf-8")
     assert '<a href="devices.html">Measuring where networks are deployed</a>' in text
     assert "devices.md" not in text
+    home = (site.folder / "index.html").read_text("utf-8")
+    assert '<a href="tensorrt.html">TensorRT and TensorRT-RTX</a>' in home
+    assert "Three paths" in home
+    assert "make docs" not in home, "what is only for readers of the repository"
 
 
 def leads_nowhere(site: Site, page: str, link: str) -> bool:
