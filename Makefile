@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # Two test processes with one thread each: threads of BLAS that wait for a busy core take several times as long.
 TEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=auto --dist=loadscope --no-loadscope-reorder
 
-.PHONY: demo lint test test-slow test-all check
+.PHONY: demo docs lint test test-slow test-all check
 .NOTPARALLEL:
 
 demo: digits.toml
@@ -15,6 +15,9 @@ demo: digits.toml
 
 digits.toml: | $(INSTALLED)
 	$(BIN)/tiernas example digits --output $@
+
+docs: $(INSTALLED)
+	$(BIN)/mkdocs build --strict
 
 check: lint test
 

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shlex
 import shutil
-import subprocess
-import sys
-import sysconfig
-import venv
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.built import Environment, build_sdist, build_wheel
 from tests.example import EXAMPLE, OFFERED
 
 ROOT = Path(__file__).parents[1]
@@ -37,55 +31,13 @@ SMALLER = [
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-class Environment:
-    """A fresh environment that has tiernas and the package by their wheels, and a folder to work in.
-
-    What they depend on is that of the environment that runs the tests.
-    """
-
-    def __init__(self, home: Path) -> None:
-        venv.create(home / "environment", symlinks=True)
-        self.bin = home / "environment" / "bin"
-        self.folder = home / "plugin"
-        shutil.copytree(EXAMPLE, self.folder, ignore=shutil.ignore_patterns("src", "runs", "build", "__pycache__"))
-        wheels = [_wheel(ROOT, home / "tiernas"), _wheel(EXAMPLE, home / "acme")]
-        pip = [sys.executable, "-m", "pip", "--python", str(self.bin / "python")]
-        self._run([*pip, "install", "--quiet", "--no-index", "--no-deps", *map(str, wheels)])
-        (site,) = home.glob("environment/lib/python*/site-packages")
-        (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-
-    def run(self, command: str, *more: str) -> str:
-        """Stdout of a command of the README."""
-        program, *words = shlex.split(command)
-        return self._run([str(self.bin / program), *words, *more])
-
-    def json(self, command: str, *more: str) -> Any:
-        return json.loads(self.run(command, *more, "--json"))
-
-    def _run(self, words: list[str]) -> str:
-        environ = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PYTEST"))}
-        ran = subprocess.run(words, cwd=self.folder, env=environ, capture_output=True, text=True, check=False)
-        assert ran.returncode == 0, f"{words} exited with {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
-        assert "Traceback" not in ran.stderr
-        return ran.stdout
-
-
-def _wheel(project: Path, into: Path) -> Path:
-    """The wheel of a project, built of a copy, so that nothing is left beside its sources."""
-    source = into / "source"
-    shutil.copytree(project / "src", source / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        if (project / name).exists():
-            shutil.copy(project / name, source)
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "--wheel-dir", str(into), str(source)], check=True)
-    (wheel,) = into.glob("*.whl")
-    return wheel
-
-
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    return Environment(tmp_path_factory.mktemp("example"))
+    home = tmp_path_factory.mktemp("example")
+    folder = home / "plugin"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("src", "runs", "build", "__pycache__"))
+    wheels = [build_wheel(build_sdist(project, home / "sources" / project.name)) for project in (ROOT, EXAMPLE)]
+    return Environment(home, folder, *wheels)
 
 
 def _commands(*beginnings: str) -> list[str]:

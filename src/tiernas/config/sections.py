@@ -45,7 +45,7 @@ class StudySection(Section):
     """What is searched, and where the results go.
 
     Attributes:
-        name: Name of the study; entries of the model table begin with it.
+        name: Name of the study; entries of the model table begin with it. Letters, digits, `-` and `_`.
         space: Search space: a built-in name, a name that an installed package offers, `package.module:object`, or
             "parent", the parts of the network named in `[parent]`.
         output: Folder for the ledger, checkpoints, latency table, logs and report.

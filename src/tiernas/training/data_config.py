@@ -44,7 +44,7 @@ _OF_PACKAGES = frozenset({"path", "options"})
 
 
 class DataConfig(BaseModel):
-    """The `[data]` section of a study.
+    """The data set: the `[data]` section of a study.
 
     Attributes:
         kind: "digits" (scikit-learn's, nothing to download), "folder" (`DIR/<class>/*.jpg` or

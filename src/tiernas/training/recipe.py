@@ -40,7 +40,7 @@ _Deviation = Annotated[float, Field(gt=0)]
 
 
 class RecipeConfig(BaseModel):
-    """The `[recipe]` section of a study.
+    """How networks are trained: the `[recipe]` section of a study.
 
     The defaults are for candidates, that is for small images and few epochs, chosen on digits and on 10,000 images of
     CIFAR-10 (two to four networks, one seed: differences below a point of accuracy could not be resolved). Long

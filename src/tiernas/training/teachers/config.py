@@ -28,7 +28,7 @@ _NEEDS: dict[str, tuple[bool, bool]] = {
 
 
 class TeacherConfig(BaseModel):
-    """The `[recipe.teacher]` section of a study.
+    """A trained network to learn from: the `[recipe.teacher]` section of a study.
 
     The loss of the student is its cross entropy with the labels plus `weight` times its cross entropy with the
     teacher's probabilities; both see the same augmented images. With the defaults this is the loss that GPUNet-D and
