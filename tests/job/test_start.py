@@ -108,7 +108,10 @@ def test_parents_that_do_not_exist(tmp_path: Path) -> None:
             ["study.space=parent", "parent.network=x", "parent.compared=[100]"],
             r"parent\.compared = \[100\]: 100 is not among parent\.resolution, 96, 128, 160",
         ),
-        (["recipe.body_learning_rate_scale=0.1"], r"recipe\.body_learning_rate_scale = 0\.1: only for networks that start from a"),
+        (
+            ["recipe.body_learning_rate_scale=0.1"],
+            r"body_learning_rate_scale = 0\.1: only for networks that start from",
+        ),
         (["parent.netwrok=x"], r"unknown key parent\.netwrok; did you mean 'network'\?"),
     ],
 )
