@@ -1,0 +1,63 @@
+"""`Rival`: a known network, ready to be trained and measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tiernas.errors import UsageError, about
+from tiernas.rivals.fitting import fitted
+from tiernas.rivals.names import ALLOWED, RivalName
+from tiernas.rivals.published import cifar_resnet, mobilenetv2
+from tiernas.spaces import Architecture, released
+
+_CIFAR_PX = 32
+"""Resolution that the residual networks for CIFAR are published for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A known network.
+
+    Attributes:
+        name: Its name with its resolution, such as "timm:mobilenetv3_small_100@64".
+        architecture: The network, with strides that fit its resolution.
+    """
+
+    name: str
+    architecture: Architecture
+
+
+def open_rival(name: str, image_size: int) -> Rival:
+    """The network of a name, with strides fitted to small images (`tiernas.rivals.fitting`).
+
+    Args:
+        name: See `RivalName`.
+        image_size: Height and width of the stored images, in pixels: the resolution of a rival whose name has none,
+            unless it is a residual network for CIFAR, which takes 32.
+
+    Raises:
+        UsageError: There is no such network, or it has blocks that tiernas does not have.
+        NotInstalledError: It is one of timm's, which is not installed.
+    """
+    found = RivalName.parse(name)
+    if layers := found.resnet_layers:
+        resolution = found.resolution or _CIFAR_PX
+        architecture: Architecture = cifar_resnet(layers, resolution)
+    else:
+        resolution = found.resolution or image_size
+        with about(f"rival {name!r}"):
+            architecture = fitted(_published(found), resolution)
+    return Rival(f"{found.network}@{resolution}", architecture)
+
+
+def _published(name: RivalName) -> Architecture:
+    if width := name.mobilenet_width:
+        return mobilenetv2(width, 224)
+    if not name.timm_name:
+        return released(name.network)
+    from tiernas.pretrained.timm_networks import timm_architecture  # imports torch
+
+    try:
+        return timm_architecture(name.timm_name)
+    except UsageError as error:
+        raise UsageError(f"{error}. Allowed are {ALLOWED}") from error
