@@ -42,9 +42,9 @@ class SearchProgress:
     Attributes:
         trainings: Training runs per tier that the user ordered; None if the configuration decides.
         table_networks: Networks of the latency table measured so far; None if the table is complete.
-        reached: Training runs by tier and purpose; those of whole parents under "".
+        reached: Training runs by tier and purpose; those of whole parents and rivals under "".
         untried: For each tier whose search is over, the number of candidates that may still become finalists.
-        undeployed: Number of trained finalists and whole parents that were not measured as deployed.
+        undeployed: Number of trained finalists, whole parents and rivals that were not measured as deployed.
     """
 
     trainings: int | None = None
@@ -64,7 +64,7 @@ class TrainingWork:
 
     Attributes:
         purpose: What they are for.
-        tier: Name of the tier; of a whole parent its name in `Pace.image_s`.
+        tier: Name of the tier; of a whole parent or rival its name in `Pace.image_s`.
         networks: Their number.
         epochs: Epochs of each, on average.
         turns: Training runs one after the other: how many times the duration of one they take.
@@ -108,12 +108,13 @@ def training_work(config: SearchConfig, workers: Workers, done: SearchProgress) 
         yield _left(Purpose.REPEAT, tier, 0 if chosen.ended or chosen.begun else repeats, short, everyone, done)
     for tier in tiers:
         yield _left(Purpose.FINAL, tier, _finalists(tier, wanted.per_tier, done), wanted.epochs, everyone, done)
-    whole = done.of("", Purpose.PARENT)
-    names = whole_names(config)[whole.ended :]
-    for number, name in enumerate(names):
-        begun = whole.running[number] if number < len(whole.running) else 0.0
-        turns = (1 - begun) / workers.at_once(len(names))
-        yield TrainingWork(Purpose.PARENT, name, 1, wanted.epochs, turns)
+    for purpose, all_names in ((Purpose.PARENT, whole_names(config)), (Purpose.RIVAL, rival_names(config))):
+        there = done.of("", purpose)
+        names = all_names[there.ended :]
+        for number, name in enumerate(names):
+            begun = there.running[number] if number < len(there.running) else 0.0
+            turns = (1 - begun) / workers.at_once(len(names))
+            yield TrainingWork(purpose, name, 1, wanted.epochs, turns)
 
 
 def _finalists(tier: str, per_tier: int, done: SearchProgress) -> int:
@@ -126,6 +127,16 @@ def _finalists(tier: str, per_tier: int, done: SearchProgress) -> int:
 def whole_names(config: SearchConfig) -> list[str]:
     """What the whole parents that are compared are called in `Pace.image_s`."""
     return [whole_name(resolution) for resolution in (config.parent.compared if config.parent else ())]
+
+
+def rival_names(config: SearchConfig) -> list[str]:
+    """What the rivals are called in `Pace.image_s`."""
+    return [rival_name(name) for name in config.rivals.names]
+
+
+def rival_name(name: str) -> str:
+    """What a rival is called; no tier is called so."""
+    return f"rival {name}"
 
 
 def whole_name(resolution: int) -> str:

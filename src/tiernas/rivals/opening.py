@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tiernas.errors import UsageError, about
@@ -25,6 +26,26 @@ class Rival:
 
     name: str
     architecture: Architecture
+
+
+def open_rivals(names: Sequence[str], image_size: int) -> list[Rival]:
+    """The networks of several names.
+
+    Args:
+        names: See `RivalName`.
+        image_size: Height and width of the stored images, in pixels; see `open_rival`.
+
+    Raises:
+        UsageError: As `open_rival`, or two are the same network.
+        NotInstalledError: As `open_rival`.
+    """
+    found: dict[str, Rival] = {}
+    for name in names:
+        rival = open_rival(name, image_size)
+        if other := found.get(rival.architecture.digest):
+            raise UsageError(f"rivals {other.name!r} and {rival.name!r} are the same network; remove one of them")
+        found[rival.architecture.digest] = rival
+    return list(found.values())
 
 
 def open_rival(name: str, image_size: int) -> Rival:

@@ -12,7 +12,7 @@ from tests.parents import PARENT_NETWORK, parent_space
 
 from tiernas.config import load_config
 from tiernas.engines import get_engine
-from tiernas.job.compared_parents import nearest_tier, propose_parents
+from tiernas.job.baselines import baselines_of, nearest_tier, propose_baselines
 from tiernas.ledger import Ledger, Purpose
 from tiernas.limits import Limits, WithinLimits
 from tiernas.spaces.sizes import architecture_sizes
@@ -58,9 +58,10 @@ def test_a_parent_beyond_a_limit_is_neither_measured_nor_trained(
     within = WithinLimits(Limits(activations_mb=held_mb), space, num_classes=4, precision="fp32", batch=1)
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         study = ledger.open_study(LOW.name, {})
-        propose_parents(config, ledger, {LOW: study}, space, 4, cast(TierClock, MadeUpClock()), within)
+        baselines = baselines_of(config, space, ())
+        propose_baselines(baselines, ledger, {LOW: study}, 4, cast(TierClock, MadeUpClock()), within)
         proposed = ledger.candidates(study, Purpose.PARENT)
     assert [candidate.vector[0] for candidate in proposed] == [24, 32]
     (warning,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert warning.startswith("parent.compared = 40: the whole parent is not compared at this resolution")
+    assert warning.startswith("parent.compared = 40: the whole parent at 40 px is not compared")
     assert "it needs activations_mb = " in warning
