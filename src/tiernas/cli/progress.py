@@ -21,6 +21,7 @@ _SINGULARS = {
     Purpose.FINAL: "finalist",
     Purpose.PARENT: "whole parent",
     Purpose.RIVAL: "rival",
+    Purpose.SEED: "other seed",
 }
 _PLURALS = {
     Purpose.SEARCH: "search",
@@ -28,6 +29,7 @@ _PLURALS = {
     Purpose.FINAL: "finalists",
     Purpose.PARENT: "whole parents",
     Purpose.RIVAL: "rivals",
+    Purpose.SEED: "other seeds",
 }
 
 

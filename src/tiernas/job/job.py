@@ -34,6 +34,7 @@ from tiernas.job.entering import SearchResult, enter
 from tiernas.job.finalist_weights import finalist_network
 from tiernas.job.latency_table import built_table, given_table, require_same_classes, require_usable
 from tiernas.job.planned import tell_plan
+from tiernas.job.seeds import propose_seeds
 from tiernas.job.start import begun, opened_parent, search_space
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable
@@ -137,6 +138,9 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
             for purpose in BASELINES:
                 train_candidates(trainings, study, purpose)
         warn_of_failed(ledger, studies.values())
+        for study in studies.values():
+            propose_seeds(ledger, study, config.finalists.seeds)
+            train_candidates(trainings, study, Purpose.SEED)
         for tier, study in studies.items():
             _try_deployments(config, ledger, study, tier, splits, clock, trainings)
         result = enter(config, ledger, studies, space, splits, trainings, waiting)
@@ -281,7 +285,7 @@ def _trainings(
 ) -> Trainings:
     minutes = config.workers.time_limit_minutes
     short, long = config.recipe, config.finalist_recipe
-    recipes = {purpose: long if purpose.is_entered else short for purpose in Purpose}
+    recipes = {purpose: long if purpose.is_final else short for purpose in Purpose}
     return Trainings(
         ledger=ledger,
         executor=executor,

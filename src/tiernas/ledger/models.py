@@ -61,7 +61,8 @@ class Purpose(enum.StrEnum):
     SEARCH: the short training of the search. HISTORY: the same training, done elsewhere, of a network outside this
     tier; the optimizer is told about it. REPEAT: the short training of one of the best again, with another seed.
     FINAL: the longer training of a finalist. PARENT: that of a whole parent, which is not proposed by the search.
-    RIVAL: that of a known network, which need not be in the space.
+    RIVAL: that of a known network, which need not be in the space. SEED: that of one of these three again, with
+    another seed.
     """
 
     SEARCH = "search"
@@ -70,11 +71,17 @@ class Purpose(enum.StrEnum):
     FINAL = "final"
     PARENT = "parent"
     RIVAL = "rival"
+    SEED = "seed"
 
     @property
     def is_entered(self) -> bool:
-        """Whether its networks get the longer training and the test, and enter the model table."""
+        """Whether its networks enter the model table."""
         return self in (Purpose.FINAL, *BASELINES)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether its networks get the longer training and the test."""
+        return self.is_entered or self is Purpose.SEED
 
 
 BASELINES = (Purpose.PARENT, Purpose.RIVAL)
@@ -235,8 +242,8 @@ class Candidate(LedgerRow):
 
     @property
     def rival(self) -> dict[str, str] | None:
-        """Of a rival, its `name` and its `architecture` as JSON."""
-        return (self.measurement or {}).get("rival") if self.purpose is Purpose.RIVAL else None
+        """Of a rival, also with another seed, its `name` and its `architecture` as JSON."""
+        return (self.measurement or {}).get("rival")
 
     @property
     def ended(self) -> bool:

@@ -30,21 +30,21 @@ def search_progress(config: SearchConfig, ledger: Ledger) -> SearchProgress:
     studies, trainings = ledger.studies(), ledger.orders().trainings
     shares: defaultdict[tuple[str, Purpose], list[float]] = defaultdict(list)
     for each in ledger.running():
-        epochs = config.finalists.epochs if each.purpose.is_entered else config.recipe.epochs
+        epochs = config.finalists.epochs if each.purpose.is_final else config.recipe.epochs
         shares[each.study, each.purpose].append(min(1.0, each.epochs / epochs))
     reached: dict[tuple[str, Purpose], Reached] = {}
     untried: dict[str, int] = {}
-    undeployed, baselines = 0, dict.fromkeys(BASELINES, Reached())
+    undeployed, overall = 0, dict.fromkeys((*BASELINES, Purpose.SEED), Reached())
     for study in studies:
-        for purpose in (Purpose.SEARCH, Purpose.REPEAT, Purpose.FINAL, *BASELINES):
+        for purpose in (Purpose.SEARCH, Purpose.REPEAT, Purpose.FINAL, *overall):
             states = ledger.count(study, purpose)
             over = states.total() - states[State.PENDING] - states[State.RUNNING]
             ended = states[State.DONE] if purpose is Purpose.FINAL else over
             found = Reached(ended, tuple(shares[study.name, purpose]), states[State.PENDING])
-            if purpose in baselines:
-                before = baselines[purpose]
+            if purpose in overall:
+                before = overall[purpose]
                 running = (*before.running, *found.running)
-                baselines[purpose] = Reached(before.ended + found.ended, running, before.waiting + found.waiting)
+                overall[purpose] = Reached(before.ended + found.ended, running, before.waiting + found.waiting)
             reached[study.name, purpose] = found
             if purpose.is_entered:
                 entered = (c for c in ledger.candidates(study, purpose) if c.state is State.DONE)
@@ -55,7 +55,7 @@ def search_progress(config: SearchConfig, ledger: Ledger) -> SearchProgress:
     return SearchProgress(
         trainings=trainings,
         table_networks=None if begun else _lines(config.latency_table_path) - 1,
-        reached={**reached, **{("", purpose): found for purpose, found in baselines.items()}},
+        reached={**reached, **{("", purpose): found for purpose, found in overall.items()}},
         untried=untried,
         undeployed=undeployed,
     )

@@ -26,6 +26,7 @@ _WHAT = {
     Purpose.FINAL: "finalists trained",
     Purpose.PARENT: "whole networks trained",
     Purpose.RIVAL: "rivals trained",
+    Purpose.SEED: "trained with other seeds",
 }
 
 _MEASURED = {Purpose.PARENT: "whole networks measured", Purpose.RIVAL: "rivals measured"}

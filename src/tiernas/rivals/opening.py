@@ -11,8 +11,8 @@ from tiernas.rivals.names import ALLOWED, RivalName
 from tiernas.rivals.published import cifar_resnet, mobilenetv2
 from tiernas.spaces import Architecture, released
 
-_CIFAR_PX = 32
-"""Resolution that the residual networks for CIFAR are published for."""
+_LEAST_PX = 32
+"""Resolution that the residual networks for CIFAR are published for; smaller images are enlarged for all rivals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ def open_rival(name: str, image_size: int) -> Rival:
 
     Args:
         name: See `RivalName`.
-        image_size: Height and width of the stored images, in pixels: the resolution of a rival whose name has none,
-            unless it is a residual network for CIFAR, which takes 32.
+        image_size: Height and width of the stored images, in pixels: the resolution of a rival whose name has none, but
+            at least 32; a residual network for CIFAR takes 32.
 
     Raises:
         UsageError: There is no such network, or it has blocks that tiernas does not have.
@@ -62,10 +62,10 @@ def open_rival(name: str, image_size: int) -> Rival:
     """
     found = RivalName.parse(name)
     if layers := found.resnet_layers:
-        resolution = found.resolution or _CIFAR_PX
+        resolution = found.resolution or _LEAST_PX
         architecture: Architecture = cifar_resnet(layers, resolution)
     else:
-        resolution = found.resolution or image_size
+        resolution = found.resolution or max(image_size, _LEAST_PX)
         with about(f"rival {name!r}"):
             architecture = fitted(_published(found), resolution)
     return Rival(f"{found.network}@{resolution}", architecture)

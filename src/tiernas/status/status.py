@@ -31,9 +31,9 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
         `study`; `limits` (the most that its networks may have, by name); `time` (UTC); `server` (None if none is
         running; else `name`, the number of workers as `clients` and how many are `idle`); `paused`; `candidates`
         (number by state, over all tiers); `tiers` (for each its candidates by state, its finalists, its best, what was
-        reused and the effect of the screen); `rivals` (name, state, latency and accuracies of those measured so far) and
-        `rivals_wanted`; `running` (what each worker does); `ended_per_hour` (training runs that
-        ended in the last hour, or since the search began; None if nothing is running); `plan` (what is left to do, see
+        reused and the effect of the screen); `rivals` (name, state, latency and accuracies of those measured so far)
+        and `rivals_wanted`; `running` (what each worker does); `ended_per_hour` (training runs that ended in the last
+        hour, or since the search began; None if nothing is running); `plan` (what is left to do, see
         `tiernas.plan.SearchPlan.to_dict`) and `hours_to_go` (for all of it), both None if the output folder does not
         say what the plan is based on; `doubts` (accuracies that may be chance, and, once the search of a tier is over,
         best candidates at an edge of the space or the tiers, in words); and `failures` (each failed candidate with its
@@ -155,7 +155,7 @@ def _rival(candidate: Candidate) -> dict[str, Any]:
 
 
 def _running(config: SearchConfig, running: Running, now: dt.datetime) -> dict[str, Any]:
-    epochs = config.finalists.epochs if running.purpose.is_entered else config.recipe.epochs
+    epochs = config.finalists.epochs if running.purpose.is_final else config.recipe.epochs
     return {
         "tier": running.study,
         "purpose": str(running.purpose),

@@ -93,6 +93,6 @@ class Trainings:
             seed=self.seed + candidate.seed_offset,
             checkpoint_dir=self.place(study, candidate),
             cache_dir=str(self.output / "cache"),
-            test=candidate.purpose.is_entered,
+            test=candidate.purpose.is_final,
             stop_epoch=self.screen.next_rung(candidate) if self.screen and searched else None,
         )

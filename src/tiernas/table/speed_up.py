@@ -76,7 +76,7 @@ def speed_words(times: Interval | None) -> str:
     if times is None or math.isnan(times.value):
         return ""
     if math.isinf(times.value):
-        ends = "" if math.isinf(times.low) else f" (or, at the least, {times.low:.3g} times as fast)"
+        ends = "" if math.isinf(times.low) else f" (interval from {times.low:.3g} times as fast)"
         return f"more accurate than every rival{ends}"
     upper = "or more" if math.isinf(times.high) else f"to {times.high:.3g}"
     return f"{times.value:.3g} times as fast as the rivals at equal accuracy ({times.low:.3g} {upper})"
