@@ -84,6 +84,8 @@ def draft_search(data: Inspection, output: Path, wishes: Wishes, overrides: Sequ
         )
         for assignment in overrides:
             override(values, assignment)
+        if "start" in values["recipe"]:
+            values.pop("rivals", None)  # they begin with random weights
         return values, checked_config(values, output)
 
     any_tier = [0.0, wishes.max_latency_ms or _ANY_LATENCY_MS]

@@ -18,7 +18,7 @@ _HOUR_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedNetwork:
     """A network that was trained to the end and measured as deployed.
 
     Attributes:
@@ -53,7 +53,7 @@ class TierGain:
     """
 
     tier: str
-    found: Trained | None
+    found: TrainedNetwork | None
     times_as_fast: Interval | None
     points: Interval | None
     over_random: Interval | None
@@ -77,7 +77,7 @@ class SearchVerdict:
 
     study: str
     tiers: Sequence[TierGain]
-    rivals: Sequence[Trained]
+    rivals: Sequence[TrainedNetwork]
     epochs: int
     test_images: int | None
     spent: Mapping[Purpose, tuple[int, float]]
@@ -165,7 +165,7 @@ def read_verdict(config: SearchConfig) -> SearchVerdict:
 
 
 def _gain(
-    config: SearchConfig, ledger: Ledger, study: Study, rivals: Sequence[Trained], test_images: int | None
+    config: SearchConfig, ledger: Ledger, study: Study, rivals: Sequence[TrainedNetwork], test_images: int | None
 ) -> TierGain:
     done = [c for c in ledger.candidates(study, all_attempts=False) if c.state is State.DONE and c.origin is None]
     accuracies = [c.accuracy for c in done if c.accuracy is not None]
@@ -189,7 +189,7 @@ def _gain(
 
 def _trained(
     ledger: Ledger, study: Study, purpose: Purpose, test_images: int | None
-) -> list[tuple[Candidate, Trained]]:
+) -> list[tuple[Candidate, TrainedNetwork]]:
     """The networks for a purpose that are trained and measured as deployed."""
     others: dict[str, list[float]] = {}
     for each in ledger.candidates(study, Purpose.SEED):
@@ -206,7 +206,7 @@ def _trained(
         seeds = (accuracy, *(other - lost for other in others.get(candidate.digest, ())))
         called = candidate.rival["name"] if candidate.rival else f"{study.name}-{candidate.number + 1}"
         ends = latency["low_ms"], latency["high_ms"]
-        found.append((candidate, Trained(called, latency["latency_ms"], ends, seeds, test_images)))
+        found.append((candidate, TrainedNetwork(called, latency["latency_ms"], ends, seeds, test_images)))
     return found
 
 

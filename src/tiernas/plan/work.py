@@ -109,7 +109,8 @@ def training_work(config: SearchConfig, workers: Workers, done: SearchProgress) 
     for tier in tiers:
         yield _left(Purpose.FINAL, tier, _finalists(tier, wanted.per_tier, done), wanted.epochs, everyone, done)
     yield from _baselines(config, workers, done)
-    yield _other_seeds(config, everyone, done)
+    if wanted.seeds > 1:
+        yield _other_seeds(config, everyone, done)
 
 
 def _baselines(config: SearchConfig, workers: Workers, done: SearchProgress) -> Iterator[TrainingWork]:
