@@ -214,8 +214,8 @@ def comments_for(data: Inspection, space: str, found: Sequence[str], plan: str) 
         "tiers.edges": "ms; the best networks of each tier are found. `tiernas tiers` proposes others.",
         "search.trainings": "networks that are trained in each tier",
         "finalists": "The best of each tier are trained longer, measured, and entered into the model table.",
-        "rivals": "Known networks, trained and measured like the finalists. `tiernas verdict FILE` says what the search "
-        "gained over them.",
+        "rivals": "Known networks, trained and measured like the finalists: `tiernas verdict FILE` tells what the "
+        "search gained over them.",
     }
 
 
