@@ -122,6 +122,10 @@ def test_overrides_are_toml_or_bare_words(file: Path) -> None:
         ("search.screen.keep=1", r"search\.screen\.keep = 1: input should be less than 1"),
         ("search.screen.audit=1", r"search\.screen\.audit = 1: input should be greater than or equal to 2"),
         ("search.screen.epoch=[1]", r"unknown key search\.screen\.epoch; did you mean 'epochs'\?"),
+        ("rivals.networks=['resnet21']", r"rivals\.networks\.0 = 'resnet21': 'resnet21' is no rival; did you mean"),
+        ("rivals.networks=['resnet20@7']", r"after @ stands a resolution in pixels, 8 to 1024"),
+        ("rivals.sets=mobil", r"rivals\.sets\.0 = 'mobil': no such set of rivals; there are: mobile, cifar, small"),
+        ("finalists.seeds=0", r"finalists\.seeds = 0: input should be greater than or equal to 1"),
         ("finalists.repeats=-1", r"finalists\.repeats = -1: input should be greater than or equal to 0"),
         ("finalists.repeat_best=0", r"finalists\.repeat_best = 0: input should be greater than or equal to 1"),
         ("study.ledger=mysql://db/x", r"study\.ledger = 'mysql://db/x': .*sqlite:///PATH or postgresql://"),
@@ -179,6 +183,15 @@ def test_every_mistake_names_the_key_the_value_and_what_is_allowed(file: Path, o
     with pytest.raises(UsageError, match=message) as error:
         load_config(file, [override])
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_rivals_are_named_one_by_one_and_by_sets(file: Path) -> None:
+    config = load_config(file, ["rivals.networks=['mobilenetv2-0.5', 'resnet20@48']", "rivals.sets=small"])
+    assert config.rivals.names == ("mobilenetv2-0.5", "resnet20@48", "mobilenetv2-0.35")
+    assert load_config(file).rivals.names == ()
+    for override in ("recipe.start=efficientnet-lite0", "device.address=kit"):
+        with pytest.raises(UsageError, match=r"\[rivals\]: rivals|latency\.table"):
+            load_config(file, ["rivals.sets=small", override])
 
 
 @pytest.mark.parametrize("name", ["lamcts", "thompson", "trust_region", "tpe", "evolution", "sobol", "random"])

@@ -34,13 +34,15 @@ def entry(
     config = load_config(EXAMPLE, overrides)
     latency = {"latency_ms": 0.2, "low_ms": 0.19, "high_ms": 0.21, "unstable": False}
     tried = {"accuracy": 0.79, "recommended": True, "reason": "", "class_mean_accuracy": 0.71, **(deployment or {})}
+    is_rival = purpose is Purpose.RIVAL
+    rival = {"rival": {"name": "timm:lcnet_050@32", "architecture": "{}"}} if is_rival else {}
     finalist = Candidate(
         number=0,
         purpose=purpose,
         vector=[int(v) for v in VECTOR],
         digest=SPACE.decode(VECTOR).digest,
         estimated_latency_ms=0.25,
-        measurement=latency | {"fingerprint": measured_on.to_dict(), "deployment": tried},
+        measurement=latency | {"fingerprint": measured_on.to_dict(), "deployment": tried} | rival,
         state=State.DONE,
         accuracy=0.9,
         result={"test_accuracy": 0.8},
@@ -98,6 +100,18 @@ def test_a_whole_parent_is_named_after_its_resolution() -> None:
     made = entry(purpose=Purpose.PARENT)
     assert made.name == f"digits-parent-{made.resolution}-openvino-fp32-{made.digest}"
     assert made.study == "digits, whole parent"
+
+
+def test_a_rival_is_named_after_its_network_and_kept_with_its_weights() -> None:
+    made = entry(purpose=Purpose.RIVAL)
+    assert made.name == f"digits-rival-timm-lcnet-050-32-openvino-fp32-{made.digest}"
+    assert (made.study, made.network, made.rival) == ("digits, rival", "timm:lcnet_050@32", True)
+    assert (made.space, made.source) == ("", "measured")
+    assert made.has_weights
+    assert made.is_kept
+    assert not made.is_published
+    assert Entry.from_json(made.to_json()) == made
+    assert "| Rival in | study digits, seed 0, " in shown(made)
 
 
 def test_searches_of_one_name_never_give_entries_of_one_name() -> None:

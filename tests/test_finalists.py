@@ -240,7 +240,7 @@ def test_an_open_question_gives_its_place_to_the_next_and_is_asked_once_more_whe
 class LateClock(TierClock):
     """Every measurement is far less precise than the earlier ones, and outside `TIER`."""
 
-    def measure_architecture(self, architecture: Architecture, num_classes: int, tier: Tier) -> Measurement:
+    def measure_architecture(self, architecture: Architecture, num_classes: int, tier: Tier | None) -> Measurement:
         return Measurement.from_dict(record(1.05, width=0.1))
 
 

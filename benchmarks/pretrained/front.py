@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tiernas.table.speed_up import times_as_fast
 from tiernas.table.ties import pareto_front
 
 FloatArray = npt.NDArray[np.float64]
@@ -39,11 +40,8 @@ def speed_up(found: Point, others: Sequence[Point]) -> float:
 
     The logarithm of the latency is interpolated between neighbors on the front.
     """
-    best = pareto_front(others)
-    if found.accuracy > best[-1].accuracy:
-        return math.inf
-    at = np.interp(found.accuracy, [p.accuracy for p in best], [math.log(p.latency_ms) for p in best])
-    return math.exp(float(at)) / found.latency_ms
+    latencies_ms, accuracies = [other.latency_ms for other in others], [other.accuracy for other in others]
+    return times_as_fast(found.latency_ms, found.accuracy, latencies_ms, accuracies)
 
 
 def points_more(found: Point, others: Sequence[Point]) -> tuple[float, float]:

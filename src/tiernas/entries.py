@@ -37,8 +37,8 @@ def make_entry(
 ) -> Entry:
     """The entry of a completed finalist, with the provenance of its figures.
 
-    The name consists of study, tier, rank (for a whole parent its resolution) and what the entry runs on, and ends with
-    the digest, so it is unique.
+    The name consists of study, tier, rank (for a whole parent its resolution, for a rival its name) and what the entry
+    runs on, and ends with the digest, so it is unique.
 
     Args:
         config: The configuration of the search.
@@ -46,7 +46,8 @@ def make_entry(
         finalist: A finalist that was measured, trained, and tried in the engine.
         architecture: Its network.
         splits: The data that it was trained on.
-        searched: The candidate from which it was chosen; None for a whole parent, which is not proposed by the search.
+        searched: The candidate from which it was chosen; None for whole parents and rivals, which the search does not
+            propose.
     """
     measured, result = finalist.measurement, finalist.result
     if measured is None or result is None or finalist.accuracy is None or finalist.finished_at is None:
@@ -60,8 +61,7 @@ def make_entry(
     sizes = architecture_sizes(architecture, len(splits.classes))
     needed_mb = memory_mb(sizes, fingerprint.precision, fingerprint.batch)
     recipe = config.finalist_recipe.model_dump(mode="json")
-    is_parent = finalist.purpose is Purpose.PARENT
-    called = f"parent-{architecture.resolution}" if is_parent else f"{study.name}-{finalist.number + 1}"
+    called, found_by = _origin(study, finalist, architecture)
     entry = Entry(
         name=f"{config.study.name}-{called}",
         device=fingerprint.device,
@@ -81,7 +81,7 @@ def make_entry(
         resolution=architecture.resolution,
         input_mean=config.recipe.input_mean,
         input_std=config.recipe.input_std,
-        space=config.study.space,
+        space="" if finalist.rival else config.study.space,
         vector=tuple(finalist.vector),
         architecture_digest=finalist.digest,
         params=size.params,
@@ -89,7 +89,7 @@ def make_entry(
         recipe=recipe,
         seed=config.study.seed,
         source=MEASURED,
-        study=f"{config.study.name}, {'whole parent' if is_parent else f'tier {study.name} ms'}",
+        study=f"{config.study.name}, {found_by}",
         tiernas_version=__version__,
         created_at=finalist.finished_at.isoformat(timespec="seconds"),
         exact_accuracy=result["test_accuracy"],
@@ -108,9 +108,20 @@ def make_entry(
         activations_mb=needed_mb["activations_mb"],
         weights_license=config.table.weights_license,
         data_license=config.table.data_license,
+        network=finalist.rival["name"] if finalist.rival else "",
+        rival=finalist.rival is not None,
     )
     runs_on = f"{name_part(fingerprint.engine)}-{name_part(fingerprint.precision)}"
     return replace(entry, name=f"{entry.name}-{runs_on}-{entry.digest}")
+
+
+def _origin(study: Study, finalist: Candidate, architecture: Architecture) -> tuple[str, str]:
+    """The part of an entry's name that distinguishes it from others of its search, and where it comes from."""
+    if finalist.rival:
+        return f"rival-{name_part(finalist.rival['name'])}", "rival"
+    if finalist.purpose is Purpose.PARENT:
+        return f"parent-{architecture.resolution}", "whole parent"
+    return f"{study.name}-{finalist.number + 1}", f"tier {study.name} ms"
 
 
 def _provenance(

@@ -57,7 +57,7 @@ def choose_finalists(
     with another fingerprint, or by a version that did not interleave, is measured again. The next candidate replaces a
     finalist that failed or was dropped, or whose measurements cannot decide whether it is in the tier; the latter is
     measured once more when the search is resumed. If the best networks measure outside the tier, it may end with fewer
-    than `per_tier` finalists, or none. Whole parents, which are trained like finalists, do not count.
+    than `per_tier` finalists, or none. Whole parents and rivals, which are trained like finalists, do not count.
 
     Returns:
         Number of new finalists.

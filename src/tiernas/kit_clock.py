@@ -36,7 +36,7 @@ class KitClock(TierClock):
         super().__init__(load_table, engine, limit_s)
         self._folder = folder
 
-    def measure_architecture(self, architecture: Architecture, num_classes: int, tier: Tier) -> Measurement:
+    def measure_architecture(self, architecture: Architecture, num_classes: int, tier: Tier | None) -> Measurement:
         """The measurement of a network by a kit; the one with the narrowest interval, if there are several.
 
         Raises:
@@ -44,7 +44,8 @@ class KitClock(TierClock):
         """
         found = self.measured.get(architecture.digest)
         if found is None:
-            raise WaitsForKitError(f"a network of tier {tier.name} ms must be measured on {self._on} first")
+            which = f"a network of tier {tier.name} ms" if tier else "a network"
+            raise WaitsForKitError(f"{which} must be measured on {self._on} first")
         return found
 
     @cached_property

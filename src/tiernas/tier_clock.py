@@ -44,13 +44,14 @@ class TierClock:
         self.rule = TurnRule(relative_width=_WIDTH, limit_s=limit_s, patience=_PATIENCE, reload_s=limit_s / _LOADS)
         self._load_table = load_table
 
-    def measure(self, network: CompiledNetwork, tier: Tier) -> Measurement:
-        """Measures a compiled network of a tier."""
-        return self._ladder.measure(network, self.rule, self.rung(tier))
+    def measure(self, network: CompiledNetwork, tier: Tier | None) -> Measurement:
+        """Measures a compiled network of a tier; of none: interleaved with the nearest anchor."""
+        return self._ladder.measure(network, self.rule, self._rung_of(tier))
 
-    def measure_architecture(self, architecture: Architecture, num_classes: int, tier: Tier) -> Measurement:
-        """Exports, compiles and measures a network of a tier, with random weights."""
-        return measure_architecture(architecture, num_classes, self._ladder, self.rule, rung=self.rung(tier))
+    def measure_architecture(self, architecture: Architecture, num_classes: int, tier: Tier | None) -> Measurement:
+        """Exports, compiles and measures a network of a tier or of none, with random weights."""
+        rung = self._rung_of(tier)
+        return measure_architecture(architecture, num_classes, self._ladder, self.rule, rung=rung)
 
     def estimate_ms(self, vector: Sequence[int]) -> float:
         """The latency table's estimate of a network."""
@@ -59,6 +60,9 @@ class TierClock:
     def rung(self, tier: Tier) -> int:
         """Index of the anchor whose estimated latency is nearest to the middle of a tier."""
         return int(np.argmin(np.abs(np.log(self._rungs_ms / tier.middle_ms))))
+
+    def _rung_of(self, tier: Tier | None) -> int | None:
+        return None if tier is None else self.rung(tier)
 
     @cached_property
     def table(self) -> LatencyTable:

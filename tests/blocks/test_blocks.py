@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tiernas.blocks import (
     GATES,
+    BasicBlock,
     Block,
     BlockRows,
     ConvBlock,
@@ -58,6 +59,9 @@ RARE: list[Block] = [
     IrbBlock(8, 12, 5, 2, 16, 4, "hard_swish", "tensorflow", 10, gate="hard_sigmoid", se_activation="relu"),
     SeparableBlock(8, 8, 3, 1, 0, activation="relu6", padding="same", in_size=4, skip="none", end="activated"),
     SeparableBlock(8, 16, 3, 2, 2, activation="hard_swish", padding="same", in_size=6, end="activated"),
+    BasicBlock(8, 8, stride=1, activation="relu", in_size=5),
+    BasicBlock(8, 8, stride=2, activation="relu", in_size=7),
+    BasicBlock(8, 16, stride=1, activation="hard_swish", in_size=4),
     HeadBlock(16, 0, hidden=0, activation="relu", in_size=3),
 ]
 """Those of networks from elsewhere."""
@@ -275,6 +279,9 @@ def test_what_is_rare_in_words() -> None:
         "5x5 stride 2 mid 16 hard SE 4 of relu hard_swish padded as in TensorFlow",
         "3x3 relu6 twice no skip",
         "3x3 stride 2 SE 2 hard_swish twice",
+        "3x3 relu",
+        "3x3 stride 2 relu",
+        "3x3 hard_swish",
         "1x1 relu",
     ]
     assert len({layer.label for layer in [*LAYERS, *RARE]}) == len(LAYERS) + len(RARE)

@@ -132,6 +132,17 @@ def test_small_images_are_searched_from_scratch(tmp_path: Path, measured: list[A
     assert "#     flip = false" in found.toml
 
 
+def test_a_search_from_random_weights_has_rivals(tmp_path: Path, measured: list[Architecture]) -> None:
+    found = drafted(tmp_path, space="gpunet-small")
+    assert tomllib.loads(found.toml)["rivals"] == {"sets": "small"}
+    assert found.config.rivals.names == ("mobilenetv2-0.35", "mobilenetv2-0.5")
+    assert [part.networks for part in found.plan.parts if part.what == "rivals trained"] == [1, 1]
+    assert all(part.seconds for part in found.plan.parts if part.what == "rivals trained")
+    started = drafted(tmp_path, "recipe.start=efficientnet-lite0", space="gpunet-small")
+    assert not started.config.rivals.names, "they would begin with random weights"
+    assert not adapted(tmp_path, 1000.0).config.rivals.names, "the whole parent is compared"
+
+
 def test_the_search_fits_into_the_time(tmp_path: Path, measured: list[Architecture]) -> None:
     whole_s = drafted(tmp_path, training=20_000, hours=1e6).plan.seconds
     assert whole_s is not None

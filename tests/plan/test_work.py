@@ -51,6 +51,21 @@ def test_whole_networks_are_trained_at_the_same_time(tmp_path: Path) -> None:
     ]
 
 
+def test_rivals_are_trained_like_finalists_and_all_of_them_with_all_seeds(tmp_path: Path) -> None:
+    config = configured(tmp_path, "rivals.networks=['resnet8', 'resnet14']", "finalists.seeds=3")
+    found = works(config, 2)
+    assert [(tier, work.epochs, work.turns) for (purpose, tier), work in found.items() if purpose == "rival"] == [
+        ("rival resnet8", 9, 0.5),
+        ("rival resnet14", 9, 0.5),
+    ]
+    seeds = found["seed", "0.4-0.8"]
+    assert (seeds.networks, seeds.epochs, seeds.turns) == (8, 9, 4), "two more of two finalists and two rivals"
+    begun = SearchProgress(reached={("", Purpose.RIVAL): Reached(1), ("", Purpose.SEED): Reached(5)})
+    left = works(config, 2, begun)
+    assert [tier for purpose, tier in left if purpose == "rival"] == ["rival resnet14"]
+    assert left["seed", "0.4-0.8"].networks == 3
+
+
 @pytest.mark.parametrize(
     ("override", "left"),
     [("finalists.repeats=0", {"repeat": 0, "final": 1}), ("finalists.per_tier=0", {"repeat": 0, "final": 0})],

@@ -69,6 +69,10 @@ def test_plots_are_drawn_with_and_without_results(tmp_path: Path) -> None:
     beside = tmp_path / "beside.png"
     plot_front({TIER: candidates}, tested, beside, "title", [published])
     assert beside.read_bytes() != full.read_bytes()
+    rival = replace(entry("e", 0.35, 0.97), network="resnet20@32", rival=True)
+    judged = tmp_path / "judged.png"
+    plot_front({TIER: candidates}, [*tested, rival], judged, "title")
+    assert judged.read_bytes() != full.read_bytes()
     plot_progress({TIER: candidates}, full, "title")
     plot_progress({TIER: []}, empty, "title")
     assert colours(full) > colours(empty) > 1

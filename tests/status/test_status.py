@@ -157,6 +157,35 @@ def test_the_mean_over_seeds_has_an_error(config: SearchConfig) -> None:
     assert "82.00 ± 0.29%" in console.file.getvalue()
 
 
+def test_rivals_are_listed_and_counted(config: SearchConfig) -> None:
+    config = load_config(config.study.output.parent / "mine.toml", ["rivals.networks=['resnet8','resnet14']"])
+    assert read_status(config)["rivals"] == []
+    assert "; rivals 0/2" in line_of(read_status(config))
+    measured = {"latency_ms": 0.25, "rival": {"name": "resnet8@32", "architecture": "{}"}}
+    with Ledger(config.ledger) as ledger:
+        (study,) = ledger.studies()
+        rival = ledger.propose(study, (), "8", 0.25, purpose=Purpose.RIVAL, measurement=measured)
+        ledger.start(rival, "node-3:1")
+        ledger.finish(rival, 0.7, {"test_accuracy": 0.69})
+    found = read_status(config)
+    assert found["rivals"] == [
+        {
+            "rival": "resnet8@32",
+            "state": "done",
+            "latency_ms": 0.25,
+            "validation_accuracy": 0.7,
+            "test_accuracy": 0.69,
+        }
+    ]
+    assert found["candidates"]["done"] == 2, "rivals are no candidates"
+    console = Console(file=io.StringIO(), width=80)
+    console.print(draw(found))
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    assert "1 of 2 rivals trained" in shown
+    assert re.search(r"resnet8@32 │ done\s+│ 0.250 │ 70.00%\s+│ 69.00%", shown)
+
+
 def test_who_serves_and_what_was_ordered(config: SearchConfig) -> None:
     assert read_status(config)["server"] is None
     with Ledger(config.ledger) as ledger, ledger.serve(Server.here(), 30) as lease:

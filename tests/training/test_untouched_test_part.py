@@ -56,7 +56,7 @@ def test_a_job_looks_at_it_only_if_it_is_told_to(
         assert not any("test" in key for key in told[-1].result)
 
 
-def test_only_finalists_and_whole_parents_are_told_to() -> None:
+def test_only_what_is_trained_like_a_finalist_is_told_to() -> None:
     space = get_space("gpunet-small")
     anything = cast(Any, None)
     recipes = dict.fromkeys(Purpose, RECIPE.model_dump(mode="json"))
@@ -64,8 +64,8 @@ def test_only_finalists_and_whole_parents_are_told_to() -> None:
     told = set()
     for purpose in Purpose:
         candidate: Any = SimpleNamespace(
-            id=1, number=1, vector=space.sample(1, seed=0)[0].tolist(), purpose=purpose, seed_offset=0
+            id=1, number=1, vector=space.sample(1, seed=0)[0].tolist(), purpose=purpose, seed_offset=0, rival=None
         )
         if trainings.job(cast(Any, SimpleNamespace(name="1-2")), candidate).test:
             told.add(purpose)
-    assert told == {Purpose.FINAL, Purpose.PARENT}
+    assert told == {Purpose.FINAL, Purpose.PARENT, Purpose.RIVAL, Purpose.SEED}

@@ -2,6 +2,7 @@
 
 from tiernas.blocks.activations import ACTIVATIONS, GATES
 from tiernas.blocks.attention import AttentionBlock
+from tiernas.blocks.basic import BasicBlock
 from tiernas.blocks.block import Block, ModuleOptions
 from tiernas.blocks.catalogue import get_block, layer_from_dict
 from tiernas.blocks.conv import ConvBlock
@@ -22,6 +23,7 @@ __all__ = [
     "ACTIVATIONS",
     "GATES",
     "AttentionBlock",
+    "BasicBlock",
     "Block",
     "BlockRows",
     "ConvBlock",

@@ -25,6 +25,7 @@ BLOCKS: Kind[type[Block]] = Kind(
     {
         "stem": "tiernas.blocks.stem:StemBlock",
         "conv": "tiernas.blocks.conv:ConvBlock",
+        "basic": "tiernas.blocks.basic:BasicBlock",
         "fused_irb": "tiernas.blocks.fused_irb:FusedIrbBlock",
         "irb": "tiernas.blocks.irb:IrbBlock",
         "separable": "tiernas.blocks.separable:SeparableBlock",

@@ -78,6 +78,22 @@ class Residual(nn.Module):
         return x + self.drop_path(out) if self.residual else out
 
 
+class Shortcut(Residual):
+    """Adds `body` to `shortcut`, which may be empty, and activates the sum."""
+
+    def __init__(
+        self, body: nn.Sequential, shortcut: nn.Sequential, act: str, channels: int, drop_path_rate: float
+    ) -> None:
+        super().__init__(body, True, drop_path_rate)
+        self.shortcut = shortcut
+        self.act = activation(act, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.body(x)
+        summed: Tensor = self.act(self.shortcut(x) + self.drop_path(out))
+        return summed
+
+
 def conv_bn_act(conv: nn.Conv2d, bn_eps: float, act: str) -> list[nn.Module]:
     """A convolution with its batch normalization and activation."""
     return [conv, nn.BatchNorm2d(conv.out_channels, eps=bn_eps), activation(act, conv.out_channels)]

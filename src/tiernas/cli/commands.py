@@ -19,6 +19,7 @@ from tiernas.cli import (
     status,
     table,
     tiers,
+    verdict,
 )
 from tiernas.cli.help import HelpGroup, epilog
 
@@ -37,6 +38,7 @@ app.command("adapt")(adapt.adapt)
 app.command("search")(search.search)
 app.command("status")(status.status)
 app.command("report")(search.report)
+app.command("verdict")(verdict.verdict)
 app.command("tiers")(tiers.tiers)
 app.command("doctor")(doctor.doctor)
 app.command("plugins")(plugins.plugins)

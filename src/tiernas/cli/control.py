@@ -23,7 +23,7 @@ app = typer.Typer(
 TierOption = Annotated[str, typer.Option("--tier", metavar="TIER", help="Tier, such as 0.2-0.4.")]
 NumberArgument = Annotated[int, typer.Argument(metavar="CANDIDATE", help="Candidate number.")]
 PurposeOption = Annotated[
-    Literal["search", "repeat", "final", "parent"], typer.Option("--for", help="Kind of candidate.")
+    Literal["search", "repeat", "final", "parent", "rival", "seed"], typer.Option("--for", help="Kind of candidate.")
 ]
 
 
@@ -71,7 +71,7 @@ def requeue(
     candidate: Annotated[int | None, typer.Argument(metavar="[CANDIDATE]", help="Candidate number.")] = None,
     tier: Annotated[str | None, typer.Option("--tier", metavar="TIER", help="Tier, such as 0.2-0.4.")] = None,
     purpose: Annotated[
-        Literal["search", "repeat", "final", "parent"] | None,
+        Literal["search", "repeat", "final", "parent", "rival", "seed"] | None,
         typer.Option("--for", help="Kind of candidate [default: search; with --failed: all]."),
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All failed candidates, of all tiers or of --tier.")] = False,

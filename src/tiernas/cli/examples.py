@@ -71,5 +71,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "tiernas table query --max-latency-ms 1.0",
         "tiernas table query --min-accuracy 95% --engine openvino --precision int8 --limit 5",
     ),
+    "verdict": ("tiernas verdict mine.toml", "tiernas verdict mine.toml --json"),
     "tiers": ("tiernas tiers --space gpunet-small", "tiernas tiers --edges 0.2,0.4,0.8"),
 }

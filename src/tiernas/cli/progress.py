@@ -20,12 +20,16 @@ _SINGULARS = {
     Purpose.REPEAT: "repeat",
     Purpose.FINAL: "finalist",
     Purpose.PARENT: "whole parent",
+    Purpose.RIVAL: "rival",
+    Purpose.SEED: "other seed",
 }
 _PLURALS = {
     Purpose.SEARCH: "search",
     Purpose.REPEAT: "repeats",
     Purpose.FINAL: "finalists",
     Purpose.PARENT: "whole parents",
+    Purpose.RIVAL: "rivals",
+    Purpose.SEED: "other seeds",
 }
 
 
@@ -113,7 +117,8 @@ def _ended_here(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _line(study: Study, purpose: Purpose, candidate: Candidate, ended: Sequence[Candidate], wanted: int) -> str:
-    where = f"tier {study.name} ms  {len(ended)}/{wanted}  {_SINGULARS[purpose]} {candidate.number}"
+    which = candidate.rival["name"] if candidate.rival else candidate.number
+    where = f"tier {study.name} ms  {len(ended)}/{wanted}  {_SINGULARS[purpose]} {which}"
     if candidate.state in (State.FAILED, State.DROPPED):
         return f"{where}  {candidate.state}: {candidate.reason}"
     if candidate.state is State.PRUNED:

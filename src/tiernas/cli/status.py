@@ -74,6 +74,9 @@ def line_of(found: dict[str, Any]) -> str:
         best = "" if tier["best_accuracy"] is None else f", best {tier['best_accuracy']:.2%}"
         failed = f", {tier['failed']} failed" if tier["failed"] else ""
         parts.append(f"tier {tier['tier']} ms {tier['ended']}/{tier['wanted']}{failed}{best}")
+    if found["rivals_wanted"]:
+        done = sum(rival["state"] == "done" for rival in found["rivals"])
+        parts.append(f"rivals {done}/{found['rivals_wanted']}")
     return "; ".join(parts + _pace(found))
 
 
@@ -86,6 +89,8 @@ def draw(found: dict[str, Any]) -> RenderableType:
         parts.append(Text(f"limits: {Limits(**found['limits']).words}"))
     parts += [_screen(tier) for tier in found["tiers"] if tier["screen"]]
     parts += [Text(f"note: {line}") for line in found["doubts"]]
+    if found["rivals_wanted"]:
+        parts.append(_rivals(found))
     if found["running"]:
         parts.append(_running(found["running"]))
     if failures := found["failures"]:
@@ -107,6 +112,21 @@ def _tiers(found: dict[str, Any]) -> Table:
         for tier in found["tiers"]
     ]
     return make_table(rows, columns, title=f"{found['study']}: {found['candidates']['done']} candidates done")
+
+
+def _rivals(found: dict[str, Any]) -> RenderableType:
+    rows = [
+        rival
+        | {key: _percent(rival[key]) for key in ("validation_accuracy", "test_accuracy")}
+        | {"latency_ms": None if rival["latency_ms"] is None else f"{rival['latency_ms']:.3f}"}
+        for rival in found["rivals"]
+    ]
+    done = sum(rival["state"] == "done" for rival in found["rivals"])
+    title = f"{done} of {found['rivals_wanted']} rivals trained"
+    if not rows:
+        return Text(title)
+    columns = {"rival": "rival", "state": "state", "latency_ms": "ms", "validation_accuracy": "validation"}
+    return make_table(rows, columns | {"test_accuracy": "test"}, title=title)
 
 
 def _with_error(tier: dict[str, Any]) -> str | None:

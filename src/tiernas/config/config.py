@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, ValidationInfo, field_validator
 
 from tiernas.config.parent_section import ParentSection
+from tiernas.config.rivals_section import RivalsSection
 from tiernas.config.search_section import SearchSection
 from tiernas.config.section import Section
 from tiernas.config.sections import (
@@ -43,6 +44,7 @@ class SearchConfig(Section):
     limits: LimitsSection = LimitsSection()
     search: SearchSection = SearchSection()
     finalists: FinalistsSection
+    rivals: RivalsSection = RivalsSection()
     workers: WorkersSection = Field(default_factory=WorkersSection)
     table: TableSection = TableSection()
 
@@ -74,6 +76,7 @@ class SearchConfig(Section):
         self._check_parent()
         self._check_start()
         self._check_device()
+        self._check_rivals()
         self.workers.check()
 
     def _check_parent(self) -> None:
@@ -114,6 +117,17 @@ class SearchConfig(Section):
             )
         if self.device.by_kit and self.parent is not None and self.parent.compared:
             raise UsageError("parent.compared: whole parents are not measured by kits; set it to []")
+
+    def _check_rivals(self) -> None:
+        if not self.rivals.names:
+            return
+        if self.device.by_kit:
+            raise UsageError("[rivals]: rivals are not measured by kits; remove the section")
+        if self.parent is not None or self.recipe.start is not None:
+            raise UsageError(
+                "[rivals]: rivals begin with random weights and cannot be judged by the same training as networks that "
+                "start from a trained one; remove the section (parent.compared compares with the whole parent)"
+            )
 
     @property
     def kit_results(self) -> Path:

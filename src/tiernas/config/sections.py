@@ -178,6 +178,8 @@ class FinalistsSection(Section):
             finalists are chosen by their mean; 0 chooses by the accuracy of the search.
         repeat_best: Number of candidates of each tier that are trained with other seeds.
         epochs: Epochs of their training.
+        seeds: Number of seeds with which they, whole parents and rivals are trained so. Entries have the first one;
+            `tiernas verdict` takes the mean, and its interval from all of them.
         accuracy_budget_points: Accuracy that a low precision of the engine may lose, in percentage points; an entry
             that loses more is kept but never recommended.
         measure_seconds: Longest measurement of each of the best, in each precision; on a quiet device it takes less.
@@ -188,6 +190,7 @@ class FinalistsSection(Section):
     repeats: Annotated[int, Field(ge=0)] = 1
     repeat_best: Annotated[int, Field(ge=1)] = 4
     epochs: Annotated[int, Field(ge=1)]
+    seeds: Annotated[int, Field(ge=1, le=20)] = 1
     accuracy_budget_points: Annotated[float, Field(ge=0)] = ACCURACY_BUDGET_POINTS
     measure_seconds: Annotated[float, Field(gt=0)] = 10.0
     teacher: TeacherConfig | None = None

@@ -49,6 +49,9 @@ _FINETUNE_EPOCHS, _TOKEN_EPOCHS = 5, 30
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 200, 4, 20
 """Candidates that start from random weights are trained for about this many steps, between these numbers of epochs."""
 
+_RIVALS = "small"
+"""Set of rivals of a search from random weights; one among the parts of a network is compared with the whole."""
+
 _MAP = 3
 """A map has channels, height and width; tokens have not."""
 
@@ -176,6 +179,7 @@ def search_values(
         "tiers": {"edges": list(edges)},
         "search": {"trainings": trainings},
         "finalists": {"per_tier": _PER_TIER, "epochs": finalist_epochs},
+        **({} if space == PARENT else {"rivals": {"sets": _RIVALS}}),
         **({"workers": {"executor": "ray", "gpus": 1}} if on_gpu else {}),
         "table": {"path": str(folder / "model-table")},
     }
@@ -210,6 +214,8 @@ def comments_for(data: Inspection, space: str, found: Sequence[str], plan: str) 
         "tiers.edges": "ms; the best networks of each tier are found. `tiernas tiers` proposes others.",
         "search.trainings": "networks that are trained in each tier",
         "finalists": "The best of each tier are trained longer, measured, and entered into the model table.",
+        "rivals": "Known networks, trained and measured like the finalists: `tiernas verdict FILE` tells what the "
+        "search gained over them.",
     }
 
 

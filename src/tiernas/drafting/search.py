@@ -30,7 +30,7 @@ from tiernas.errors import UsageError
 from tiernas.job.device import device_engine
 from tiernas.job.start import opened_parent, search_space
 from tiernas.plan import Basis, SampledSpace, SearchPlan, plan_search
-from tiernas.plan.measuring import measure_space_of, whole_macs
+from tiernas.plan.measuring import baseline_macs, measure_space_of
 from tiernas.plan.workers import Workers
 from tiernas.rounding import duration_words
 from tiernas.spaces import ParentSpace, SearchSpace
@@ -84,6 +84,8 @@ def draft_search(data: Inspection, output: Path, wishes: Wishes, overrides: Sequ
         )
         for assignment in overrides:
             override(values, assignment)
+        if "start" in values["recipe"]:
+            values.pop("rivals", None)  # they begin with random weights
         return values, checked_config(values, output)
 
     any_tier = [0.0, wishes.max_latency_ms or _ANY_LATENCY_MS]
@@ -102,7 +104,7 @@ def draft_search(data: Inspection, output: Path, wishes: Wishes, overrides: Sequ
     limit_s = None if wishes.hours is None else 3600 * wishes.hours
     for edges, trainings in attempts(measured.edges, limited=limit_s is not None):
         values, config = configured(edges, trainings, measured.compared)
-        pace = measured.sampled.pace(config.tier_list(), whole_macs(config, measured.space))
+        pace = measured.sampled.pace(config.tier_list(), baseline_macs(config, measured.space, size))
         plan = plan_search(config, Basis(size, pace), Workers.of(config))
         if limit_s is None or plan.seconds is None or plan.seconds <= limit_s:
             break

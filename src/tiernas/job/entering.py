@@ -11,10 +11,10 @@ from tiernas.entries import artefact_folder, make_entry
 from tiernas.errors import NothingFoundError
 from tiernas.finalists import in_tier
 from tiernas.job.finalist_weights import finalist_network
-from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
+from tiernas.ledger import BASELINES, Candidate, Ledger, Purpose, State, Study
 from tiernas.rounding import apart
 from tiernas.spaces import SearchSpace
-from tiernas.study import Trainings
+from tiernas.study import Trainings, architecture_of
 from tiernas.table import Entry, ModelTable
 from tiernas.tiers import Tier
 from tiernas.training import Splits
@@ -56,7 +56,7 @@ def enter(
     trainings: Trainings,
     waiting: Mapping[str, str],
 ) -> SearchResult:
-    """Writes the finished finalists that are inside their tier, and finished whole parents, into the model table.
+    """Writes the finished finalists that are inside their tier, and finished baselines, into the model table.
 
     Args:
         config: The search.
@@ -79,9 +79,9 @@ def enter(
             _log.warning("tier %s ms has no entry: %s", study.name, empty[study.name])
         elif study.name in waiting:
             _log.warning("tier %s ms has fewer entries than wanted: %s", study.name, waiting[study.name])
-        parents = [p for p in ledger.candidates(study, Purpose.PARENT) if p.state is State.DONE]
-        for finalist in (*done, *parents):
-            architecture = space.decode(finalist.vector)
+        baselines = [b for of in BASELINES for b in ledger.candidates(study, of) if b.state is State.DONE]
+        for finalist in (*done, *baselines):
+            architecture = architecture_of(finalist, space)
             entry = make_entry(config, study, finalist, architecture, splits, searched.get(finalist.digest))
             known = next((e for e in there if e.same(entry)), None)
             if known is not None:

@@ -27,19 +27,21 @@ from tiernas.executors.environment import training_environment
 from tiernas.executors.mirror import CheckpointMirror, is_url
 from tiernas.finalists import choose_finalists
 from tiernas.inheritance.start_file import remove_kept
+from tiernas.job.baselines import baselines_of, propose_baselines, warn_of_failed
 from tiernas.job.checked_data import checked_data
-from tiernas.job.compared_parents import propose_parents
 from tiernas.job.device import device_clock, device_engine
 from tiernas.job.entering import SearchResult, enter
 from tiernas.job.finalist_weights import finalist_network
 from tiernas.job.latency_table import built_table, given_table, require_same_classes, require_usable
 from tiernas.job.planned import tell_plan
+from tiernas.job.seeds import propose_seeds
 from tiernas.job.start import begun, opened_parent, search_space
 from tiernas.job.tier_search import search_tiers
 from tiernas.latency import LatencyTable
-from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
+from tiernas.ledger import BASELINES, Candidate, Ledger, Purpose, State, Study
 from tiernas.limits import WithinLimits
 from tiernas.networks.plugin_layers import require_declared_shapes
+from tiernas.rivals import open_rivals
 from tiernas.spaces import SearchSpace, get_space
 from tiernas.spaces.catalogue import SPACES
 from tiernas.spaces.consistency import random_vectors
@@ -57,10 +59,13 @@ from tiernas.study import (
 from tiernas.tier_clock import TierClock
 from tiernas.tiers import Tier, require_some_within
 from tiernas.training import RecipeConfig, Splits
+from tiernas.training.data_config import DEFAULT_SIZE
 from tiernas.training.data_size import DataSize
 from tiernas.training.teachers.plugin import teacher_function
 
 _log = logging.getLogger(__name__)
+
+_CALLED = {Purpose.FINAL: "finalist", Purpose.PARENT: "whole parent", Purpose.RIVAL: "rival"}
 
 _CHECKED_NETWORKS = 16
 """Number of random networks by which the blocks of a plug-in are checked when a search begins."""
@@ -89,6 +94,7 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
         _check_networks(space)
         _check_optimizer(config, space)
         _check_teachers(config)
+        open_rivals(config.rivals.names, DEFAULT_SIZE)
         given = given_table(config, space, engine)
         splits = checked_data(config, space)
         ledger = stack.enter_context(Ledger(config.ledger))
@@ -116,7 +122,8 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
             train_candidates(trainings, study, Purpose.SEARCH)
         _repeat_best(config, ledger, list(studies.values()), trainings)
         clock = stack.enter_context(device_clock(config, lambda: table or _saved_table(config, space), engine))
-        propose_parents(config, ledger, studies, space, len(splits.classes), clock, within)
+        baselines = baselines_of(config, space, open_rivals(config.rivals.names, data.image_size))
+        propose_baselines(baselines, ledger, studies, len(splits.classes), clock, within)
         waiting: dict[str, str] = {}
         while True:  # the workers are idle: nothing trains while networks are measured
             chosen = [
@@ -128,7 +135,12 @@ def run_search(config: SearchConfig, *, stop: Callable[[], bool], watch: Watch) 
             if not any(chosen):  # a failed finalist is replaced by another candidate
                 break
         for study in studies.values():
-            train_candidates(trainings, study, Purpose.PARENT)
+            for purpose in BASELINES:
+                train_candidates(trainings, study, purpose)
+        warn_of_failed(ledger, studies.values())
+        for study in studies.values():
+            propose_seeds(ledger, study, config.finalists.seeds)
+            train_candidates(trainings, study, Purpose.SEED)
         for tier, study in studies.items():
             _try_deployments(config, ledger, study, tier, splits, clock, trainings)
         result = enter(config, ledger, studies, space, splits, trainings, waiting)
@@ -273,7 +285,7 @@ def _trainings(
 ) -> Trainings:
     minutes = config.workers.time_limit_minutes
     short, long = config.recipe, config.finalist_recipe
-    recipes = {purpose: long if purpose.is_entered else short for purpose in Purpose}
+    recipes = {purpose: long if purpose.is_final else short for purpose in Purpose}
     return Trainings(
         ledger=ledger,
         executor=executor,
@@ -310,7 +322,8 @@ def _try_deployments(
     trainings: Trainings,
 ) -> None:
     """Saves trained finalists as the engine deploys them, evaluates and measures those files, and records it."""
-    for finalist in (*ledger.candidates(study, Purpose.FINAL), *ledger.candidates(study, Purpose.PARENT)):
+    entered = (purpose for purpose in Purpose if purpose.is_entered)
+    for finalist in (each for purpose in entered for each in ledger.candidates(study, purpose)):
         measured, result = finalist.measurement, finalist.result
         artefact = artefact_folder(config, study, finalist)
         if finalist.state is not State.DONE or measured is None or result is None:
@@ -326,16 +339,16 @@ def _try_deployments(
             engine,
             exact_accuracy,
             budget_points,
-            partial(clock.measure, tier=tier),
+            partial(clock.measure, tier=tier if finalist.rival is None else None),
             clock.rule,
             artefact,
             config.recipe.normalization,
         )
         _log.info(
-            "tier %s ms: %s %d: %s, test accuracy %s in %s %s, %s in torch%s",
+            "tier %s ms: %s %s: %s, test accuracy %s in %s %s, %s in torch%s",
             study.name,
-            "whole parent" if finalist.purpose is Purpose.PARENT else "finalist",
-            finalist.number,
+            _CALLED[finalist.purpose],
+            finalist.rival["name"] if finalist.rival else finalist.number,
             f"{found.latency['latency_ms']:.3f} ms with its trained weights"
             if found.latency
             else f"{measured['latency_ms']:.3f} ms with random weights",

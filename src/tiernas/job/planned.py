@@ -16,8 +16,9 @@ from tiernas.ledger import Ledger
 from tiernas.plan import Basis, Resources, SearchPlan, plan_search
 from tiernas.plan.measuring import measure_basis
 from tiernas.plan.progress import observed_basis, search_progress
-from tiernas.plan.work import SearchProgress, training_work
+from tiernas.plan.work import SearchProgress, rival_names, training_work
 from tiernas.plan.workers import Workers
+from tiernas.rivals import open_rivals
 from tiernas.spaces import SearchSpace
 from tiernas.spaces.macs import macs_of
 from tiernas.training.beginning import starting_from
@@ -64,6 +65,7 @@ def plan_job(config: SearchConfig) -> Planned:
         UsageError: Something in the configuration or the data must be fixed first.
         TiernasError: A network could not be measured; the message says why.
     """
+    open_rivals(config.rivals.names, DEFAULT_SIZE)
     parent = opened_parent(config)
     space = search_space(config, parent)
     found = Inspection.of(open_source(config.data), config.data)
@@ -130,4 +132,5 @@ def is_long(config: SearchConfig, space: SearchSpace, data: DataSize, progress: 
 def _kept(config: SearchConfig, data: DataSize) -> Basis | None:
     """What the output folder has, if it is that of this search."""
     basis = Basis.read(config.study.output)
-    return basis if basis is not None and basis.fits([tier.name for tier in config.tier_list()], data) else None
+    names = [*(tier.name for tier in config.tier_list()), *rival_names(config)]
+    return basis if basis is not None and basis.fits(names, data) else None

@@ -4,12 +4,13 @@ from tiernas.ledger.known import Known
 from tiernas.ledger.lease import Lease, LeaseLostError, Server, Serving
 from tiernas.ledger.ledger import Ledger
 from tiernas.ledger.location import Location, is_meant_as_url
-from tiernas.ledger.models import Attempt, Candidate, Outcome, Purpose, State, Study
+from tiernas.ledger.models import BASELINES, Attempt, Candidate, Outcome, Purpose, State, Study
 from tiernas.ledger.orders import Orders
 from tiernas.ledger.summary import Failure, Running
 from tiernas.ledger.trained import MAX_ATTEMPTS
 
 __all__ = [
+    "BASELINES",
     "MAX_ATTEMPTS",
     "Attempt",
     "Candidate",

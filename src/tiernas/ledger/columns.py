@@ -138,6 +138,13 @@ class ResultFacts(TypedDict, total=False):
     test_accuracy: float | None
 
 
+class RivalFacts(TypedDict):
+    """See `Candidate.rival`."""
+
+    name: str
+    architecture: str
+
+
 class MeasurementFacts(TypedDict, total=False):
     """The keys of `Candidate.measurement` that other code relies on."""
 
@@ -149,6 +156,7 @@ class MeasurementFacts(TypedDict, total=False):
     unstable: bool
     fingerprint: dict[str, Any]
     deployment: dict[str, Any]
+    rival: RivalFacts
 
 
 _HUGE = 60

@@ -61,6 +61,8 @@ class Purpose(enum.StrEnum):
     SEARCH: the short training of the search. HISTORY: the same training, done elsewhere, of a network outside this
     tier; the optimizer is told about it. REPEAT: the short training of one of the best again, with another seed.
     FINAL: the longer training of a finalist. PARENT: that of a whole parent, which is not proposed by the search.
+    RIVAL: that of a known network, which need not be in the space. SEED: that of one of these three again, with
+    another seed.
     """
 
     SEARCH = "search"
@@ -68,11 +70,22 @@ class Purpose(enum.StrEnum):
     REPEAT = "repeat"
     FINAL = "final"
     PARENT = "parent"
+    RIVAL = "rival"
+    SEED = "seed"
 
     @property
     def is_entered(self) -> bool:
-        """Whether its networks get the longer training and the test, and enter the model table."""
-        return self in (Purpose.FINAL, Purpose.PARENT)
+        """Whether its networks enter the model table."""
+        return self in (Purpose.FINAL, *BASELINES)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether its networks get the longer training and the test."""
+        return self.is_entered or self is Purpose.SEED
+
+
+BASELINES = (Purpose.PARENT, Purpose.RIVAL)
+"""Purposes of networks that the search does not propose: it is judged by them."""
 
 
 def now() -> dt.datetime:
@@ -181,7 +194,7 @@ class Candidate(LedgerRow):
     Attributes:
         purpose: What it is trained for.
         number: Position in the order of proposals (of a finalist: rank in the tier), from 0.
-        vector: The integers of the network.
+        vector: The integers of the network; none of a rival, whose `measurement` has its name and architecture.
         digest: Digest of the architecture; with `seed_offset` unique within a study and purpose.
         seed_offset: Added to the seed of the study; 0 except for repeats.
         estimated_latency_ms: Estimate of the latency table.
@@ -226,6 +239,11 @@ class Candidate(LedgerRow):
     created_at: Mapped[dt.datetime] = mapped_column(default=now)
     finished_at: Mapped[dt.datetime | None]
     attempts: Mapped[list[Attempt]] = relationship(order_by="Attempt.number", back_populates="candidate")
+
+    @property
+    def rival(self) -> dict[str, str] | None:
+        """Of a rival, also with another seed, its `name` and its `architecture` as JSON."""
+        return (self.measurement or {}).get("rival")
 
     @property
     def ended(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,6 +163,18 @@ class Summarized:
         )
         with self._database.reading() as session:
             return [(study, result) for study, result in session.execute(rows) if result]
+
+    def spent_s(self) -> Mapping[Purpose, tuple[int, float]]:
+        """For each purpose, the number of candidates trained here that have ended and the time of all attempts in s."""
+        attempts = select(Candidate.purpose, Attempt.started_at, Attempt.finished_at).join(Candidate)
+        ended = select(Candidate.purpose, func.count()).where(Candidate.origin.is_(None))
+        over = ended.where(Candidate.finished_at.is_not(None)).group_by(Candidate.purpose)
+        seconds = dict.fromkeys(Purpose, 0.0)
+        with self._database.reading() as session:
+            for purpose, began, end in session.execute(attempts):
+                seconds[purpose] += (end - began).total_seconds() if end else 0.0
+            counts = dict(session.execute(over).all())
+        return {purpose: (counts.get(purpose, 0), seconds[purpose]) for purpose in Purpose if seconds[purpose]}
 
     def ended_since(self, since: dt.datetime) -> int:
         """Number of candidates trained here that have ended since a time, by the server's clock."""

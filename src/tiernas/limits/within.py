@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tiernas.blocks.rows import BoolArray, FloatArray, IntArray
 from tiernas.limits.figures import figures_of, require_width
 from tiernas.limits.limits import Limits
 from tiernas.rounding import rounded_up
-from tiernas.spaces import SearchSpace
-from tiernas.spaces.sizes import network_sizes
+from tiernas.spaces import Architecture, SearchSpace
+from tiernas.spaces.sizes import architecture_sizes, network_sizes
 
 _DIGITS = 3
 """Significant digits of what a network needs, rounded up; those before the decimal point are never rounded."""
@@ -63,7 +65,23 @@ class WithinLimits:
         """The limits that the nearest of some networks (`n x d`) needs instead, such as "params = 61234"."""
         limits, figures = self.limits.given, self._limited(vectors)
         nearest = np.max([each / limits[name] for name, each in figures.items()], axis=0).argmin()
-        needed = {name: float(each[nearest]) for name, each in figures.items() if each[nearest] > limits[name]}
+        return self._needed({name: float(each[nearest]) for name, each in figures.items()})
+
+    def needed_beyond(self, architecture: Architecture) -> str:
+        """The limits that a network, of the space or not, needs instead; empty if it is within them.
+
+        Such as "params = 61234".
+        """
+        if not self.limits.given:
+            return ""
+        sizes = architecture_sizes(architecture, self._num_classes)
+        if sizes is None:
+            return "blocks that count their sizes"
+        figures = figures_of(sizes, self._precision, self._batch)
+        return self._needed({name: float(figures[name][0]) for name in self.limits.given})
+
+    def _needed(self, figures: Mapping[str, float]) -> str:
+        needed = {name: figure for name, figure in figures.items() if figure > self.limits.given[name]}
         return " and ".join(f"{name} = {rounded_up(figure, _DIGITS)}" for name, figure in needed.items())
 
     def _limited(self, vectors: IntArray) -> dict[str, FloatArray]:

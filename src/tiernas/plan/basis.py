@@ -21,7 +21,7 @@ class Pace:
 
     Attributes:
         image_s: Time to train the mean network of a tier on one image, in s, by the tier's name; likewise for whole
-            parents. Empty if it could not be measured here.
+            parents and rivals. Empty if it could not be measured here.
         evaluation_share: Time of evaluating an image relative to that of training on one.
         memory_mb: Peak memory of a worker in MB (1e6 bytes); None if unknown.
         params: Mean number of parameters of a network.
@@ -47,10 +47,10 @@ class Basis:
     data: DataSize
     pace: Pace | None = None
 
-    def fits(self, tiers: Collection[str], data: DataSize) -> bool:
-        """Whether it is that of these tiers, by name, and of data of this size."""
+    def fits(self, names: Collection[str], data: DataSize) -> bool:
+        """Whether it is that of these tiers and rivals, by name, and of data of this size."""
         known = self.pace.image_s.keys() if self.pace else ()
-        return self.data == data and self.pace is not None and (not known or set(tiers) <= set(known))
+        return self.data == data and self.pace is not None and (not known or set(names) <= set(known))
 
     def write(self, output: Path) -> None:
         """Writes it into the output folder of a search.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tiernas.blocks import BlockRows, LayerRows
 from tiernas.config import SearchConfig
 from tiernas.engines import Engine
 from tiernas.errors import UsageError
@@ -11,8 +12,9 @@ from tiernas.latency import LatencyTable
 from tiernas.limits import WithinLimits
 from tiernas.plan.basis import Basis
 from tiernas.plan.sampled_space import SampledSpace, measure_space
-from tiernas.plan.work import whole_name
+from tiernas.plan.work import rival_names, whole_name
 from tiernas.plan.workers import Workers
+from tiernas.rivals import open_rivals
 from tiernas.spaces import ParentSpace, SearchSpace
 from tiernas.spaces.macs import macs_of
 from tiernas.training import RecipeConfig
@@ -33,7 +35,7 @@ def measure_basis(config: SearchConfig, space: SearchSpace, engine: Engine, data
         TiernasError: A training step failed; the message says why.
     """
     sampled = measure_space_of(config, space, engine, config.recipe, data)
-    return Basis(data, sampled.pace(config.tier_list(), whole_macs(config, space)))
+    return Basis(data, sampled.pace(config.tier_list(), baseline_macs(config, space, data)))
 
 
 def measure_space_of(
@@ -72,8 +74,25 @@ def limits_of(config: SearchConfig, space: SearchSpace, engine: Engine, num_clas
     )
 
 
-def whole_macs(config: SearchConfig, space: SearchSpace) -> dict[str, float]:
-    """Multiply-accumulates of the whole parents that are compared, by what they are called."""
+def baseline_macs(config: SearchConfig, space: SearchSpace, data: DataSize) -> dict[str, float]:
+    """Multiply-accumulates of the whole parents and rivals that are compared, by what they are called.
+
+    Args:
+        config: The search.
+        space: Its space.
+        data: The size of its data.
+
+    Raises:
+        UsageError: A rival cannot be built.
+        NotInstalledError: A rival comes from a package that is not installed.
+    """
+    names = rival_names(config)
+    rivals = open_rivals(config.rivals.names, data.image_size)
+    counted = (float(LayerRows.of(rival.architecture.layers).each(BlockRows.macs).sum()) for rival in rivals)
+    return _whole_macs(config, space) | dict(zip(names, counted, strict=True))
+
+
+def _whole_macs(config: SearchConfig, space: SearchSpace) -> dict[str, float]:
     if config.parent is None or not isinstance(space, ParentSpace):
         return {}
     resolutions = config.parent.compared

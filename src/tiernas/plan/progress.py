@@ -11,9 +11,9 @@ import numpy as np
 
 from tiernas.config import SearchConfig
 from tiernas.finalists import untried_candidates
-from tiernas.ledger import Ledger, Purpose, State
+from tiernas.ledger import BASELINES, Ledger, Purpose, State
 from tiernas.plan.basis import Basis, Pace
-from tiernas.plan.work import Reached, SearchProgress
+from tiernas.plan.work import Reached, SearchProgress, rival_names, whole_names
 from tiernas.tiers import parse_tier
 from tiernas.training.data_size import glance_of
 from tiernas.training.progression import pixel_share
@@ -30,21 +30,21 @@ def search_progress(config: SearchConfig, ledger: Ledger) -> SearchProgress:
     studies, trainings = ledger.studies(), ledger.orders().trainings
     shares: defaultdict[tuple[str, Purpose], list[float]] = defaultdict(list)
     for each in ledger.running():
-        epochs = config.finalists.epochs if each.purpose.is_entered else config.recipe.epochs
+        epochs = config.finalists.epochs if each.purpose.is_final else config.recipe.epochs
         shares[each.study, each.purpose].append(min(1.0, each.epochs / epochs))
     reached: dict[tuple[str, Purpose], Reached] = {}
     untried: dict[str, int] = {}
-    undeployed, whole = 0, Reached()
+    undeployed, overall = 0, dict.fromkeys((*BASELINES, Purpose.SEED), Reached())
     for study in studies:
-        for purpose in (Purpose.SEARCH, Purpose.REPEAT, Purpose.FINAL, Purpose.PARENT):
+        for purpose in (Purpose.SEARCH, Purpose.REPEAT, Purpose.FINAL, *overall):
             states = ledger.count(study, purpose)
             over = states.total() - states[State.PENDING] - states[State.RUNNING]
             ended = states[State.DONE] if purpose is Purpose.FINAL else over
             found = Reached(ended, tuple(shares[study.name, purpose]), states[State.PENDING])
-            if purpose is Purpose.PARENT:
-                whole = Reached(
-                    whole.ended + found.ended, (*whole.running, *found.running), whole.waiting + found.waiting
-                )
+            if purpose in overall:
+                before = overall[purpose]
+                running = (*before.running, *found.running)
+                overall[purpose] = Reached(before.ended + found.ended, running, before.waiting + found.waiting)
             reached[study.name, purpose] = found
             if purpose.is_entered:
                 entered = (c for c in ledger.candidates(study, purpose) if c.state is State.DONE)
@@ -55,7 +55,7 @@ def search_progress(config: SearchConfig, ledger: Ledger) -> SearchProgress:
     return SearchProgress(
         trainings=trainings,
         table_networks=None if begun else _lines(config.latency_table_path) - 1,
-        reached={**reached, ("", Purpose.PARENT): whole},
+        reached={**reached, **{("", purpose): found for purpose, found in overall.items()}},
         untried=untried,
         undeployed=undeployed,
     )
@@ -82,14 +82,19 @@ def observed_basis(config: SearchConfig, ledger: Ledger, basis: Basis) -> Basis:
 def _completed(
     config: SearchConfig, expected: Mapping[str, float], observed: Mapping[str, float]
 ) -> Mapping[str, float]:
-    """Times per image of all tiers and whole parents, given those that were observed."""
+    """Times per image of all tiers, whole parents and rivals, given those that were observed.
+
+    If nothing was expected, whole parents and rivals are taken to need the mean time of the tiers.
+    """
     both = observed.keys() & expected.keys()
     if both:
         factor = float(np.mean([observed[tier] / expected[tier] for tier in both]))
         return {name: observed.get(name, factor * image_s) for name, image_s in expected.items()}
     middle_ms = {tier.name: tier.middle_ms for tier in config.tier_list()}
     per_ms = float(np.mean([image_s / parse_tier(tier).middle_ms for tier, image_s in observed.items()]))
-    return {**{tier: per_ms * ms for tier, ms in middle_ms.items()}, **observed}
+    by_tier = {**{tier: per_ms * ms for tier, ms in middle_ms.items()}, **observed}
+    mean = float(np.mean(list(by_tier.values())))
+    return {**dict.fromkeys((*whole_names(config), *rival_names(config)), mean), **by_tier}
 
 
 def _lines(path: Path) -> int:

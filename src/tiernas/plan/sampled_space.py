@@ -60,18 +60,18 @@ class SampledSpace:
     params: float
     network_s: float | None
 
-    def pace(self, tiers: Sequence[Tier], whole_macs: Mapping[str, float]) -> Pace:
+    def pace(self, tiers: Sequence[Tier], baseline_macs: Mapping[str, float]) -> Pace:
         """How fast the networks of each tier are trained.
 
         Args:
             tiers: The tiers.
-            whole_macs: Multiply-accumulates of whole parents, by what they are called.
+            baseline_macs: Multiply-accumulates of whole parents and rivals, by what they are called.
         """
         image_s = {}
         if self.training is not None:
             for tier in tiers:
                 image_s[tier.name] = float(self.training.at(self.macs[self._in(tier)]).mean())
-            for name, macs in whole_macs.items():
+            for name, macs in baseline_macs.items():
                 image_s[name] = float(self.training.at(np.array([macs]))[0])
         return Pace(image_s, self.evaluation_share, self.memory_mb, self.params, self.network_s)
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tiernas.config import SearchConfig
-from tiernas.ledger import Purpose
+from tiernas.ledger import BASELINES, Purpose
 from tiernas.plan.basis import Basis, Pace
 from tiernas.plan.work import SearchProgress, search_seconds, training_work
 from tiernas.plan.workers import Workers
@@ -25,7 +25,11 @@ _WHAT = {
     Purpose.REPEAT: "best trained with other seeds",
     Purpose.FINAL: "finalists trained",
     Purpose.PARENT: "whole networks trained",
+    Purpose.RIVAL: "rivals trained",
+    Purpose.SEED: "trained with other seeds",
 }
+
+_MEASURED = {Purpose.PARENT: "whole networks measured", Purpose.RIVAL: "rivals measured"}
 
 _EXACT = "fp32"
 
@@ -127,9 +131,9 @@ def _trained(
     for work in training_work(config, workers, done):
         if work.purpose.is_entered:
             entries += work.networks
-            whole = work.purpose is Purpose.PARENT
-            untried = max(0, work.networks - done.of("" if whole else work.tier, work.purpose).begun)
-            what, tries = ("whole networks measured", 1.0) if whole else ("finalists chosen", _TRIED_PER_FINALIST)
+            baseline = work.purpose in BASELINES
+            untried = max(0, work.networks - done.of("" if baseline else work.tier, work.purpose).begun)
+            what, tries = _MEASURED.get(work.purpose, "finalists chosen"), 1.0 if baseline else _TRIED_PER_FINALIST
             yield PlanPart(what, work.tier, untried, None, tries * untried * each_s)
         yield PlanPart(
             _WHAT[work.purpose], work.tier, work.networks, work.epochs, search_seconds(work, config, pace, data)

@@ -42,9 +42,9 @@ class SearchProgress:
     Attributes:
         trainings: Training runs per tier that the user ordered; None if the configuration decides.
         table_networks: Networks of the latency table measured so far; None if the table is complete.
-        reached: Training runs by tier and purpose; those of whole parents under "".
+        reached: Training runs by tier and purpose; those of whole parents, rivals and other seeds under "".
         untried: For each tier whose search is over, the number of candidates that may still become finalists.
-        undeployed: Number of trained finalists and whole parents that were not measured as deployed.
+        undeployed: Number of trained finalists, whole parents and rivals that were not measured as deployed.
     """
 
     trainings: int | None = None
@@ -64,7 +64,7 @@ class TrainingWork:
 
     Attributes:
         purpose: What they are for.
-        tier: Name of the tier; of a whole parent its name in `Pace.image_s`.
+        tier: Name of the tier; of a whole parent or rival its name in `Pace.image_s`.
         networks: Their number.
         epochs: Epochs of each, on average.
         turns: Training runs one after the other: how many times the duration of one they take.
@@ -88,7 +88,7 @@ class TrainingWork:
         if image_s is None:
             return None
         glance = glance_of(data.train, data.validation)
-        evaluated = self.epochs * glance + data.validation - glance + (data.test if self.purpose.is_entered else 0)
+        evaluated = self.epochs * glance + data.validation - glance + (data.test if self.purpose.is_final else 0)
         return self.turns * image_s * (self.epochs * data.train * pixels + pace.evaluation_share * evaluated)
 
 
@@ -108,12 +108,29 @@ def training_work(config: SearchConfig, workers: Workers, done: SearchProgress) 
         yield _left(Purpose.REPEAT, tier, 0 if chosen.ended or chosen.begun else repeats, short, everyone, done)
     for tier in tiers:
         yield _left(Purpose.FINAL, tier, _finalists(tier, wanted.per_tier, done), wanted.epochs, everyone, done)
-    whole = done.of("", Purpose.PARENT)
-    names = whole_names(config)[whole.ended :]
-    for number, name in enumerate(names):
-        begun = whole.running[number] if number < len(whole.running) else 0.0
-        turns = (1 - begun) / workers.at_once(len(names))
-        yield TrainingWork(Purpose.PARENT, name, 1, wanted.epochs, turns)
+    yield from _baselines(config, workers, done)
+    if wanted.seeds > 1:
+        yield _other_seeds(config, everyone, done)
+
+
+def _baselines(config: SearchConfig, workers: Workers, done: SearchProgress) -> Iterator[TrainingWork]:
+    for purpose, all_names in ((Purpose.PARENT, whole_names(config)), (Purpose.RIVAL, rival_names(config))):
+        there = done.of("", purpose)
+        names = all_names[there.ended :]
+        for number, name in enumerate(names):
+            begun = there.running[number] if number < len(there.running) else 0.0
+            turns = (1 - begun) / workers.at_once(len(names))
+            yield TrainingWork(purpose, name, 1, config.finalists.epochs, turns)
+
+
+def _other_seeds(config: SearchConfig, at_once: int, done: SearchProgress) -> TrainingWork:
+    """Finalists, whole parents and rivals with other seeds, as if all of them were of the last tier."""
+    wanted = config.finalists
+    tiers = [tier.name for tier in config.tier_list()]
+    networks = sum(_finalists(tier, wanted.per_tier, done) for tier in tiers)
+    networks += len(whole_names(config)) + len(rival_names(config))
+    left = max(0, (wanted.seeds - 1) * networks - done.of("", Purpose.SEED).ended)
+    return TrainingWork(Purpose.SEED, tiers[-1], left, wanted.epochs, math.ceil(left / at_once))
 
 
 def _finalists(tier: str, per_tier: int, done: SearchProgress) -> int:
@@ -126,6 +143,16 @@ def _finalists(tier: str, per_tier: int, done: SearchProgress) -> int:
 def whole_names(config: SearchConfig) -> list[str]:
     """What the whole parents that are compared are called in `Pace.image_s`."""
     return [whole_name(resolution) for resolution in (config.parent.compared if config.parent else ())]
+
+
+def rival_names(config: SearchConfig) -> list[str]:
+    """What the rivals are called in `Pace.image_s`."""
+    return [rival_name(name) for name in config.rivals.names]
+
+
+def rival_name(name: str) -> str:
+    """What a rival is called; no tier is called so."""
+    return f"rival {name}"
 
 
 def whole_name(resolution: int) -> str:
@@ -145,7 +172,7 @@ def mean_epochs(screen: ScreenSection, epochs: int) -> float:
 
 def search_seconds(work: TrainingWork, config: SearchConfig, pace: Pace, data: DataSize) -> float | None:
     """How long training runs take with the recipe of a search."""
-    recipe = config.finalist_recipe if work.purpose.is_entered else config.recipe
+    recipe = config.finalist_recipe if work.purpose.is_final else config.recipe
     return work.seconds(pace, data, pixel_share(recipe))
 
 

@@ -15,6 +15,7 @@ from tiernas.pretrained.network import Original, PretrainedNet, fresh, inherit, 
 from tiernas.pretrained.timm_blocks import TimmReader
 from tiernas.pretrained.wanted import Wanted
 from tiernas.pretrained.weights_file import read_weights
+from tiernas.spaces.architecture import Architecture
 
 HOMES = ("efficientnet", "mobilenetv3", "hardcorenas")
 """Modules of timm whose networks come from its EfficientNet builder and are of its two plain classes."""
@@ -65,6 +66,21 @@ def read_timm(network: Any, name: str) -> tuple[Original, tuple[str, ...]]:
     architecture = reader.read()
     original = Original(name, architecture, network.num_classes, rgb(config["mean"]), rgb(config["std"]))
     return original, tuple(reader.modules)
+
+
+def timm_architecture(name: str) -> Architecture:
+    """A network of timm's EfficientNet builder as a tiernas network, without weights.
+
+    Args:
+        name: Its name in timm, with or without the tag of its weights.
+
+    Raises:
+        UsageError: timm has no such network, or it has other blocks than tiernas.
+        NotInstalledError: timm is not installed.
+    """
+    timm = timm_with(name, "rivals", TIMM_PREFIX)
+    _require_ours(timm, name)
+    return read_timm(_outlined(timm, name), TIMM_PREFIX + name)[0].architecture
 
 
 def timm_from_hub(name: str, otherwise: str) -> Any:

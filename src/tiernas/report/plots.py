@@ -63,8 +63,11 @@ def plot_front(
             edgecolors=colour,
             label=f"tier {tier.name} ms: {len(done)} candidates (estimated latency, validation)",
         )
-    if entries:
-        _draw_entries(axes, entries)
+    rivals = [e for e in entries if e.rival]
+    if found := [e for e in entries if not e.rival]:
+        _draw_entries(axes, found)
+    if rivals:
+        _draw_rivals(axes, rivals)
     if published:
         _draw_published(axes, published)
     axes.set_xscale("log")
@@ -141,6 +144,23 @@ def _draw_entries(axes: Axes, entries: Sequence[Entry]) -> None:
         x, y = [here.latency_ms, there.latency_ms, there.latency_ms], [here.accuracy, here.accuracy, there.accuracy]
         axes.plot(x, y, color="black", lw=1, linestyle="--" if tied(here, there) else "-")
     axes.plot([], [], color="black", lw=1, label="Pareto front of the entries (dashed: a gain within noise)")
+
+
+def _draw_rivals(axes: Axes, rivals: Sequence[Entry]) -> None:
+    """Known networks that were trained like the finalists, and their own Pareto front."""
+    front = pareto_front(rivals)
+    axes.plot([e.latency_ms for e in front], [e.accuracy for e in front], color="tab:red", lw=0.8, linestyle=":")
+    axes.scatter(
+        [e.latency_ms for e in rivals],
+        [e.accuracy for e in rivals],
+        marker="s",
+        s=28,
+        color="tab:red",
+        zorder=3,
+        label="rivals: known networks, trained and measured alike (dotted: their Pareto front)",
+    )
+    for rival in rivals:
+        axes.annotate(rival.network, (rival.latency_ms, rival.accuracy), (4, 4), textcoords="offset points", fontsize=6)
 
 
 def _draw_published(axes: Axes, published: Sequence[Entry]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from tiernas.config import SearchConfig
 from tiernas.doubts import accuracy_doubts, edge_doubts
 from tiernas.errors import TiernasError
-from tiernas.ledger import Ledger, Purpose, Running, State, Study
+from tiernas.ledger import Candidate, Ledger, Purpose, Running, State, Study
 from tiernas.plan import Basis, SearchPlan, plan_search
 from tiernas.plan.progress import observed_basis, search_progress
 from tiernas.plan.workers import Workers
@@ -31,8 +31,9 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
         `study`; `limits` (the most that its networks may have, by name); `time` (UTC); `server` (None if none is
         running; else `name`, the number of workers as `clients` and how many are `idle`); `paused`; `candidates`
         (number by state, over all tiers); `tiers` (for each its candidates by state, its finalists, its best, what was
-        reused and the effect of the screen); `running` (what each worker does); `ended_per_hour` (training runs that
-        ended in the last hour, or since the search began; None if nothing is running); `plan` (what is left to do, see
+        reused and the effect of the screen); `rivals` (name, state, latency and accuracies of those measured so far)
+        and `rivals_wanted`; `running` (what each worker does); `ended_per_hour` (training runs that ended in the last
+        hour, or since the search began; None if nothing is running); `plan` (what is left to do, see
         `tiernas.plan.SearchPlan.to_dict`) and `hours_to_go` (for all of it), both None if the output folder does not
         say what the plan is based on; `doubts` (accuracies that may be chance, and, once the search of a tier is over,
         best candidates at an edge of the space or the tiers, in words); and `failures` (each failed candidate with its
@@ -50,6 +51,7 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
         running = [_running(config, r, now) for r in ledger.running()]
         per_hour = _ended_per_hour(ledger, studies, now) if running else None
         failures = [asdict(f) for f in ledger.failures()]
+        rivals = [_rival(each) for study in studies for each in ledger.candidates(study, Purpose.RIVAL)]
         working = serving is not None and serving.alive
         basis = Basis.read(config.study.output)
         clients = serving.clients if serving is not None and working else None
@@ -67,6 +69,8 @@ def read_status(config: SearchConfig) -> dict[str, Any]:
         "paused": orders.paused,
         "candidates": {str(state): sum(tier[str(state)] for tier in tiers) for state in State},
         "tiers": tiers,
+        "rivals": rivals,
+        "rivals_wanted": max(len(config.rivals.names), len(rivals)),
         "running": running,
         "ended_per_hour": per_hour,
         "plan": plan and plan.to_dict(),
@@ -137,8 +141,21 @@ def _tier(config: SearchConfig, ledger: Ledger, study: Study, wanted: int) -> di
     }
 
 
+def _rival(candidate: Candidate) -> dict[str, Any]:
+    """A rival; its latency is that of its trained weights once it was deployed."""
+    measured, result = candidate.measurement or {}, candidate.result or {}
+    deployed = measured.get("deployment", {})
+    return {
+        "rival": candidate.rival["name"] if candidate.rival else str(candidate.number),
+        "state": str(candidate.state),
+        "latency_ms": (deployed.get("latency") or measured).get("latency_ms"),
+        "validation_accuracy": candidate.accuracy,
+        "test_accuracy": deployed.get("accuracy", result.get("test_accuracy")),
+    }
+
+
 def _running(config: SearchConfig, running: Running, now: dt.datetime) -> dict[str, Any]:
-    epochs = config.finalists.epochs if running.purpose.is_entered else config.recipe.epochs
+    epochs = config.finalists.epochs if running.purpose.is_final else config.recipe.epochs
     return {
         "tier": running.study,
         "purpose": str(running.purpose),

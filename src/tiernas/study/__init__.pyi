@@ -8,7 +8,7 @@ from .run import train_candidates
 from .screen import Screen
 from .screen_report import LOW_TAU, ScreenReport, report_screen
 from .seed_noise import error_of_means
-from .trainings import Trainings, checkpoint_place
+from .trainings import Trainings, architecture_of, checkpoint_place
 
 __all__ = [
     "LOW_TAU",
@@ -19,6 +19,7 @@ __all__ = [
     "Screen",
     "ScreenReport",
     "Trainings",
+    "architecture_of",
     "checkpoint_place",
     "error_of_means",
     "has_begun",

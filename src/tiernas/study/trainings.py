@@ -9,7 +9,7 @@ from typing import Any
 
 from tiernas.executors import Executor, Job
 from tiernas.ledger import Candidate, Ledger, Purpose, Study
-from tiernas.spaces import SearchSpace
+from tiernas.spaces import Architecture, SearchSpace, architecture_from_json
 from tiernas.study.curves import Curves
 from tiernas.study.screen import Screen
 
@@ -22,6 +22,12 @@ def checkpoint_place(checkpoints: str, study: Study, candidate: Candidate) -> st
 def name_of(study: Study, candidate: Candidate) -> str:
     """Name of a training run, unique in a search; slashes make folders."""
     return f"{study.name}/{candidate.purpose}/{candidate.number:05d}"
+
+
+def architecture_of(candidate: Candidate, space: SearchSpace) -> Architecture:
+    """The network of a candidate: one of the space of the search, or a rival."""
+    rival = candidate.rival
+    return space.decode(candidate.vector) if rival is None else architecture_from_json(rival["architecture"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +87,12 @@ class Trainings:
         searched = candidate.purpose is Purpose.SEARCH
         return Job(
             id=candidate.id,
-            architecture=self.space.decode(candidate.vector).to_json(),
+            architecture=architecture_of(candidate, self.space).to_json(),
             data=self.data,
             recipe=self.recipes[candidate.purpose],
             seed=self.seed + candidate.seed_offset,
             checkpoint_dir=self.place(study, candidate),
             cache_dir=str(self.output / "cache"),
-            test=candidate.purpose.is_entered,
+            test=candidate.purpose.is_final,
             stop_epoch=self.screen.next_rung(candidate) if self.screen and searched else None,
         )

@@ -103,10 +103,12 @@ class Entry:
         weights_mb: Memory of the parameters at the precision, in millions of bytes, see `tiernas.limits.figures_of`;
             None if unknown (entries of earlier versions, blocks that do not count it).
         activations_mb: Memory of the feature maps that are held at the same time, at most, for a batch; likewise.
-        network: What a network is called that was added and not found by a search, such as "timm:resnet18"; else empty.
+        network: What a network is called that no search found, such as "timm:resnet18"; else empty.
         source_url: Where the publication is found; empty if unknown.
         weights_license: License of the weights, such as "apache-2.0"; empty if it was not stated.
         data_license: License of the data it was trained on; empty if it was not stated.
+
+        rival: Whether a search trained and measured it here as a known network to be judged by.
 
     Raises:
         UsageError: The name could lead out of a folder, or something is missing that only added networks may lack.
@@ -159,6 +161,7 @@ class Entry:
     source_url: Url = ""
     weights_license: str = ""
     data_license: str = ""
+    rival: bool = False
 
     def __post_init__(self) -> None:
         require_safe_name(self.name)
@@ -184,12 +187,22 @@ class Entry:
     @property
     def is_kept(self) -> bool:
         """Whether the table has the network itself, so that it can be exported; of added ones only ONNX files are."""
-        return not self.network or self.network.lower().endswith(".onnx")
+        return self.has_weights or self.network.lower().endswith(".onnx")
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it was trained here, so that the table has its architecture and weights."""
+        return not self.network or self.rival
 
     @property
     def accuracy_interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the accuracy; None if the number of test images is unknown."""
         return None if self.test_images is None else wilson_interval(self.accuracy, self.test_images)
+
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """The accuracy in each training run with another seed; one run is known."""
+        return (self.accuracy,)
 
     @property
     def shown_accuracy(self) -> str:

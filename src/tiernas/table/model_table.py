@@ -124,7 +124,7 @@ class ModelTable:
             UsageError: Architecture or weights are missing, damaged, or belong to another network; it was added from
                 outside, so there are none.
         """
-        if entry.network:
+        if not entry.has_weights:
             raise UsageError(f"entry {entry.name}: was added as {entry.network}; the table has no weights of it")
         folder = self.path / entry.name
         architecture = read_architecture(folder / _ARCHITECTURE)
@@ -253,7 +253,7 @@ def _read(folder: Path) -> Entry | None:
 
 def _needed(entry: Entry) -> tuple[str, ...]:
     """The files that an entry must have besides its own."""
-    if not entry.network:
+    if entry.has_weights:
         return _ARCHITECTURE, _WEIGHTS
     return (_ONNX,) if entry.is_kept else ()
 

@@ -90,6 +90,26 @@ def test_every_entry_has_a_row_with_its_figures_and_provenance() -> None:
     assert [text for _, text in reader.of("span", **{"class": "rank"})] == ["", "tied", "best"]
 
 
+def test_an_entry_is_compared_with_the_rivals_of_its_kind() -> None:
+    rivals = [
+        dataclasses.replace(entry(name, ms, right / 270), test_images=270, network=name, rival=True, space="")
+        for name, ms, right in [("fast", 1.0, 240), ("slow", 4.0, 267)]
+    ]
+    elsewhere = dataclasses.replace(entry("elsewhere", 0.5, 0.9), device="another")
+    reader = read([*close_ones(), *rivals, elsewhere])
+    rows = {
+        a["value"]: text
+        for (a, _), (_, text) in zip(reader.of("input", type="checkbox"), reader.of("tr")[1:], strict=True)
+    }
+    name, times = "close", 4.0 ** ((265 - 240) / (267 - 240)) / 0.5
+    assert f"{times:.3g} times as fast as the rivals at equal accuracy (" in rows[name]
+    assert "rival" in rows["fast"].split("Provenance")[0]
+    assert "Known as: slow" in rows["slow"]
+    assert all("times as fast" not in rows[name] for name in ("fast", "slow", "elsewhere"))
+    records = {each["name"]: each for each in document_of(reader)["records"]}
+    assert (records["fast"]["rival"], records["close"]["rival"], records["elsewhere"]["speed_up"]) == (True, False, "")
+
+
 def test_what_is_the_same_in_all_entries_is_said_once() -> None:
     reader = read(close_ones())
     assert common(reader) == {

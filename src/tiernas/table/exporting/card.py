@@ -40,7 +40,8 @@ def card(
     settings = json.dumps(network["options"], indent=1)
     scaled = f"scaled ({wanted['scale_interpolation']}) to {entry.resolution} pixels, "
     scaled = "" if wanted["image_size"] == entry.resolution else scaled
-    found = f"{entry.network}, measured" if entry.network else "found"
+    trained = "trained and measured" if entry.rival else "measured"
+    found = f"{entry.network}, {trained}" if entry.network else "found"
     return f"""{front_matter(entry)}# {entry.name}
 
 An image classifier for {entry.data} ({len(entry.classes)} classes), {found} by tiernas
@@ -109,12 +110,15 @@ def _rows(
         yield "Validation accuracy", f"{entry.validation_accuracy:.2%}, {repeats}"
     macs = "" if entry.macs is None else f", {entry.macs:,} multiply-accumulates"
     yield "Size", f"{entry.params:,} parameters{macs}{_memory(entry)}"
-    if entry.network:
+    if entry.rival:
+        yield "Rival in", f"study {entry.study_name}, seed {entry.seed}, {entry.created_at}"
+    elif entry.network:
         yield "Added from", f"{entry.study}, {entry.created_at}"
     else:
         origin = f", first trained in {entry.reused_from}" if entry.reused_from else ""
         found = f"study {entry.study}, space {entry.space}, seed {entry.seed}, {entry.created_at}"
         yield "Found by", f"{found}{origin}"
+    if entry.has_weights:
         yield "Trained with", ", ".join(f"{key} {value}" for key, value in entry.recipe.items())
     yield "License of the weights", entry.weights_license or "not stated"
     yield "License of the data", entry.data_license or "not stated"
@@ -133,7 +137,7 @@ def _files(entry: Entry, facts: Mapping[str, Any], *, triton: bool) -> str:
         "`SHA256SUMS`": "checksums: `sha256sum --check SHA256SUMS`",
         f"`{entry.name}.plain-fp32.onnx`": "the network in fp32 as ONNX, for other runtimes; not what was measured",
     }
-    if not entry.network:
+    if entry.has_weights:
         rows[f"`{entry.name}.safetensors`, `{entry.name}.json`"] = 'for `tiernas.load(".")`: weights and architecture'
     if triton:
         rows["`config.pbtxt`, `1`"] = "for Triton: the parent of this folder is a model repository"

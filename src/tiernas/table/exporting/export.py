@@ -122,7 +122,7 @@ def _write_network(table: ModelTable, entry: Entry, new: Path) -> tuple[float | 
     """
     plain = _plain_path(new, entry.name)
     kept = table.artefact_path(entry)
-    if entry.network:
+    if not entry.has_weights:
         shutil.copyfile(table.onnx_path(entry), plain)
         if not kept.exists():
             raise UsageError(

@@ -18,6 +18,7 @@ from tiernas.table.command import next_command
 from tiernas.table.entry import MEASURED, Entry
 from tiernas.table.model_table import DamagedEntry, ModelTable
 from tiernas.table.page.record import LABELS, record, shown
+from tiernas.table.speed_up import speed_ups, speed_words
 from tiernas.table.ties import Standing, standings
 from tiernas.text_file import replace_text
 
@@ -41,7 +42,7 @@ _CONSTANTS = tuple(dict.fromkeys((*_COLUMNS, *_FILTERS)))
 
 _NUMBERS = ("batch", "threads", "resolution", "params")
 
-_IN_ROW = ("name", "advice", "recommended", "latency_ms", "accuracy", "source_url", "command")
+_IN_ROW = ("name", "advice", "speed_up", "recommended", "latency_ms", "accuracy", "source_url", "command")
 """Values that a row shows outside its provenance."""
 
 
@@ -80,7 +81,11 @@ def page(entries: Sequence[Entry], damaged: Sequence[DamagedEntry], table: Path)
         table: Folder of the table, for its name and for commands.
     """
     names = _data_names(entries)
-    records = [record(e, names[e.data, e.data_digest], next_command(table, e)) for e in entries]
+    against = speed_ups(entries)
+    records = [
+        record(e, names[e.data, e.data_digest], next_command(table, e), speed_words(against.get(e.name)))
+        for e in entries
+    ]
     found = standings(entries)
     differing = [key for key in _CONSTANTS if len({r[key] for r in records}) > 1]
     columns = [key for key in _COLUMNS if key in differing]
@@ -120,7 +125,8 @@ def page(entries: Sequence[Entry], damaged: Sequence[DamagedEntry], table: Path)
 <p class="quiet">Below each figure stands its 95 % interval: accuracy was counted on a limited number of test images.
 <b>Best</b> is the most accurate recommended entry for the same data, device, engine, batch size and threads; the test
 images cannot tell whether those that are <b>tied</b> with it are less accurate. The accuracy of a <b>published</b>
-entry is what its source says; only its latency was measured here.</p>
+entry is what its source says; only its latency was measured here. A <b>rival</b> is a known network that a search
+trained and measured like its own.</p>
 <div class="scroll" role="region" aria-label="Entries" tabindex="0">
 <table id="entries">
 <thead><tr>{_headings(columns)}</tr></thead>
@@ -251,9 +257,11 @@ def _figure(values: dict[str, Any], key: str) -> str:
 
 def _notes(values: dict[str, Any]) -> str:
     notes = [] if values["source"] == MEASURED else ["published"]
+    notes += ["rival"] if values["rival"] else []
     notes += [] if values["recommended"] else ["not recommended"]
     shown_notes = "".join(f' <span class="note">{note}</span>' for note in notes)
-    return shown_notes + (f"<small>{_text(values['advice'])}</small>" if values["advice"] else "")
+    told = (values["speed_up"], values["advice"])
+    return shown_notes + "".join(f"<small>{_text(text)}</small>" for text in told if text)
 
 
 def _provenance(values: dict[str, Any]) -> str:

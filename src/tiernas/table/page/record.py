@@ -45,7 +45,9 @@ LABELS = {
     "validation_images": "Validation images",
     "study": "Study",
     "found_by": "Found by",
-    "network": "Added as",
+    "network": "Known as",
+    "rival": "Trained here as a rival",
+    "speed_up": "Compared with the rivals",
     "weights_license": "License of the weights",
     "reused_from": "First trained in",
     "space": "Space",
@@ -74,7 +76,7 @@ _SAME_NAME = (
     *("validation_accuracy", "recommended", "advice", "device", "engine", "engine_version", "precision", "batch"),
     *("threads", "resolution", "params", "macs", "weights_mb", "activations_mb", "data_digest", "reused_from"),
     *("space", "seed", "recipe", "created_at", "tiernas_version", "source_url", "network", "weights_license"),
-    "data_license",
+    *("data_license", "rival"),
 )
 _OF_PROVENANCE = (
     *("train_images", "validation_images", "runs", "loads", "spread", "other_load", "device_state", "flags"),
@@ -82,13 +84,14 @@ _OF_PROVENANCE = (
 )
 
 
-def record(entry: Entry, data: str, command: str) -> dict[str, Any]:
+def record(entry: Entry, data: str, command: str, speed_up: str = "") -> dict[str, Any]:
     """The values of an entry, in types that JSON has and safe to show, by the keys of `LABELS`.
 
     Args:
         entry: The entry.
         data: Name of the data, unique to their digest in the table.
         command: The command that exports the entry, or measures it again.
+        speed_up: How fast it is compared with rivals, in words.
     """
     in_turn, interval, provenance = entry.latency_in_turn, entry.accuracy_interval, entry.provenance
     found = {key: getattr(entry, key) for key in _SAME_NAME}
@@ -106,6 +109,7 @@ def record(entry: Entry, data: str, command: str) -> dict[str, Any]:
         "found_by": "" if entry.network else entry.study,
         "pairs": in_turn.pairs if in_turn else None,
         "quiet_pairs": in_turn.quiet_pairs if in_turn else None,
+        "speed_up": speed_up,
         "command": command,
     }
     plain: dict[str, Any] = plain_json({key: found[key] for key in LABELS})

@@ -1,0 +1,7 @@
+from .verdict import SearchVerdict, TierGain, read_verdict
+
+__all__ = [
+    "SearchVerdict",
+    "TierGain",
+    "read_verdict",
+]
