@@ -73,6 +73,23 @@ class TestOpenVinoInt8OnDevice(OnDevice):
         return get_engine("openvino", precision="int8", device=self.device)
 
 
+@pytest.mark.slow
+class TestNcnnOnDevice(OnDevice):
+    has_profile = False
+
+    def make(self) -> Engine:
+        return get_engine("ncnn", device=self.device)
+
+
+def test_a_network_is_converted_here_for_a_runtime_that_does_not_read_onnx(near: RemoteDevice, tiny: Path) -> None:
+    there, here = get_engine("ncnn", device=near), get_engine("ncnn")
+    assert there.fingerprint() == here.fingerprint()
+    assert str(there.fingerprint().quantizer).startswith("pnnx ")
+    with there.compile(tiny) as network, here.compile(tiny) as same:
+        np.testing.assert_array_equal(network.run(IMAGES), same.run(IMAGES))
+        assert not network.profile()
+
+
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
 def test_the_fingerprint_is_that_of_the_same_engine_here(near: RemoteDevice, name: str, precision: str) -> None:

@@ -73,6 +73,14 @@ def test_all_networks_are_measured_once_and_what_is_there_is_not_repeated(tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kit.pyz", "results.jsonl"]
 
 
+def test_an_engine_without_a_profile_is_measured_by_a_kit(tmp_path: Path, tiny: Path) -> None:
+    write_kit(tmp_path / "kit.pyz", tiny, KitEngine("ncnn"), networks=1)
+    run(tmp_path / "kit.pyz")
+    found = read_kit_results(tmp_path / "results.jsonl")
+    assert found.fingerprint == get_engine("ncnn").fingerprint()
+    assert [result.nodes for result in found.results[:1]] == [()]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_it_continues_after_a_stop(tmp_path: Path, tiny: Path, number: signal.Signals) -> None:

@@ -73,7 +73,7 @@ def test_a_network_that_was_measured_elsewhere_is_run_as_one_from_here(tmp_path:
         np.testing.assert_allclose(there.load(tmp_path)(IMAGES), compiled.run(IMAGES), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino", "ncnn"])
 def test_a_file_that_is_no_network_is_one_message(tmp_path: Path, name: str) -> None:
     path = tmp_path / "network.onnx"
     path.write_bytes(b"no network")

@@ -17,7 +17,9 @@ _log = logging.getLogger("tiernas.latency")
 
 def plan(
     space: SpaceOption = "gpunet-small",
-    engine: Annotated[str, typer.Option("--engine", help="Engine there: onnxruntime or openvino.")] = "onnxruntime",
+    engine: Annotated[
+        str, typer.Option("--engine", help="Engine there: onnxruntime, openvino or ncnn.")
+    ] = "onnxruntime",
     precision: PrecisionOption = "fp32",
     batch: BatchOption = 1,
     threads: ThreadsOption = 1,

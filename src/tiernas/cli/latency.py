@@ -154,7 +154,8 @@ def check(
         print_table([figures], _FIGURES, title=f"{space} on {engine} {precision}: {networks} fresh networks")
         if figures["tiers"]:
             print_table(figures["tiers"], _TIERS, title="within tiers 20 % wide")
-        print_table(figures["worst_layers"], _WORST, title="layers with the largest errors")
+        if figures["worst_layers"]:
+            print_table(figures["worst_layers"], _WORST, title="layers with the largest errors")
 
 
 @app.command()

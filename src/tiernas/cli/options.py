@@ -10,7 +10,7 @@ import typer
 SPACES = ("gpunet", "gpunet-wide", "gpunet-small", "mobile", "mobile-small", "vit", "vit-small", "mlp", "mlp-small")
 """Built-in spaces; written down here because importing them takes longer than printing a help text."""
 
-ENGINES = ("openvino", "onnxruntime", "torch", "torch-compile", "tensorrt", "tensorrt-rtx")
+ENGINES = ("openvino", "onnxruntime", "ncnn", "torch", "torch-compile", "tensorrt", "tensorrt-rtx")
 """Built-in engines."""
 
 PRECISIONS = ("fp32", "bf16", "fp16", "int8")

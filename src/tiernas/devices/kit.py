@@ -28,7 +28,7 @@ _SATURATING = ("avx2",)
 
 @dataclass(frozen=True, slots=True)
 class KitEngine:
-    """The engine of a kit; nothing of it needs to be installed here, except for int8.
+    """The engine of a kit; nothing of it needs to be installed here, except what converts or quantizes.
 
     Attributes:
         name: Its name.

@@ -18,6 +18,7 @@ ENGINES: Kind[type[Engine]] = Kind(
     {
         "openvino": "tiernas.engines.openvino.engine:OpenVinoEngine",
         "onnxruntime": "tiernas.engines.onnxruntime.engine:OnnxRuntimeEngine",
+        "ncnn": "tiernas.engines.ncnn.engine:NcnnEngine",
         "torch": "tiernas.engines.torch:TorchEngine",
         "torch-compile": "tiernas.engines.torch:TorchCompileEngine",
         "tensorrt": "tiernas.engines.tensorrt.engine:TensorRtEngine",

@@ -94,7 +94,8 @@ class CompiledNetwork(TimedNetwork):
         """Times of the nodes that are actually executed, in execution order.
 
         They are means over some hundred milliseconds of runs. Profiling itself takes time, so the sum may differ from
-        the latency that is measured; call in the context `exclusively`.
+        the latency that is measured; call in the context `exclusively`. A runtime that cannot time its nodes returns
+        none; latency tables are then fitted to whole networks alone.
         """
 
     @abc.abstractmethod
@@ -210,8 +211,8 @@ class Engine(abc.ABC):
         An engine whose networks can be measured on other devices overrides it.
 
         Args:
-            path: An ONNX file in this precision, with fixed shapes, or the first of the files that a network of this
-                engine saved (`CompiledNetwork.save`).
+            path: An ONNX file in this precision, with fixed shapes, if the runtime reads such files; or the first of
+                the files that a network of this engine saved (`CompiledNetwork.save`).
 
         Raises:
             UsageError: The runtime cannot run the file, or the engine loads no files.

@@ -37,7 +37,8 @@ class Fingerprint:
         flags: CPU flags that select kernels; for other devices the driver.
         recipe: `Engine.recipe`, the version of how tiernas prepares a network for the runtime.
         options: Options passed to the runtime, as one line.
-        quantizer: Name and version of what creates int8 networks.
+        quantizer: Name and version of what creates int8 networks, or converts networks for a runtime that does not read
+            ONNX files.
         governor: Frequency governor of the CPU's cores, such as "performance".
         plugin: `package.module:Class` of an engine that is not built in; its name alone may not be unique.
         newer: Fields written by a later version of tiernas, unknown to this one; kept but not compared.

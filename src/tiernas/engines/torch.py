@@ -165,15 +165,8 @@ class TorchCompiledNetwork(TorchNetwork):
         self._images = self._images.clone()
 
     def profile(self) -> Sequence[NodeTime]:
-        """Not possible.
-
-        Raises:
-            UsageError: Always.
-        """
-        raise UsageError(
-            "torch-compile: has no profile by layer: Inductor fuses across layers and its kernels do not name them; "
-            "profile with another engine"
-        )
+        """Nothing: Inductor fuses across layers, and its kernels do not name them."""
+        return ()
 
     def _prepare(self, module: fx.GraphModule) -> Callable[[Tensor], Tensor]:
         compiled: Callable[[Tensor], Tensor] = torch.compile(module, **self._compile_options)

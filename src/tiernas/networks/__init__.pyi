@@ -1,3 +1,4 @@
+from .as_trained import vary_constants
 from .building import FeatureNet, Network, build, repeatable_weights
 from .costs import Cost, cost
 from .onnx import check_onnx, export_onnx, export_untrained, write_onnx
@@ -12,5 +13,6 @@ __all__ = [
     "export_onnx",
     "export_untrained",
     "repeatable_weights",
+    "vary_constants",
     "write_onnx",
 ]

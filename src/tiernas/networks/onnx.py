@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from tiernas.errors import TiernasError, UsageError
+from tiernas.networks.as_trained import vary_constants
 from tiernas.networks.building import Network, build, repeatable_weights
 from tiernas.networks.plugin_layers import plugin_blocks, require_declared_shapes
 from tiernas.plugins import failure
@@ -53,12 +54,16 @@ def export_onnx(network: Network, path: Path, *, batch: int = 1) -> None:
 def export_untrained(architecture: Architecture, num_classes: int, path: Path, *, batch: int = 1) -> None:
     """Like `export_onnx`, for a network with repeatable random weights, which suffice for latencies.
 
+    It keeps all operations of a trained one (`vary_constants`).
+
     Raises:
         UsageError: A plug-in layer contradicts its module, or torch cannot export it.
     """
     require_declared_shapes(architecture, num_classes)
     with repeatable_weights():
-        export_onnx(build(architecture, num_classes), path, batch=batch)
+        network = build(architecture, num_classes)
+    vary_constants(network)
+    export_onnx(network, path, batch=batch)
 
 
 def write_onnx(network: nn.Module, path: Path, input_shape: tuple[int, ...]) -> None:

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tiernas.blocks import Sizes
 from tiernas.blocks.tensorflow_padding import TensorflowConv
 from tiernas.errors import UsageError, first_line
+from tiernas.networks.as_trained import vary_constants
 from tiernas.networks.building import repeatable_weights
 from tiernas.networks.costs import Cost
 from tiernas.networks.feature_maps import held_elements
@@ -50,6 +51,8 @@ class TimmNetwork:
 def build_timm(name: str, num_classes: int = 1000, resolution: int | None = None) -> TimmNetwork:
     """Builds a classifier of timm with random weights; nothing is downloaded.
 
+    It has all operations of a trained one (`vary_constants`).
+
     Args:
         name: Its name in timm, with or without the tag of pretrained weights, such as "resnet18.a1_in1k"; a tag
             determines the resolution.
@@ -63,6 +66,7 @@ def build_timm(name: str, num_classes: int = 1000, resolution: int | None = None
     timm = timm_with(name, "rivals")
     with repeatable_weights():
         module, size = _create(timm, name, num_classes, resolution)
+    vary_constants(module)
     config: Any = module.pretrained_cfg
     try:
         cost = _cost(module, size)

@@ -20,16 +20,20 @@ class Runtime:
         module: Where its class is; imported when it is asked for.
         name: The name of the class.
         wheel: What pip installs for it.
+        converter: The module whose `convert` makes the runtime's own files of ONNX files where networks are prepared,
+            and whose `converter` names what does it; None for a runtime that reads ONNX files.
     """
 
     module: str
     name: str
     wheel: str
+    converter: str | None = None
 
 
 RUNTIMES = {
     "onnxruntime": Runtime("tiernas.engines.onnxruntime.engine", "OnnxRuntimeEngine", "onnxruntime"),
     "openvino": Runtime("tiernas.engines.openvino.engine", "OpenVinoEngine", "openvino"),
+    "ncnn": Runtime("tiernas.engines.ncnn.engine", "NcnnEngine", "ncnn", "tiernas.engines.ncnn.conversion"),
 }
 """By name of the engine."""
 

@@ -31,7 +31,7 @@ class Provenance:
         flags: CPU flags that select kernels; for other devices the driver.
         governor: Frequency governor of the CPU's cores; None if the system does not report it.
         options: Options passed to the runtime, as one line; None if there were none.
-        quantizer: Name and version of what made the network int8; None in other precisions.
+        quantizer: Name and version of what made the network int8, or converted it; None if nothing did.
         code_version: Version of tiernas that measured it, with a digest of its code; None if unknown.
     """
 

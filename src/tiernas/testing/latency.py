@@ -69,6 +69,11 @@ def records(
     return found
 
 
+def wholes(measured: Sequence[Record]) -> list[Record]:
+    """The same networks measured as wholes alone, as by an engine without a profile."""
+    return [replace(record, observation=replace(record.observation, layer_ms=())) for record in measured]
+
+
 def shaken(measured: Sequence[Record], noise: float, seed: int = 0) -> list[Record]:
     """Networks that took longer or shorter as a whole, with all their layers, as next to a noisy neighbor."""
     factors = np.exp(noise * np.random.default_rng(seed).standard_normal(len(measured)))

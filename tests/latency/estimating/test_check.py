@@ -11,7 +11,7 @@ from tiernas.latency import Check, CheckedNetwork, Observation, check_table
 from tiernas.latency.estimating import check as check_module
 from tiernas.latency.estimating.check import CheckedLayer
 from tiernas.spaces import Architecture
-from tiernas.testing.latency import SPACE, in_turn, records, synthetic_table
+from tiernas.testing.latency import SPACE, in_turn, records, synthetic_table, wholes
 
 
 def test_figures_of_a_check_by_hand() -> None:
@@ -46,6 +46,13 @@ def test_worst_layers_by_hand() -> None:
     assert (worst.name, worst.networks, worst.estimated_ms, worst.profiled_ms) == (bad.label, 1, 3.0, 2.25)
     assert worst.effect == pytest.approx(0.15)
     assert best.effect == pytest.approx(-0.01)
+
+
+def test_networks_without_a_profile_are_compared_as_wholes() -> None:
+    table, (record,) = synthetic_table(), wholes(records(1))
+    found = check_module._compared(table, record)
+    assert found.estimated_ms == pytest.approx(table.estimate([record.vector])[0])
+    assert Check((found,) * 3).to_dict()["worst_layers"] == []
 
 
 def test_fresh_networks_of_one_tier() -> None:

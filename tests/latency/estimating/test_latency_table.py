@@ -13,7 +13,7 @@ from tiernas.latency.estimating import latency_table, layer_model
 from tiernas.latency.estimating.equations import equations_of
 from tiernas.latency.estimating.layer_model import LayerModel, PredictedLayers
 from tiernas.spaces import Architecture, SearchSpace, get_space, released
-from tiernas.testing.latency import HEADER, SPACE, measurement, records, true_layer_ms
+from tiernas.testing.latency import HEADER, SPACE, measurement, records, true_layer_ms, wholes
 
 FRESH = SPACE.sample(60, seed=77)
 TRUE_MS = np.array([true_layer_ms(SPACE.decode(row)).sum() for row in FRESH])
@@ -47,6 +47,32 @@ def test_what_no_trend_expresses_is_learnt_from_similar_layers() -> None:
     trend_ms = [LayerRows.of(SPACE.decode(row).layers).each(trend.predict).sum() for row in FRESH]
     assert np.abs(trend_ms / true_ms - 1).mean() > 0.03
     assert np.abs(table.estimate(FRESH) / true_ms - 1).mean() < 0.015
+
+
+def test_wholes_alone_suffice() -> None:
+    table = LatencyTable(HEADER, wholes(records(100, noise=0.01)))
+    estimates = table.estimate(FRESH)
+    assert np.abs(estimates / TRUE_MS - 1).mean() < 0.02
+    assert kendalltau(estimates, TRUE_MS).statistic > 0.98
+    layer_ms = true_layer_ms(SPACE.decode(FRESH[0]))
+    costs = table.layer_costs(SPACE.decode(FRESH[0]).layers)
+    assert np.corrcoef(layer_ms, [cost.latency_ms for cost in costs])[0, 1] > 0.9
+
+
+def test_wholes_teach_what_no_trend_expresses() -> None:
+    true_ms = np.array([true_layer_ms(SPACE.decode(row), bend=0.3).sum() for row in FRESH])
+    table = LatencyTable(HEADER, wholes(records(100, bend=0.3)))
+    trend = replace(table.model, deviation=None)
+    trend_ms = [LayerRows.of(SPACE.decode(row).layers).each(trend.predict).sum() for row in FRESH]
+    error = np.abs(table.estimate(FRESH) / true_ms - 1).mean()
+    assert error < 0.03
+    assert error < 0.8 * np.abs(np.array(trend_ms) / true_ms - 1).mean()
+
+
+def test_a_network_without_a_profile_makes_all_count_as_wholes() -> None:
+    measured = records(24)
+    mixed = LatencyTable(HEADER, [*wholes(measured[:1]), *measured[1:]])
+    np.testing.assert_array_equal(mixed.estimate(FRESH), LatencyTable(HEADER, wholes(measured)).estimate(FRESH))
 
 
 def disturbed(n: int, which: slice, factor: float = 3.0) -> list[Record]:

@@ -18,7 +18,7 @@ from tiernas.errors import UsageError
 from tiernas.latency import LatencyTable, judge_table
 from tiernas.latency.estimating import table_file
 from tiernas.spaces import ConvNetSpace, StageRange, get_space, referred_space
-from tiernas.testing.latency import FINGERPRINT, HEADER, SPACE, records, records_in_turn
+from tiernas.testing.latency import FINGERPRINT, HEADER, SPACE, records, records_in_turn, wholes
 
 COMMITTED = Path(__file__).parents[3] / "benchmarks/latency/results"
 
@@ -43,6 +43,15 @@ def test_round_trip(path: Path) -> None:
         assert one.observation.measurement.latency_ms == pytest.approx(
             other.observation.measurement.latency_ms, abs=1e-6
         )
+
+
+def test_networks_without_a_profile_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "wholes.jsonl"
+    table_file.create(path, HEADER)
+    for record in wholes(records(8)):
+        table_file.append(path, record)
+    assert [record.observation.layer_ms for record in table_file.read(path)[1]] == [()] * 8
+    assert LatencyTable.load(path).summary()["networks"] == 8
 
 
 def test_tables_of_before_there_were_loads_are_read(path: Path) -> None:
@@ -78,7 +87,7 @@ def test_damaged_line_is_named(path: Path) -> None:
     ("key", "value"),
     [
         ("layer_ms", None),
-        ("layer_ms", []),
+        ("layer_ms", [0.0]),
         ("layer_ms", [0.1, -0.1]),
         ("layer_ms", ["0.1"]),
         ("layer_ms", [0.1, math.nan]),

@@ -17,3 +17,10 @@ def test_profile_is_split_into_all_layers() -> None:
     assert len(found.layer_ms) == len(architecture.layers)
     assert all(ms > 0 for ms in found.layer_ms)
     assert len(found.graph) == 16
+
+
+def test_without_a_profile_there_are_no_times_of_layers() -> None:
+    with Ladder(rungs_of(SPACE), get_engine("ncnn")) as ladder:
+        found = profile_architecture(SPACE.decode(SPACE.sample(1, seed=3)[0]), 10, ladder, QUICK, rung=0)
+    assert found.layer_ms == ()
+    assert found.measurement.latency_ms > 0

@@ -24,7 +24,7 @@ from tiernas.latency.measuring.advice import Advice
 from tiernas.latency.measuring.comparison import NetworkComparison, PrecisionComparison
 from tiernas.latency.measuring.measured_network import MeasuredNetwork
 from tiernas.latency.measuring.subject import find_subject
-from tiernas.networks import build, cost, export_onnx
+from tiernas.networks import build, cost, export_onnx, export_untrained
 from tiernas.spaces import get_space
 from tiernas.testing.engines import ARCHITECTURE, NUM_CLASSES
 from tiernas.testing.latency import FINGERPRINT, measurement
@@ -96,7 +96,8 @@ def test_architecture_file_is_taken_apart_by_layer(folder: Path) -> None:
     assert layers[2]["kind"] == "fused_irb 3x3 stride 2 mid 16 SE 2 relu"
     assert layers[0]["shape"] == "3x16x16 -> 8x8x8"
     assert sum(part["share"] for part in layers) == pytest.approx(1)
-    assert found["fingerprint"]["graph"] == graph_digest(folder / "tiny.onnx")
+    export_untrained(ARCHITECTURE, NUM_CLASSES, folder / "untrained.onnx")
+    assert found["fingerprint"]["graph"] == graph_digest(folder / "untrained.onnx")
 
 
 def test_onnx_file_is_taken_apart_by_node() -> None:
@@ -105,6 +106,11 @@ def test_onnx_file_is_taken_apart_by_node() -> None:
     assert len(times_ms) == 3
     assert times_ms == sorted(times_ms, reverse=True)
     assert (found["params"], found["macs"]) == (None, None)
+
+
+def test_profile_of_an_engine_that_has_none_is_refused_at_once() -> None:
+    with pytest.raises(UsageError, match="ncnn cannot time single layers or nodes: profile with another engine"):
+        run("tiny.onnx", "--engine", "ncnn", "--profile")
 
 
 def test_onnx_file_takes_turns_with_a_copy_of_itself() -> None:

@@ -48,7 +48,7 @@ class CheckedLayer:
 
 @dataclass(frozen=True, slots=True)
 class CheckedNetwork:
-    """A fresh network: its vector, the table's estimate, the measurement, and the same for its layers."""
+    """A fresh network: its vector, the table's estimate, the measurement, and the same for its layers, if profiled."""
 
     vector: tuple[int, ...]
     estimated_ms: float
@@ -246,11 +246,13 @@ def _fresh(table: LatencyTable, networks: int, seed: int, tier_ms: tuple[float, 
 
 def _compared(table: LatencyTable, record: Record) -> CheckedNetwork:
     found = record.observation
+    estimated_ms = float(table.estimate(np.array([record.vector]))[0])
+    if not found.layer_ms:
+        return CheckedNetwork(record.vector, estimated_ms, found.measurement)
     scale = found.measurement.latency_ms / sum(found.layer_ms)
     costs = table.layer_costs(record.layers(table.space))
     layers = tuple(
         CheckedLayer(cost.layer, cost.latency_ms, profiled_ms * scale)
         for cost, profiled_ms in zip(costs, found.layer_ms, strict=True)
     )
-    estimated_ms = float(table.estimate(np.array([record.vector]))[0])
     return CheckedNetwork(record.vector, estimated_ms, found.measurement, layers)

@@ -1,4 +1,4 @@
-"""Measured networks as equations: the time of each layer, and their total."""
+"""Measured networks as equations: their total, and the time of each layer if the engine has a profile."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Equations:
     Attributes:
         layers: The layers (`m`) of all networks, network by network.
         network: `m` indices of networks.
-        layer_ms: `m` latencies of layers, scaled so that those of a network add up to `whole_ms`.
+        layer_ms: `m` latencies of layers, scaled so that those of a network add up to `whole_ms`; None if a network was
+            measured as a whole alone.
         whole_ms: `n` latencies of networks, with disturbances removed.
         weight: `n` weights of networks, 0 to 1.
         measured_ms: `n` latencies of networks as measured.
@@ -42,7 +43,7 @@ class Equations:
 
     layers: LayerRows
     network: IntArray
-    layer_ms: FloatArray
+    layer_ms: FloatArray | None
     whole_ms: FloatArray
     weight: FloatArray
     measured_ms: FloatArray
@@ -65,7 +66,7 @@ class Equations:
         return Equations(
             self.layers.subset(kept),
             renumbered[self.network[kept]],
-            self.layer_ms[kept],
+            None if self.layer_ms is None else self.layer_ms[kept],
             self.whole_ms[networks],
             self.weight[networks],
             self.measured_ms[networks],
@@ -75,9 +76,9 @@ class Equations:
 def equations_of(space: SearchSpace, records: Sequence[Record]) -> Equations:
     """The equations of measured networks.
 
-    A network is measured twice: end to end and by its profile; the layers are scaled to the end-to-end latency. A
-    latency that was measured interleaved with an anchor is trusted and weighted by the interval of its ratio. For
-    measurements of earlier versions, see `_cleaned`.
+    A network is measured twice: end to end and by its profile; the layers are scaled to the end-to-end latency. An
+    engine without a profile measures it end to end alone. A latency that was measured interleaved with an anchor is
+    trusted and weighted by the interval of its ratio. For measurements of earlier versions, see `_cleaned`.
 
     Raises:
         UsageError: A network is not in the space, or its numbers of layers and of layer times differ.
@@ -93,8 +94,10 @@ def equations_of(space: SearchSpace, records: Sequence[Record]) -> Equations:
     indices = np.array(network, dtype=np.int64)
     measured = [record.observation.measurement for record in records]
     measured_ms = np.array([m.latency_ms for m in measured])
-    profiled_ms = np.bincount(indices, layer_ms)
     whole_ms, weight = measured_ms.copy(), np.array([_certainty(m) for m in measured])
+    if not all(record.observation.layer_ms for record in records):
+        return Equations(LayerRows.of(layers), indices, None, whole_ms, weight, measured_ms)
+    profiled_ms = np.bincount(indices, layer_ms)
     alone = np.array([m.in_turn is None for m in measured])
     if alone.any():
         whole_ms[alone], disagreement = _cleaned(measured_ms[alone], profiled_ms[alone])

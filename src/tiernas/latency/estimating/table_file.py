@@ -100,13 +100,13 @@ class Record:
     observation: Observation
 
     def layers(self, space: SearchSpace) -> tuple[Block, ...]:
-        """The network's layers, one for each of the observed times.
+        """The network's layers, one for each of the observed times, if there are any.
 
         Raises:
             UsageError: The network is not in the space, or has a different number of layers.
         """
         layers = space.decode(self.vector).layers
-        if len(self.observation.layer_ms) != len(layers):
+        if self.observation.layer_ms and len(self.observation.layer_ms) != len(layers):
             raise UsageError(
                 f"network {list(self.vector)} has {len(layers)} layers but {len(self.observation.layer_ms)} layer_ms"
             )
@@ -259,7 +259,7 @@ def _record(path: Path, number: int, data: Mapping[str, Any], space: SearchSpace
         if not all(type(value) is int and abs(value) < _MOST for value in vector):
             raise UsageError("vector: must be whole numbers")
         measurement, layer_ms = Measurement.from_dict(data), _value(data, "layer_ms", list)
-        if not all(is_time_ms(ms, least_ms=0.0) for ms in layer_ms) or not sum(layer_ms) > 0:
+        if not all(is_time_ms(ms, least_ms=0.0) for ms in layer_ms) or (layer_ms and not sum(layer_ms) > 0):
             raise UsageError(f"layer_ms: must be numbers of ms from 0 to {MOST_MS:g}, not all 0")
         times_ms = tuple(float(ms) for ms in layer_ms)
         record = Record(tuple(vector), Observation(_value(data, "graph", str), measurement, times_ms))

@@ -44,22 +44,30 @@ class Trend:
 
 
 def fit_trend(equations: Equations) -> Trend:
-    """Outlier-robust, non-negative least squares of the relative errors of layers and of whole networks together."""
+    """Outlier-robust, non-negative least squares of the relative errors of layers and of whole networks together.
+
+    Without the times of layers, those of whole networks alone.
+    """
     replaced = {rows.block: _missing(rows) for rows, _ in equations.layers.parts}
     design, columns = _design(equations.layers, replaced)
     whole = np.zeros((len(equations.whole_ms), design.shape[1]))
     np.add.at(whole, equations.network, design)
     scale = np.where(design.max(axis=0) > 0, design.max(axis=0), 1.0)
-    system = np.concatenate([design / scale / equations.layer_ms[:, None], whole / scale / equations.whole_ms[:, None]])
-    first = np.concatenate([equations.weight[equations.network], _WHOLE_WEIGHT * equations.weight])
-    num_layers = len(equations.layers)
+    system = whole / scale / equations.whole_ms[:, None]
+    first = _WHOLE_WEIGHT * equations.weight
+    num_layers = 0
+    if equations.layer_ms is not None:
+        system = np.concatenate([design / scale / equations.layer_ms[:, None], system])
+        first = np.concatenate([equations.weight[equations.network], first])
+        num_layers = len(equations.layers)
     weight = first
     for round_ in range(1 + _REWEIGHTINGS):
         orthogonal, triangular = np.linalg.qr(system * weight[:, None])  # the same problem with fewer equations
         solution, _ = nnls(triangular, weight @ orthogonal, maxiter=100 * design.shape[1])
         if round_ < _REWEIGHTINGS:
             residual = np.abs(system @ solution - 1)
-            weight = first * np.concatenate([_huber(residual[:num_layers]), _huber(residual[num_layers:])])
+            parts = residual[:num_layers], residual[num_layers:]
+            weight = first * np.concatenate([_huber(part) for part in parts if len(part)])
     coefficients = solution / scale
     return Trend({block: coefficients[part] for block, part in columns.items()}, replaced)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tiernas.blocks import Block, ModuleOptions
 from tiernas.engines import Engine, Measurement, StopRule, measure
-from tiernas.networks import repeatable_weights, write_onnx
+from tiernas.networks import repeatable_weights, vary_constants, write_onnx
 
 
 def measure_layer(layer: Block, num_classes: int, engine: Engine, rule: StopRule | None = None) -> Measurement:
@@ -18,6 +18,8 @@ def measure_layer(layer: Block, num_classes: int, engine: Engine, rule: StopRule
     """
     with tempfile.TemporaryDirectory(prefix="tiernas-") as folder, repeatable_weights():
         path = Path(folder) / "layer.onnx"
-        write_onnx(layer.module(ModuleOptions(num_classes)), path, (engine.batch, *layer.in_shape))
+        module = layer.module(ModuleOptions(num_classes))
+        vary_constants(module)
+        write_onnx(module, path, (engine.batch, *layer.in_shape))
         with engine.compile(path) as network:
             return measure(network, rule)

@@ -60,7 +60,7 @@ def measure_subject(
 
     Raises:
         UsageError: The engine cannot run a network, the calibration images are unsuitable, there is no more exact
-            precision to compare with, or both comparisons are requested.
+            precision to compare with, both comparisons are requested, or the engine has no profile.
     """
     if compare and against:
         raise UsageError("compare and against: choose one, a more exact precision or another network")
@@ -71,6 +71,7 @@ def measure_subject(
         images = _images(calibrate, path, engine.batch)
         with engine.compile(path, images) as network:
             graph = graph_digest(path)
+            nodes = _profile(network) if profile else ()
             if compare:
                 with reference.compile(path, images) as exact:
                     exactly = _alone(subject, exact, reference, path, images, rule)
@@ -89,7 +90,6 @@ def measure_subject(
                 opponent = NetworkComparison(against.name, against.kind, other_graph, others, _turns(measurement))
             else:
                 measurement = _alone(subject, network, engine, path, images, rule)
-            nodes = _profile(network) if profile else ()
             return MeasuredNetwork(
                 network=subject.name,
                 kind=subject.kind,
@@ -160,4 +160,9 @@ def _more_exact(engine: Engine) -> Engine:
 
 def _profile(network: CompiledNetwork) -> Sequence[NodeTime]:
     with network.exclusively():
-        return network.profile()
+        nodes = network.profile()
+    if not nodes:
+        raise UsageError(
+            f"{network.fingerprint.engine} cannot time single layers or nodes: profile with another engine"
+        )
+    return nodes

@@ -68,9 +68,11 @@ def layer_times_ms(nodes: Sequence[NodeTime], num_layers: int) -> tuple[float, .
     a normalization, belongs to the layer of the next node; if there is none (the network's last reorder), to the head.
 
     Args:
-        nodes: Profiled times in execution order.
+        nodes: Profiled times in execution order; without any there are no times of layers either.
         num_layers: Number of layers of the network.
     """
+    if not nodes:
+        return ()
     layer_ms = [0.0] * num_layers
     layer = num_layers - 1
     for node in reversed(nodes):

@@ -1,0 +1,3 @@
+from .engine import NcnnEngine
+
+__all__ = ["NcnnEngine"]
