@@ -35,7 +35,7 @@ def entry(
     latency = {"latency_ms": 0.2, "low_ms": 0.19, "high_ms": 0.21, "unstable": False}
     tried = {"accuracy": 0.79, "recommended": True, "reason": "", "class_mean_accuracy": 0.71, **(deployment or {})}
     finalist = Candidate(
-        number=0,
+        index=0,
         purpose=purpose,
         vector=[int(v) for v in VECTOR],
         digest=SPACE.decode(VECTOR).digest,

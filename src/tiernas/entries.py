@@ -24,7 +24,7 @@ from tiernas.training import Splits
 
 def artefact_folder(config: SearchConfig, study: Study, finalist: Candidate) -> Path:
     """Folder of a finalist's deployed network, before and after it becomes an entry; see `tiernas.artefact`."""
-    return config.study.output / "deployed" / study.name / f"{finalist.number}-{finalist.digest}"
+    return config.study.output / "deployed" / study.name / f"{finalist.index}-{finalist.digest}"
 
 
 def make_entry(
@@ -61,7 +61,7 @@ def make_entry(
     needed_mb = memory_mb(sizes, fingerprint.precision, fingerprint.batch)
     recipe = config.finalist_recipe.model_dump(mode="json")
     is_parent = finalist.purpose is Purpose.PARENT
-    called = f"parent-{architecture.resolution}" if is_parent else f"{study.name}-{finalist.number + 1}"
+    called = f"parent-{architecture.resolution}" if is_parent else f"{study.name}-{finalist.number}"
     entry = Entry(
         name=f"{config.study.name}-{called}",
         device=fingerprint.device,

@@ -81,7 +81,7 @@ def contenders(ledger: Ledger, study: Study, per_tier: int) -> list[Candidate]:
     entered = (*ledger.candidates(study, Purpose.FINAL), *ledger.candidates(study, Purpose.PARENT))
     tried = {candidate.digest for candidate in entered}
     done = [c for c in ledger.candidates(study) if c.state is State.DONE and c.digest not in tried]
-    done.sort(key=lambda c: (c.merit, -c.number), reverse=True)
+    done.sort(key=lambda c: (c.merit, -c.index), reverse=True)
     return done[: per_tier * _MEASURED_PER_FINALIST]
 
 
