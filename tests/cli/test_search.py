@@ -91,6 +91,19 @@ def test_a_second_call_notices_that_all_is_done(searched: CommandLine) -> None:
             assert all(len(c.attempts) == 1 for c in ledger.candidates(study))
 
 
+def test_what_was_measured_again_stays_when_the_search_is_resumed(searched: CommandLine) -> None:
+    def latencies() -> dict[str, float]:
+        return {entry["name"]: entry["latency_ms"] for entry in searched.json("table", "list", "--table", "models")}
+
+    before = latencies()
+    found = searched.json("remeasure", "tiny.toml")
+    assert len(found["remeasured"]) + len(found["unsettled"]) == len(before)
+    after = latencies()
+    assert all(after[entry["name"]] == entry["latency_ms"] != before[entry["name"]] for entry in found["remeasured"])
+    searched.json("search", "tiny.toml")
+    assert latencies() == after
+
+
 def test_status_counts_and_names_the_best(searched: CommandLine) -> None:
     status = searched.json("status", "tiny.toml")
     assert status["candidates"] == {"pending": 0, "running": 0, "done": 8, "failed": 0, "pruned": 0, "dropped": 0}

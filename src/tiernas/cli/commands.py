@@ -15,6 +15,7 @@ from tiernas.cli import (
     init,
     latency,
     plugins,
+    remeasure,
     search,
     status,
     table,
@@ -37,6 +38,7 @@ app.command("adapt")(adapt.adapt)
 app.command("search")(search.search)
 app.command("status")(status.status)
 app.command("report")(search.report)
+app.command("remeasure")(remeasure.remeasure)
 app.command("tiers")(tiers.tiers)
 app.command("doctor")(doctor.doctor)
 app.command("plugins")(plugins.plugins)

@@ -15,7 +15,7 @@ from tiernas.engines import InTurn
 from tiernas.errors import UsageError
 from tiernas.proportions import wilson_interval
 from tiernas.table.name import require_safe_name
-from tiernas.table.provenance import Provenance
+from tiernas.table.provenance import EarlierLatency, Provenance
 
 FORMAT_VERSION = 1
 """Increased when entries change; entries of newer versions are refused."""
@@ -107,6 +107,7 @@ class Entry:
         source_url: Where the publication is found; empty if unknown.
         weights_license: License of the weights, such as "apache-2.0"; empty if it was not stated.
         data_license: License of the data it was trained on; empty if it was not stated.
+        earlier_latencies: What it had before it was measured again (`tiernas remeasure`), oldest first.
 
     Raises:
         UsageError: The name could lead out of a folder, or something is missing that only added networks may lack.
@@ -159,6 +160,7 @@ class Entry:
     source_url: Url = ""
     weights_license: str = ""
     data_license: str = ""
+    earlier_latencies: tuple[EarlierLatency, ...] = ()
 
     def __post_init__(self) -> None:
         require_safe_name(self.name)

@@ -65,7 +65,7 @@ def measure_subject(
     if compare and against:
         raise UsageError("compare and against: choose one, a more exact precision or another network")
     reference = _more_exact(engine) if compare else engine
-    rule = _rule(limit_s)
+    rule = turn_rule(limit_s)
     comparison = opponent = None
     with subject.onnx_file(engine.batch) as path:
         images = _images(calibrate, path, engine.batch)
@@ -105,7 +105,8 @@ def measure_subject(
             )
 
 
-def _rule(limit_s: float) -> TurnRule:
+def turn_rule(limit_s: float) -> TurnRule:
+    """How long one network is measured, given the maximum time for which it is interleaved with its anchor."""
     return TurnRule(
         _WIDTH,
         min_s=min(_LONG_ENOUGH_S, limit_s),
