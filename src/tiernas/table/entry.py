@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError, with_config
 
 from tiernas.engines import InTurn
+from tiernas.engines.measurement import relative_width
 from tiernas.errors import UsageError
 from tiernas.proportions import wilson_interval
 from tiernas.table.name import require_safe_name
@@ -227,7 +228,7 @@ class Entry:
         if self.latency_in_turn is None:
             return f"{self.latency_ms:.3f}?"
         low_ms, high_ms = self.latency_interval_ms
-        return f"{self.latency_ms:.3f} +-{50 * (high_ms - low_ms) / self.latency_ms:.2g} %"
+        return f"{self.latency_ms:.3f} +-{50 * relative_width(self.latency_ms, low_ms, high_ms):.2g} %"
 
     @property
     def digest(self) -> str:

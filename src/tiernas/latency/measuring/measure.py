@@ -9,6 +9,7 @@ from pathlib import Path
 from tiernas.engines import CompiledNetwork, Engine, InTurn, Measurement, NodeTime, TurnRule, graph_digest
 from tiernas.engines.calibration import FloatArray
 from tiernas.engines.onnx_file import read_network
+from tiernas.engines.other_work import spare_cores_of
 from tiernas.errors import UsageError
 from tiernas.latency.measuring.advice import PrecisionOption, advise
 from tiernas.latency.measuring.comparison import NetworkComparison, PrecisionComparison
@@ -102,6 +103,7 @@ def measure_subject(
                 parts=parts_of(nodes, subject.architecture, measurement.latency_ms) if nodes else (),
                 comparison=comparison,
                 against=opponent,
+                spare_cores=spare_cores_of(engine.threads) if network.is_here else 0,
             )
 
 
