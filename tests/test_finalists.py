@@ -128,9 +128,10 @@ def study(ledger: Ledger) -> Study:
     return study
 
 
-@pytest.fixture
-def clock(engine: Engine) -> Iterator[TierClock]:
-    with TierClock(synthetic_table, engine, 0.05) as clock:
+@pytest.fixture(scope="module")
+def clock() -> Iterator[TierClock]:
+    """One clock for all tests: compiling its anchors takes seconds."""
+    with TierClock(synthetic_table, get_engine("openvino"), 0.05) as clock:
         yield clock
 
 

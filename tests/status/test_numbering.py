@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from tests.minimal import write_minimal
 from tests.study.conftest import SPACE, Simulated, trainings
 from typer.testing import CliRunner
 
 from tiernas.cli.commands import app
 from tiernas.cli.progress import watching
+from tiernas.cli.status import draw
 from tiernas.config import load_config
 from tiernas.executors import Event, Failed, Job
 from tiernas.ledger import Ledger, Purpose, State
@@ -43,6 +47,11 @@ def test_the_second_is_number_2_everywhere(purpose: Purpose, tmp_path: Path, cap
         train_candidates(replace(trainings(ledger, SecondFails(1, lambda _: 1.0)), watch=watch), study, purpose)
         assert [c.state for c in ledger.candidates(study, purpose)] == [State.DONE, State.FAILED]
         assert [failure["candidate"] for failure in read_status(config)["failures"]] == [2]
+        console = Console(file=io.StringIO(), width=120)
+        console.print(draw(read_status(config)))
+        assert isinstance(console.file, io.StringIO)
+        of = "" if purpose is Purpose.SEARCH else rf"\W+{purpose}"
+        assert re.search(rf"0\.2-0\.4{of}\W+2\W+diverged", console.file.getvalue()), "it is told from others numbered 2"
         if purpose is Purpose.SEARCH:
             assert read_status(config)["tiers"][0]["best_candidate"] == 1
         told = [line for line in caplog.messages if "diverged" in line]

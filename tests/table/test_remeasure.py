@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from tiernas.cli.commands import app
 from tiernas.doctor.tiny_network import write_tiny_network
-from tiernas.engines import Engine, InTurn, get_engine
+from tiernas.engines import Engine, InTurn, get_engine, graph_digest
 from tiernas.errors import NothingFoundError, UsageError
 from tiernas.latency.measuring.ladder import Ladder, Rung
+from tiernas.latency.measuring.subject import find_subject
 from tiernas.remeasuring import remeasure_table
 from tiernas.table import Entry, ModelTable
 from tiernas.table.adding import Collection, StatedNetwork, add_stated
@@ -98,9 +99,12 @@ def test_a_damaged_file_is_told_and_its_entry_stays(table: ModelTable) -> None:
 def test_a_network_that_is_not_kept_must_still_be_the_same_one(table: ModelTable, tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     file.write_text(SPACE.decode(VECTOR).resized(32).to_json())
-    stated = StatedNetwork(network=str(file), accuracy=0.9, data="parts", source="own test")
-    (added,) = add_stated(table, Collection("mine", [stated]), get_engine("onnxruntime"), limit_s=0.05).entries
-    table.update(replace(added, latency_unstable=True))
+    with find_subject(str(file)).onnx_file(1) as path:
+        graph = graph_digest(path)
+    added = replace(
+        of_here(table), name="mine", network=str(file), architecture_digest=graph, resolution=32, classes=()
+    )
+    table.add_named(added)
     found = remeasure(table, [table.get(added.name)], limit_s=0.05, ladder=small_ladder)
     assert [e.name for e in found.entries] == [added.name]
     file.write_text(SPACE.decode(SPACE.sample(3, seed=1)[2]).resized(32).to_json())
