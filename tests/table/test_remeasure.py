@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from tiernas.cli.commands import app
 from tiernas.doctor.tiny_network import write_tiny_network
-from tiernas.engines import Engine, InTurn, get_engine, graph_digest
+from tiernas.engines import CompiledNetwork, Engine, InTurn, Measurement, TurnRule, get_engine, graph_digest
 from tiernas.errors import NothingFoundError, UsageError
 from tiernas.latency.measuring.ladder import Ladder, Rung
 from tiernas.latency.measuring.subject import find_subject
@@ -43,8 +44,15 @@ def table(tmp_path: Path) -> ModelTable:
     return table
 
 
-def again(table: ModelTable, limit_s: float = 0.05) -> Remeasured:
-    return remeasure(table, table.entries(), limit_s=limit_s, ladder=small_ladder)
+def again(table: ModelTable, ladder: Callable[[Engine], Ladder] = small_ladder) -> Remeasured:
+    return remeasure(table, table.entries(), limit_s=0.05, ladder=ladder)
+
+
+class RestlessLadder(Ladder):
+    """Every interval stays wide."""
+
+    def measure(self, network: CompiledNetwork, rule: TurnRule | None = None, number: int | None = None) -> Measurement:
+        return replace(super().measure(network, rule, number), unstable=True)
 
 
 def of_here(table: ModelTable) -> Entry:
@@ -73,7 +81,7 @@ def test_only_the_latency_changes_and_the_old_one_is_kept(table: ModelTable) -> 
 def test_a_narrow_interval_is_not_replaced_by_a_wide_one(table: ModelTable) -> None:
     settled = replace(of_here(table), latency_unstable=False)
     table.update(settled)
-    found = again(table, limit_s=0.001)
+    found = again(table, lambda engine: RestlessLadder(small_ladder(engine).rungs, engine))
     assert (found.entries, found.unsettled) == ([], [settled])
     assert of_here(table) == settled
 
