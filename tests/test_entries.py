@@ -37,7 +37,7 @@ def entry(
     is_rival = purpose is Purpose.RIVAL
     rival = {"rival": {"name": "timm:lcnet_050@32", "architecture": "{}"}} if is_rival else {}
     finalist = Candidate(
-        number=0,
+        index=0,
         purpose=purpose,
         vector=[int(v) for v in VECTOR],
         digest=SPACE.decode(VECTOR).digest,

@@ -61,7 +61,7 @@ def test_every_candidate_is_a_trial_and_a_second_export_replaces_the_first(
     assert (running.datetime_complete, waiting.datetime_start) == (None, None)
     for trial, vector in zip(study.trials, SPACE.sample(5, seed=0), strict=True):
         assert [trial.params[d.name] for d in SPACE.dimensions] == vector.tolist()
-        assert trial.user_attrs["candidate"] == trial.number
+        assert trial.user_attrs["candidate"] == trial.number + 1
         assert trial.user_attrs["estimated_latency_ms"] == 0.3
 
 

@@ -72,7 +72,7 @@ def _begin(path: Path) -> None:
         study = ledger.open_study("0.2-0.4", {"recipe.epochs": 3})
         candidates = [ledger.propose(study, x, space.decode(x).digest, 0.3) for x in space.sample(6, seed=0)]
         for candidate in candidates[:5]:
-            ledger.start(candidate, f"node-3:{1000 + candidate.number}")
+            ledger.start(candidate, f"node-3:{1000 + candidate.index}")
         for candidate, accuracy in zip(candidates, (0.81, 0.84), strict=False):
             ledger.pause(candidate, 1, accuracy - 0.1, kept=True, prune=False)
             ledger.start(candidate, "node-3:1")
@@ -125,7 +125,7 @@ def _calls(box: Box, damage: str, *, slow: bool) -> list[Attempt]:
         box.call(damage, "status", "mine.toml"),
         box.call(damage, "status", "mine.toml", "--json"),
         box.call(damage, "control", "pause", "mine.toml"),
-        box.call(damage, "control", "requeue", "mine.toml", "2", "--tier", "0.2-0.4"),
+        box.call(damage, "control", "requeue", "mine.toml", "3", "--tier", "0.2-0.4"),
     ]
     if slow:
         found.append(box.call(damage, "report", "mine.toml"))

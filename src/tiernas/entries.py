@@ -24,7 +24,7 @@ from tiernas.training import Splits
 
 def artefact_folder(config: SearchConfig, study: Study, finalist: Candidate) -> Path:
     """Folder of a finalist's deployed network, before and after it becomes an entry; see `tiernas.artefact`."""
-    return config.study.output / "deployed" / study.name / f"{finalist.number}-{finalist.digest}"
+    return config.study.output / "deployed" / study.name / f"{finalist.index}-{finalist.digest}"
 
 
 def make_entry(
@@ -121,7 +121,7 @@ def _origin(study: Study, finalist: Candidate, architecture: Architecture) -> tu
         return f"rival-{name_part(finalist.rival['name'])}", "rival"
     if finalist.purpose is Purpose.PARENT:
         return f"parent-{architecture.resolution}", "whole parent"
-    return f"{study.name}-{finalist.number + 1}", f"tier {study.name} ms"
+    return f"{study.name}-{finalist.number}", f"tier {study.name} ms"
 
 
 def _provenance(

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tiernas.engines import Fingerprint
+from tiernas.engines.measurement import relative_width
 from tiernas.ledger import Candidate, Ledger, Purpose, State, Study
 from tiernas.rounding import apart
 from tiernas.spaces import SearchSpace
@@ -81,7 +82,7 @@ def contenders(ledger: Ledger, study: Study, per_tier: int) -> list[Candidate]:
     entered = (*ledger.candidates(study, Purpose.FINAL), *ledger.candidates(study, Purpose.PARENT))
     tried = {candidate.digest for candidate in entered}
     done = [c for c in ledger.candidates(study) if c.state is State.DONE and c.digest not in tried]
-    done.sort(key=lambda c: (c.merit, -c.number), reverse=True)
+    done.sort(key=lambda c: (c.merit, -c.index), reverse=True)
     return done[: per_tier * _MEASURED_PER_FINALIST]
 
 
@@ -128,7 +129,7 @@ def judge(records: Sequence[Record], tier: Tier, rounds: int = _ROUNDS) -> TierV
 
 def narrowest(records: Sequence[Record]) -> Record:
     """The most informative measurement: the one with the narrowest interval relative to its latency."""
-    return min(records, key=lambda r: float(r["high_ms"] / r["low_ms"]))
+    return min(records, key=lambda r: relative_width(r["latency_ms"], r["low_ms"], r["high_ms"]))
 
 
 class _Measuring:

@@ -105,8 +105,8 @@ def _trial(candidate: Candidate, distributions: dict[str, BaseDistribution]) -> 
     if state is TrialState.PRUNED:
         value = rungs[max(rungs)]
     return FrozenTrial(
-        number=candidate.number,
-        trial_id=candidate.number,
+        number=candidate.index,
+        trial_id=candidate.index,
         state=state,
         value=value,
         datetime_start=None if state is TrialState.WAITING else _local(began),

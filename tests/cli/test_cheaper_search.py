@@ -43,10 +43,10 @@ def test_poor_networks_are_trained_for_a_part_of_their_epochs(screened: CommandL
     for c in candidates:
         rungs = c.rungs or []
         kept = all(r["kept"] for r in rungs)
-        assert (c.state is State.DONE) == (kept or c.number % 4 == 3)
+        assert (c.state is State.DONE) == (kept or c.index % 4 == 3)
         assert c.attempts[-1].epochs == (3 if c.state is State.DONE else rungs[-1]["epochs"])
         assert {a.outcome for a in c.attempts} <= {Outcome.PAUSED, Outcome.DONE}
-        folder = screened.folder / "run" / "checkpoints" / study.name / "search" / f"{c.number:05d}"
+        folder = screened.folder / "run" / "checkpoints" / study.name / "search" / f"{c.index:05d}"
         assert folder.exists() == (c.state is State.DONE)
 
 

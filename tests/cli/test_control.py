@@ -17,7 +17,7 @@ from tiernas.spaces import get_space
 
 
 class Search:
-    """A search without a server: candidate 0 failed, candidate 1 waits."""
+    """A search without a server: candidate 1 failed, candidate 2 waits."""
 
     def __init__(self, folder: Path) -> None:
         (folder / "run").mkdir()
@@ -57,12 +57,12 @@ def test_pause_resume_and_the_number_of_trainings(search: Search) -> None:
 
 
 def test_requeue_and_drop(search: Search) -> None:
-    told = search.command("control", "requeue", "0", "--tier", "0.2-0.4")
-    assert told == "candidate 0 of tier 0.2-0.4 ms is requeued; no server is running, the next one will obey\n"
+    told = search.command("control", "requeue", "1", "--tier", "0.2-0.4")
+    assert told == "candidate 1 of tier 0.2-0.4 ms is requeued; no server is running, the next one will obey\n"
     assert search.states() == [State.PENDING, State.PENDING]
     with search.ledger.serve(Server.here(), 30):
-        told = search.command("control", "drop", "1", "--tier", "0.2-0.4", "--reason", "too slow")
-    assert told == f"candidate 1 of tier 0.2-0.4 ms is dropped; sent to {Server.here()}\n"
+        told = search.command("control", "drop", "2", "--tier", "0.2-0.4", "--reason", "too slow")
+    assert told == f"candidate 2 of tier 0.2-0.4 ms is dropped; sent to {Server.here()}\n"
     assert search.states() == [State.PENDING, State.DROPPED]
     assert search.ledger.candidates(search.ledger.studies()[0])[1].reason == "too slow"
 
@@ -83,13 +83,13 @@ def test_all_that_failed_are_requeued_together(search: Search) -> None:
     ("words", "message"),
     [
         (("requeue",), "give either the number of a CANDIDATE or --failed"),
-        (("requeue", "0", "--failed"), "give either the number of a CANDIDATE or --failed"),
-        (("requeue", "0"), "requeue 0: give its tier with --tier TIER"),
+        (("requeue", "1", "--failed"), "give either the number of a CANDIDATE or --failed"),
+        (("requeue", "1"), "requeue 1: give its tier with --tier TIER"),
         (("requeue", "--failed", "--tier", "1-2"), "tier '1-2': not in the ledger; there are: 0.2-0.4"),
-        (("requeue", "1", "--tier", "0.2-0.4"), "is pending; only a failed one can be requeued"),
+        (("requeue", "2", "--tier", "0.2-0.4"), "is pending; only a failed one can be requeued"),
         (("requeue", "9", "--tier", "0.2-0.4"), "search candidate 9: not in the ledger"),
-        (("drop", "0", "--tier", "0.2-0.4"), "is failed; only one that has not ended can be dropped"),
-        (("drop", "0", "--tier", "1-2"), "tier '1-2': not in the ledger; there are: 0.2-0.4"),
+        (("drop", "1", "--tier", "0.2-0.4"), "is failed; only one that has not ended can be dropped"),
+        (("drop", "1", "--tier", "1-2"), "tier '1-2': not in the ledger; there are: 0.2-0.4"),
         (("trainings", "0"), "trainings 0: must be 1 or more"),
     ],
 )
@@ -112,5 +112,5 @@ def test_export_for_optuna(search: Search, tmp_path: Path) -> None:
 def test_a_finalist_is_named_by_what_it_is_trained_for(search: Search) -> None:
     study = search.ledger.studies()[0]
     search.ledger.propose_again(study, search.ledger.candidates(study)[1], Purpose.FINAL)
-    search.command("control", "drop", "0", "--tier", "0.2-0.4", "--for", "final")
+    search.command("control", "drop", "1", "--tier", "0.2-0.4", "--for", "final")
     assert [c.state for c in search.ledger.candidates(study, Purpose.FINAL)] == [State.DROPPED]

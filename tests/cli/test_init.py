@@ -56,7 +56,8 @@ def test_an_existing_file_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_from_photos_to_a_table(tmp_path: Path) -> None:
+def test_from_photos_to_a_table(tmp_path: Path, latency_table: Path) -> None:
+    """The search takes a latency table that is there; that searches build theirs is seen by other tests."""
     write_photos(tmp_path / "photos", {"cat": 40, "dog": 40}, size=(40, 32))
     command_line = CommandLine(tmp_path)
     words = "init", "photos", "--output", "mine.toml", "--space", "gpunet-small", "--engine", "openvino"
@@ -67,11 +68,12 @@ def test_from_photos_to_a_table(tmp_path: Path) -> None:
     config = load_config(tmp_path / "mine.toml")
     assert (config.study.space, config.data.path) == ("gpunet-small", tmp_path / "photos")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.toml", "photos"], "nothing else is written"
-    planned = command_line.json("search", "mine.toml", "--plan")
+    call = "search", "mine.toml", "--set", f"latency.table={latency_table}", "--set", "latency.other_classes=true"
+    planned = command_line.json(*call, "--plan")
     assert planned["minutes"] > 0
     assert {part["what"] for part in planned["parts"]} >= {"candidates trained", "finalists trained"}
     assert not (tmp_path / "runs").exists()
-    (entry,) = command_line.json("search", "mine.toml")["entries"]
+    (entry,) = command_line.json(*call)["entries"]
     assert (entry["classes"], entry["space"]) == (["cat", "dog"], "gpunet-small")
-    rest = command_line.run("search", "mine.toml", "--plan")
+    rest = command_line.run(*call, "--plan")
     assert "mine: nothing is left to do" in rest

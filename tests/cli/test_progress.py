@@ -10,7 +10,7 @@ from tiernas.ledger import Candidate, Purpose, State, Study
 
 
 def candidate(number: int, state: State, **more: Any) -> Candidate:
-    return Candidate(id=number, number=number, state=state, estimated_latency_ms=0.25, **more)
+    return Candidate(id=number, index=number - 1, state=state, estimated_latency_ms=0.25, **more)
 
 
 def test_each_training_that_ends_is_one_line_and_what_was_reused_is_not_counted(

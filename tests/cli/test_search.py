@@ -44,7 +44,7 @@ def test_every_training_is_in_the_ledger(searched: CommandLine) -> None:
         for study in ledger.studies():
             low, high = map(float, study.name.split("-"))
             candidates = ledger.candidates(study)
-            assert [c.number for c in candidates] == [0, 1, 2, 3]
+            assert [c.number for c in candidates] == [1, 2, 3, 4]
             assert len({c.digest for c in candidates}) == 4
             for c in candidates:
                 assert c.state is State.DONE
@@ -59,7 +59,7 @@ def test_tensorboard_shows_every_epoch_of_every_training_once(searched: CommandL
         for study in ledger.studies():
             for purpose in (Purpose.SEARCH, Purpose.FINAL):
                 for candidate in ledger.candidates(study, purpose):
-                    folder = searched.folder / "run" / "tensorboard" / study.name / purpose / f"{candidate.number:05d}"
+                    folder = searched.folder / "run" / "tensorboard" / study.name / purpose / f"{candidate.number:06d}"
                     shown = EventAccumulator(str(folder)).Reload()
                     epochs = list(range(1, candidate.attempts[-1].epochs + 1))
                     for tag in ("loss/train", "accuracy/train", "learning_rate", "images_per_s"):
@@ -89,6 +89,19 @@ def test_a_second_call_notices_that_all_is_done(searched: CommandLine) -> None:
     with Ledger(searched.folder / "run" / "ledger.sqlite") as ledger:
         for study in ledger.studies():
             assert all(len(c.attempts) == 1 for c in ledger.candidates(study))
+
+
+def test_what_was_measured_again_stays_when_the_search_is_resumed(searched: CommandLine) -> None:
+    def latencies() -> dict[str, float]:
+        return {entry["name"]: entry["latency_ms"] for entry in searched.json("table", "list", "--table", "models")}
+
+    before = latencies()
+    found = searched.json("remeasure", "tiny.toml")
+    assert len(found["remeasured"]) + len(found["unsettled"]) == len(before)
+    after = latencies()
+    assert all(after[entry["name"]] == entry["latency_ms"] != before[entry["name"]] for entry in found["remeasured"])
+    searched.json("search", "tiny.toml")
+    assert latencies() == after
 
 
 def test_status_counts_and_names_the_best(searched: CommandLine) -> None:

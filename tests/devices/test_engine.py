@@ -152,9 +152,12 @@ def test_networks_are_closed_there(near: RemoteDevice, tiny: Path) -> None:
     engine = get_engine("onnxruntime", device=near)
     with engine.compile(tiny) as network:
         assert isinstance(network, RemoteNetwork)
-        network.anchor("0" * 16)
+        anchor = network.anchor("0" * 16)
         handles = near._connection._session.handles
         assert len(handles) == 2
+    assert not handles
+    with engine.compile(tiny) as other, pytest.raises(AssertionError, match="the network was closed"):
+        anchor.measure(other, SHORT)
     assert not handles
     with engine.compile(tiny) as network:
         assert network.run(IMAGES).shape == (1, 4)

@@ -40,7 +40,7 @@ class Odd(Near):
             "../../evil": "x",
         }
         state = {"slowdowns": ["under-voltage"]}
-        return {"files": files, "cores": 4, "allowed_cores": None, "busy_cores": 1.5, "state": state}
+        return {"files": files, "allowed_cores": None, "busy_cores": 1.5, "state": state}
 
     @property
     def facts(self) -> Mapping[str, Any]:

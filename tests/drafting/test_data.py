@@ -95,3 +95,13 @@ def test_a_hundred_thousand_names_are_looked_at_in_seconds(tmp_path: Path) -> No
     assert (sum(found.counts.values()), found.opened) == (100_000, 20_000)
     assert found.splits["train"] == pytest.approx(72_250, abs=2)
     assert len(found.copies) == 20_000 - 14
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [("~nobody-of-this-name/photos", "there is no such user"), ("x" * 5000, r"cannot be read \(File name too long\)")],
+)
+def test_names_that_the_system_refuses_are_one_message(place: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as refused:
+        data_at(place)
+    assert len(str(refused.value)) < 500

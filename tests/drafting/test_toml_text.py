@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiernas.drafting.toml_text import toml_text
+from tiernas.errors import UsageError
 
 SCALARS = (
     st.text(st.characters(exclude_categories=["Cs"]))
@@ -45,3 +46,8 @@ def test_comments_are_wrapped_and_change_nothing() -> None:
     assert of_a.splitlines()[:4] == ["# of a", "[a]", "x = 1", "# one"]
     assert of_a.splitlines()[4].startswith("#     code = 1xxx")
     assert "never" not in text
+
+
+def test_a_path_that_is_not_utf8_is_refused() -> None:
+    with pytest.raises(UsageError, match="contains bytes that are not UTF-8"):
+        toml_text({"data": {"path": "photos-\udce9"}})

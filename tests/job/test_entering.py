@@ -18,7 +18,7 @@ TIER = Tier(0.2, 0.4)
 
 
 def candidate(state: State, **values: Any) -> Candidate:
-    return Candidate(number=0, state=state, **values)
+    return Candidate(index=0, state=state, **values)
 
 
 def test_a_result_with_an_entry_to_recommend_is_usable() -> None:

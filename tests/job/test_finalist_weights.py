@@ -39,7 +39,7 @@ def test_a_finalist_whose_weights_are_damaged_or_gone_is_trained_again(
         content = bytearray((folder / WEIGHTS).read_bytes())
         content[-1] ^= 1
         (folder / WEIGHTS).write_bytes(content) if what == "damaged" else (folder / WEIGHTS).unlink()
-        with pytest.raises(UsageError, match=r"finalist 0: no trained network: .*Run the same command again"):
+        with pytest.raises(UsageError, match=r"finalist 1: no trained network: .*Run the same command again"):
             finalist_network(ledger, study, finalist, loop)
         (row,) = ledger.candidates(study, Purpose.FINAL)
         assert (row.state, row.accuracy, row.result, row.ended_order) == (State.PENDING, None, None, None)

@@ -45,10 +45,10 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         candidates = [ledger.propose(study, [number], f"digest{number}", 0.15) for number in range(20)]
         with ledger.together():
             for candidate in candidates:
-                ledger.start(candidate, f"host:{candidate.number}")
+                ledger.start(candidate, f"host:{candidate.index}")
                 ledger.pause(candidate, 1, 0.5, kept=True, prune=False)
-                ledger.start(candidate, f"host:{candidate.number}")
-                if candidate.number % 3:
+                ledger.start(candidate, f"host:{candidate.index}")
+                if candidate.index % 3:
                     ledger.finish(candidate, 0.9, {"duration_s": 2.0})
     return path.read_bytes()
 
@@ -143,7 +143,7 @@ def test_flipped_bytes_and_cut_files_are_one_message_or_nothing(path: Path, seed
         ("UPDATE candidates SET repeated = '{\"seeds\": 1}' WHERE number = 1", "rank_accuracy|Field required"),
         ("UPDATE candidates SET result = '{\"duration_s\": []}' WHERE number = 1", "duration_s"),
         ("DELETE FROM attempts WHERE candidate_id = 1", "is running, without a running attempt"),
-        ("UPDATE candidates SET number = 99 WHERE number = 1", "no search candidate 1"),
+        ("UPDATE candidates SET number = 99 WHERE number = 1", "no search candidate 2"),
         ("UPDATE attempts SET epochs = 'two' WHERE candidate_id = 1", "'two' is not a whole number"),
         ("UPDATE control SET paused = 'perhaps'", "neither yes nor no"),
         ("UPDATE lease SET token = 'x'", "a lease without an end"),

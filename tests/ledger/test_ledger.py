@@ -113,9 +113,9 @@ def test_finalists_are_counted_apart(ledger: Ledger) -> None:
     propose(ledger, 0)
     propose(ledger, 1)
     final = propose(ledger, 1, purpose=Purpose.FINAL, measurement={"latency_ms": 0.16})
-    assert final.number == 0
+    assert final.index == 0
     study = ledger.studies()[0]
-    assert [c.number for c in ledger.candidates(study)] == [0, 1]
+    assert [c.index for c in ledger.candidates(study)] == [0, 1]
     assert [c.measurement for c in ledger.candidates(study, Purpose.FINAL)] == [{"latency_ms": 0.16}]
 
 
@@ -162,7 +162,7 @@ class Candidates(RuleBasedStateMachine):
     @rule()
     def propose(self) -> None:
         number = len(self.model)
-        assert self.ledger.propose(self.study, [number], str(number), 0.1).number == number
+        assert self.ledger.propose(self.study, [number], str(number), 0.1).index == number
         self.model[number], self.deaths[number] = State.PENDING, 0
 
     @precondition(lambda self: State.PENDING in self.model.values())
@@ -170,26 +170,26 @@ class Candidates(RuleBasedStateMachine):
     def start(self, data: st.DataObject) -> None:
         candidate = self.pick(data, State.PENDING)
         self.ledger.start(candidate, "host:1")
-        self.model[candidate.number] = State.RUNNING
+        self.model[candidate.index] = State.RUNNING
 
     @precondition(lambda self: State.RUNNING in self.model.values())
     @rule(data=st.data(), retry=st.booleans())
     def fail(self, data: st.DataObject, retry: bool) -> None:
         candidate = self.pick(data, State.RUNNING)
-        self.deaths[candidate.number] += 1
-        again = retry and self.deaths[candidate.number] < MAX_ATTEMPTS
-        self.model[candidate.number] = State.PENDING if again else State.FAILED
+        self.deaths[candidate.index] += 1
+        again = retry and self.deaths[candidate.index] < MAX_ATTEMPTS
+        self.model[candidate.index] = State.PENDING if again else State.FAILED
         if not again:
-            self.ended.append(candidate.number)
-        assert self.ledger.fail(candidate, "died", retry=retry) is self.model[candidate.number]
+            self.ended.append(candidate.index)
+        assert self.ledger.fail(candidate, "died", retry=retry) is self.model[candidate.index]
 
     @precondition(lambda self: State.RUNNING in self.model.values())
     @rule(data=st.data())
     def finish(self, data: st.DataObject) -> None:
         candidate = self.pick(data, State.RUNNING)
         self.ledger.finish(candidate, 0.5, {})
-        self.model[candidate.number] = State.DONE
-        self.ended.append(candidate.number)
+        self.model[candidate.index] = State.DONE
+        self.ended.append(candidate.index)
 
     @precondition(lambda self: State.RUNNING in self.model.values())
     @rule(data=st.data(), prune=st.booleans())
@@ -199,9 +199,9 @@ class Candidates(RuleBasedStateMachine):
         state = self.ledger.pause(candidate, rungs + 1, 0.4, kept=not prune, prune=prune)
         assert state is (State.PRUNED if prune else State.PENDING)
         assert len(candidate.rungs or []) == rungs + 1
-        self.model[candidate.number] = state
+        self.model[candidate.index] = state
         if prune:
-            self.ended.append(candidate.number)
+            self.ended.append(candidate.index)
 
     @precondition(lambda self: State.DONE in self.model.values())
     @rule(data=st.data())
@@ -215,8 +215,8 @@ class Candidates(RuleBasedStateMachine):
         candidate = self.pick(data, data.draw(st.sampled_from(sorted({*self.model.values()} - ENDED))))
         was = candidate.state
         self.user.drop(self.study.name, candidate.number, Purpose.SEARCH, "too slow")
-        self.model[candidate.number] = State.DROPPED
-        self.ended.append(candidate.number)
+        self.model[candidate.index] = State.DROPPED
+        self.ended.append(candidate.index)
         if was is State.RUNNING:
             assert self.ledger.finish(candidate, 0.5, {}) is candidate.state is State.DROPPED
 
@@ -225,8 +225,8 @@ class Candidates(RuleBasedStateMachine):
     def requeue(self, data: st.DataObject) -> None:
         candidate = self.pick(data, State.FAILED)
         self.user.requeue(self.study.name, candidate.number)
-        self.model[candidate.number], self.deaths[candidate.number] = State.PENDING, 0
-        self.ended.remove(candidate.number)
+        self.model[candidate.index], self.deaths[candidate.index] = State.PENDING, 0
+        self.ended.remove(candidate.index)
 
     @rule()
     def kill_and_start_the_server(self) -> None:
@@ -240,8 +240,8 @@ class Candidates(RuleBasedStateMachine):
     def the_rows_are_the_model(self) -> None:
         if hasattr(self, "study"):
             rows = self.ledger.candidates(self.study)
-            assert {c.number: c.state for c in rows} == self.model
-            ended = sorted((c.ended_order, c.number) for c in rows if c.ended_order is not None)
+            assert {c.index: c.state for c in rows} == self.model
+            ended = sorted((c.ended_order, c.index) for c in rows if c.ended_order is not None)
             assert [number for _, number in ended] == self.ended
             assert len({order for order, _ in ended}) == len(ended)
             for row in rows:

@@ -19,7 +19,7 @@ def test_every_order_raises_the_counter(ledger: Ledger, location: Path | str) ->
     with Ledger(location) as user:
         user.pause_study(True)
         user.set_trainings(40)
-        user.drop("0.1-0.2", 0, Purpose.SEARCH, "not wanted")
+        user.drop("0.1-0.2", 1, Purpose.SEARCH, "not wanted")
         orders = ledger.orders()
         assert (orders.paused, orders.trainings, orders.changed) == (True, 40, 3)
         user.pause_study(False)
@@ -32,7 +32,7 @@ def test_what_is_dropped_while_it_runs_records_no_more(ledger: Ledger, location:
     candidate = propose(ledger)
     assert ledger.start(candidate, "host:1", "host", "3") is State.RUNNING
     with Ledger(location) as user:
-        user.drop("0.1-0.2", 0, Purpose.SEARCH, "hangs")
+        user.drop("0.1-0.2", 1, Purpose.SEARCH, "hangs")
     assert ledger.progress(candidate, 1) is State.DROPPED
     assert ledger.finish(candidate, 0.9, {}) is State.DROPPED
     assert ledger.fail(candidate, "died", retry=True) is State.DROPPED
@@ -53,7 +53,7 @@ def test_what_is_requeued_has_all_its_attempts_again(ledger: Ledger) -> None:
             ledger.start(candidate, "host:1")
             state = ledger.fail(candidate, "killed", retry=True)
             assert state is (State.FAILED if attempt == MAX_ATTEMPTS else State.PENDING)
-        ledger.requeue("0.1-0.2", 0)
+        ledger.requeue("0.1-0.2", 1)
         (row,) = ledger.candidates(ledger.studies()[0])
         assert (row.state, row.reason, row.ended_order, row.finished_at) == (State.PENDING, None, None, None)
         assert len(row.attempts) == MAX_ATTEMPTS * (tries + 1)
@@ -63,14 +63,14 @@ def test_orders_that_cannot_be_are_one_message(ledger: Ledger) -> None:
     candidate = propose(ledger)
     ledger.start(candidate, "host:1")
     ledger.finish(candidate, 0.9, {})
-    with pytest.raises(UsageError, match=r"tier 0\.1-0\.2: search candidate 0 is done; only a failed one"):
-        ledger.requeue("0.1-0.2", 0)
-    with pytest.raises(UsageError, match="candidate 0 is done; only one that has not ended"):
-        ledger.drop("0.1-0.2", 0, Purpose.SEARCH, "")
+    with pytest.raises(UsageError, match=r"tier 0\.1-0\.2: search candidate 1 is done; only a failed one"):
+        ledger.requeue("0.1-0.2", 1)
+    with pytest.raises(UsageError, match="candidate 1 is done; only one that has not ended"):
+        ledger.drop("0.1-0.2", 1, Purpose.SEARCH, "")
     with pytest.raises(UsageError, match="final candidate 5: not in the ledger"):
         ledger.requeue("0.1-0.2", 5, Purpose.FINAL)
     with pytest.raises(UsageError, match=r"tier '9-10': not in the ledger; there are: 0\.1-0\.2"):
-        ledger.requeue("9-10", 0)
+        ledger.requeue("9-10", 1)
     with pytest.raises(UsageError, match="trainings 0: must be 1 or more"):
         ledger.set_trainings(0)
     assert ledger.orders().changed == 0
@@ -81,7 +81,7 @@ def test_orders_given_beside_the_server_are_never_lost(ledger: Ledger, location:
     with Ledger(location) as user, ThreadPoolExecutor(2) as pool:
 
         def drop_some() -> None:
-            for number in range(0, 20, 2):
+            for number in range(1, 20, 2):
                 with suppress(UsageError):  # the server was quicker
                     user.drop("0.1-0.2", number, Purpose.SEARCH, "no")
 
@@ -109,20 +109,20 @@ def test_the_summary_is_what_the_rows_say(ledger: Ledger) -> None:
     assert ledger.count(study, reused=True) == ledger.count(study, Purpose.FINAL) == {}
     best = ledger.best(study)
     assert best is not None
-    assert best.number == 1
+    assert best.index == 1
     ledger.record_repeats(candidates[0], {"accuracy": 0.5, "standard_error": None, "seeds": 1, "rank_accuracy": 0.5})
     best = ledger.best(study)
     assert best is not None
-    assert best.number == 0  # those with repeats come first
+    assert best.index == 0  # those with repeats come first
     (failure,) = ledger.failures()
     assert (failure.study, failure.purpose, failure.number, failure.reason) == (
         "0.1-0.2",
         Purpose.SEARCH,
-        3,
+        4,
         "diverged",
     )
     (running,) = ledger.running()
-    assert (running.number, running.attempt, running.epochs, running.node, running.gpu) == (4, 1, 2, "host", "0,1")
+    assert (running.number, running.attempt, running.epochs, running.node, running.gpu) == (5, 1, 2, "host", "0,1")
     assert ledger.ended_since(running.started_at) == 0
     assert candidates[0].finished_at is not None
     assert ledger.ended_since(candidates[0].finished_at) == 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,18 @@ def test_it_is_read_as_it_was_written(tmp_path: Path, pace: Pace | None) -> None
     assert Basis.read(tmp_path / "run") == basis
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"data": {}, "pace": null}', '{"data": 3, "pace": {"x": 1}}'])
+_DATA_TEXT = json.dumps(asdict(DATA))
+_PACE_TEXT = json.dumps(asdict(Pace({}, 0.25, None, 1e6, 5.0)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{}", "[]", '{"data": {}, "pace": null}', '{"data": 3, "pace": {"x": 1}}'),
+        f'{{"data": {_DATA_TEXT}, "pace": {_PACE_TEXT.replace("{}", "[0.1]")}}}',
+        f'{{"data": {_DATA_TEXT.replace("10", "[]")}, "pace": null}}',
+    ],
+)
 def test_what_cannot_be_read_does_not_count(tmp_path: Path, text: str) -> None:
     (tmp_path / "plan.json").write_text(text)
     assert Basis.read(tmp_path) is None

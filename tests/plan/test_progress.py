@@ -37,7 +37,7 @@ def ledger(config: SearchConfig) -> Iterator[Ledger]:
         study = ledger.open_study("0.2-0.4", {})
         candidates = [ledger.propose(study, x, SPACE.decode(x).digest, 0.3) for x in SPACE.sample(5, seed=0)]
         for candidate in candidates[:4]:
-            ledger.start(candidate, f"node-3:{1000 + candidate.number}")
+            ledger.start(candidate, f"node-3:{1000 + candidate.index}")
         ledger.finish(candidates[0], 0.81, RESULT)
         ledger.finish(candidates[1], 0.84, RESULT)
         ledger.fail(candidates[2], "diverged in epoch 2", retry=False)

@@ -20,7 +20,7 @@ ENTRIES = [("a", 0.21, 0.70), ("b", 0.3, 0.98), ("c", 0.35, 0.985)]
 
 def candidate(number: int, accuracy: float | None) -> Candidate:
     return Candidate(
-        number=number,
+        index=number,
         purpose=Purpose.SEARCH,
         estimated_latency_ms=0.2 + 0.01 * number,
         accuracy=accuracy,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import select
 import time
@@ -48,7 +47,6 @@ def test_it_says_what_it_is(runner: RunnerProcess, tmp_path: Path) -> None:
 
 def test_it_says_what_its_latencies_depend_on(runner: RunnerProcess) -> None:
     found = runner.ask("system")
-    assert found["cores"] == os.cpu_count()
     assert found["busy_cores"] >= 0
     assert found["files"].keys() == system_files().keys()
 

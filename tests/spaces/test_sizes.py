@@ -74,7 +74,7 @@ def test_the_largest_map_is_held_at_some_time(network: tuple[str, list[int]]) ->
 
 @pytest.mark.parametrize("name", ["gpunet-small", "parent", "mlp-small"])
 def test_many_at_once_are_counted_as_each_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tiernas.spaces.sizes._AT_ONCE", 7)  # several parts
+    monkeypatch.setattr("tiernas.spaces.group_parts._AT_ONCE", 7)  # several parts
     space = SPACES[name]
     vectors = random_vectors(space, 30, 0)
     together = network_sizes(space, vectors, 5)

@@ -38,7 +38,7 @@ def config(tmp_path: Path) -> SearchConfig:
         study = ledger.open_study("0.2-0.4", {})
         candidates = [ledger.propose(study, x, space.decode(x).digest, 0.3) for x in space.sample(5, seed=0)]
         for candidate in candidates[:4]:
-            ledger.start(candidate, f"node-3:{1000 + candidate.number}")
+            ledger.start(candidate, f"node-3:{1000 + candidate.index}")
         ledger.finish(candidates[0], 0.81, {"epochs": 3, "duration_s": 60.0})
         ledger.finish(candidates[1], 0.84, {"epochs": 3, "duration_s": 60.0})
         ledger.fail(candidates[2], "diverged in epoch 2", retry=False)
@@ -49,7 +49,7 @@ def config(tmp_path: Path) -> SearchConfig:
 def test_what_each_client_does_and_how_long_it_will_take(config: SearchConfig) -> None:
     found = read_status(config)
     (running,) = found["running"]
-    assert (running["candidate"], running["epochs"], running["of_epochs"]) == (3, 2, 3)
+    assert (running["candidate"], running["epochs"], running["of_epochs"]) == (4, 2, 3)
     assert running["worker"] == "node-3:1003"
     assert running["validation_accuracy"] == 0.7512
     assert dt.datetime.fromisoformat(running["since"]) <= dt.datetime.fromisoformat(found["time"])
@@ -57,7 +57,7 @@ def test_what_each_client_does_and_how_long_it_will_take(config: SearchConfig) -
     assert found["ended_per_hour"] > 0
     assert (found["plan"], found["hours_to_go"]) == (None, None), "nothing says how large the data are"
     assert found["failures"] == [
-        {"tier": "0.2-0.4", "purpose": "search", "candidate": 2, "reason": "diverged in epoch 2"}
+        {"tier": "0.2-0.4", "purpose": "search", "candidate": 3, "reason": "diverged in epoch 2"}
     ]
     assert "mine: 1 running; tier 0.2-0.4 ms 3/6, 1 failed, best 84.00%; " in line_of(found)
 
@@ -127,15 +127,15 @@ def test_the_best_never_falls_when_the_mean_over_seeds_does(config: SearchConfig
         return first
 
     before = tier()
-    assert (before["best_candidate"], before["best_accuracy"], before["best_mean_accuracy"]) == (1, 0.84, None)
+    assert (before["best_candidate"], before["best_accuracy"], before["best_mean_accuracy"]) == (2, 0.84, None)
     with Ledger(config.ledger) as ledger:
         first, second, *_ = ledger.candidates(ledger.studies()[0])
         for candidate, mean in ((first, 0.80), (second, 0.78)):
             repeated = {"accuracy": mean, "standard_error": None, "seeds": 1, "rank_accuracy": mean}
             ledger.record_repeats(candidate, repeated)
     after = tier()
-    assert (after["best_candidate"], after["best_accuracy"]) == (1, 0.84)
-    assert (after["best_repeated_candidate"], after["best_mean_accuracy"]) == (0, 0.80)
+    assert (after["best_candidate"], after["best_accuracy"]) == (2, 0.84)
+    assert (after["best_repeated_candidate"], after["best_mean_accuracy"]) == (1, 0.80)
     assert after["best_mean_error"] is None, "two networks say too little"
     assert "best 84.00%" in line_of(read_status(config))
 
@@ -192,7 +192,7 @@ def test_who_serves_and_what_was_ordered(config: SearchConfig) -> None:
         lease.renew(8, 1)
         ledger.pause_study(True)
         ledger.set_trainings(9)
-        ledger.drop("0.2-0.4", 4, Purpose.SEARCH, "too slow")
+        ledger.drop("0.2-0.4", 5, Purpose.SEARCH, "too slow")
         found = read_status(config)
     assert found["server"] == {"name": str(Server.here()), "clients": 8, "idle": 1}
     assert found["paused"]

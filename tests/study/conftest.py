@@ -87,7 +87,7 @@ def trainings(ledger: Ledger, executor: Executor, screen: Screen | None = None) 
     """The loop, with nothing but an executor."""
 
     def watch(study: Study, purpose: Purpose, candidates: Sequence[Candidate], wanted: int) -> None:
-        assert [c.number for c in candidates] == list(range(len(candidates)))
+        assert [c.index for c in candidates] == list(range(len(candidates)))
 
     recipes = {purpose: {"epochs": 9} for purpose in Purpose}
     return Trainings(ledger, executor, SPACE, {}, recipes, 7, Path("."), lambda: False, watch, screen)

@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tiernas.study.curves import Curves
 
-NAME = "0.2-0.4/search/00003"
+NAME = "0.2-0.4/search/000003"
 
 
 def metrics(epoch: int, accuracy: float) -> Mapping[str, float]:

@@ -57,13 +57,13 @@ def run(
 def test_what_is_dropped_ends_and_the_search_goes_on(tmp_path: Path, pending: int | None) -> None:
     first, *others = run(
         tmp_path / "ledger.sqlite",
-        lambda other: {2: lambda: other.drop("tier", 0, Purpose.SEARCH, "too slow")},
+        lambda other: {2: lambda: other.drop("tier", 1, Purpose.SEARCH, "too slow")},
         pending,
     )
     assert (first.state, first.reason) == (State.DROPPED, "too slow")
     assert [a.outcome for a in first.attempts] == [Outcome.DROPPED]
     assert len(others) == 7
-    assert [c.number for c in others if c.state is State.FAILED] == [2]
+    assert [c.index for c in others if c.state is State.FAILED] == [2]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_what_comes_of_a_candidate_after_its_drop_was_noticed_in_the_same_moment
             if len(self.jobs) > 1:
                 return super().poll(timeout_s)
             with Ledger(ledger.path) as user:
-                user.drop("tier", 0, Purpose.SEARCH, "too slow")
+                user.drop("tier", 1, Purpose.SEARCH, "too slow")
             return [EpochDone(1, 1), last]
 
     ledger = Ledger(tmp_path / "ledger.sqlite")
@@ -89,7 +89,7 @@ def test_what_comes_of_a_candidate_after_its_drop_was_noticed_in_the_same_moment
 
 @pytest.mark.parametrize("pending", [None, 3])
 def test_what_is_requeued_is_trained_again_by_the_same_server(tmp_path: Path, pending: int | None) -> None:
-    candidates = run(tmp_path / "ledger.sqlite", lambda other: {3: lambda: other.requeue("tier", 2)}, pending)
+    candidates = run(tmp_path / "ledger.sqlite", lambda other: {3: lambda: other.requeue("tier", 3)}, pending)
     assert [c.state for c in candidates] == [State.DONE] * 8
     assert [a.outcome for a in candidates[2].attempts] == [Outcome.FAILED, Outcome.DONE]
 
@@ -144,6 +144,6 @@ def test_a_server_that_lost_its_lease_writes_nothing_more(tmp_path: Path) -> Non
     assert states == [State.DONE, State.RUNNING]
     stack.close()
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
-    assert [e["candidate"] for e in events if e["event"] == "finished"] == [0]  # never one that is not recorded
+    assert [e["candidate"] for e in events if e["event"] == "finished"] == [1]  # never one that is not recorded
     assert (events[-1]["event"], events[-1]["level"]) == ("lease lost", "error")
     assert "has taken over" in events[-1]["reason"]

@@ -93,7 +93,7 @@ def test_a_study_that_is_continued_proposes_what_the_uninterrupted_one_would_hav
             if turn == 12:
                 ledger.fail(ended, "diverged", retry=False)
             else:
-                ledger.finish(ended, (13 * ended.number % 7) / 7, {})
+                ledger.finish(ended, (13 * ended.index % 7) / 7, {})
         with copy_of(ledger, tmp_path / f"{turn}.sqlite") as killed:
             expected = proposals(killed, study, pending).next(killed.candidates(study), 1)
         proposed = uninterrupted.next(candidates, 1)

@@ -49,7 +49,7 @@ def screened(
 def candidate(number: int, *accuracies: float, final: float | None = None, kept: bool = True) -> Candidate:
     rungs = [{"epochs": 2 + 2 * i, "accuracy": a, "kept": kept} for i, a in enumerate(accuracies)]
     state = State.PENDING if final is None else State.DONE
-    return Candidate(id=number + 1, number=number, rungs=rungs, accuracy=final, state=state, attempts=[])
+    return Candidate(id=number + 1, index=number, rungs=rungs, accuracy=final, state=state, attempts=[])
 
 
 def test_the_top_third_of_a_rung_goes_on() -> None:
@@ -89,7 +89,7 @@ def test_each_training_stops_at_its_rungs_and_goes_on_to_the_next(tmp_path: Path
         outcomes = [Outcome.PAUSED] * len(rungs) + [Outcome.DONE] * (c.state is State.DONE)
         assert [a.outcome for a in c.attempts] == outcomes
         all_kept = all(r["kept"] for r in rungs)
-        assert (c.state is State.DONE) == (all_kept or c.number % 8 == 7)
+        assert (c.state is State.DONE) == (all_kept or c.index % 8 == 7)
         assert (c.accuracy is None) == (c.state is State.PRUNED)
         states.add((c.state, all_kept))
     assert len(states) == 3  # some passed, some were pruned, some audited
@@ -133,7 +133,7 @@ def test_storage_that_does_not_answer_when_checkpoints_are_to_be_removed_ends_no
     told = [record.message for record in caplog.records if "is no longer needed" in record.message]
     assert len(told) == len(pruned) > 0
     assert "storage does not answer (ConnectionRefusedError" in told[0]
-    assert f"{url}/tier/search/{pruned[0].number:05d}" in told[0]
+    assert f"{url}/tier/search/{pruned[0].index:05d}" in told[0]
 
 
 def test_the_optimizer_is_told_forecasts_of_what_was_pruned(tmp_path: Path) -> None:

@@ -130,14 +130,14 @@ def test_every_event_is_a_line_of_json(tmp_path: Path) -> None:
     )
     found: list[dict[str, Any]] = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     assert [(e["event"], e.get("candidate"), e["level"]) for e in found] == [
-        ("proposed", 0, "info"),
-        ("started", 0, "info"),
-        ("epoch", 0, "debug"),
-        ("finished", 0, "info"),
         ("proposed", 1, "info"),
         ("started", 1, "info"),
         ("epoch", 1, "debug"),
-        ("failed", 1, "warning"),
+        ("finished", 1, "info"),
+        ("proposed", 2, "info"),
+        ("started", 2, "info"),
+        ("epoch", 2, "debug"),
+        ("failed", 2, "warning"),
         ("log", None, "warning"),
     ]
     assert found[1].keys() == {"time", "level", "event", "tier", "purpose", "candidate", "attempt", "worker", "node"}

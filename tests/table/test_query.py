@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -221,3 +222,11 @@ def test_another_device_never_answers_in_place_of_this_machine() -> None:
     query = Query(engine="tensorrt", local_devices=("AMD EPYC",))
     with pytest.raises(NothingFoundError, match=r"on this machine, whose entries count unless --device names another"):
         answer(query, [*ENTRIES, there], "table")
+
+
+def test_ten_thousand_entries_are_queried_at_once() -> None:
+    one = entry()
+    entries = [dataclasses.replace(one, name=f"e{number}") for number in range(10_000)]
+    began_s = time.process_time()
+    assert len(answers(Query(), entries, "table")) == 10_000
+    assert time.process_time() - began_s < 2

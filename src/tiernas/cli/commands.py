@@ -15,6 +15,7 @@ from tiernas.cli import (
     init,
     latency,
     plugins,
+    remeasure,
     search,
     status,
     table,
@@ -39,6 +40,7 @@ app.command("search")(search.search)
 app.command("status")(status.status)
 app.command("report")(search.report)
 app.command("verdict")(verdict.verdict)
+app.command("remeasure")(remeasure.remeasure)
 app.command("tiers")(tiers.tiers)
 app.command("doctor")(doctor.doctor)
 app.command("plugins")(plugins.plugins)

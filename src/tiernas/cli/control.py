@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 
 TierOption = Annotated[str, typer.Option("--tier", metavar="TIER", help="Tier, such as 0.2-0.4.")]
-NumberArgument = Annotated[int, typer.Argument(metavar="CANDIDATE", help="Candidate number.")]
+NumberArgument = Annotated[int, typer.Argument(metavar="CANDIDATE", min=1, help="Candidate number, from 1.")]
 PurposeOption = Annotated[
     Literal["search", "repeat", "final", "parent", "rival", "seed"], typer.Option("--for", help="Kind of candidate.")
 ]
@@ -68,7 +68,9 @@ def trainings(
 @app.command()
 def requeue(
     config: ConfigArgument,
-    candidate: Annotated[int | None, typer.Argument(metavar="[CANDIDATE]", help="Candidate number.")] = None,
+    candidate: Annotated[
+        int | None, typer.Argument(metavar="[CANDIDATE]", min=1, help="Candidate number, from 1.")
+    ] = None,
     tier: Annotated[str | None, typer.Option("--tier", metavar="TIER", help="Tier, such as 0.2-0.4.")] = None,
     purpose: Annotated[
         Literal["search", "repeat", "final", "parent", "rival", "seed"] | None,

@@ -55,6 +55,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "latency plan": ("tiernas latency plan --space mobile-small --engine onnxruntime --output kit.pyz",),
     "latency show": ("tiernas latency show --space gpunet-small --engine openvino",),
     "plugins": ("tiernas plugins",),
+    "remeasure": (
+        "tiernas remeasure model-table",
+        "tiernas remeasure mine.toml --seconds 20",
+    ),
     "report": ("tiernas report mine.toml",),
     "search": (
         "tiernas search mine.toml --plan",

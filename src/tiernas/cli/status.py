@@ -94,7 +94,9 @@ def draw(found: dict[str, Any]) -> RenderableType:
     if found["running"]:
         parts.append(_running(found["running"]))
     if failures := found["failures"]:
-        columns = {"tier": "tier (ms)", "candidate": "candidate", "reason": "reason"}
+        columns = {"tier": "tier (ms)", "purpose": "for", "candidate": "candidate", "reason": "reason"}
+        if all(failure["purpose"] == "search" for failure in failures):
+            del columns["purpose"]
         parts.append(make_table(failures[-_ROWS:], columns, title=_title("failed", failures)))
     return Group(*parts)
 

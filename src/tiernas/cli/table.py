@@ -37,7 +37,7 @@ _MARKS = {
     "few to tell which is more accurate",
     "*": "published, not measured here",
     "+-": "half of the latency's interval, which stayed wide",
-    "?": "measured by an earlier version, and did not settle; search again to measure it in the present way",
+    "?": "measured by an earlier version, and did not settle; tiernas remeasure measures it in the present way",
 }
 """What the marks in a list mean."""
 

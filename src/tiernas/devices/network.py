@@ -61,11 +61,13 @@ class RemoteNetwork(CompiledNetwork):
         self._files = files
         self._digests = {path.name: _digest(path) for path in files}
         self._anchors: list[RemoteAnchor] = []
+        self._closed = False
         connection.repeat(self.handle)
         self._resources = resources.pop_all()
 
     def handle(self, session: Session) -> int:
         """Its handle in a session, in which it is opened on first use."""
+        assert not self._closed, "the network was closed"
         if self not in session.handles:
             session.send({self._digests[path.name]: path for path in self._files})
             opened = session.ask("open", files=self._digests, **self._settings)
@@ -125,6 +127,7 @@ class RemoteNetwork(CompiledNetwork):
         return ENGINES.load(self.fingerprint.engine).saved(list(self._digests), self.fingerprint)
 
     def close(self) -> None:
+        self._closed = True  # neither it nor its anchors are opened again
         self._connection.release([*self._anchors, self])
         self._resources.close()
 

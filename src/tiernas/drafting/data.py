@@ -13,6 +13,9 @@ from tiernas.training.sources import open_source
 _LAYOUTS = "photos/<class>/*.jpg, photos/train/<class>/*.jpg, train-00000-of-00001.parquet or train-000000.tar"
 _DIGITS = "digits"
 
+_SHOWN = 200
+"""Number of characters of a path that a message shows."""
+
 LEAST_OF_A_CLASS = 10
 """With fewer, validation and test would have one image of the class, or none."""
 
@@ -34,8 +37,8 @@ def look_at(config: DataConfig, called: str) -> Inspection:
         counts = class_counts(source)
         shown = config.path or config.shown
         if len(counts) < 2:
-            (only,) = counts
-            raise UsageError(f"{shown}: there is only one class, {only!r}; add a folder of images of another")
+            only = ", ".join(map(repr, counts))
+            raise UsageError(f"{shown}: there is only one class, {only}; add a folder of images of another")
         few = [f"{name!r} has {count}" for name, count in counts.items() if count < LEAST_OF_A_CLASS]
         if few:
             raise UsageError(
@@ -58,10 +61,16 @@ def data_at(place: str) -> DataConfig:
     Raises:
         UsageError: It is none of these.
     """
-    path = Path(place).expanduser()
-    if path.is_dir():
-        return DataConfig(kind=_kind_of(path), path=path.absolute())
-    if path.exists():
+    try:
+        path = Path(place).expanduser()
+        if path.is_dir():
+            return DataConfig(kind=_kind_of(path), path=path.absolute())
+        is_file = path.exists()
+    except RuntimeError as error:  # of whom the system does not know the home
+        raise UsageError(f"DATA = {place!r}: there is no such user; give the folder by its whole path") from error
+    except OSError as error:
+        raise UsageError(f"DATA = {place[:_SHOWN]!r}: cannot be read ({error.strerror})") from error
+    if is_file:
         raise UsageError(f"DATA = {place!r}: is a file; give the folder that holds the data ({_LAYOUTS})")
     if place == _DIGITS:
         return DataConfig(kind=_DIGITS)

@@ -10,6 +10,7 @@ from tiernas.config import SearchConfig
 from tiernas.drafting.output import require_new
 from tiernas.errors import UsageError
 from tiernas.plan import Basis, Resources, SearchPlan
+from tiernas.text_file import replace_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,7 @@ class Draft:
         """
         require_new(output)
         try:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            with output.open("x", encoding="utf-8") as file:
-                file.write(self.toml)
+            replace_text(output, self.toml)
         except OSError as error:
             raise UsageError(f"--output {output}: cannot be written ({error.strerror}); choose another file") from error
 

@@ -89,7 +89,8 @@ def draft_search(data: Inspection, output: Path, wishes: Wishes, overrides: Sequ
         return values, checked_config(values, output)
 
     any_tier = [0.0, wishes.max_latency_ms or _ANY_LATENCY_MS]
-    _, unmeasured = configured(any_tier, 1)
+    values, unmeasured = configured(any_tier, 1)
+    toml_text(values)  # refuses what cannot be written before anything is measured
     if unmeasured.study.space != space_name:
         raise UsageError(
             f"--set study.space={unmeasured.study.space}: recipe and tiers are chosen for a space; name it with "

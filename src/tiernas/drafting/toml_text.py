@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tiernas.errors import UsageError
+
 _WIDTH = 100
 """Characters of a comment line."""
 
@@ -18,6 +20,9 @@ def toml_text(values: Mapping[str, Any], comments: Mapping[str, str] | None = No
         values: Sections of strings, numbers, booleans, lists of these, and nested sections.
         comments: Comments by what they are about: `section.key`, `section`, or "" for the whole file. Lines are
             wrapped, except those that begin with a space.
+
+    Raises:
+        UsageError: A text, such as a path, contains bytes that are not UTF-8.
     """
     notes = comments or {}
     head = ["\n".join(_comment(notes[""]))] if "" in notes else []
@@ -61,4 +66,6 @@ def _value(value: Any) -> str:
 
 
 def _text(text: str) -> str:
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise UsageError(f"{text!r}: contains bytes that are not UTF-8, which TOML files cannot; rename it")
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

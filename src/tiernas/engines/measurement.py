@@ -58,7 +58,7 @@ class InTurn:
     @property
     def width(self) -> float:
         """Width of the interval relative to the ratio."""
-        return (self.ratio_high - self.ratio_low) / self.ratio
+        return relative_width(self.ratio, self.ratio_low, self.ratio_high)
 
     @property
     def is_wide(self) -> bool:
@@ -144,7 +144,7 @@ class Measurement:
     @property
     def width(self) -> float:
         """Width of the interval relative to the latency."""
-        return (self.high_ms - self.low_ms) / self.latency_ms
+        return relative_width(self.latency_ms, self.low_ms, self.high_ms)
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -181,6 +181,11 @@ class Measurement:
 _TIMES = ("latency_ms", "low_ms", "high_ms", "p90_ms", "p95_ms", "p99_ms")
 _COUNTS = {"runs": 1, "preemptions": 0, "loads": 1}
 """Integer fields with their minimum."""
+
+
+def relative_width(value: float, low: float, high: float) -> float:
+    """Width of the interval of a latency or a ratio, relative to it."""
+    return (high - low) / value
 
 
 def is_time_ms(value: object, least_ms: float = LEAST_MS) -> bool:

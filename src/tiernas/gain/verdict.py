@@ -170,7 +170,7 @@ def _gain(
     done = [c for c in ledger.candidates(study, all_attempts=False) if c.state is State.DONE and c.origin is None]
     accuracies = [c.accuracy for c in done if c.accuracy is not None]
     first = None if study.reused else random_first(config)
-    random = [c.accuracy for c in done if c.accuracy is not None and first is not None and c.number < first]
+    random = [c.accuracy for c in done if c.accuracy is not None and first is not None and c.index < first]
     over_random = points_over_random(max(accuracies), random, len(accuracies)) if accuracies else None
     finalists = _trained(ledger, study, Purpose.FINAL, test_images)
     best = max(finalists, key=lambda pair: pair[0].accuracy or 0.0, default=None)
@@ -204,7 +204,7 @@ def _trained(
         latency, accuracy = deployed.get("latency") or measured, deployed["accuracy"]
         lost = result["test_accuracy"] - accuracy
         seeds = (accuracy, *(other - lost for other in others.get(candidate.digest, ())))
-        called = candidate.rival["name"] if candidate.rival else f"{study.name}-{candidate.number + 1}"
+        called = candidate.rival["name"] if candidate.rival else f"{study.name}-{candidate.number}"
         ends = latency["low_ms"], latency["high_ms"]
         found.append((candidate, TrainedNetwork(called, latency["latency_ms"], ends, seeds, test_images)))
     return found

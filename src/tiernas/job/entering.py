@@ -16,6 +16,7 @@ from tiernas.rounding import apart
 from tiernas.spaces import SearchSpace
 from tiernas.study import Trainings, architecture_of
 from tiernas.table import Entry, ModelTable
+from tiernas.table.remeasure import with_latest_latency
 from tiernas.tiers import Tier
 from tiernas.training import Splits
 
@@ -85,7 +86,8 @@ def enter(
             entry = make_entry(config, study, finalist, architecture, splits, searched.get(finalist.digest))
             known = next((e for e in there if e.same(entry)), None)
             if known is not None:
-                entry = replace(entry, name=known.name)  # earlier versions named it differently
+                # earlier versions named it differently
+                entry = replace(with_latest_latency(entry, known), name=known.name)
             if known != entry or not table.is_whole(entry):
                 network = finalist_network(ledger, study, finalist, trainings)
                 table.add(entry, network, artefact_folder(config, study, finalist))

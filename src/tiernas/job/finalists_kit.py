@@ -22,7 +22,7 @@ from tiernas.latency.measuring.untrained import add_untrained
 from tiernas.ledger import Ledger, Purpose, State, Study
 from tiernas.spaces import Architecture, SearchSpace
 from tiernas.tiers import Tier
-from tiernas.training import load_data
+from tiernas.training.sources import open_source
 
 _INT8 = "int8"
 _OPEN = (State.PENDING, State.RUNNING)
@@ -65,7 +65,7 @@ def write_finalists_kit(
                 "no network needs to be measured now: the search of every tier goes on, or its best networks are "
                 "measured already (tiernas status says how far it is)"
             )
-        classes = len(load_data(config.data, cache_dir=config.study.output / "cache").classes)
+        classes = len(open_source(config.data).classes)
         numbers = sorted({clock.rung(each.tier) for each in wanted})
         rungs = [table.ladder(engine).rungs[number] for number in numbers]
         needed = [(rung.architecture, rung.num_classes) for rung in rungs]

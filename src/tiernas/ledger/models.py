@@ -7,6 +7,7 @@ import enum
 from typing import Any
 
 from sqlalchemy import Enum, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from tiernas.ledger.columns import (
@@ -193,7 +194,7 @@ class Candidate(LedgerRow):
 
     Attributes:
         purpose: What it is trained for.
-        number: Position in the order of proposals (of a finalist: rank in the tier), from 0.
+        index: Position in the order of proposals (of a finalist: rank in the tier), from 0; the column `number`.
         vector: The integers of the network; none of a rival, whose `measurement` has its name and architecture.
         digest: Digest of the architecture; with `seed_offset` unique within a study and purpose.
         seed_offset: Added to the seed of the study; 0 except for repeats.
@@ -221,7 +222,7 @@ class Candidate(LedgerRow):
     id: Mapped[int] = mapped_column(primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"), index=True)
     purpose: Mapped[Purpose]
-    number: Mapped[int]
+    index: Mapped[int] = mapped_column("number")
     vector: Mapped[list[int]]
     digest: Mapped[str]
     seed_offset: Mapped[int] = mapped_column(default=0)
@@ -239,6 +240,11 @@ class Candidate(LedgerRow):
     created_at: Mapped[dt.datetime] = mapped_column(default=now)
     finished_at: Mapped[dt.datetime | None]
     attempts: Mapped[list[Attempt]] = relationship(order_by="Attempt.number", back_populates="candidate")
+
+    @hybrid_property
+    def number(self) -> int:
+        """Its position from 1, as people read and type it, like the ranks in the names of entries."""
+        return self.index + 1
 
     @property
     def rival(self) -> dict[str, str] | None:

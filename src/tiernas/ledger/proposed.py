@@ -50,7 +50,7 @@ class Proposed:
             candidate = Candidate(
                 study_id=study.id,
                 purpose=purpose,
-                number=next_value(session, Candidate.number, study.id, purpose),
+                index=next_value(session, Candidate.index, study.id, purpose),
                 vector=[int(v) for v in vector],
                 digest=digest,
                 seed_offset=seed_offset,
@@ -99,7 +99,7 @@ class Proposed:
                     Candidate(
                         study_id=study.id,
                         purpose=purpose,
-                        number=number,
+                        index=index,
                         vector=list(k.vector),
                         digest=k.digest,
                         estimated_latency_ms=k.estimated_latency_ms,
@@ -107,10 +107,10 @@ class Proposed:
                         accuracy=k.accuracy,
                         result=dict(k.result),
                         origin=k.origin,
-                        ended_order=number,
+                        ended_order=index,
                         finished_at=now(),
                     )
-                    for number, k in enumerate(of_purpose)
+                    for index, k in enumerate(of_purpose)
                 )
             row.reused = dict(reused)
         set_committed_value(study, "reused", dict(reused))

@@ -43,13 +43,13 @@ def read_candidates(session: Session, study: Study, purpose: Purpose, *, all_att
     if not all_attempts:
         tries = tries.where(Candidate.state != State.DONE)
     with _no_collection():
-        candidates = session.scalars(select(Candidate).where(*of_study).order_by(Candidate.number)).all()
+        candidates = session.scalars(select(Candidate).where(*of_study).order_by(Candidate.index)).all()
         attempts: defaultdict[int, list[Attempt]] = defaultdict(list)
         for attempt in session.scalars(tries):
             attempts[attempt.candidate_id].append(attempt)
-        for number, candidate in enumerate(candidates):
+        for number, candidate in enumerate(candidates, start=1):
             set_committed_value(candidate, "attempts", attempts.get(candidate.id, []))
-            if candidate.number != number:
+            if candidate.index != number - 1:
                 raise LookupError(f"no {purpose} candidate {number} in tier {study.name}")
             if lacking := _lacking(candidate):
                 raise LookupError(f"{purpose} candidate {number} of tier {study.name} is {candidate.state}, {lacking}")

@@ -21,7 +21,7 @@ class Failure:
     Attributes:
         study: Name of its study.
         purpose: What it was trained for.
-        number: Its number.
+        number: Its number, from 1.
         reason: Why.
     """
 
@@ -38,7 +38,7 @@ class Running:
     Attributes:
         study: Name of its study.
         purpose: What the network is trained for.
-        number: Number of the candidate.
+        number: Number of the candidate, from 1.
         attempt: Number of the attempt, from 1.
         epochs: Number of completed epochs.
         validation_accuracy: Top-1 accuracy on the validation split after them; None if it was not reported.
@@ -86,7 +86,7 @@ class Summarized:
     def best(self, study: Study) -> Candidate | None:
         """The candidate with the highest `Candidate.merit`, the first one of equals; without its attempts."""
         repeated = self.repeated(study)
-        return max(repeated, key=lambda c: (c.merit, -c.number), default=None) or self.most_accurate(study)
+        return max(repeated, key=lambda c: (c.merit, -c.index), default=None) or self.most_accurate(study)
 
     def repeated(self, study: Study) -> Sequence[Candidate]:
         """The candidates of the search that were trained with other seeds; without their attempts."""
@@ -99,21 +99,21 @@ class Summarized:
         of_study = select(Candidate).where(Candidate.study_id == study.id, Candidate.purpose == Purpose.SEARCH)
         by_accuracy = of_study.where(Candidate.accuracy.is_not(None))
         with self._database.reading() as session:
-            return session.scalars(by_accuracy.order_by(Candidate.accuracy.desc(), Candidate.number).limit(1)).first()
+            return session.scalars(by_accuracy.order_by(Candidate.accuracy.desc(), Candidate.index).limit(1)).first()
 
     def accuracies(self, study: Study) -> Sequence[float]:
         """Accuracies of the candidates of the search that are done, in the order proposed."""
         of_study = Candidate.study_id == study.id, Candidate.purpose == Purpose.SEARCH, Candidate.state == State.DONE
         rows = select(Candidate.accuracy).where(*of_study, Candidate.accuracy.is_not(None))
         with self._database.reading() as session:
-            return [accuracy for accuracy in session.scalars(rows.order_by(Candidate.number)) if accuracy is not None]
+            return [accuracy for accuracy in session.scalars(rows.order_by(Candidate.index)) if accuracy is not None]
 
     def trained(self, study: Study) -> Sequence[tuple[list[int], float, float]]:
         """Vector, estimated latency and accuracy of the candidates of the search that are done, in order."""
         of_study = Candidate.study_id == study.id, Candidate.purpose == Purpose.SEARCH, Candidate.state == State.DONE
         rows = select(Candidate.vector, Candidate.estimated_latency_ms, Candidate.accuracy).where(*of_study)
         with self._database.reading() as session:
-            found = session.execute(rows.order_by(Candidate.number)).all()
+            found = session.execute(rows.order_by(Candidate.index)).all()
         return [(vector, latency_ms, accuracy) for vector, latency_ms, accuracy in found if accuracy is not None]
 
     def failures(self) -> Sequence[Failure]:
@@ -122,7 +122,7 @@ class Summarized:
             select(Study.name, Candidate.purpose, Candidate.number, Candidate.reason)
             .join(Study)
             .where(Candidate.state == State.FAILED)
-            .order_by(Study.id, Candidate.purpose, Candidate.number)
+            .order_by(Study.id, Candidate.purpose, Candidate.index)
         )
         with self._database.reading() as session:
             return [Failure(*row) for row in session.execute(rows)]
@@ -133,7 +133,7 @@ class Summarized:
             select(
                 Study.name.label("study"),
                 Candidate.purpose,
-                Candidate.number,
+                Candidate.number.label("number"),
                 Attempt.number.label("attempt"),
                 Attempt.epochs,
                 Attempt.validation_accuracy,

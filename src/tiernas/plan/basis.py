@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from pydantic import TypeAdapter
+
 from tiernas.errors import UsageError
 from tiernas.text_file import replace_text
 from tiernas.training.data_size import DataSize
@@ -68,8 +70,6 @@ class Basis:
     def read(cls, output: Path) -> Self | None:
         """Reads it from the output folder of a search; None if it is not there, or not readable."""
         try:
-            found = json.loads((output / _FILE).read_text("utf-8"))
-            pace = found["pace"]
-            return cls(DataSize(**found["data"]), None if pace is None else Pace(**pace))
-        except (OSError, ValueError, KeyError, TypeError):
+            return TypeAdapter(cls).validate_json((output / _FILE).read_text("utf-8"))
+        except (OSError, ValueError):  # pydantic's errors are of values too
             return None

@@ -55,7 +55,6 @@ def load_and_settings() -> Mapping[str, Any]:
     _, busy_cores = other_work.so_far()
     return {
         "files": dict(system_files()),
-        "cores": os.cpu_count() or 1,
         "allowed_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "busy_cores": busy_cores,
         "state": read_state().to_dict(),

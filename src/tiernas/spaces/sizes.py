@@ -8,10 +8,8 @@ from tiernas.blocks import BlockRows, LayerRows, Sizes
 from tiernas.blocks.rows import IntArray
 from tiernas.errors import UsageError
 from tiernas.spaces.architecture import Architecture
+from tiernas.spaces.group_parts import groups_in_parts
 from tiernas.spaces.space import SearchSpace
-
-_AT_ONCE = 2**15
-"""Number of networks counted at once, to limit memory."""
 
 
 def network_sizes(space: SearchSpace, vectors: IntArray, num_classes: int) -> Sizes:
@@ -26,14 +24,12 @@ def network_sizes(space: SearchSpace, vectors: IntArray, num_classes: int) -> Si
         UsageError: A network has a block that does not count its sizes.
     """
     weights, other_params, macs, held = np.zeros((4, len(vectors)))
-    for begin in range(0, len(vectors), _AT_ONCE):
-        some = slice(begin, begin + _AT_ONCE)
-        for group in space.layer_groups(np.asfortranarray(vectors[some])):
-            layers, network = _counted(group.rows, num_classes), begin + group.network
-            weights[network] += layers.weights * group.count
-            other_params[network] += layers.other_params * group.count
-            macs[network] += layers.macs * group.count
-            held[network] = np.maximum(held[network], layers.held)
+    for group, network in groups_in_parts(space, vectors):
+        layers = _counted(group.rows, num_classes)
+        weights[network] += layers.weights * group.count
+        other_params[network] += layers.other_params * group.count
+        macs[network] += layers.macs * group.count
+        held[network] = np.maximum(held[network], layers.held)
     return Sizes(weights, other_params, macs, held)
 
 

@@ -42,7 +42,7 @@ def repeat_best(ledger: Ledger, study: Study, trainings: Trainings, *, best: int
         repeats: The number of other seeds.
     """
     done = [c for c in ledger.candidates(study, all_attempts=False) if c.state is State.DONE]
-    chosen = sorted(done, key=lambda c: (-(c.accuracy or 0.0), c.number))[:best]
+    chosen = sorted(done, key=lambda c: (-(c.accuracy or 0.0), c.index))[:best]
     there = {(c.digest, c.seed_offset) for c in ledger.candidates(study, Purpose.REPEAT)}
     for repeat in range(1, repeats + 1):
         for candidate in chosen:

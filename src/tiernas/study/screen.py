@@ -57,7 +57,7 @@ class Screen:
             candidates: All candidates of the study in the order proposed.
         """
         rung = len(candidate.rungs or [])
-        known = candidates if self.pending is None else candidates[: max(0, candidate.number - self.pending)]
+        known = candidates if self.pending is None else candidates[: max(0, candidate.index - self.pending)]
         others = [there for c in known if c.id != candidate.id and (there := _accuracy_at(c, rung)) is not None]
         better = sum(there > accuracy for there in others)
         reached = len(others) + 1
@@ -65,7 +65,7 @@ class Screen:
 
     def audits(self, candidate: Candidate) -> bool:
         """Whether a candidate is trained to the end whatever its accuracy on the way."""
-        return candidate.number % self.audit == self.audit - 1
+        return candidate.index % self.audit == self.audit - 1
 
 
 class Forecast:

@@ -16,12 +16,12 @@ from tiernas.study.screen import Screen
 
 def checkpoint_place(checkpoints: str, study: Study, candidate: Candidate) -> str:
     """Folder or fsspec URL of a candidate's checkpoints and weights, inside the place of all checkpoints."""
-    return f"{checkpoints.rstrip('/')}/{name_of(study, candidate)}"
+    return f"{checkpoints.rstrip('/')}/{study.name}/{candidate.purpose}/{candidate.index:05d}"
 
 
-def name_of(study: Study, candidate: Candidate) -> str:
-    """Name of a training run, unique in a search; slashes make folders."""
-    return f"{study.name}/{candidate.purpose}/{candidate.number:05d}"
+def curves_name(study: Study, candidate: Candidate) -> str:
+    """Name of the curves of a training run; slashes make folders. Earlier versions wrote five digits, from 0."""
+    return f"{study.name}/{candidate.purpose}/{candidate.number:06d}"
 
 
 def architecture_of(candidate: Candidate, space: SearchSpace) -> Architecture:
@@ -75,12 +75,12 @@ class Trainings:
     def draw(self, study: Study, candidate: Candidate, epochs: int, metrics: Mapping[str, float]) -> None:
         """Adds an epoch to the curves of a training run."""
         if self.curves is not None:
-            self.curves.add(name_of(study, candidate), epochs, metrics)
+            self.curves.add(curves_name(study, candidate), epochs, metrics)
 
     def end_curves(self, study: Study, candidate: Candidate) -> None:
         """Closes the curves of a training run that has stopped."""
         if self.curves is not None:
-            self.curves.end(name_of(study, candidate))
+            self.curves.end(curves_name(study, candidate))
 
     def job(self, study: Study, candidate: Candidate) -> Job:
         """The training of a candidate, to the next rung of the screen or to its end."""

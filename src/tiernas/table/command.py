@@ -20,7 +20,8 @@ def query_command(table: Path, entry: Entry, entries: Sequence[Entry]) -> str:
         entry: A recommended entry.
         entries: All entries of the table, including this one.
     """
-    chosen = options(conditions(entry, entries), differing([conditions(e, entries) for e in entries]))
+    choices = conditions([entry, *entries])
+    chosen = options(choices[0], differing(choices))
     words = ["tiernas table query", f"--max-latency-ms {rounded_up(entry.latency_ms)}", chosen, _where(table)]
     return " ".join(filter(None, words))
 

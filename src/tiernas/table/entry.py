@@ -12,10 +12,11 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError, with_config
 
 from tiernas.engines import InTurn
+from tiernas.engines.measurement import relative_width
 from tiernas.errors import UsageError
 from tiernas.proportions import wilson_interval
 from tiernas.table.name import require_safe_name
-from tiernas.table.provenance import Provenance
+from tiernas.table.provenance import EarlierLatency, Provenance
 
 FORMAT_VERSION = 1
 """Increased when entries change; entries of newer versions are refused."""
@@ -107,6 +108,7 @@ class Entry:
         source_url: Where the publication is found; empty if unknown.
         weights_license: License of the weights, such as "apache-2.0"; empty if it was not stated.
         data_license: License of the data it was trained on; empty if it was not stated.
+        earlier_latencies: What it had before it was measured again (`tiernas remeasure`), oldest first.
 
         rival: Whether a search trained and measured it here as a known network to be judged by.
 
@@ -162,6 +164,7 @@ class Entry:
     weights_license: str = ""
     data_license: str = ""
     rival: bool = False
+    earlier_latencies: tuple[EarlierLatency, ...] = ()
 
     def __post_init__(self) -> None:
         require_safe_name(self.name)
@@ -238,7 +241,7 @@ class Entry:
         if self.latency_in_turn is None:
             return f"{self.latency_ms:.3f}?"
         low_ms, high_ms = self.latency_interval_ms
-        return f"{self.latency_ms:.3f} +-{50 * (high_ms - low_ms) / self.latency_ms:.2g} %"
+        return f"{self.latency_ms:.3f} +-{50 * relative_width(self.latency_ms, low_ms, high_ms):.2g} %"
 
     @property
     def digest(self) -> str:

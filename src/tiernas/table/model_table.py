@@ -17,6 +17,7 @@ from tiernas.storage import read_tensors, write_tensors
 from tiernas.table.entry import Entry
 from tiernas.table.query import Query, answers
 from tiernas.temporary import owned_folder
+from tiernas.text_file import replace_text
 
 _log = logging.getLogger(__name__)
 
@@ -189,6 +190,21 @@ class ModelTable:
         with self._replacing(entry, artefact) as new:
             if onnx is not None:
                 shutil.copyfile(onnx, new / _ONNX)
+
+    def update(self, entry: Entry) -> None:
+        """Replaces the figures of an entry that is in the table (`Entry.same`); its network stays.
+
+        Raises:
+            UsageError: It is not there any more, or the folder cannot be written.
+        """
+        target = self.path / entry.name
+        self._require_free(target, entry)
+        if not (target / _ENTRY).is_file():
+            raise UsageError(f"model table {self.path}: {entry.name} was removed meanwhile")
+        try:
+            replace_text(target / _ENTRY, entry.to_json())
+        except OSError as error:
+            raise UsageError(f"model table {self.path}: cannot be written ({error.strerror})") from error
 
     @contextmanager
     def _replacing(self, entry: Entry, artefact: Path | None) -> Iterator[Path]:

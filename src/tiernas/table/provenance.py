@@ -13,6 +13,27 @@ if TYPE_CHECKING:
 
 _Count = Annotated[int, Field(ge=1)]
 _Amount = Annotated[float, Field(ge=0)]
+_Time = Annotated[float, Field(gt=0)]
+
+
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
+@dataclass(frozen=True, slots=True)
+class EarlierLatency:
+    """A latency that an entry had before it was measured again; its fields are those of `tiernas.table.Entry`.
+
+    Attributes:
+        latency_ms: Latency on an undisturbed machine.
+        latency_interval_ms: Its interval.
+        latency_unstable: Whether the interval stayed wide.
+        latency_found_ms: Median latency as found; None if unknown.
+        measured_at: When, in UTC (ISO 8601).
+    """
+
+    latency_ms: _Time
+    latency_interval_ms: tuple[_Time, _Time]
+    latency_unstable: bool
+    latency_found_ms: _Time | None
+    measured_at: str
 
 
 @with_config(ConfigDict(extra="forbid", allow_inf_nan=False))

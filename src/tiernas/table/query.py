@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -139,15 +140,16 @@ def answers(query: Query, entries: Sequence[Entry], table: str) -> list[Entry]:
     return sorted(met, key=lambda e: (-e.accuracy, query.latency_ms(e)))
 
 
-def conditions(entry: Entry, among: Sequence[Entry]) -> dict[str, Any]:
-    """What distinguishes an entry from those in `among` that it must not be compared with; see `CONDITIONS`.
+def conditions(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """What distinguishes each entry from those of the others that it must not be compared with; see `CONDITIONS`.
 
     Data sets of the same name but with other images, classes or splits are distinguished by their digest.
     """
-    found = {key: getattr(entry, key) for key in CONDITIONS}
-    if any(e.data == entry.data and e.data_digest != entry.data_digest for e in among):
-        found["data"] = entry.data_digest
-    return found
+    names = Counter(name for name, _ in {(e.data, e.data_digest) for e in entries})
+    return [
+        {key: getattr(e, key) for key in CONDITIONS} | ({"data": e.data_digest} if names[e.data] > 1 else {})
+        for e in entries
+    ]
 
 
 def options(choice: Mapping[str, Any], keys: Sequence[str] = CONDITIONS) -> str:
@@ -161,10 +163,7 @@ def differing(choices: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _require_one_kind(entries: Sequence[Entry], table: str) -> None:
-    choices: list[dict[str, Any]] = []
-    for entry in entries:
-        if (choice := conditions(entry, entries)) not in choices:
-            choices.append(choice)
+    choices = list({tuple(choice.values()): choice for choice in conditions(entries)}.values())
     if len(choices) > 1:
         keys = differing(choices)
         listed = "\n  ".join(options(choice, keys) for choice in choices)

@@ -47,10 +47,7 @@ def starting_from(recipe: RecipeConfig, parent: Parent | None) -> RecipeConfig:
 
     Its `start` is a digest instead of a name or path, so recipes are equal exactly if the inherited weights are.
     """
-    if parent is None:
-        return recipe
-    mean, std = parent.normalization.mean, parent.normalization.std
-    return recipe.model_copy(update={"start": kept_name(parent), "input_mean": mean, "input_std": std})
+    return recipe if parent is None else _starting(recipe, parent, kept_name(parent))
 
 
 def begun_from(recipe: RecipeConfig, parent: Parent | None, cache_dir: Path) -> RecipeConfig:
@@ -64,9 +61,12 @@ def begun_from(recipe: RecipeConfig, parent: Parent | None, cache_dir: Path) -> 
     Raises:
         UsageError: The folder cannot be written to.
     """
-    if parent is not None:
-        keep_parent(parent, cache_dir)
-    return starting_from(recipe, parent)
+    return recipe if parent is None else _starting(recipe, parent, keep_parent(parent, cache_dir))
+
+
+def _starting(recipe: RecipeConfig, parent: Parent, start: str) -> RecipeConfig:
+    mean, std = parent.normalization.mean, parent.normalization.std
+    return recipe.model_copy(update={"start": start, "input_mean": mean, "input_std": std})
 
 
 def first_weights(

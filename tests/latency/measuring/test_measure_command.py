@@ -324,3 +324,9 @@ def test_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
         main()
     assert exited.value.code == 2
     assert capsys.readouterr().err.startswith("tiernas: no network 'nothing'")
+
+
+def test_work_on_cores_that_are_spare_is_not_warned_of() -> None:
+    busy = dataclasses.replace(QUIET, other_load=1.2)
+    assert measured_network(busy, spare_cores=1).warnings == ()
+    assert measured_network(dataclasses.replace(QUIET, other_load=1.3), spare_cores=1).warnings

@@ -13,7 +13,7 @@ from tiernas.errors import UsageError
 from tiernas.table.exporting.destination import CHECKSUMS, checksums, moved, staged
 
 
-def written(folder: Path, contents: Mapping[str, str], name: str = "net") -> None:
+def written(folder: Path, contents: Mapping[str, str], name: str = "net", *, force: bool = False) -> None:
     """Exports files with these contents, as `export` does."""
     with staged(folder) as new:
         for each, content in contents.items():
@@ -24,7 +24,7 @@ def written(folder: Path, contents: Mapping[str, str], name: str = "net") -> Non
         (new / "deploy.json").write_text(facts)
         digests["deploy.json"] = hashlib.sha256(facts.encode()).hexdigest()
         (new / CHECKSUMS).write_text(checksums(digests))
-        moved(new, folder, name)
+        moved(new, folder, name, force=force)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -85,3 +85,12 @@ def test_damaged_facts_of_an_earlier_export_make_its_files_foreign(facts: str, t
     with pytest.raises(UsageError, match=r"deploy\.json exists already"):
         written(tmp_path, {"README.md": "one"})
     assert contents(tmp_path) == {"deploy.json": facts}
+
+
+@pytest.mark.parametrize(("there", "message"), [("README.md/mine", "is a folder"), ("1", "1 is not a folder")])
+def test_what_cannot_be_replaced_is_told_before_anything_is_written(there: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / there).parent.mkdir(exist_ok=True)
+    (tmp_path / there).write_text("mine")
+    with pytest.raises(UsageError, match=message):
+        written(tmp_path, dict.fromkeys(("1/model.onnx", "README.md", "labels.txt"), "one"), force=True)
+    assert contents(tmp_path) == {there: "mine"}

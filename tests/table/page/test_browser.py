@@ -168,6 +168,15 @@ def test_two_to_four_rows_are_compared(opened: Opened) -> None:
     assert not page.get_by_role("checkbox", name="Compare close", exact=True).is_checked()
 
 
+def test_what_no_compared_row_has_is_left_out(opened: Opened) -> None:
+    page = opened([dataclasses.replace(each, recipe={}, advice="") for each in EXACT])
+    for name in ("best", "poor"):
+        tick(page, name)
+    lines = {row.locator("th").text_content() for row in page.locator("#compared tr").all()}
+    assert "Seed" in lines
+    assert not lines & {"Recipe", "Advice", "State of the device"}
+
+
 def test_the_command_of_a_row_is_copied(opened: Opened) -> None:
     page = opened(permissions=["clipboard-read", "clipboard-write"])
     row = page.locator("#entries tbody tr").filter(has_text="Provenance of close")

@@ -9,6 +9,7 @@ from pathlib import Path
 from tiernas.engines import CompiledNetwork, Engine, InTurn, Measurement, NodeTime, TurnRule, graph_digest
 from tiernas.engines.calibration import FloatArray
 from tiernas.engines.onnx_file import read_network
+from tiernas.engines.other_work import spare_cores_of
 from tiernas.errors import UsageError
 from tiernas.latency.measuring.advice import PrecisionOption, advise
 from tiernas.latency.measuring.comparison import NetworkComparison, PrecisionComparison
@@ -65,7 +66,7 @@ def measure_subject(
     if compare and against:
         raise UsageError("compare and against: choose one, a more exact precision or another network")
     reference = _more_exact(engine) if compare else engine
-    rule = _rule(limit_s)
+    rule = turn_rule(limit_s)
     comparison = opponent = None
     with subject.onnx_file(engine.batch) as path:
         images = _images(calibrate, path, engine.batch)
@@ -102,10 +103,12 @@ def measure_subject(
                 parts=parts_of(nodes, subject.architecture, measurement.latency_ms) if nodes else (),
                 comparison=comparison,
                 against=opponent,
+                spare_cores=spare_cores_of(engine.threads) if network.is_here else 0,
             )
 
 
-def _rule(limit_s: float) -> TurnRule:
+def turn_rule(limit_s: float) -> TurnRule:
+    """How long one network is measured, given the maximum time for which it is interleaved with its anchor."""
     return TurnRule(
         _WIDTH,
         min_s=min(_LONG_ENOUGH_S, limit_s),

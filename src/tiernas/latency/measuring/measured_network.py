@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tiernas.engines import Fingerprint, Measurement
+from tiernas.engines.other_work import is_crowded
 from tiernas.latency.measuring.comparison import NetworkComparison, PrecisionComparison
 from tiernas.latency.measuring.profile import ProfiledPart
 
 if TYPE_CHECKING:
     from tiernas.networks import Cost
-
-_BUSY_CORES = 0.25
-"""Number of cores kept busy by other work from which on there is a warning."""
 
 _CLEAR = 0.05
 """The machine was quiet at times if the relative width of the interval of the anchor's latency is at most this."""
@@ -39,6 +37,7 @@ class MeasuredNetwork:
         parts: Layers in execution order, or nodes, slowest first; empty without a profile.
         comparison: Comparison with a more exact precision; None unless requested.
         against: Comparison with another network; None unless requested.
+        spare_cores: Cores that the network does not need and others may use; 0 if unknown, on other devices.
     """
 
     network: str
@@ -52,6 +51,7 @@ class MeasuredNetwork:
     parts: tuple[ProfiledPart, ...]
     comparison: PrecisionComparison | None = None
     against: NetworkComparison | None = None
+    spare_cores: int = 0
 
     @property
     def by_layer(self) -> bool:
@@ -66,7 +66,7 @@ class MeasuredNetwork:
             measured.append((self.comparison.precision, self.comparison.measurement))
         if self.against:
             measured = [(self.network, self.measurement), (self.against.network, self.against.measurement)]
-        return tuple(message for name, found in measured for message in _warnings(name, found))
+        return tuple(message for name, found in measured for message in _warnings(name, found, self.spare_cores))
 
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
         """Everything, serializable as JSON.
@@ -94,8 +94,8 @@ class MeasuredNetwork:
         return self.parts if self.by_layer else self.parts[:top]
 
 
-def _warnings(network: str, measurement: Measurement) -> Iterator[str]:
-    if measurement.other_load > _BUSY_CORES:
+def _warnings(network: str, measurement: Measurement, spare_cores: int) -> Iterator[str]:
+    if is_crowded(measurement.other_load, spare_cores):
         yield (
             f"{network}: {measurement.other_load:.1f} cores were busy with other work during the measurement, so "
             "the latency may be too high; stop that work and measure again"

@@ -65,6 +65,8 @@ def moved(new: Path, folder: Path, name: str, *, force: bool = False) -> list[Pa
         there = folder / each
         if _through_a_link(folder, each):
             raise UsageError(f"export to {folder}: {each} is in a folder that is a link; remove the link")
+        if hindrance := _hindrance(folder, each):
+            raise UsageError(f"export to {folder}: {hindrance}; it is kept. Move it away, or choose another folder")
         taken = there.exists() or there.is_symlink()
         if taken and not force and not _unchanged(there, ours.get(each)):
             raise UsageError(
@@ -103,6 +105,14 @@ def _is_below(name: str) -> bool:
 
 def _through_a_link(folder: Path, name: str) -> bool:
     return any((folder / parent).is_symlink() for parent in PurePosixPath(name).parents if parent.parts)
+
+
+def _hindrance(folder: Path, name: str) -> str | None:
+    """What stands where a file or its folder must be and cannot be replaced by it; None if nothing does."""
+    if (folder / name).is_dir() and not (folder / name).is_symlink():
+        return f"{name} is a folder"
+    above = (str(parent) for parent in PurePosixPath(name).parents if parent.parts)
+    return next((f"{each} is not a folder" for each in above if (folder / each).is_file()), None)
 
 
 def _unchanged(file: Path, digest: str | None) -> bool:

@@ -115,7 +115,7 @@
   }
 
   function shown(key, value) {
-    if (value === null || value === "") return "–";
+    if (value === null || /^(""|\[]|{})$/.test(JSON.stringify(value))) return "–";
     if (key.includes("accuracy")) return `${(100 * value).toFixed(2)} %`;
     if (typeof value === "number") return String(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
     return typeof value === "object" ? JSON.stringify(value) : String(value);
