@@ -28,7 +28,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory, latency_table: Path) -> Com
     server = command_line.start("search", "tiny.toml", *BOTH)
 
     def in_training() -> bool:
-        second = [c for c in rows(folder, Purpose.RIVAL) if c.number == 1]
+        second = [c for c in rows(folder, Purpose.RIVAL) if c.index == 1]
         return any(c.state is State.RUNNING and c.attempts[-1].epochs > 0 for c in second)
 
     wait_for(server, in_training)
