@@ -24,7 +24,8 @@ def write_coco(folder: Path, images: int, seed: int = 0, change: Change | None =
     """Writes a split; `change` edits its annotations before they are written."""
     rng = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True)
-    document: dict[str, Any] = {"images": [], "categories": [dict(category) for category in CATEGORIES], "annotations": []}
+    categories = [dict(category) for category in CATEGORIES]
+    document: dict[str, Any] = {"images": [], "categories": categories, "annotations": []}
     for number in range(images):
         pixels = rng.integers(0, 80, (HEIGHT, WIDTH, 3), dtype=np.uint8)
         name = f"{number}.png"

@@ -16,7 +16,7 @@ pycocotools = pytest.importorskip("pycocotools")
 
 
 @pytest.fixture
-def annotations(tmp_path: Path) -> Annotations:
+def scene(tmp_path: Path) -> Annotations:
     """With a crowd, and sizes of all three kinds."""
 
     def change(document: dict[str, list[dict[str, object]]]) -> None:
@@ -35,13 +35,13 @@ def perfect(annotations: Annotations, shift: float = 0.0) -> list[FloatArray]:
     return found
 
 
-def test_equals_pycocotools_on_random_detections(annotations: Annotations, tmp_path: Path) -> None:
+def test_equals_pycocotools_on_random_detections(scene: Annotations, tmp_path: Path) -> None:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
     rng = np.random.default_rng(0)
     found = []
-    for rows in perfect(annotations):
+    for rows in perfect(scene):
         noisy = np.repeat(rows, 3, axis=0)
         noisy[:, :4] += rng.normal(0, 3, (len(noisy), 4))
         stray = np.concatenate((np.sort(rng.uniform(0, 40, (5, 2, 2)), axis=1).reshape(5, 4), np.zeros((5, 2))), 1)
@@ -49,19 +49,19 @@ def test_equals_pycocotools_on_random_detections(annotations: Annotations, tmp_p
         both[:, 4] = rng.uniform(0, 1, len(both))
         both[len(noisy) :, 5] = rng.integers(0, 2, 5)
         found.append(both)
-    ours = average_precision(annotations, found)
+    ours = average_precision(scene, found)
     results = [
         {
             "image_id": image.id,
-            "category_id": annotations.category_ids[int(row[5])],
+            "category_id": scene.category_ids[int(row[5])],
             "bbox": [row[0], row[1], row[2] - row[0], row[3] - row[1]],
             "score": row[4],
         }
-        for image, rows in zip(annotations.images, found, strict=True)
+        for image, rows in zip(scene.images, found, strict=True)
         for row in rows.tolist()
     ]
     (tmp_path / "results.json").write_text(json.dumps(results))
-    known = COCO(str(annotations.path))
+    known = COCO(str(scene.path))
     evaluation = COCOeval(known, known.loadRes(str(tmp_path / "results.json")), "bbox")
     evaluation.evaluate()
     evaluation.accumulate()
@@ -72,24 +72,24 @@ def test_equals_pycocotools_on_random_detections(annotations: Annotations, tmp_p
     assert ours.ap == pytest.approx(np.mean([ap for ap in ours.by_class.values() if ap is not None]))
 
 
-def test_a_perfect_detector_scores_one_and_shifted_boxes_less(annotations: Annotations) -> None:
-    best = average_precision(annotations, perfect(annotations))
+def test_a_perfect_detector_scores_one_and_shifted_boxes_less(scene: Annotations) -> None:
+    best = average_precision(scene, perfect(scene))
     assert (best.ap, best.ap50, best.ap75) == (1.0, 1.0, 1.0)
-    shifted = average_precision(annotations, perfect(annotations, 2.0))
+    shifted = average_precision(scene, perfect(scene, 2.0))
     assert shifted.ap50 == 1.0
     assert 0.2 < (shifted.ap or 0) < 0.9
-    far = average_precision(annotations, perfect(annotations, 25.0))
+    far = average_precision(scene, perfect(scene, 25.0))
     assert far.ap == pytest.approx(0.0, abs=1e-3)
 
 
-def test_no_detections_score_zero(annotations: Annotations) -> None:
-    nothing = average_precision(annotations, [np.zeros((0, 6), np.float32)] * len(annotations.images))
+def test_no_detections_score_zero(scene: Annotations) -> None:
+    nothing = average_precision(scene, [np.zeros((0, 6), np.float32)] * len(scene.images))
     assert nothing.ap == 0.0
     assert nothing.by_class == {"red": 0.0, "blue": 0.0}
 
 
 def test_sizes_without_an_object_have_no_figure(tmp_path: Path) -> None:
-    small = read_annotations(write_coco(tmp_path, 6).annotations)
+    small = read_annotations(write_coco(tmp_path, 6).scene)
     found = average_precision(small, perfect(small))
     assert found.small == 1.0
     assert found.large is None

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from tests.detection.conftest import HEIGHT, WIDTH, Change, write_coco
 
-from tiernas.detection.augmentation import Augmentation
+from tiernas.detection.augmentation import BoxAugmentation
 from tiernas.detection.coco import read_annotations
 from tiernas.detection.data import SplitFiles, load_detection_data
 from tiernas.detection.recipe import DetectionRecipe
@@ -182,7 +182,7 @@ def test_missing_damaged_and_other_images_are_one_message(coco: dict[str, SplitF
 def test_boxes_follow_their_images() -> None:
     """After any change the rectangle is where its box is."""
     recipe = DetectionRecipe(flip=True, vertical_flip=True, color=False, crop=True)
-    augment = Augmentation(recipe, (HEIGHT, WIDTH))
+    augment = BoxAugmentation(recipe, (HEIGHT, WIDTH))
     image = torch.full((1, 3, HEIGHT, WIDTH), 20, dtype=torch.uint8)
     image[:, 1, 12:30, 10:40] = 250
     target = {"boxes": torch.tensor([[10.0, 12.0, 40.0, 30.0]]), "labels": torch.tensor([1])}
@@ -205,7 +205,7 @@ def test_boxes_follow_their_images() -> None:
 
 
 def test_color_changes_pixels_alone() -> None:
-    augment = Augmentation(DetectionRecipe(flip=False, color=True), (HEIGHT, WIDTH))
+    augment = BoxAugmentation(DetectionRecipe(flip=False, color=True), (HEIGHT, WIDTH))
     rng = np.random.default_rng(0)
     image = torch.from_numpy(rng.integers(0, 255, (4, 3, HEIGHT, WIDTH), dtype=np.uint8))
     target = {"boxes": torch.tensor([[1.0, 2.0, 3.0, 4.0]]), "labels": torch.tensor([0])}

@@ -17,7 +17,7 @@ _LARGEST_FACTOR = 2.0
 """Largest factor by which an image is made smaller; SSD's 4 (arXiv 1512.02325, section 3.6) suits larger images."""
 
 
-class Augmentation:
+class BoxAugmentation:
     """Changes images one by one; random numbers come from torch's global generator.
 
     Args:
@@ -53,9 +53,10 @@ class Augmentation:
         """
         if self._change is None:
             return images, list(targets)
-        changed, shown = [], []
+        changed: list[Tensor] = []
+        shown: list[Target] = []
         for image, target in zip(images, targets, strict=True):
-            boxes = tv_tensors.BoundingBoxes(target["boxes"], format="XYXY", canvas_size=self._size)  # type: ignore[call-arg]
+            boxes = tv_tensors.BoundingBoxes(target["boxes"], format="XYXY", canvas_size=self._size)
             found, now = self._change(tv_tensors.Image(image), {"boxes": boxes, "labels": target["labels"]})
             changed.append(found.as_subclass(Tensor))
             shown.append({"boxes": now["boxes"].as_subclass(Tensor), "labels": now["labels"]})

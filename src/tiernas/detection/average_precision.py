@@ -73,11 +73,11 @@ def average_precision(annotations: Annotations, detections: Sequence[FloatArray]
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    figures = [_known(figure) for figure in evaluation.stats[:6]]
+    ap, ap50, ap75, small, medium, large = (_known(figure) for figure in evaluation.stats[:6])
     precision = evaluation.eval["precision"]  # intersections x recalls x classes x sizes x numbers of detections
     each = (precision[:, :, label, 0, -1] for label in range(len(annotations.classes)))
     by_class = {name: _mean(values) for name, values in zip(annotations.classes, each, strict=True)}
-    return AveragePrecision(*figures, by_class=by_class)
+    return AveragePrecision(ap, ap50, ap75, small, medium, large, by_class)
 
 
 def _mean(precision: Any) -> float | None:

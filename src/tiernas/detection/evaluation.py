@@ -36,7 +36,7 @@ def detect(detector: Detector, split: DetectionSplit, normalization: Normalizati
     device = detector.anchors.device
     far = float(max(detector.design.image_size) + 1)
     found: list[FloatArray] = []
-    for rows in torch.arange(len(split)).split(_BATCH):
+    for rows in torch.split(torch.arange(len(split)), _BATCH):
         images, _ = split.batch(rows)
         for row, raw in zip(rows.tolist(), detector(normalize(images.to(device), normalization)), strict=True):
             found.append(split.in_original(suppressed(raw, far).cpu(), row))

@@ -43,7 +43,7 @@ class DetectionRecipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     epochs: int = Field(default=20, ge=1, le=100_000)
-    batch_size: int = Field(default=8, ge=2, le=65_536)
+    batch_size: int = Field(default=8, ge=4, le=65_536)
     optimizer: Literal["sgd", "rmsprop", "rmsproptf", "adamw"] = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0)
     body_learning_rate_scale: float = Field(default=0.3, gt=0, le=1)
