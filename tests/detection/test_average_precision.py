@@ -89,7 +89,7 @@ def test_no_detections_score_zero(scene: Annotations) -> None:
 
 
 def test_sizes_without_an_object_have_no_figure(tmp_path: Path) -> None:
-    small = read_annotations(write_coco(tmp_path, 6).scene)
+    small = read_annotations(write_coco(tmp_path, 6).annotations)
     found = average_precision(small, perfect(small))
     assert found.small == 1.0
     assert found.large is None

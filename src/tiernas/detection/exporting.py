@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def export_detector(job: DetectionJob, folder: Path) -> Mapping[str, Any]:
         raise UsageError(f"cannot write to {folder}: {error}; choose another folder") from error
     session = onnxruntime.InferenceSession(folder / ONNX, providers=["CPUExecutionProvider"])
     compiled = core.compile_model(folder / IR, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    runs = {
+    runs: dict[str, Callable[[FloatArray], FloatArray]] = {
         ONNX: lambda images: np.asarray(session.run(None, {"images": images})[0]),
         IR: lambda images: np.array(compiled([images])[0]),
     }

@@ -192,7 +192,7 @@ def trained_detector(features: Features, design: Design, checkpoint_dir: Path) -
             f"no trained detector: {path} belongs to another one; write the detector of that training run, or train "
             "this one into another study.output"
         ) from error
-    return detector.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
+    return detector.to(memory_format=torch.channels_last).eval()
 
 
 def _train_epoch(
