@@ -30,7 +30,7 @@ from tiernas.detection.deploying import Form, require_same_detections, write_det
 from tiernas.errors import NothingFoundError, TiernasError, UsageError
 from tiernas.storage import read_tensors
 from tiernas.table import Entry, ModelTable, Query
-from tiernas.testing.entries import make_entry
+from tiernas.testing.entries import entry as make_entry
 
 SETTINGS = {"recipe.epochs": 3, "recipe.batch_size": 8, "recipe.ema_decay": 0.9, "recipe.crop": "true"}
 
@@ -231,5 +231,5 @@ def test_mistakes_of_a_job_are_one_message(coco: dict[str, SplitFiles], tmp_path
     path = write_config(tmp_path, coco, **{"recipe.batch_size": 64})
     with pytest.raises(UsageError, match="batch_size = 64: there are only 24 training images"):
         job(path).train()
-    with pytest.raises(UsageError, match="no trained detector: .* does not exist; train it with: tiernas detect train"):
+    with pytest.raises(UsageError, match=r"no trained detector: .* does not exist; train it with: tiernas"):
         _ = job(path).detector
