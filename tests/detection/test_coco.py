@@ -213,3 +213,21 @@ def test_color_changes_pixels_alone() -> None:
     changed, targets = augment(image, [target] * 4)
     assert not torch.equal(changed, image)
     assert all(torch.equal(t["boxes"], target["boxes"]) for t in targets)
+
+
+def test_blood_cells_are_read_as_published(tmp_path: Path) -> None:
+    """A real set; the numbers are those of its README."""
+    folder = Path(__file__).resolve().parents[3] / "shared" / "data" / "bccd_coco"
+    if not folder.exists():
+        pytest.skip(f"the real data set {folder} is not on this machine")
+    splits = {
+        name: SplitFiles(folder / "annotations" / f"instances_{name}.json", folder / f"{name}.zip")
+        for name in ("train", "val", "test")
+    }
+    read = {name: read_annotations(files.annotations) for name, files in splits.items()}
+    counts = {name: (len(a.images), len(a.ground_truth["annotations"])) for name, a in read.items()}
+    assert counts == {"train": (205, 2805), "val": (87, 1138), "test": (72, 945)}
+    assert set(read["train"].classes) == {"RBC", "WBC", "Platelets"}
+    data = load_detection_data(splits["test"], splits["test"], None, SIZE, tmp_path)
+    assert data.train.pixels.shape == (72, 3, *SIZE)
+    assert data.train.pixels.float().std() > 10

@@ -159,6 +159,7 @@ def test_other_boxes_are_refused() -> None:
             require_same_detections(other, expected, "it")
 
 
+@pytest.mark.slow
 def test_a_measured_detector_is_an_entry_apart_from_classifiers(trained: tuple[DetectionJob, list[Any]]) -> None:
     pytest.importorskip("openvino")
     made, _ = trained
@@ -215,7 +216,7 @@ def test_commands(trained: tuple[DetectionJob, list[Any]], tmp_path: Path) -> No
     [
         ("detector.strides=[8, 4]", "detector.strides = .*: must be increasing, of 4, 8, 16 and 32"),
         ("detector.kind=yolo", "detector.kind = 'yolo': "),
-        ("detector.chanels=8", r"unknown key detector.chanels \(did you mean channels"),
+        ("detector.chanels=8", r"unknown key detector.chanels; did you mean 'channels'"),
         ("data.test=a.json", "data: test and test_images belong together"),
         ("recipe.batch_size=2", "recipe.batch_size = 2: "),
     ],
