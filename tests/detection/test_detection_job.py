@@ -234,3 +234,13 @@ def test_mistakes_of_a_job_are_one_message(coco: dict[str, SplitFiles], tmp_path
         job(path).train()
     with pytest.raises(UsageError, match=r"no trained detector: .* does not exist; train it with: tiernas"):
         _ = job(path).detector
+
+
+def test_the_example_is_that_of_the_docs_and_loads() -> None:
+    root = Path(__file__).resolve().parents[2]
+    example = root / "examples" / "detection" / "cells.toml"
+    loaded = load_detection_config(example)
+    assert loaded.detector.image_size == (192, 256)
+    assert loaded.data.train == example.parent / "annotations" / "instances_train.json"
+    text = (root / "docs" / "detection.md").read_text()
+    assert example.read_text().split("\n", 1)[1] in text
