@@ -41,6 +41,18 @@ class AveragePrecision:
         return asdict(self)
 
 
+def require_pycocotools() -> None:
+    """Refuses to begin what ends in COCO's measure if it cannot be computed.
+
+    Raises:
+        NotInstalledError: pycocotools is not installed.
+    """
+    try:
+        import pycocotools.cocoeval  # noqa: F401
+    except ImportError as error:
+        raise NotInstalledError("pycocotools", "detection") from error
+
+
 def average_precision(annotations: Annotations, detections: Sequence[FloatArray]) -> AveragePrecision:
     """Compares detections with annotations.
 
@@ -52,11 +64,10 @@ def average_precision(annotations: Annotations, detections: Sequence[FloatArray]
     Raises:
         NotInstalledError: pycocotools is not installed.
     """
-    try:
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
-    except ImportError as error:
-        raise NotInstalledError("pycocotools", "detection") from error
+    require_pycocotools()
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
     found: list[dict[str, Any]] = []
     for image, rows in zip(annotations.images, detections, strict=True):
         for x1, y1, x2, y2, score, label in rows.tolist():

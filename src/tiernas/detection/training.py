@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from tiernas.detection.augmentation import BoxAugmentation
-from tiernas.detection.average_precision import AveragePrecision
+from tiernas.detection.average_precision import AveragePrecision, require_pycocotools
 from tiernas.detection.backbone import Features
 from tiernas.detection.data import DetectionData
 from tiernas.detection.detector import Design, Detector
@@ -113,7 +113,9 @@ def train_detector(
         TrainingDiverged: The loss is infinite or not a number.
         UsageError: `checkpoint_dir` cannot be written to, the disk is full, the batch size exceeds the training split,
             or the backbone does not fit the design.
+        NotInstalledError: pycocotools is not installed.
     """
+    require_pycocotools()
     if recipe.batch_size > len(data.train):
         raise UsageError(
             f"recipe.batch_size = {recipe.batch_size}: there are only {len(data.train)} training images; lower it"
