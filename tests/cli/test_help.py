@@ -72,7 +72,7 @@ def parse(call: str) -> None:
     command.make_context(command.name, words, parent=context)
 
 
-@pytest.mark.parametrize("group", ["", "control", "device", "export", "finalists", "latency", "table"])
+@pytest.mark.parametrize("group", ["", "control", "detect", "device", "export", "finalists", "latency", "table"])
 def test_lists_of_commands_are_not_cut(group: str) -> None:
     text = unwrapped(shown(*group.split()))
     assert "..." not in text.partition("Commands:")[2]

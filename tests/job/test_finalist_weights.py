@@ -33,7 +33,7 @@ def test_a_finalist_whose_weights_are_damaged_or_gone_is_trained_again(
         loop = trainings(ledger, executor)
         folder = Path(loop.place(study, finalist))
         identity = Identity(architecture.to_json(), ("a", "b"), "recipe", "data", 7)
-        CheckpointFolder(folder, identity).finish(build(architecture, 2).state_dict(), RESULT)
+        CheckpointFolder(folder, identity, TrainingResult).finish(build(architecture, 2).state_dict(), RESULT)
         assert finalist_network(ledger, study, finalist, loop).architecture == architecture
 
         content = bytearray((folder / WEIGHTS).read_bytes())

@@ -112,6 +112,22 @@ def test_backbone_gives_one_map_per_stride(name: str) -> None:
         assert [f.shape[-1] for f in features] == [128 // s for s in backbone.strides]
 
 
+@pytest.mark.parametrize(
+    ("name", "blocks"),
+    [
+        ("gpunet_0", [3, 5, 8, 11, 13]),
+        ("gpunet_1", [2, 4, 6, 11, 15]),
+        ("gpunet_2", [4, 5, 8, 18, 33]),
+        ("gpunet_p0", [3, 4, 7, 10, 14]),
+    ],
+)
+def test_maps_of_released_backbones_come_after_these_blocks(name: str, blocks: list[int]) -> None:
+    with torch.device("meta"):
+        backbone = build(released(name), features_only=True)
+    assert backbone.strides[:5] == (2, 4, 8, 16, 32)
+    assert [level + 1 for level in backbone.levels[:5]] == blocks
+
+
 @pytest.mark.parametrize("space", ["gpunet", "gpunet-wide", "gpunet-small"])
 def test_sampled_networks_run(space: str) -> None:
     for vector in get_space(space).sample(3, seed=1):

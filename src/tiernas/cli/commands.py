@@ -7,6 +7,7 @@ import typer
 from tiernas.cli import (
     adapt,
     control,
+    detect,
     device,
     doctor,
     example,
@@ -45,6 +46,7 @@ app.command("tiers")(tiers.tiers)
 app.command("doctor")(doctor.doctor)
 app.command("plugins")(plugins.plugins)
 app.add_typer(control.app, name="control", cls=HelpGroup)
+app.add_typer(detect.app, name="detect", cls=HelpGroup)
 app.add_typer(device.app, name="device", cls=HelpGroup)
 app.add_typer(export.app, name="export", cls=HelpGroup)
 app.add_typer(finalists.app, name="finalists", cls=HelpGroup)

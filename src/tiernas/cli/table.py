@@ -67,6 +67,7 @@ def show_entries(entries: Sequence[Entry]) -> None:
             "resolution": entry.resolution,
         }
         conditions = f"{entry.engine} {entry.precision}, batch {entry.batch}, {entry.threads} thread(s)"
+        conditions += "; detection, AP" if entry.task == "detection" else ""
         groups.setdefault(f"{entry.data} on {entry.device}, {conditions}", []).append(row)
     for title, rows in groups.items():
         print_named(rows, columns, title)
@@ -118,6 +119,9 @@ def query(
     threads: Annotated[int | None, typer.Option(help="Threads per inference.")] = None,
     data: Annotated[str | None, typer.Option(help="Data set, or its digest.")] = None,
     study: Annotated[str | None, typer.Option(help="Name of the study that found it.")] = None,
+    task: Annotated[
+        str, typer.Option(help="What the networks do: classification, or detection, whose accuracy is COCO's AP.")
+    ] = "classification",
     max_params: MaxParams = None,
     max_macs: MaxMacs = None,
     max_weights_mb: MaxWeightsMb = None,
@@ -139,6 +143,7 @@ def query(
     from tiernas.limits import Limits
     from tiernas.proportions import parse_proportion
     from tiernas.table import AmbiguousQueryError, ModelTable, Query, export_command, measure_command
+    from tiernas.table.entry import require_task
     from tiernas.table.ties import ties_with
 
     asked = Query(
@@ -151,6 +156,7 @@ def query(
         threads=threads,
         data=data,
         study=study,
+        task=require_task(task),
         limits=Limits(max_params, max_macs, max_weights_mb, max_activations_mb),
         as_found=as_found,
         local_devices=local_devices(),
@@ -173,7 +179,9 @@ def query(
     show_entries(shown)
     if limit is None and ties[best.name]:
         typer.echo(_told_ties(best, ties[best.name]))
-    if best.is_kept:
+    if best.task == "detection":
+        typer.echo(f"\nIts ONNX file:  {ModelTable(table).onnx_path(best)}")
+    elif best.is_kept:
         typer.echo(f"\nDeploy it:  {export_command(table, best)}")
     else:
         typer.echo(f"\nIts weights are not in the table. Measure it again:  {measure_command(best)}")

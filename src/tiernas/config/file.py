@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -38,7 +38,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
     Raises:
         UsageError: The file is missing, is not TOML, or has an unknown key or a value that is not allowed.
     """
-    data = _read(path)
+    data = read_toml(path)
     table = data.setdefault("table", {})
     if isinstance(table, dict):
         table.setdefault("path", str(DEFAULT_TABLE))
@@ -58,22 +58,51 @@ def checked_config(data: Mapping[str, Any], path: Path) -> SearchConfig:
     Raises:
         UsageError: There is an unknown key, or a value that is not allowed.
     """
+    config = validated(SearchConfig, data, path)
     try:
-        config = SearchConfig.model_validate(data)
         config.check()
-    except ValidationError as error:
-        explained = "\n  ".join(_explained(problem) for problem in error.errors())
-        raise UsageError(f"{path}: {explained}") from None  # pydantic's own message shows values, including passwords
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
     return config
 
 
-def _read(path: Path) -> dict[str, Any]:
+M = TypeVar("M", bound=BaseModel)
+
+
+def validated(model: type[M], data: Mapping[str, Any], path: Path) -> M:
+    """Checks the sections of a file against a model.
+
+    Args:
+        model: The model of the whole file.
+        data: The sections, with absolute paths.
+        path: The file, for messages.
+
+    Raises:
+        UsageError: There is an unknown key, or a value that is not allowed.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        explained = "\n  ".join(_explained(problem, model) for problem in error.errors())
+        raise UsageError(f"{path}: {explained}") from None  # pydantic's own message shows values, including passwords
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def read_toml(path: Path, how: str = _HOW) -> dict[str, Any]:
+    """The sections of a TOML file.
+
+    Args:
+        path: The file.
+        how: How to get one, for messages.
+
+    Raises:
+        UsageError: The file is missing, cannot be read, is empty or is not TOML.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise UsageError(f"no configuration file {path}; {_HOW}") from error
+        raise UsageError(f"no configuration file {path}; {how}") from error
     except IsADirectoryError as error:
         raise UsageError(
             f"configuration file {path} cannot be read: it is a folder; give the TOML file in it"
@@ -81,7 +110,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"configuration file {path} cannot be read: {error.strerror}") from error
     if not content.strip():
-        raise UsageError(f"configuration file {path} is empty; {_HOW}")
+        raise UsageError(f"configuration file {path} is empty; {how}")
     try:
         return tomllib.loads(content.decode("utf-8-sig"))  # editors on Windows add a byte order mark
     except UnicodeDecodeError as error:
@@ -129,7 +158,7 @@ def _value(text: str) -> Any:
     return parsed["value"] if len(parsed) == 1 else text.strip()  # a line break would begin another key
 
 
-def _explained(problem: Any) -> str:
+def _explained(problem: Any, model: type[BaseModel]) -> str:
     """One mistake: the key, its value, and what is allowed."""
     keys, value = problem["loc"], problem["input"]
     where = ".".join(_shown_key(key) for key in keys)
@@ -137,7 +166,7 @@ def _explained(problem: Any) -> str:
     message = f"{said[0].lower()}{said[1:]}"
     match problem["type"]:
         case "extra_forbidden":
-            known = _known_keys(keys[:-1])
+            known = _known_keys(model, keys[:-1])
             return f"unknown key {where}{did_you_mean(keys[-1], known) or '.'} Known here: {', '.join(known)}."
         case "missing":
             return f"{where} is missing; it must be set."
@@ -169,9 +198,8 @@ def _quoted(message: str) -> list[str]:
     return re.findall(r"'([^']*)'", message)
 
 
-def _known_keys(sections: Sequence[object]) -> list[str]:
+def _known_keys(model: type[BaseModel], sections: Sequence[object]) -> list[str]:
     """Keys of the sections at this depth of the file."""
-    model: type[BaseModel] = SearchConfig
     for section in sections:
         annotation: Any = model.model_fields[str(section)].annotation
         (model,) = [kind for kind in get_args(annotation) or (annotation,) if kind is not NoneType]

@@ -20,7 +20,7 @@ _LIST, _URL, _SQLITE = "search.reuse", "study.ledger", "sqlite:///"
 _MAY_BE_URLS = ("study.checkpoints", _LIST)
 """In all other keys except the ledger, text such as `run:1` is a name."""
 
-_MAY_BE_NAMES = ("parent.network", "parent.weights", "recipe.start")
+_MAY_BE_NAMES = ("parent.network", "parent.weights", "recipe.start", "detector.backbone", "detector.weights")
 """Text is a path if there is such a file or folder, and otherwise a name."""
 
 _KEYS = (
@@ -28,6 +28,7 @@ _KEYS = (
     "study.checkpoints",
     _URL,
     "data.path",
+    *(f"data.{split}{part}" for split in ("train", "validation", "test") for part in ("", "_images")),
     "latency.table",
     _LIST,
     "table.path",

@@ -45,6 +45,7 @@ class FeatureNet(nn.Module):
         architecture: The architecture that it was built from.
         channels: Channels of each feature map.
         strides: Input pixels per pixel of each feature map.
+        levels: Position of the block that outputs each feature map.
 
     Raises:
         UsageError: The network has layers that do not output a map.
@@ -58,16 +59,16 @@ class FeatureNet(nn.Module):
             if len(layer.out_shape) != _MAP:
                 raise UsageError(f"a backbone outputs feature maps, but {layer.block} does not: use another network")
         self.blocks = nn.Sequential(*islice(architecture.modules(1, drop_path_rate=drop_path_rate), len(body)))
-        self._taps = [i for i in range(len(body)) if i + 1 == len(body) or body[i + 1].reduction > 1]
-        self.channels = tuple(body[i].out_shape[0] for i in self._taps)
-        self.strides = tuple(math.prod(layer.reduction for layer in body[: i + 1]) for i in self._taps)
+        self.levels = tuple(i for i in range(len(body)) if i + 1 == len(body) or body[i + 1].reduction > 1)
+        self.channels = tuple(body[i].out_shape[0] for i in self.levels)
+        self.strides = tuple(math.prod(layer.reduction for layer in body[: i + 1]) for i in self.levels)
         _initialise(self)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         features = []
         for i, block in enumerate(self.blocks):
             x = block(x)
-            if i in self._taps:
+            if i in self.levels:
                 features.append(x)
         return features
 

@@ -66,7 +66,7 @@ def export_untrained(architecture: Architecture, num_classes: int, path: Path, *
     export_onnx(network, path, batch=batch)
 
 
-def write_onnx(network: nn.Module, path: Path, input_shape: tuple[int, ...]) -> None:
+def write_onnx(network: nn.Module, path: Path, input_shape: tuple[int, ...], *, output_name: str = "logits") -> None:
     """Like `export_onnx`, for any network and inputs of one shape (for images: NCHW).
 
     Errors that torch raises if a network cannot be traced are not caught.
@@ -85,7 +85,7 @@ def write_onnx(network: nn.Module, path: Path, input_shape: tuple[int, ...]) -> 
                 (torch.zeros(input_shape),),
                 path,
                 input_names=["images"],
-                output_names=["logits"],
+                output_names=[output_name],
                 opset_version=OPSET,
                 dynamo=False,
             )

@@ -7,7 +7,7 @@ import json
 import reprlib
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError, with_config
 
@@ -47,6 +47,22 @@ _Count = Annotated[int, Field(ge=1)]
 
 MEASURED = "measured"
 """The source of an accuracy that was counted here."""
+
+Task = Literal["classification", "detection"]
+
+CLASSIFICATION: Task = "classification"
+
+
+def require_task(name: str) -> Task:
+    """A task by its name.
+
+    Raises:
+        UsageError: There is no such task.
+    """
+    for task in get_args(Task):
+        if name == task:
+            return cast(Task, task)
+    raise UsageError(f"task = {name!r}: must be one of {', '.join(get_args(Task))}")
 
 
 @with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -108,9 +124,9 @@ class Entry:
         source_url: Where the publication is found; empty if unknown.
         weights_license: License of the weights, such as "apache-2.0"; empty if it was not stated.
         data_license: License of the data it was trained on; empty if it was not stated.
-        earlier_latencies: What it had before it was measured again (`tiernas remeasure`), oldest first.
-
         rival: Whether a search trained and measured it here as a known network to be judged by.
+        earlier_latencies: What it had before it was measured again (`tiernas remeasure`), oldest first.
+        task: "classification", or "detection": the accuracy is COCO's AP then. It is not written for classification.
 
     Raises:
         UsageError: The name could lead out of a folder, or something is missing that only added networks may lack.
@@ -165,6 +181,7 @@ class Entry:
     data_license: str = ""
     rival: bool = False
     earlier_latencies: tuple[EarlierLatency, ...] = ()
+    task: Task = CLASSIFICATION
 
     def __post_init__(self) -> None:
         require_safe_name(self.name)
@@ -175,8 +192,12 @@ class Entry:
     def to_json(self) -> str:
         """The entry as JSON, one line per key."""
         lines = [f'  "format": {FORMAT_VERSION}']
-        lines += [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in asdict(self).items()]
+        lines += [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in self._written().items()]
         return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    def _written(self) -> dict[str, Any]:
+        """Without the task of a classifier, so that earlier versions read it and tables stay as they were."""
+        return {key: value for key, value in asdict(self).items() if (key, value) != ("task", CLASSIFICATION)}
 
     def to_dict(self) -> dict[str, Any]:
         """The entry as plain values, and its `accuracy_interval`."""

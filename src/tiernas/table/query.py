@@ -12,7 +12,7 @@ from typing import Any
 from tiernas.errors import NothingFoundError, UsageError
 from tiernas.limits import Limits
 from tiernas.rounding import apart
-from tiernas.table.entry import Entry
+from tiernas.table.entry import CLASSIFICATION, Entry, Task
 
 CONDITIONS = ("data", "device", "engine", "batch", "threads")
 """Entries that differ in one of these are never compared: the accuracy is for other images, or the latency for another
@@ -47,6 +47,7 @@ class Query:
         study: Name of the study that found it.
         limits: The most that the network may have. What an entry does not say is not within any limit.
         as_found: Whether to use latencies as found instead of those on an undisturbed machine.
+        task: What the networks do; entries of other tasks never match.
         local_devices: Devices of this machine: if `device` is not set and there are entries of one of them, only those
             match.
 
@@ -65,6 +66,7 @@ class Query:
     study: str | None = None
     limits: Limits = field(default_factory=Limits)
     as_found: bool = False
+    task: Task = CLASSIFICATION
     local_devices: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -84,6 +86,7 @@ class Query:
 
         If a device has exactly the given name, others whose names contain it are excluded.
         """
+        entries = [e for e in entries if e.task == self.task]
         exact = ("engine", "precision", "batch", "threads")
         is_local = self.is_local(entries)
         found = [e for e in entries if all(getattr(self, key) in (None, getattr(e, key)) for key in exact)]
@@ -185,7 +188,8 @@ def _nothing_comparable(query: Query, entries: Sequence[Entry], table: str) -> s
 
 def _described(entry: Entry) -> str:
     runs_on = f"{entry.device}, {entry.engine} {entry.precision}, batch {entry.batch}, {entry.threads} thread(s)"
-    return f"{runs_on}, {entry.data}, study {entry.study_name}"
+    task = "" if entry.task == CLASSIFICATION else f"{entry.task} (--task {entry.task}), "
+    return f"{task}{runs_on}, {entry.data}, study {entry.study_name}"
 
 
 def _nearest(query: Query, comparable: Sequence[Entry]) -> str:

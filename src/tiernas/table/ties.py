@@ -78,4 +78,4 @@ def pareto_front(placed: Iterable[P]) -> list[P]:
 
 def _kind(entry: Entry) -> Hashable:
     """Equal for entries that can be compared."""
-    return tuple(getattr(entry, key) for key in (*CONDITIONS, "data_digest"))
+    return tuple(getattr(entry, key) for key in (*CONDITIONS, "data_digest", "task"))

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from torch import Tensor
 
@@ -16,7 +16,9 @@ from tiernas.pretrained.training_files import PREVIOUS as PREVIOUS
 from tiernas.pretrained.training_files import WEIGHTS as WEIGHTS
 from tiernas.pretrained.training_files import Identity as Identity
 from tiernas.storage import read_tensors, write_tensors
-from tiernas.training.result import TrainingResult
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +43,11 @@ class TrainingProgress:
     epoch_losses: tuple[float, ...] = ()
 
 
-class CheckpointFolder:
+R = TypeVar("R", bound="DataclassInstance")
+"""What a complete training run reports: a dataclass of plain values and tuples of them."""
+
+
+class CheckpointFolder(Generic[R]):
     """The files of one training run.
 
     Every file is written completely before it replaces an older one, and the previous checkpoint is kept; so whenever a
@@ -50,11 +56,13 @@ class CheckpointFolder:
     Args:
         folder: A folder for this training run alone.
         identity: What is trained.
+        result: The class of its result.
     """
 
-    def __init__(self, folder: Path, identity: Identity) -> None:
+    def __init__(self, folder: Path, identity: Identity, result: type[R]) -> None:
         self._folder = folder
         self._identity = identity
+        self._result = result
 
     def save(self, state: Mapping[str, Tensor], progress: TrainingProgress) -> None:
         """Saves the state after an epoch.
@@ -79,7 +87,7 @@ class CheckpointFolder:
                 return stored.tensors, stored.told
         return None
 
-    def finish(self, weights: Mapping[str, Tensor], result: TrainingResult) -> None:
+    def finish(self, weights: Mapping[str, Tensor], result: R) -> None:
         """Saves the weights and the result, and removes the checkpoints, which are several times as large.
 
         Raises:
@@ -92,10 +100,10 @@ class CheckpointFolder:
             raise UsageError(f"{path}: what was written cannot be read back; check the disk")
         self.remove_checkpoints()
 
-    def result(self) -> TrainingResult | None:
+    def result(self) -> R | None:
         """The result of this training run if it is complete and its weights are undamaged."""
         path = self._folder / WEIGHTS
-        stored = _read(path, "result", TrainingResult)
+        stored = _read(path, "result", self._result)
         if stored is None:
             if path.exists():
                 _log.warning("%s is damaged; training resumes from the remaining checkpoints", path)
@@ -114,7 +122,7 @@ class CheckpointFolder:
         return False
 
 
-T = TypeVar("T", TrainingProgress, TrainingResult)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,6 @@ from torch.optim import SGD, AdamW, Optimizer, RMSprop
 from torch.optim.swa_utils import AveragedModel
 
 from tiernas.errors import NotInstalledError
-from tiernas.training.recipe import RecipeConfig
 
 _RMSPROP_SMOOTHING = 0.9
 _RMSPROP_EPS = 1e-3
@@ -25,9 +24,40 @@ _RATE_SCALE = "lr_scale"
 """Factor of a parameter group's learning rate; the name is timm's."""
 
 
-def make_optimizer(network: nn.Module, recipe: RecipeConfig) -> Optimizer:
-    """The optimizer; one-dimensional tensors (biases, normalization, PReLU) have no weight decay."""
-    groups = _groups(network, recipe)
+class StepRule(Protocol):
+    """What a recipe says about steps: `RecipeConfig` explains each; detectors have recipes of their own."""
+
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def optimizer(self) -> Literal["sgd", "rmsprop", "rmsproptf", "adamw"]: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def body_learning_rate_scale(self) -> float: ...
+    @property
+    def momentum(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def schedule(self) -> Literal["cosine", "linear", "step"]: ...
+    @property
+    def decay_rate(self) -> float: ...
+    @property
+    def decay_epochs(self) -> float: ...
+    @property
+    def warmup_fraction(self) -> float: ...
+
+
+def make_optimizer(network: nn.Module, recipe: StepRule, body: Iterable[nn.Parameter] | None = None) -> Optimizer:
+    """The optimizer; one-dimensional tensors (biases, normalization, PReLU) have no weight decay.
+
+    Args:
+        network: Whose parameters it changes.
+        recipe: Its settings.
+        body: The parameters that `recipe.body_learning_rate_scale` is for; all but the last linear layer's if None.
+    """
+    groups = _groups(network, recipe, body)
     rate, momentum = recipe.learning_rate, recipe.momentum
     match recipe.optimizer:
         case "sgd":
@@ -46,15 +76,17 @@ def set_learning_rate(optimizer: Optimizer, learning_rate: float) -> None:
         group["lr"] = learning_rate * group[_RATE_SCALE]
 
 
-def _groups(network: nn.Module, recipe: RecipeConfig) -> list[dict[str, Any]]:
-    """Groups parameters by weight decay, and by learning rate if that of the classifier differs."""
+def _groups(network: nn.Module, recipe: StepRule, body: Iterable[nn.Parameter] | None) -> list[dict[str, Any]]:
+    """Groups parameters by weight decay, and by learning rate if that of the body differs."""
     parameters, scale = list(network.parameters()), recipe.body_learning_rate_scale
     parts = [(parameters, 1.0)]
     if scale != 1:
-        *_, classifier = (module for module in network.modules() if isinstance(module, nn.Linear))
-        own = {id(parameter) for parameter in classifier.parameters()}
-        body = [p for p in parameters if id(p) not in own]
-        parts = [(body, scale), (list(classifier.parameters()), 1.0)]
+        if body is None:
+            *_, classifier = (module for module in network.modules() if isinstance(module, nn.Linear))
+            own = {id(parameter) for parameter in classifier.parameters()}
+        else:
+            own = {id(parameter) for parameter in parameters} - {id(parameter) for parameter in body}
+        parts = [([p for p in parameters if id(p) not in own], scale), ([p for p in parameters if id(p) in own], 1.0)]
     return [
         {
             "params": [p for p in part if (p.ndim > 1) is decayed],
@@ -75,7 +107,7 @@ def _rmsprop_tf(groups: list[dict[str, Any]], rate: float, momentum: float) -> O
     return optimizer
 
 
-def learning_rate_at(step: int, total_steps: int, recipe: RecipeConfig) -> float:
+def learning_rate_at(step: int, total_steps: int, recipe: StepRule) -> float:
     """The learning rate of a step: linear warm-up to the peak, then down.
 
     Depends on the step alone, so resuming a training run needs no state of the schedule.

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
 
 from tiernas.networks import Network, build
 from tiernas.pretrained.training_files import AVERAGE, NETWORK
@@ -21,57 +23,38 @@ from tiernas.training.recipe import RecipeConfig
 _OPTIMIZER, _SCALER = "optimizer.", "scaler."
 
 
-class TrainingState:
-    """A network in training with its optimizer and averaged weights.
+class OptimizedModule:
+    """A module in training with its optimizer and averaged weights.
 
     Attributes:
-        network: The network being trained, in channels-last memory.
-        parallel: The same network for the forward pass: compiled if the recipe says so, with gradients shared by all
-            processes.
+        network: The module being trained.
         optimizer: Its learning rate is set before every step, so it is not part of the state.
         average: Moving average of the weights, or None.
         scaler: Loss scaler for fp16, or None.
-        device: The device everything is on.
-        normalization: Normalization of the network's input.
 
     Args:
-        architecture: The network.
-        num_classes: Number of classes.
-        recipe: How to train.
-        device: The device to train on.
-        begin: Gives the newly built network its first weights, in place; None if `restore` follows and replaces them.
+        network: The module, on its device.
+        optimizer: Changes its parameters.
+        ema_decay: Decay per step of the moving average; 0: no average.
+        scaler: Loss scaler for fp16.
+        clip_norm: Largest norm of the gradient of all weights; longer ones are scaled down to it. 0: no limit.
     """
+
+    network: nn.Module
 
     def __init__(
         self,
-        architecture: Architecture,
-        num_classes: int,
-        recipe: RecipeConfig,
-        device: torch.device,
-        begin: Callable[[Network], None] | None = calm,
+        network: nn.Module,
+        optimizer: Optimizer,
+        ema_decay: float,
+        scaler: torch.amp.GradScaler | None = None,
+        clip_norm: float = 0.0,
     ) -> None:
-        network = build(architecture, num_classes, dropout=recipe.dropout, drop_path_rate=recipe.drop_path_rate)
-        if begin is not None:
-            begin(network)
-        if device.type == "cpu":
-            speed_up_depthwise(network)
-        self.device = device
-        self.normalization = recipe.normalization
-        self.network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = make_optimizer(self.network, recipe)
-        self.average = make_average(self.network, recipe.ema_decay)
-        self.scaler = make_scaler(recipe.precision, device)
-        self.parallel: nn.Module = compiled(self.network, device) if recipe.compile else self.network
-
-    def share_gradients(self, group: Group) -> None:
-        """Makes all processes of a group take the same steps, starting from the weights of the first."""
-        self.parallel = group.parallel(self.parallel)
-
-    def average_buffers(self, group: Group) -> None:
-        """Averages the statistics of batch normalization over all processes."""
-        group.average_buffers(self.network)
-        if self.average is not None:
-            group.average_buffers(self.average)
+        self.network = network
+        self.optimizer = optimizer
+        self.average = make_average(network, ema_decay)
+        self.scaler = scaler
+        self._clip_norm = clip_norm
 
     @property
     def resulting(self) -> nn.Module:
@@ -83,6 +66,8 @@ class TrainingState:
         set_learning_rate(self.optimizer, learning_rate)
         if self.scaler is None:
             loss.backward()  # type: ignore[no-untyped-call]
+            if self._clip_norm:
+                clip_grad_norm_(self.network.parameters(), self._clip_norm)
             self.optimizer.step()
         else:
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -123,6 +108,55 @@ class TrainingState:
             same = torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor.clone()
             slots.setdefault(int(index), {})[slot] = same
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
+
+
+class TrainingState(OptimizedModule):
+    """A classifier in training.
+
+    Attributes:
+        network: The network being trained, in channels-last memory.
+        parallel: The same network for the forward pass: compiled if the recipe says so, with gradients shared by all
+            processes.
+        device: The device everything is on.
+        normalization: Normalization of the network's input.
+
+    Args:
+        architecture: The network.
+        num_classes: Number of classes.
+        recipe: How to train.
+        device: The device to train on.
+        begin: Gives the newly built network its first weights, in place; None if `restore` follows and replaces them.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        num_classes: int,
+        recipe: RecipeConfig,
+        device: torch.device,
+        begin: Callable[[Network], None] | None = calm,
+    ) -> None:
+        network = build(architecture, num_classes, dropout=recipe.dropout, drop_path_rate=recipe.drop_path_rate)
+        if begin is not None:
+            begin(network)
+        if device.type == "cpu":
+            speed_up_depthwise(network)
+        self.device = device
+        self.normalization = recipe.normalization
+        network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        scaler = make_scaler(recipe.precision, device)
+        super().__init__(network, make_optimizer(network, recipe), recipe.ema_decay, scaler)
+        self.parallel: nn.Module = compiled(self.network, device) if recipe.compile else self.network
+
+    def share_gradients(self, group: Group) -> None:
+        """Makes all processes of a group take the same steps, starting from the weights of the first."""
+        self.parallel = group.parallel(self.parallel)
+
+    def average_buffers(self, group: Group) -> None:
+        """Averages the statistics of batch normalization over all processes."""
+        group.average_buffers(self.network)
+        if self.average is not None:
+            group.average_buffers(self.average)
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -96,7 +96,7 @@ def train(
         recipe.input_mean,
         recipe.input_std,
     )
-    folder = CheckpointFolder(checkpoint_dir, identity)
+    folder = CheckpointFolder(checkpoint_dir, identity, TrainingResult)
     if stop_epoch == recipe.epochs and (complete := folder.result()) is not None:
         if group.is_first:
             folder.remove_checkpoints()  # a killed process may have left them
@@ -202,7 +202,7 @@ def _teacher(
 
 
 def _last_checkpoint(
-    folder: CheckpointFolder, group: Group, stop_epoch: int
+    folder: CheckpointFolder[TrainingResult], group: Group, stop_epoch: int
 ) -> tuple[dict[str, Tensor] | None, TrainingProgress]:
     """The last state that is not beyond the end; None, and no progress, if there is none.
 
