@@ -73,6 +73,7 @@ def test_all_networks_are_measured_once_and_what_is_there_is_not_repeated(tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kit.pyz", "results.jsonl"]
 
 
+@pytest.mark.slow
 def test_an_engine_without_a_profile_is_measured_by_a_kit(tmp_path: Path, tiny: Path) -> None:
     write_kit(tmp_path / "kit.pyz", tiny, KitEngine("ncnn"), networks=1)
     run(tmp_path / "kit.pyz")

@@ -71,6 +71,7 @@ class _CompileOnceEngine(TorchCompileEngine):
         return _CompiledOnce(read_network(onnx_path, self.batch), self.fingerprint())
 
 
+@pytest.mark.slow
 class TestTorchCompile(EngineConformance):
     has_profile = False
 

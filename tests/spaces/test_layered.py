@@ -103,7 +103,7 @@ def changed(**changes: Any) -> str:
         (changed(blocks=[{}]), r"^blocks\[0\]: key 'block' must be the name of a block$"),
         (
             changed(blocks=[{"block": "unheard"}]),
-            r"^blocks\[0\]: block .unheard.: no such block; there are: stem, conv, fused_irb, irb",
+            r"^blocks\[0\]: block .unheard.: no such block; there are: stem, conv, basic, fused_irb, irb",
         ),
         (
             changed(blocks=[{"block": "head", "width": 1}]),

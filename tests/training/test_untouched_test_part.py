@@ -64,7 +64,7 @@ def test_only_what_is_trained_like_a_finalist_is_told_to() -> None:
     told = set()
     for purpose in Purpose:
         candidate: Any = SimpleNamespace(
-            id=1, number=1, vector=space.sample(1, seed=0)[0].tolist(), purpose=purpose, seed_offset=0, rival=None
+            id=1, index=0, vector=space.sample(1, seed=0)[0].tolist(), purpose=purpose, seed_offset=0, rival=None
         )
         if trainings.job(cast(Any, SimpleNamespace(name="1-2")), candidate).test:
             told.add(purpose)
