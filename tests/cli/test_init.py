@@ -73,7 +73,9 @@ def test_from_photos_to_a_table(tmp_path: Path, latency_table: Path) -> None:
     assert planned["minutes"] > 0
     assert {part["what"] for part in planned["parts"]} >= {"candidates trained", "finalists trained"}
     assert not (tmp_path / "runs").exists()
-    (entry,) = command_line.json(*call)["entries"]
-    assert (entry["classes"], entry["space"]) == (["cat", "dog"], "gpunet-small")
+    entries = command_line.json(*call)["entries"]
+    (found,) = [entry for entry in entries if not entry["rival"]]
+    assert (found["classes"], found["space"]) == (["cat", "dog"], "gpunet-small")
+    assert len(entries) == 1 + len(config.rivals.names), "the rivals that the draft names are entries, too"
     rest = command_line.run(*call, "--plan")
     assert "mine: nothing is left to do" in rest

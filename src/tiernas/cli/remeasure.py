@@ -37,8 +37,8 @@ def remeasure(
 ) -> None:
     """Measure entries of a model table again on this machine, interleaved with the same anchors.
 
-    Of a search these are its finalists and whole parents in the table. Accuracies stay, and an entry lists its earlier
-    latencies. Entries of other devices, engines or versions of engines are left alone.
+    Of a search these are its finalists, whole parents and rivals in the table. Accuracies stay, and an entry lists its
+    earlier latencies. Entries of other devices, engines or versions of engines are left alone.
     """
     log_to_stderr()
     from tiernas.cli.stopping import keeping
