@@ -66,16 +66,21 @@ class OptimizedModule:
         set_learning_rate(self.optimizer, learning_rate)
         if self.scaler is None:
             loss.backward()  # type: ignore[no-untyped-call]
-            if self._clip_norm:
-                clip_grad_norm_(self.network.parameters(), self._clip_norm)
+            self._clip()
             self.optimizer.step()
         else:
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            self.scaler.unscale_(self.optimizer)
+            self._clip()
             self.scaler.step(self.optimizer)
             self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.update_parameters(self.network)
+
+    def _clip(self) -> None:
+        if self._clip_norm:
+            clip_grad_norm_(self.network.parameters(), self._clip_norm)
 
     def is_finite(self) -> bool:
         """Whether all weights are finite."""
