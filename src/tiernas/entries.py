@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +110,7 @@ def make_entry(
         network=finalist.rival["name"] if finalist.rival else "",
         rival=finalist.rival is not None,
     )
-    runs_on = f"{name_part(fingerprint.engine)}-{name_part(fingerprint.precision)}"
-    return replace(entry, name=f"{entry.name}-{runs_on}-{entry.digest}")
+    return entry.named(entry.name)
 
 
 def _origin(study: Study, finalist: Candidate, architecture: Architecture) -> tuple[str, str]:

@@ -71,9 +71,10 @@ def _measured(what: Path, names: list[str] | tuple[()], seconds: float | None, s
         return remeasure_search(load_config(what, set_ or ()), names, seconds)
     if set_:
         raise UsageError(f"--set: {what} is a model table; only the values of a configuration can be overridden")
+    from tiernas.latency.measuring.measure import LIMIT_S
     from tiernas.table import ModelTable
 
-    return remeasure_table(ModelTable(what), names, seconds or 10.0)
+    return remeasure_table(ModelTable(what), names, seconds or LIMIT_S)
 
 
 def _told(found: Remeasured) -> str:

@@ -38,14 +38,28 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
     Raises:
         UsageError: The file is missing, is not TOML, or has an unknown key or a value that is not allowed.
     """
-    data = read_toml(path)
+    return checked_config(read_sections(path, overrides), path)
+
+
+def read_sections(path: Path, overrides: Sequence[str], how: str = _HOW) -> dict[str, Any]:
+    """The sections of a TOML file with a model table, with absolute paths and overridden values, not yet checked.
+
+    Args:
+        path: The file.
+        overrides: See `load_config`.
+        how: How to get such a file, for messages.
+
+    Raises:
+        UsageError: The file is missing or is not TOML, or an override is not one.
+    """
+    data = _read_toml(path, how)
     table = data.setdefault("table", {})
     if isinstance(table, dict):
         table.setdefault("path", str(DEFAULT_TABLE))
     make_absolute(data, path.parent, str(path))
     for assignment in overrides:
         override(data, assignment)
-    return checked_config(data, path)
+    return data
 
 
 def checked_config(data: Mapping[str, Any], path: Path) -> SearchConfig:
@@ -89,7 +103,7 @@ def validated(model: type[M], data: Mapping[str, Any], path: Path) -> M:
         raise UsageError(f"{path}: {error}") from error
 
 
-def read_toml(path: Path, how: str = _HOW) -> dict[str, Any]:
+def _read_toml(path: Path, how: str) -> dict[str, Any]:
     """The sections of a TOML file.
 
     Args:

@@ -8,10 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from tiernas.config.file import override, read_toml, validated
-from tiernas.config.paths import make_absolute
+from tiernas.config.file import read_sections, validated
 from tiernas.config.section import Section
-from tiernas.config.sections import DEFAULT_TABLE, EngineSection, TableSection
+from tiernas.config.sections import EngineSection, TableSection
 from tiernas.detection.data import SplitFiles
 from tiernas.detection.detector import Design
 from tiernas.detection.recipe import DetectionRecipe
@@ -137,11 +136,4 @@ def load_detection_config(path: Path, overrides: Sequence[str] = ()) -> Detectio
     Raises:
         UsageError: The file is missing, is not TOML, or has an unknown key or a value that is not allowed.
     """
-    data = read_toml(path, "docs/detection.md has one")
-    table = data.setdefault("table", {})
-    if isinstance(table, dict):
-        table.setdefault("path", str(DEFAULT_TABLE))
-    make_absolute(data, path.parent, str(path))
-    for assignment in overrides:
-        override(data, assignment)
-    return validated(DetectionConfig, data, path)
+    return validated(DetectionConfig, read_sections(path, overrides, "docs/detection.md has one"), path)

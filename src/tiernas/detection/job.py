@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
@@ -34,7 +34,6 @@ from tiernas.limits import memory_mb
 from tiernas.networks.normalization import rgb
 from tiernas.table import Entry, ModelTable
 from tiernas.table.entry import MEASURED
-from tiernas.table.name import name_part
 from tiernas.table.provenance import Provenance
 from tiernas.temporary import owned_folder
 from tiernas.text_file import replace_text
@@ -219,8 +218,7 @@ class DetectionJob:
             data_license=config.table.data_license,
             task="detection",
         )
-        runs_on = f"{name_part(on.engine)}-{name_part(on.precision)}"
-        return replace(entry, name=f"{entry.name}-{runs_on}-{entry.digest}")
+        return entry.named(entry.name)
 
     def _detections_of(self, compiled: CompiledNetwork, split: DetectionSplit) -> Sequence[FloatArray]:
         """Detections of a compiled detector without suppression, which is done here."""

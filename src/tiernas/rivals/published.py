@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from tiernas.blocks import BasicBlock, Block, ConvBlock, HeadBlock, IrbBlock, SeparableBlock, StemBlock
 from tiernas.spaces.layered import LayeredArchitecture
+from tiernas.spaces.staged import round_channels
 
 _EPSILON = 1e-5
 """Of batch normalization, in both publications' usual implementations."""
+
+_DIVISOR = 8
+"""Channels of MobileNetV2 are multiples of this, as in the publication's implementation."""
 
 _WIDTHS = 16, 32, 64
 """Channels of the three stages of a residual network for CIFAR."""
@@ -49,9 +53,9 @@ def mobilenetv2(width: float, resolution: int) -> LayeredArchitecture:
         width: Factor of all channels; below 1 the last convolution keeps its 1280.
         resolution: Height and width of its input, in pixels; 224 in the publication.
     """
-    blocks: list[Block] = [StemBlock(3, _channels(32 * width), 3, 1, "relu6", resolution)]
+    blocks: list[Block] = [StemBlock(3, round_channels(32 * width, _DIVISOR), 3, 1, "relu6", resolution)]
     for expansion, stride, filters, repeats in _TABLE:
-        out_channels = _channels(filters * width)
+        out_channels = round_channels(filters * width, _DIVISOR)
         for number in range(repeats):
             channels, size, _ = blocks[-1].out_shape
             step = stride if number == 0 else 1
@@ -61,11 +65,5 @@ def mobilenetv2(width: float, resolution: int) -> LayeredArchitecture:
                 mid = channels * expansion
                 blocks.append(IrbBlock(channels, out_channels, 3, step, mid, 0, "relu6", "same", size))
     channels, size, _ = blocks[-1].out_shape
-    head = HeadBlock(channels, _channels(1280 * max(1.0, width)), 0, "relu6", size)
+    head = HeadBlock(channels, round_channels(1280 * max(1.0, width), _DIVISOR), 0, "relu6", size)
     return LayeredArchitecture(resolution, (*blocks, head), _EPSILON)
-
-
-def _channels(wanted: float) -> int:
-    """The nearest multiple of 8 that is not more than a tenth below, as in the publication's implementation."""
-    rounded = max(8, int(wanted + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * wanted else rounded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import reprlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Literal, cast, get_args
 
@@ -15,7 +15,7 @@ from tiernas.engines import InTurn
 from tiernas.engines.measurement import relative_width
 from tiernas.errors import UsageError
 from tiernas.proportions import wilson_interval
-from tiernas.table.name import require_safe_name
+from tiernas.table.name import name_part, require_safe_name
 from tiernas.table.provenance import EarlierLatency, Provenance
 
 FORMAT_VERSION = 1
@@ -269,6 +269,11 @@ class Entry:
         """8 hexadecimal digits of the network, its training and what it runs on; not of its name."""
         told = json.dumps([*self._identity, self.recipe], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:8]
+
+    def named(self, called: str) -> Entry:
+        """This entry with its whole, unique name: what it is called, what it runs on, and its digest."""
+        runs_on = f"{name_part(self.engine)}-{name_part(self.precision)}"
+        return replace(self, name=f"{called}-{runs_on}-{self.digest}")
 
     def same(self, other: Entry) -> bool:
         """Whether both have the same trained network, device and engine, whatever their names.

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -232,8 +232,7 @@ def _entry(
         data_license=stated.data_license,
     )
     called = name_part(stated.shown)[:_LONGEST_NAME].strip("-") or "network"
-    runs_on = f"{name_part(on.engine)}-{name_part(on.precision)}"
-    return replace(entry, name=f"{called}-{resolution}-{runs_on}-{entry.digest}")
+    return entry.named(f"{called}-{resolution}")
 
 
 def _called(stated: StatedNetwork) -> str:
